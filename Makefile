@@ -1,0 +1,116 @@
+# Procope: one Makefile; each folder adds its parts through a rules.mk of its own.
+#   make | make demo | make test | make bench | make lint | make asan | make tsan | make fuzz |
+#   make coverage | make install (PREFIX, DESTDIR) | make clean.   V=1 shows the commands.
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+SANITIZE ?=
+BUILD    ?= build$(if $(SANITIZE),/$(SANITIZE))
+PREFIX   ?= /usr/local
+CC       ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CLANG    ?= $(firstword $(shell command -v clang-14 clang-16 clang-19 clang 2>/dev/null) clang)
+BPFTOOL  ?= $(firstword $(shell command -v bpftool /usr/sbin/bpftool 2>/dev/null) bpftool)
+
+CPPFLAGS += -D_GNU_SOURCE -Idsmcore/include -I. -I$(BUILD)/gen
+CFLAGS   ?= -O2 -g
+CFLAGS   += -std=gnu17 -Wall -Wextra -Werror -fno-omit-frame-pointer -fvisibility=hidden
+LDFLAGS  += -Wl,--build-id=sha1
+ifeq ($(SANITIZE),asan)
+CFLAGS   += -fsanitize=address,undefined -fno-sanitize-recover=undefined -DDSM_ASAN
+LDFLAGS  += -fsanitize=address,undefined
+endif
+ifeq ($(SANITIZE),tsan)
+CFLAGS   += -fsanitize=thread -DDSM_TSAN
+LDFLAGS  += -fsanitize=thread
+endif
+ifeq ($(SANITIZE),coverage)
+CFLAGS   += --coverage -O0
+LDFLAGS  += --coverage
+endif
+
+Q := $(if $(V),,@)
+say = @printf '  %-7s %s\n' $(1) $(2)
+
+# A part is declared once:
+#   PROGRAMS += dsmx           dsmx_SRCS := a.c b.c   dsmx_LIBS := -ljson-c   [dsmx_DIR := bin|apps|tests]
+#   TESTS    += unit/foo       as a program in build/tests, run by `make test`; name = path below tests/
+# `_NEEDS` names our archives or shared libraries: dsm (libdsm.so), core, trace, util ...
+PROGRAMS :=
+TESTS    :=
+ARCHIVES :=
+LINT_SRCS :=
+
+.PHONY: all
+all:
+
+include dsmcore/rules.mk
+include collector/rules.mk
+include analyzer/rules.mk
+include viewer/rules.mk
+include apps/rules.mk
+include tests/rules.mk
+
+# ---- one way to compile, archive and link ----
+obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(patsubst %.S,$(BUILD)/obj/%.o,$(filter %.c %.S,$(1))))
+picobj = $(patsubst %.c,$(BUILD)/obj/%.pic.o,$(patsubst %.S,$(BUILD)/obj/%.pic.o,$(filter %.c %.S,$(1))))
+DEPS_STAMP := build/.deps-build
+
+$(DEPS_STAMP): .ci/deps
+	@mkdir -p build && .ci/deps build && touch $@
+build/.deps-test: .ci/deps
+	@mkdir -p build && .ci/deps test && touch $@ $(DEPS_STAMP)
+
+$(BUILD)/obj/%.o: %.c | $(DEPS_STAMP)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(EXTRA_$<) -MMD -MP -c $< -o $@
+$(BUILD)/obj/%.pic.o: %.c | $(DEPS_STAMP)
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(EXTRA_$<) -fPIC -MMD -MP -c $< -o $@
+$(BUILD)/obj/%.pic.o: %.S | $(DEPS_STAMP)
+	$(call say,AS,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -fPIC -MMD -MP -c $< -o $@
+$(BUILD)/obj/%.o: %.S | $(DEPS_STAMP)
+	$(call say,AS,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+# ARCHIVES: lib<name>.a from <name>_SRCS
+define archive
+$(BUILD)/lib/lib$(1).a: $(call obj,$($(1)_SRCS))
+	$(call say,AR,$$@)
+	@mkdir -p $$(@D)
+	$(Q)rm -f $$@ && ar rcs $$@ $$^
+-include $(patsubst %.o,%.d,$(call obj,$($(1)_SRCS)))
+endef
+$(foreach a,$(ARCHIVES),$(eval $(call archive,$(a))))
+
+need_file = $(if $(filter dsm,$(1)),$(BUILD)/lib/libdsm.so,$(BUILD)/lib/lib$(1).a)
+need_link = $(if $(filter dsm,$(1)),-L$(BUILD)/lib -ldsm -Wl$(comma)-rpath$(comma)'$$ORIGIN/../lib',$(BUILD)/lib/lib$(1).a)
+comma := ,
+
+define program # name, folder below $(BUILD)
+$(BUILD)/$(2)/$(notdir $(1)): $(call obj,$($(1)_SRCS)) $(foreach n,$($(1)_NEEDS),$(call need_file,$(n)))
+	$(call say,LD,$$@)
+	@mkdir -p $$(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $($(1)_LDFLAGS) -o $$@ $(call obj,$($(1)_SRCS)) $(foreach n,$($(1)_NEEDS),$(call need_link,$(n))) $($(1)_LIBS)
+$(1): $(BUILD)/$(2)/$(notdir $(1))
+-include $(patsubst %.o,%.d,$(call obj,$($(1)_SRCS)))
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p),$(or $($(p)_DIR),bin))))
+$(foreach t,$(TESTS),$(eval $(call program,$(t),tests/$(patsubst %/,%,$(dir $(t))))))
+
+PROGRAM_FILES := $(foreach p,$(PROGRAMS),$(BUILD)/$(or $($(p)_DIR),bin)/$(notdir $(p)))
+TEST_FILES    := $(foreach t,$(TESTS),$(BUILD)/tests/$(t))
+all: $(DEPS_STAMP) $(PROGRAM_FILES)
+
+.PHONY: clean
+clean:
+	rm -rf build

@@ -1,0 +1,1 @@
+# analyzer: parts declared for the Makefile at the top

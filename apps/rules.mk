@@ -1,0 +1,1 @@
+# apps: parts declared for the Makefile at the top

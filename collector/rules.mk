@@ -1,0 +1,1 @@
+# collector: parts declared for the Makefile at the top

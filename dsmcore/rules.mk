@@ -1,0 +1,1 @@
+# dsmcore: parts declared for the Makefile at the top

@@ -1,0 +1,1 @@
+# tests: parts declared for the Makefile at the top

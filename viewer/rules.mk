@@ -1,0 +1,1 @@
+# viewer: parts declared for the Makefile at the top
