@@ -1,1 +1,3 @@
-# tests: parts declared for the Makefile at the top
+# tests: each part declares its tests in a file of its own beside this one.
+SCRIPT_TESTS :=
+include $(filter-out tests/rules.mk,$(sort $(wildcard tests/*.mk)))

@@ -145,6 +145,7 @@ struct dsm_ev_typedesc {
 /* An allocation. Element i lives at offset + (block ? (i/block)*block_stride + (i%block)*stride
  * : i*stride). Without a plan stride == elem_size and block == 0. */
 #define DSM_EV_OBJECT_PLANNED 0x1u /* a plan changed this allocation's layout */
+#define DSM_EV_OBJECT_FLAT    0x2u /* used as a plain C array: a plan may move it, never pad inside it */
 struct dsm_ev_object {
 	struct dsm_ev_hdr hdr;
 	uint64_t offset; /* region offset of its first byte; names the object until its FREE */
