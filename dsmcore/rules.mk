@@ -1,1 +1,2 @@
-# dsmcore: parts declared for the Makefile at the top
+# dsmcore: the DSM itself. Each folder declares its part.
+include $(sort $(wildcard dsmcore/*/*.mk))

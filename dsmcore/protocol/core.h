@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * core.h - the protocol core: pure state machines for transactional consistency.
+ *
+ * One node's whole protocol state is a struct dsm_core. core_step() takes one event (something the
+ * mutator did, or a message) and appends actions for the port to carry out, in order, before the
+ * next step. The core has no threads, clocks, sockets, globals or page bytes: the runtime and the
+ * simulator (tests/sim) drive the same code. docs/protocol.md explains the protocol; in short:
+ *
+ * - Each page has a home: it keeps the directory entry (committed version, copyset, exclusive owner,
+ *   lock) and, unless a node owns the page exclusively, the committed bytes.
+ * - Client states of a page: INVALID, SHARED (a copy of the committed version), EXCLUSIVE (the only
+ *   copy; may commit without a message; the home recalls it when another node asks).
+ * - A commit sends LOCK for its written pages to their homes, one home after the other in page order.
+ *   The home locks the pages, invalidates the other holders and collects their answers, then GRANTs.
+ *   A holder whose running attempt touched the page is doomed, unless it outranks the committer: then
+ *   it refuses and the committer aborts. With all grants in and itself not doomed the committer has
+ *   decided: it PUBLISHes the changes to the homes, which make the new version and unlock.
+ *   A fetch of a locked page waits at the home until then, so nobody sees half of a transaction.
+ * - Rank: elevated attempts (that lost often) beat others, the older first; otherwise a committing
+ *   attempt beats a running one, and of two committing the lower node wins.
+ *
+ * Memory of a page on a node, by port: FRAME (what the mutator sees; its view is protected), TWIN
+ * (the committed bytes while the frame is dirty), NEXT (a newer committed version at the home while
+ * a doomed attempt still sees the frame). The committed bytes are NEXT, else TWIN, else FRAME.
+ */
+#ifndef DSM_PROTOCOL_CORE_H
+#define DSM_PROTOCOL_CORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct dsm_core;
+
+struct core_config {
+	uint16_t node;
+	uint16_t nodes;
+	uint32_t pages;		 /* in the region */
+	uint32_t pages_per_home; /* page p lives at node min(p / pages_per_home, nodes - 1) */
+	uint32_t generation;
+	uint32_t elevate_after; /* aborted attempts before a transaction gets priority; 0 = default 8 */
+};
+
+/* A transaction attempt and its rank. */
+struct core_party {
+	uint64_t number; /* per node, from 1; kept over retries; 0 = none */
+	uint64_t birth;	 /* logical time of its first begin when elevated, else 0 */
+	uint32_t attempt;
+	uint32_t site; /* opaque to the core */
+	uint16_t node;
+};
+
+enum core_rights { CORE_NONE, CORE_READ, CORE_WRITE };
+
+/* ---- messages ---- */
+
+/* Two channels a pair of nodes, each first-in first-out, not ordered with one another: FETCH and PAGE
+ * travel on CORE_CHANNEL_FETCH (the mutator's synchronous calls), all else on CORE_CHANNEL_MAIN. */
+enum core_channel { CORE_CHANNEL_MAIN, CORE_CHANNEL_FETCH };
+
+#define CORE_MESSAGES(X)                                                                  \
+	X(FETCH, 1)    /* client -> home: a copy of pages[0], flag WRITE if to be written */ \
+	X(PAGE, 2)     /* home -> client: the copy; data whole page or none if it has it */ \
+	X(RECALL, 3)   /* home -> owner: end exclusivity of pages[0] */                   \
+	X(DOWNGRADE, 4) /* owner -> home: committed bytes and version of pages[0], or "nothing newer" */ \
+	X(LOCK, 5)     /* committer -> home: lock pages[], write set attached */          \
+	X(GRANT, 6)    /* home -> committer: all of them locked, others invalidated */    \
+	X(DENY, 7)     /* home -> committer: lost to `other`; nothing is locked here any more */ \
+	X(CANCEL, 8)   /* committer -> home: attempt is over, release and forget */       \
+	X(INVALIDATE, 9) /* home -> holder: `tx` is committing pages[0]; write set attached */ \
+	X(ACK, 10)     /* holder -> home: done */                                         \
+	X(REFUSE, 11)  /* holder -> home: `other` outranks the committer */               \
+	X(PUBLISH, 12) /* committer -> home: changes of pages[], decided */               \
+	X(EXCLUSIVE, 13) /* home -> committer: nobody else holds pages[0]: commit it alone */ \
+	X(ARRIVE, 14)  /* node -> node 0: at barrier `number` */                          \
+	X(GO, 15)      /* node 0 -> node: barrier `number` is complete */
+
+enum core_msg_type {
+#define X(name, n) CORE_MSG_##name = n,
+	CORE_MESSAGES(X)
+#undef X
+};
+
+/* What the port attaches to an entry when it sends, at the time of the SEND action. */
+enum core_data {
+	CORE_DATA_NONE,
+	CORE_DATA_COMMITTED, /* the whole page: its committed bytes */
+	CORE_DATA_CHANGES,   /* FRAME against TWIN: changed runs, or the whole page if that is less */
+};
+
+#define CORE_ENTRY_WRITE     0x1u /* FETCH: for writing. */
+#define CORE_ENTRY_EXCLUSIVE 0x2u /* PAGE: owner now. PUBLISH: exclusivity wanted. GRANT: no other holder */
+#define CORE_ENTRY_CONTENDED 0x4u /* GRANT: an attempt was doomed or a copy lost: emit the write runs */
+
+struct core_entry {
+	uint32_t page;
+	uint16_t flags;	  /* CORE_ENTRY_* */
+	uint16_t data;	  /* enum core_data */
+	uint64_t version; /* committed version of the bytes, or the base of a write */
+	uint64_t stamp;	  /* the home's order of grants and locks of this page */
+};
+
+/* Fixed part + npages subject entries + nwset entries (the committer's whole write set: all homes
+ * that take part, and what a loser needs to know where they met). */
+struct core_msg {
+	uint8_t type; /* enum core_msg_type */
+	uint8_t channel;
+	uint16_t from, to;
+	uint32_t generation;
+	uint64_t clock;		 /* logical (Lamport) */
+	uint64_t number;	 /* ARRIVE, GO: which barrier */
+	struct core_party tx;	 /* whose transaction */
+	struct core_party other; /* DENY, REFUSE: who won */
+	uint32_t npages, nwset;
+	const struct core_entry *entries; /* npages + nwset */
+};
+
+/* ---- events ---- */
+
+enum core_event_type {
+	CORE_BEGIN,   /* a first attempt, or a retry after CORE_ABORTED; never waits */
+	CORE_ACCESS,  /* the mutator faulted on `page` (or wants it: dsm_touch) */
+	CORE_COMMIT,  /* the block ended; changed[] tells which dirty pages differ from their twin */
+	CORE_CANCEL,  /* the program aborts (cancel: no retry; the next BEGIN is a new transaction) */
+	CORE_SAFE,    /* a safe point: answers ABORT if doomed, else RESUME */
+	CORE_BARRIER, /* outside transactions only */
+	CORE_MESSAGE,
+};
+
+struct core_event {
+	enum core_event_type type;
+	uint32_t site;	    /* BEGIN */
+	uint32_t page;	    /* ACCESS */
+	bool write;	    /* ACCESS */
+	bool pinned;	    /* ACCESS: cannot unwind here (library code): serve even if doomed */
+	const bool *changed; /* COMMIT: one for each of core__dirty() in its order */
+	const struct core_msg *msg; /* MESSAGE: already checked by core_msg__sane() */
+};
+
+/* ---- actions ---- */
+
+enum core_action_type {
+	CORE_DO_RESUME,	 /* the mutator goes on (`fault` tells what an ACCESS was); after a COMMIT: committed */
+	CORE_DO_WAIT,	 /* the mutator blocks until a later step says RESUME or ABORT */
+	CORE_DO_ABORT,	 /* all undone (by the actions before this one); unwind and BEGIN again */
+	CORE_DO_DOOM,	 /* the running attempt is doomed: tell the mutator (flag, signal) */
+	CORE_DO_SEND,	 /* msg; attach the entries' data now */
+	CORE_DO_PROTECT, /* set the mutator's rights on [page, page + count) */
+	CORE_DO_TWIN,	 /* TWIN <- FRAME, before the first write */
+	CORE_DO_UNTWIN,	 /* drop TWIN (committed) */
+	CORE_DO_RESTORE, /* FRAME <- TWIN, drop TWIN (aborted) */
+	CORE_DO_STORE,	 /* write entry `entry` of the event's message into FRAME */
+	CORE_DO_STORE_NEXT, /* NEXT <- committed bytes with entry `entry` of the event's message applied */
+	CORE_DO_PROMOTE, /* FRAME <- NEXT, drop NEXT (after RESTORE if it was dirty) */
+	CORE_DO_EMIT,	 /* report */
+};
+
+enum core_emit_type {
+	CORE_EMIT_COMMIT,     /* party, local, nread, nwritten */
+	CORE_EMIT_ABORT,      /* party, other (winner), cause, meetings */
+	CORE_EMIT_WRITES,     /* party, page, version, committed: the runs FRAME against TWIN, now */
+	CORE_EMIT_INVALIDATE, /* page, version lost, other (winner) */
+	CORE_EMIT_TRANSFER,   /* page, version, node it came from, changes: diff */
+	CORE_EMIT_BARRIER,    /* number */
+};
+
+enum core_fault { CORE_FAULT_NONE, CORE_FAULT_FETCH, CORE_FAULT_UPGRADE, CORE_FAULT_REARM };
+
+/* Same numbers as enum dsm_ev_cause. */
+enum core_cause { CORE_CAUSE_CONFLICT = 1, CORE_CAUSE_UNTOUCHED = 2, CORE_CAUSE_PRIORITY = 3, CORE_CAUSE_CANCEL = 5 };
+
+struct core_meeting {
+	uint32_t page;
+	uint64_t version;	 /* the loser's */
+	uint64_t winner_version; /* the winner's commit makes */
+	bool read, written;	 /* by the loser in this attempt */
+	bool tracked;		 /* false: the page was left mapped from earlier, `read` is a guess (false) */
+};
+
+struct core_action {
+	enum core_action_type type;
+	enum core_emit_type emit;
+	enum core_fault fault;	 /* RESUME of an ACCESS */
+	enum core_cause cause;	 /* EMIT_ABORT */
+	enum core_rights rights; /* PROTECT */
+	uint32_t page, count;	 /* PROTECT: count pages; else one */
+	uint32_t entry;		 /* STORE, STORE_NEXT: index into the event's message entries */
+	uint16_t node;
+	bool committed, local, changes;
+	uint64_t version, number;
+	uint32_t nread, nwritten;
+	struct core_party party, other;
+	struct core_msg msg; /* SEND; entries live until the next core_step() */
+	const struct core_meeting *meetings; /* EMIT_ABORT; until the next core_step() */
+	uint32_t nmeetings;
+};
+
+struct core_actions {
+	struct core_action *list; /* grown by the core, reused, freed by core__close() */
+	size_t count;
+};
+
+/* Makes a core. Memory: O(pages touched), not O(pages of the region) beyond a few bytes a page.
+ * Errors: -EINVAL (config), -ENOMEM. */
+int core__open(struct dsm_core **out, const struct core_config *config);
+void core__close(struct dsm_core *core);
+
+/* One step. The returned actions (valid until the next call) must be carried out in order before the
+ * next step. Never blocks. Errors: -EPROTO: the message contradicts the protocol (a bug or a hostile
+ * peer), state unchanged; -EINVAL: the mutator misused it (ACCESS or COMMIT outside a transaction,
+ * BARRIER or BEGIN inside one), state unchanged; -ENOMEM: the node must stop. Thread rules: one
+ * caller at a time. */
+int core_step(struct dsm_core *core, const struct core_event *event, const struct core_actions **actions);
+
+/* Dirty pages of the running attempt, ascending, for CORE_COMMIT's changed[]. */
+const uint32_t *core__dirty(const struct dsm_core *core, size_t *count);
+/* The running attempt (number 0 = none), and whether it is doomed. */
+struct core_party core__attempt(const struct dsm_core *core, bool *doomed);
+/* Version and rights of a page as the mutator sees it, for records and checks. */
+uint64_t core__version(const struct dsm_core *core, uint32_t page);
+enum core_rights core__rights(const struct dsm_core *core, uint32_t page);
+/* Pages the running attempt has in its read or write set (tracked or carried over), for history and
+ * records: calls fn(arg, page, version, read, written, tracked). */
+void core__touched(const struct dsm_core *core,
+		   void (*fn)(void *arg, uint32_t page, uint64_t version, bool read, bool written, bool tracked), void *arg);
+uint16_t core__home(const struct dsm_core *core, uint32_t page);
+/* Checks a message from the wire: type, channel, counts, page numbers, node ids, generation, that
+ * entries ascend where they must. Data lengths are the port's to check. */
+bool core_msg__sane(const struct dsm_core *core, const struct core_msg *msg);
+const char *core_msg__name(unsigned type);
+
+#endif
