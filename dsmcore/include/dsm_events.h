@@ -328,7 +328,7 @@ struct dsm_ev_access {
 
 /* What the microscope saw of one page in one attempt (read AND written bytes). */
 #define DSM_EV_ACCESSES_COMPLETE 0x1u /* every access of the attempt to this page is listed */
-#define DSM_EV_ACCESSES		 330
+#define DSM_EV_ACCESS_LIST	 330 /* most in one record */
 struct dsm_ev_accesses {
 	struct dsm_ev_hdr hdr;
 	struct dsm_ev_interval interval;

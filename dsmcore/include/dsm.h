@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dsm.h - all that a program needs to share memory between the nodes of a cluster.
+ *
+ *	#include <dsm.h>
+ *	#include <stdio.h>
+ *
+ *	struct counter { long value; };
+ *
+ *	int main(void)
+ *	{
+ *		if (dsm_node() == 0)
+ *			dsm_root_set("counter", dsm_new(struct counter, 1));
+ *		dsm_barrier();
+ *		struct counter *c = dsm_root("counter");
+ *		for (int i = 0; i < 1000; i++)
+ *			DSM_TX { c->value++; }
+ *		dsm_barrier();
+ *		long v;
+ *		dsm_peek(&v, &c->value, sizeof(v));
+ *		printf("node %d of %d sees %ld\n", dsm_node(), dsm_nodes(), v);
+ *	}
+ *
+ *	cc -g -O2 counter.c $(pkg-config --cflags --libs dsm) -o counter && dsmrun -n 4 ./counter
+ *
+ * Each node runs main(). DSM addresses are valid on every node. All access to DSM memory happens in
+ * transactions: `DSM_TX { ... }` runs its block as if nothing else ran, and runs it again when another
+ * node's commit came first. Transactions are serializable, and no attempt, not even one that will be
+ * undone, sees half of another.
+ *
+ * THE STATE RULE. An attempt that loses is undone: DSM memory, the stack and the registers are as they
+ * were at the start of the block, so locals need no care. Nothing else is undone: globals, statics,
+ * files and other output keep what the attempt did to them. Put output and other effects into
+ * dsm_defer(), which runs at the commit only, or after the block. malloc() and free() inside a block
+ * are undone or deferred. `dsmrun --strict` names each write that an abort would not undo.
+ *
+ * Caveats
+ * - One thread a node, the one that runs main(), may touch DSM memory; a second one is stopped with a
+ *   message. So is access outside a transaction; where the page happens to be mapped, only under
+ *   `--strict`.
+ * - Leaving the block by return, break or goto commits. longjmp() out of it is not supported. exit()
+ *   in it ends the program with an error.
+ * - Handing a DSM pointer to a system call gives EFAULT when the page is not mapped: dsm_touch() it
+ *   first, or copy.
+ * - An attempt that must be undone while it is inside library code (printf, qsort, ...) goes on to the
+ *   next fault or call in the program's own code, so that no lock of the library is left held; until
+ *   then it may see newer data.
+ * - dsm_new() arrays of more than one element are reached through dsm_at(), because a plan may put
+ *   distance between the elements; dsm_new_flat() gives a plain C array.
+ */
+#ifndef DSM_H
+#define DSM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define DSM_API __attribute__((visibility("default")))
+
+#define DSM_PAGE_SIZE 4096
+
+/* This node's number (0 ...) and how many there are (1 without dsmrun). Any thread, any time. */
+DSM_API int dsm_node(void);
+DSM_API int dsm_nodes(void);
+
+/* Runs the following block as a transaction. Nested blocks belong to the outermost one. */
+#define DSM_TX                                                                              \
+	for (int dsm__live __attribute__((cleanup(dsm__tx_leave), unused)) = dsm__tx_begin(); \
+	     dsm__live; dsm__live = 0)
+
+/* Runs the following block for i (a long) = from ... to - 1, committing now and then within the loop,
+ * so that a long loop does not lose all its work to one conflict. Iterations must make sense as
+ * transactions of their own. Inside a DSM_TX it belongs to that transaction. */
+#define DSM_TX_FOR(i, from, to)                                                                  \
+	for (struct dsm__loop dsm__l __attribute__((cleanup(dsm__loop_leave))) = dsm__loop_begin((from), (to)); \
+	     dsm__loop_more(&dsm__l);)                                                           \
+		for (long i = dsm__l.at; i < dsm__l.stop; dsm__l.at = ++i)
+
+/* Allocates n elements of a type, zeroed, on pages whose home is this node. Records the type's name
+ * and the call chain for the tools. Inside a transaction an abort undoes it. Elements are reached
+ * through dsm_at(). Ends the program with a message when the node's share of the DSM is used up. */
+#define dsm_new(type, n) ((type *)dsm__new(sizeof(type), (n), #type, 0))
+/* The same as a plain C array, for code that indexes or walks it directly. */
+#define dsm_new_flat(type, n) ((type *)dsm__new(sizeof(type), (n), #type, 1))
+/* Address of element i of an array from dsm_new(). Does not touch DSM memory. */
+#define dsm_at(array, i) ((__typeof__(&(array)[0]))dsm__at((array), (i), sizeof((array)[0])))
+/* Frees what dsm_new() gave, from any node; inside a transaction at its commit. NULL is ignored. An
+ * address that is not the start of a live object ends the program with a message. */
+DSM_API void dsm_free(void *object);
+
+/* Gives a DSM address a name (at most 47 bytes) for other nodes and for reports; NULL removes it.
+ * Transactional. Returns 0, -ENAMETOOLONG, -EINVAL (not a DSM address), -ENOSPC (the table is full). */
+DSM_API int dsm_root_set(const char *name, const void *object);
+/* The address, or NULL when no such name was committed. */
+DSM_API void *dsm_root(const char *name);
+
+/* Waits until all nodes are here; then every commit made before any arrival is visible to all.
+ * Outside transactions only. */
+DSM_API void dsm_barrier(void);
+
+/* Copies committed values for printing, outside (or inside) transactions. dst is private memory. */
+DSM_API void dsm_peek(void *dst, const void *src, size_t bytes);
+
+/* Faults [ptr, ptr + bytes) in for reading, or for writing too, inside a transaction: bulk prefetch,
+ * and what system calls need. The pages count as read (written, if they change). Returns 0 or
+ * -EINVAL (not all DSM memory). */
+enum dsm_touch_mode { DSM_READ, DSM_WRITE };
+DSM_API int dsm_touch(const void *ptr, size_t bytes, enum dsm_touch_mode mode);
+
+/* Calls fn(copy of arg) once the transaction has committed, never when it aborts; at once outside
+ * transactions. bytes may be 0 with arg NULL. fn runs outside any transaction, and may start one. */
+DSM_API void dsm_defer(void (*fn)(void *arg), const void *arg, size_t bytes);
+
+/* Undoes the transaction and goes on after its block, without running it again. */
+DSM_API __attribute__((noreturn)) void dsm_cancel(void);
+
+/* Is a transaction running? */
+DSM_API bool dsm_in_tx(void);
+
+/* Counts units of the program's own work (frames, rows, orders), for the tools. Inside a transaction
+ * it counts at the commit. */
+DSM_API void dsm_progress(uint64_t units);
+
+/* ---- what the macros above use ---- */
+struct dsm__loop {
+	long at, stop, end, chunk;
+	int open;
+};
+DSM_API int dsm__tx_begin(void);
+DSM_API void dsm__tx_leave(int *live);
+DSM_API struct dsm__loop dsm__loop_begin(long from, long to);
+DSM_API int dsm__loop_more(struct dsm__loop *loop);
+DSM_API void dsm__loop_leave(struct dsm__loop *loop);
+DSM_API void *dsm__new(size_t size, size_t count, const char *type, int flat);
+DSM_API void *dsm__at(const void *array, size_t index, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
