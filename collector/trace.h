@@ -96,6 +96,8 @@ int trace_reader__open(struct trace_reader **out, const char *path);
 int trace_reader__next(struct trace_reader *r, struct trace_item *item);
 /* Bytes consumed and total (0 when unknown: a pipe), for progress bars. */
 void trace_reader__progress(const struct trace_reader *r, uint64_t *done, uint64_t *total);
+/* Records lost so far in the run, all types, as of the last chunk read: also known in a cut file. */
+uint64_t trace_reader__lost(const struct trace_reader *r);
 void trace_reader__close(struct trace_reader *r);
 
 /* True when `size` bytes at `record` form a sane record as described at trace_reader__next(). Types
