@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * control.h - the line between a node and its launcher, dsmrun.
+ *
+ * dsmrun starts each node with one end of a socket pair (environment DSM_CONTROL_FD) and sends the
+ * run's options and connections over it. A program started without dsmrun is a cluster of one node.
+ */
+#ifndef DSM_LAUNCH_CONTROL_H
+#define DSM_LAUNCH_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct run_options {
+	uint16_t node, nodes;
+	uint32_t generation;
+	uint64_t run_id;
+	uint64_t heap_bytes;   /* of the whole region, a multiple of the page size */
+	uint64_t ring_bytes;   /* of a node's event ring, a power of two */
+	bool strict;
+	uint32_t microscope_permille; /* share of run time the microscope may take; 0 = off */
+	char plan[4096];       /* absolute path, "" = none */
+	char history[4096];    /* directory for history files, "" = none */
+	char transport[16];    /* "unix" or "tcp" */
+};
+
+struct control;
+
+/* Reads the environment; without a launcher fills in the defaults of a single node (heap size and the
+ * like from DSM_* variables as documented in dsmrun(1)). fds: malloc'ed [nodes][2] connected sockets
+ * for transport__open(), NULL for one node. All inherited descriptors that are not ours are closed or
+ * marked close-on-exec. Errors: negative errno after printing a message. */
+int control__open(struct control **out, struct run_options *options, int (**fds)[2]);
+/* Tells the launcher the address-independent place of an error, so that it prints file and line (it
+ * has the debug information reader): "dsm: node 2: TEXT at FILE:LINE (function)". Async-signal-safe.
+ * Without a launcher prints module+offset itself. path may be NULL (no place). */
+void control__report(struct control *c, const char *text, const char *module_path, uint64_t file_offset);
+/* This node's program has returned from main or called exit (status) and may close when told so: the
+ * launcher knows that the end of its connections is no failure. */
+void control__done(struct control *c, int status);
+void control__close(struct control *c);
+/* Readable when the launcher has died (then a node ends itself). -1 without a launcher. */
+int control__fd(const struct control *c);
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * region.h - the DSM's memory in this process: one memfd mapped twice. The mutator's view, at the same
+ * address on every node, is protected page by page through userfaultfd; the runtime's view is always
+ * readable and writable.
+ */
+#ifndef DSM_MEMORY_REGION_H
+#define DSM_MEMORY_REGION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dsmcore/protocol/core.h"
+
+#ifndef DSM_BASE
+#define DSM_BASE 0x200000000000ull /* clear of the sanitizers' shadow memory */
+#endif
+#define DSM_PAGE_LOG2  12
+#define DSM_PAGE_BYTES (1u << DSM_PAGE_LOG2)
+
+struct region;
+
+/* Maps `bytes` at DSM_BASE. Errors: negative errno after a message with the remedy. */
+int region__open(struct region **out, uint64_t bytes);
+void region__close(struct region *r);
+/* Sets the mutator's rights on `count` pages from `page`. Any thread under node.lock. */
+int region__protect(struct region *r, uint32_t page, uint32_t count, enum core_rights rights);
+/* The runtime's view of a page. */
+uint8_t *region__frame(struct region *r, uint32_t page);
+/* Region offset of an address in the mutator's view, or -1. */
+int64_t region__offset(const struct region *r, const void *address);
+void *region__address(const struct region *r, uint64_t offset);
+uint64_t region__bytes(const struct region *r);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * node.h - the node: what the parts of the runtime share. One per process.
+ */
+#ifndef DSM_RUNTIME_NODE_H
+#define DSM_RUNTIME_NODE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "dsm_events.h"
+#include "dsmcore/launch/control.h"
+#include "dsmcore/protocol/core.h"
+
+struct node {
+	struct run_options options;
+	struct control *control;
+	struct transport *transport;
+	struct region *region; /* memory/region.h */
+	struct dsm_core *core;
+	pthread_mutex_t lock; /* over core, transport sends, twins, event sequence */
+	pid_t mutator;	      /* thread id */
+	bool started;
+	struct dsm_shm *shm; /* counters and ring */
+};
+
+extern struct node node;
+
+/* Ends the whole run with a message. `pc` is an address in the program that the message is about
+ * (its file and line are named), or NULL. Exit status 2. Any thread; async-signal-safe. */
+__attribute__((noreturn, format(printf, 2, 3))) void node__fatal(const void *pc, const char *format, ...);
+
+#define COUNT(name, n) __atomic_fetch_add(&node.shm->counters.name, (n), __ATOMIC_RELAXED)
+
+#endif
