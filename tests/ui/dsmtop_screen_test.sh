@@ -1,0 +1,176 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# dsmtop on a terminal: tmux gives it one, keys are sent, the screen is captured once a marker is there.
+set -u
+command -v tmux >/dev/null || {
+	echo "skipped: tmux is not installed"
+	exit 77
+}
+build=${BUILD:-build}
+top=$(realpath "$build/bin/dsmtop")
+fake=$(realpath "$build/tests/ui/fake_live")
+dir=$(mktemp -d "${TMPDIR:-/tmp}/dsmtop.XXXXXX")
+server="procope-$$"
+pids=()
+unset TMUX
+tm() { tmux -L "$server" -f /dev/null "$@"; }
+trap 'tm kill-server 2>/dev/null; for p in "${pids[@]}"; do kill "$p" 2>/dev/null; done; rm -rf "$dir"' EXIT
+checks=0 failed=0 name=
+
+screen() { tm capture-pane -p -t t; }
+fail() {
+	failed=$((failed + 1))
+	echo "FAILED: $name: $1"
+	screen | sed 's/^/    |/'
+}
+wait_for() { # text that must come to the screen
+	checks=$((checks + 1))
+	for _ in $(seq 100); do
+		screen | grep -qF -- "$1" && return 0
+		sleep 0.05
+	done
+	fail "\"$1\" did not come"
+	return 1
+}
+lacks() {
+	checks=$((checks + 1))
+	! screen | grep -qF -- "$1" || fail "\"$1\" is there"
+}
+start() { # name, columns, rows, environment, arguments: a shell stays behind to show what dsmtop left
+	name=$1
+	tm kill-session -t t 2>/dev/null
+	tm new-session -d -s t -x "$2" -y "$3" \
+		"export LC_ALL=C.UTF-8; stty -echo; $4 $top $5; echo left-with-\$?; stty -a | grep -o -e '-\\?icanon'; sleep 100"
+}
+serve() {
+	"$fake" "$@" >"$dir/ready" &
+	pids+=($!)
+	for _ in $(seq 100); do
+		grep -q ready "$dir/ready" && return
+		sleep 0.05
+	done
+	echo "FAILED: the live server did not start"
+	exit 1
+}
+restored() { # the shell's own line discipline is back, the other screen gone
+	wait_for "left-with-$1" && wait_for "icanon"
+	lacks "-icanon"
+	lacks "F1Help"
+}
+
+serve "$dir/a.sock" interval 100 lost 5
+
+start "80x24" 80 24 "" "$dir/a.sock"
+wait_for "avatars: struct avatar[64]"
+wait_for "LOST 5 records"
+wait_for "aborts/commit 0.125"
+wait_for "F1Help"
+wait_for "##" # bars of the nodes
+tm send-keys -t t F1
+wait_for "this help"
+tm send-keys -t t x
+wait_for "F1Help"
+tm send-keys -t t F6
+wait_for "order pages by"
+tm send-keys -t t Down Down Enter
+wait_for "F1Help"
+wait_for "0x28000  (no object known)" # by fetches, the last page is first
+tm send-keys -t t s
+wait_for "> fetches"
+tm send-keys -t t Escape
+tm send-keys -t t P
+wait_for "0x1000 "
+tm send-keys -t t End
+wait_for "0x28000 "
+tm send-keys -t t Home
+tm send-keys -t t p
+wait_for "paused"
+tm send-keys -t t p
+wait_for "live"
+tm send-keys -t t Tab
+wait_for "*TIME"
+tm resize-window -t t -x 40 -y 10
+name="40x10 after a resize"
+wait_for "COMMIT/s"
+tm send-keys -t t Tab
+wait_for "*OBJECT"
+wait_for "avatars: struct"
+tm resize-window -t t -x 200 -y 60
+name="200x60 after a resize"
+wait_for "INVAL"
+wait_for "HOST"
+wait_for "struct part30[8]"
+for size in "10 3" "1 1" "3 20" "80 24"; do
+	name="resize to $size"
+	tm resize-window -t t -x "${size% *}" -y "${size#* }"
+done
+name="80x24 again"
+wait_for "F1Help"
+tm send-keys -t t q
+restored 0
+
+start "braille" 80 24 "" "$dir/a.sock"
+checks=$((checks + 1))
+wait_for "avatars: struct" && sleep 1
+screen | LC_ALL=C grep -q $'\xe2[\xa0-\xa3]' || fail "no braille in a UTF-8 locale"
+tm send-keys -t t C-c
+restored 130
+
+start "LANG=C" 80 24 "LC_ALL=C LANG=C" "$dir/a.sock"
+checks=$((checks + 1))
+wait_for "avatars: struct" && sleep 1
+screen | LC_ALL=C grep -q '[^ -~]' && fail "not ASCII"
+tm send-keys -t t F10
+restored 0
+
+start "colours" 80 24 "" "$dir/a.sock"
+checks=$((checks + 1))
+wait_for "avatars: struct"
+tm capture-pane -pe -t t | grep -q $'\e\\[[0-9;]*4[14]m' || fail "no colours on a terminal that has them"
+start "NO_COLOR" 80 24 "NO_COLOR=1" "$dir/a.sock"
+checks=$((checks + 1))
+wait_for "avatars: struct"
+tm capture-pane -pe -t t | grep -q $'\e\\[[0-9;]*[34][0-7]m' && fail "colours in spite of NO_COLOR"
+tm send-keys -t t q
+restored 0
+
+for sig in TERM HUP SEGV; do
+	start "SIG$sig" 80 24 "echo \$\$ >$dir/pid; exec 3>&1; sh -c 'echo \$\$ >$dir/pid; exec \"\$@\"' x" "$dir/a.sock"
+	wait_for "avatars: struct"
+	kill -s $sig "$(cat "$dir/pid")"
+	wait_for "left-with-$((128 + $(kill -l $sig)))"
+	wait_for "icanon"
+	lacks "-icanon"
+	lacks "F1Help"
+done
+
+start "unknown terminal" 80 24 "TERM=no-such-terminal" "$dir/a.sock"
+wait_for "left-with-2"
+wait_for "TERM names no usable terminal"
+
+start "-n" 80 24 "" "$dir/a.sock -n 3 -d 0.1"
+restored 0
+
+serve "$dir/end.sock" interval 50 samples 8
+start "end" 80 24 "" "$dir/end.sock"
+wait_for "run ended"
+wait_for "avatars: struct"
+tm send-keys -t t q
+restored 0
+
+serve "$dir/die.sock" interval 50 samples 8 die
+start "death" 80 24 "" "$dir/die.sock"
+wait_for "collector gone"
+tm send-keys -t t q
+restored 1
+wait_for "went away before the run"
+
+serve "$dir/junk.sock" interval 50 junk
+start "junk" 80 24 "" "$dir/junk.sock"
+wait_for "bad lines from the socket"
+wait_for "avatars: struct"
+tm send-keys -t t q
+restored 0
+
+echo "dsmtop screen: $checks checks, $failed failed"
+[ "$failed" -eq 0 ]

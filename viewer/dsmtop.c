@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dsmtop - what the cluster is doing right now: nodes, hottest pages with their objects, abort rate,
+ * losses. Reads the live socket of a collector; see docs/man/dsmtop.1.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "viewer/loop.h"
+
+static const char usage_text[] =
+	"usage: dsmtop [SOCKET] [options]\n"
+	"Shows what a running DSM cluster does: nodes, hottest pages with their objects, abort rate, "
+	"losses.\n"
+	"Without SOCKET it takes your newest live run.\n\n"
+	"  -b, --batch         print text instead of taking over the terminal\n"
+	"  -n, --count N       stop after N screens (batch: the default is until the run ends)\n"
+	"  -d, --delay SECONDS least time between two screens (default: each sample of the collector)\n"
+	"  -s, --sort KEY      order of the pages: wasted (default), aborts, fetches, transfers,\n"
+	"                      invalidations, updates, page, object\n"
+	"      --pages N       pages printed in batch mode (default 20; 0: all)\n"
+	"      --json          print samples as JSON lines (schema " LIVE_SCHEMA "); implies -b\n"
+	"      --ascii         no characters outside ASCII\n"
+	"  -l, --list          print the sockets of your live runs, newest first\n"
+	"  -h, --help          this text\n"
+	"      --version       version\n\n"
+	"Keys: q quit, F1 or ? help, F6 or s order, p pause, Tab other pane, arrows and PgUp/PgDn scroll.\n"
+	"Exit code: 0; 1 the collector went away before the run ended; 2 bad usage, or no live run.\n";
+
+static int usage_error(const char *what, const char *value)
+{
+	fprintf(stderr, "dsmtop: %s%s%s (dsmtop --help lists the options)\n", what, value ? ": " : "",
+		value ? value : "");
+	return 2;
+}
+
+enum { OPT_JSON = 256, OPT_ASCII, OPT_PAGES, OPT_VERSION };
+
+static int number(const char *arg, double least, double most, double *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtod(arg, &end);
+	return errno || end == arg || *end || !isfinite(*out) || *out < least || *out > most ? -EINVAL : 0;
+}
+
+static int whole_number(const char *arg, long least, long *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtol(arg, &end, 10);
+	return errno || end == arg || *end || *out < least || *out > 1000000000 ? -EINVAL : 0;
+}
+
+/* Returns -1 to go on, or the exit code. */
+static int parse(int argc, char **argv, struct loop_options *o, bool *list)
+{
+	static const struct option options[] = {
+		{"batch", no_argument, NULL, 'b'},
+		{"count", required_argument, NULL, 'n'},
+		{"delay", required_argument, NULL, 'd'},
+		{"sort", required_argument, NULL, 's'},
+		{"pages", required_argument, NULL, OPT_PAGES},
+		{"json", no_argument, NULL, OPT_JSON},
+		{"ascii", no_argument, NULL, OPT_ASCII},
+		{"list", no_argument, NULL, 'l'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, OPT_VERSION},
+		{NULL, 0, NULL, 0},
+	};
+	long n;
+	int c, key;
+
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":bn:d:s:lh", options, NULL)) != -1) {
+		switch (c) {
+		case 'b':
+			o->batch = true;
+			break;
+		case 'n':
+			if (whole_number(optarg, 1, &o->count))
+				return usage_error("-n needs a whole number of at least 1, not", optarg);
+			break;
+		case 'd':
+			if (number(optarg, 0.05, 86400, &o->delay))
+				return usage_error("-d needs seconds between 0.05 and 86400, not", optarg);
+			break;
+		case 's':
+			key = model__page_key(optarg);
+			if (key < 0)
+				return usage_error(
+					"--sort knows wasted, aborts, fetches, transfers, invalidations, "
+					"updates, page and object, not",
+					optarg);
+			o->sort = (enum page_key)key;
+			break;
+		case OPT_PAGES:
+			if (whole_number(optarg, 0, &n))
+				return usage_error("--pages needs a whole number of at least 0, not", optarg);
+			o->pages = (size_t)n;
+			break;
+		case OPT_JSON:
+			o->json = o->batch = true;
+			break;
+		case OPT_ASCII:
+			o->utf8 = false;
+			break;
+		case 'l':
+			*list = true;
+			break;
+		case 'h':
+			fputs(usage_text, stdout);
+			return 0;
+		case OPT_VERSION:
+			puts("dsmtop (Procope), live schema " LIVE_SCHEMA);
+			return 0;
+		case ':':
+			return usage_error("option needs a value", argv[optind - 1]);
+		default:
+			return usage_error("unknown option", argv[optind - 1]);
+		}
+	}
+	if (argc - optind > 1)
+		return usage_error("one socket at most, but there is also", argv[optind + 1]);
+	o->path = optind < argc ? argv[optind] : NULL;
+	return -1;
+}
+
+static int list_sockets(void)
+{
+	struct source_found *found;
+	int n = source__find(&found);
+
+	for (int i = 0; i < n; i++)
+		puts(found[i].path);
+	free(found);
+	if (n == 0)
+		fprintf(stderr, "dsmtop: you have no live run\n");
+	return n < 0 ? 1 : 0;
+}
+
+/* Without a name: the newest socket. Says so when there were others. */
+static int pick(char *path, size_t size, struct loop_options *o)
+{
+	struct source_found *found;
+	int n = source__find(&found);
+
+	if (n < 0) {
+		fprintf(stderr, "dsmtop: looking for live runs: %s\n", strerror(-n));
+		return 1;
+	}
+	if (n == 0) {
+		free(found);
+		fprintf(stderr, "dsmtop: you have no live run. Start one with `dsmrun --monitor -n 4 ./app`, "
+				"or watch one\n"
+				"        that runs already with `dsmcollect`; if that was started with sudo, "
+				"so must dsmtop be.\n");
+		return 2;
+	}
+	snprintf(path, size, "%s", found[0].path);
+	if (n > 1)
+		snprintf(o->note, sizeof(o->note),
+			 "%d live runs; this is the newest, %.100s (dsmtop --list shows all)", n, path);
+	free(found);
+	o->path = path;
+	return -1;
+}
+
+static int report_open(const char *path, int rc)
+{
+	const char *remedy =
+		rc == -ECONNREFUSED   ? "its collector has ended; dsmtop --list shows those that run"
+		: rc == -ENOENT	      ? "dsmtop --list shows those that run"
+		: rc == -EACCES	      ? "it belongs to another user; run dsmtop as that one, or with sudo"
+		: rc == -ENAMETOOLONG ? "a Unix socket's path has at most 107 bytes"
+				      : "is it a live socket of dsmcollect or dsmrun --monitor?";
+
+	fprintf(stderr, "dsmtop: cannot connect to %s: %s (%s)\n", path, strerror(-rc), remedy);
+	return 2;
+}
+
+int main(int argc, char **argv)
+{
+	struct loop_options o = {.pages = 20};
+	struct source source;
+	char path[108];
+	bool list = false;
+	int rc;
+
+	setlocale(LC_CTYPE, "");
+	o.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+	rc = parse(argc, argv, &o, &list);
+	if (rc >= 0)
+		return rc;
+	if (list)
+		return list_sockets();
+	if (!o.path) {
+		rc = pick(path, sizeof(path), &o);
+		if (rc >= 0)
+			return rc;
+	}
+	rc = source__open(&source, o.path);
+	if (rc)
+		return report_open(o.path, rc);
+	rc = o.batch ? loop__batch(&source, &o) : loop__screen(&source, &o);
+	source__close(&source);
+	return rc;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "viewer/text.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+size_t text__decode(const char *s, uint32_t *out)
+{
+	const unsigned char *u = (const unsigned char *)s;
+	static const uint32_t least[5] = {0, 0, 0x80, 0x800, 0x10000};
+	size_t n = u[0] < 0x80		   ? 1
+		   : (u[0] & 0xe0) == 0xc0 ? 2
+		   : (u[0] & 0xf0) == 0xe0 ? 3
+		   : (u[0] & 0xf8) == 0xf0 ? 4
+					   : 0;
+	uint32_t c;
+
+	if (!u[0] || !n)
+		return 0;
+	c = n == 1 ? u[0] : u[0] & (0x7fu >> n);
+	for (size_t i = 1; i < n; i++) {
+		if ((u[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (u[i] & 0x3f);
+	}
+	if (n > 1 && (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)))
+		return 0;
+	*out = c;
+	return n;
+}
+
+static int harmful(uint32_t c)
+{
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200e && c <= 0x200f) ||
+	       (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
+void text__copy(char *dst, size_t size, const char *src)
+{
+	size_t at = 0;
+
+	if (!size)
+		return;
+	while (src && *src) {
+		uint32_t c;
+		size_t n = text__decode(src, &c);
+		int bad = !n || harmful(c);
+
+		if (at + (bad ? 1 : n) >= size)
+			break;
+		if (bad)
+			dst[at++] = '?';
+		else
+			memcpy(dst + at, src, n), at += n;
+		src += n ? n : 1;
+	}
+	dst[at] = 0;
+}
+
+/* Three significant digits and a unit, never wider than five columns. */
+static char *scaled(char *dst, size_t size, double v, double step, const char *const *unit, int units)
+{
+	int u = 0;
+
+	while (u < units - 1 && fabs(v) >= step * (step == 1000 ? 0.9995 : 1.0)) {
+		v /= step;
+		u++;
+	}
+	if (u == 0 && v == floor(v))
+		snprintf(dst, size, "%.0f%s", v, unit[u]);
+	else
+		snprintf(dst, size, "%.*f%s", fabs(v) < 9.995 ? 2 : fabs(v) < 99.95 ? 1 : 0, v, unit[u]);
+	return dst;
+}
+
+char *text__count(char *dst, size_t size, double v)
+{
+	static const char *const unit[] = {"", "k", "M", "G", "T", "P", "E"};
+
+	if (isnan(v))
+		snprintf(dst, size, "-");
+	else if (fabs(v) < 9999.5 && fabs(v) >= 999.5)
+		snprintf(dst, size, "%.0f", v);
+	else
+		scaled(dst, size, v, 1000, unit, 7);
+	return dst;
+}
+
+char *text__bytes(char *dst, size_t size, double v)
+{
+	static const char *const unit[] = {"B", "K", "M", "G", "T", "P", "E"};
+
+	if (isnan(v))
+		snprintf(dst, size, "-");
+	else
+		scaled(dst, size, v, 1024, unit, 7);
+	return dst;
+}
+
+char *text__nanos(char *dst, size_t size, double ns)
+{
+	static const char *const unit[] = {"ns", "us", "ms", "s"};
+
+	if (isnan(ns))
+		snprintf(dst, size, "-");
+	else if (ns >= 600e9)
+		snprintf(dst, size, "%.0fm%02d", floor(ns / 60e9), (int)fmod(ns / 1e9, 60));
+	else
+		scaled(dst, size, ns, 1000, unit, 4);
+	return dst;
+}
+
+char *text__share(char *dst, size_t size, double share)
+{
+	if (isnan(share))
+		snprintf(dst, size, "-");
+	else
+		snprintf(dst, size, "%.1f%%", share * 100);
+	return dst;
+}
+
+char *text__ratio(char *dst, size_t size, double ratio)
+{
+	if (isnan(ratio))
+		snprintf(dst, size, "-");
+	else
+		snprintf(dst, size, "%.*f", ratio < 10 ? 3 : ratio < 100 ? 2 : 0, ratio);
+	return dst;
+}
+
+char *text__elapsed(char *dst, size_t size, double seconds)
+{
+	long s = isnan(seconds) || seconds < 0 || seconds > 1e12 ? 0 : (long)seconds;
+
+	if (s >= 3600)
+		snprintf(dst, size, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
+	else
+		snprintf(dst, size, "%ld:%02ld", s / 60, s % 60);
+	return dst;
+}
