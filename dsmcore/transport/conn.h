@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * conn.h - the connections of a transport, shared by its sending (queue.c) and receiving half.
+ *
+ * Locks. Each connection has a mutex over its out-queue, its descriptor and its EPOLLOUT state; it is
+ * held for a system call at most, and never while a handler runs. Senders hold the node's mutex when
+ * they take it; the service thread takes it without; so the order is node's mutex, then connection's,
+ * and no cycle exists. Everything about receiving belongs to the service thread alone, and only
+ * that thread closes descriptors: a sender that meets a broken connection marks it and kicks.
+ */
+#ifndef DSM_TRANSPORT_CONN_H
+#define DSM_TRANSPORT_CONN_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "dsmcore/transport/transport.h"
+#include "dsmcore/transport/wire.h"
+
+#define CHANNELS 2
+/* Queued bytes to one peer that are worth a message; again at each doubling. */
+#define HIGH_WATER (64ull << 20)
+#define BATCH	   64 /* epoll events, or queued chunks, a system call */
+
+struct chunk {
+	struct chunk *next;
+	size_t size, sent;
+	uint8_t bytes[];
+};
+
+struct conn {
+	uint16_t peer;
+	uint8_t channel;
+	pthread_mutex_t lock;
+	int fd;	    /* -1: closed. Written by the service thread under the lock */
+	int error;  /* under the lock: why nothing more can be sent */
+	bool armed; /* under the lock: EPOLLOUT asked for */
+	struct chunk *head, **tail;
+	uint64_t queued, high_water;
+	/* the service thread's */
+	uint8_t *in;
+	size_t have, room;
+	bool ended;
+	int end_error;
+};
+
+struct transport {
+	uint16_t node, nodes;
+	uint32_t generation;
+	struct transport_handler handler;
+	struct conn *conns; /* [nodes * CHANNELS] */
+	bool *gone;	    /* [nodes]: lost() was called */
+	int epoll, kick;
+	int broken; /* atomic: some connection's error was set by a sender */
+	uint64_t queued;
+	struct transport_stats stats;
+	struct wire_frame frame;
+	uint8_t *scratch;
+};
+
+static inline struct conn *conn__of(struct transport *t, unsigned peer, unsigned channel)
+{
+	return &t->conns[peer * CHANNELS + channel];
+}
+
+static inline void conn__count(uint64_t *counter, uint64_t n)
+{
+	__atomic_fetch_add(counter, n, __ATOMIC_RELAXED);
+}
+
+/* Sends what is queued, as far as the socket takes it. Caller holds the lock; -EPIPE: it broke. */
+int conn__flush(struct transport *t, struct conn *c);
+/* Throws the queue away. Caller holds the lock. */
+void conn__drop(struct transport *t, struct conn *c);
+
+#endif

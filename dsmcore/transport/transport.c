@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * transport.c - frames over non-blocking stream sockets, one epoll instance a node.
+ *
+ * Copies. A message that finds the queue empty goes to the kernel straight from the caller's
+ * pages (queue.c); only what the socket does not take is copied. Received frames are decoded where recv() put
+ * them: most arrive whole in the one scratch buffer; what is left over moves to a buffer of the connection,
+ * which grows with the bytes that came and not with those that were announced.
+ */
+#include "dsmcore/transport/transport.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <fcntl.h>
+
+#include "dsmcore/transport/conn.h"
+
+#define SCRATCH (256u << 10)
+#define KEEP	(64u << 10) /* a connection's own buffer is given back when larger */
+#define KICK	UINT64_MAX
+
+/* ---- receiving: the service thread ---- */
+
+static int deliver(struct transport *t, struct conn *c, const uint8_t *bytes, size_t size)
+{
+	struct wire_frame *f = &t->frame;
+	int rc = wire__decode(bytes, size, f);
+
+	if (rc)
+		return rc;
+	conn__count(&t->stats.messages_in, 1);
+	if (f->header.kind == WIRE_KIND_CORE)
+		t->handler.message(t->handler.arg, &f->msg, f->blobs);
+	else
+		t->handler.note(t->handler.arg, c->peer, f->header.type, f->note, f->header.payload);
+	return 0;
+}
+
+/* Size of the frame that begins here, 0 when its header is not all there. A frame that does not
+ * belong on this connection shows a broken or hostile peer. */
+static int frame_size(const struct transport *t, const struct conn *c, const uint8_t *bytes, size_t have,
+		      size_t *size)
+{
+	struct wire_header h;
+	int rc;
+
+	*size = 0;
+	if (have < WIRE_HEADER)
+		return 0;
+	rc = wire__header(bytes, &h);
+	if (rc)
+		return rc;
+	if (h.from != c->peer || h.to != t->node || h.channel != c->channel || h.generation != t->generation)
+		return -EPROTO;
+	*size = h.bytes;
+	return 0;
+}
+
+/* Delivers the whole frames at `bytes`; *used: how many bytes they took. */
+static int deliver_all(struct transport *t, struct conn *c, const uint8_t *bytes, size_t have, size_t *used)
+{
+	int frames = 0;
+
+	for (*used = 0;;) {
+		size_t size;
+		int rc = frame_size(t, c, bytes + *used, have - *used, &size);
+
+		if (rc)
+			return rc;
+		if (!size || size > have - *used)
+			return frames;
+		rc = deliver(t, c, bytes + *used, size);
+		if (rc)
+			return rc;
+		*used += size;
+		frames++;
+	}
+}
+
+static int reserve(struct conn *c, size_t bytes)
+{
+	uint8_t *p;
+
+	if (bytes <= c->room)
+		return 0;
+	p = realloc(c->in, bytes);
+	if (!p)
+		return -ENOMEM;
+	c->in = p;
+	c->room = bytes;
+	return 0;
+}
+
+/* recv() that reads the end and errors alike: bytes, 0 = nothing now, or c->ended set. */
+static size_t take(struct transport *t, struct conn *c, void *buffer, size_t room)
+{
+	ssize_t n;
+
+	do {
+		n = recv(c->fd, buffer, room, MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0) {
+		conn__count(&t->stats.bytes_in, (uint64_t)n);
+		return (size_t)n;
+	}
+	if (n < 0 && errno == EAGAIN)
+		return 0;
+	c->ended = true;
+	c->end_error = n < 0	 ? -errno
+		       : c->have ? -ECONNRESET
+				 : 0; /* an end within a frame is no proper end */
+	return 0;
+}
+
+/* Goes on with the frame that began earlier: reads no byte past it, so that the next one begins
+ * aligned in the scratch buffer. */
+static int receive_rest(struct transport *t, struct conn *c, bool *more)
+{
+	size_t size, n, used;
+	int rc = frame_size(t, c, c->in, c->have, &size);
+
+	if (rc)
+		return rc;
+	if (!size)
+		size = WIRE_HEADER;
+	if (c->have == c->room) {
+		size_t room = c->room * 2 < 4096 ? 4096 : c->room * 2;
+
+		rc = reserve(c, size < room ? size : room);
+		if (rc)
+			return rc;
+	}
+	if (size > c->room)
+		size = c->room;
+	n = take(t, c, c->in + c->have, size - c->have);
+	*more = n == size - c->have && n;
+	c->have += n;
+	rc = deliver_all(t, c, c->in, c->have, &used);
+	if (rc <= 0)
+		return rc;
+	c->have = 0;
+	if (c->room > KEEP) {
+		free(c->in);
+		c->in = NULL;
+		c->room = 0;
+	}
+	return rc;
+}
+
+static int receive_fresh(struct transport *t, struct conn *c, bool *more)
+{
+	size_t n = take(t, c, t->scratch, SCRATCH), used;
+	int rc = deliver_all(t, c, t->scratch, n, &used);
+
+	*more = n == SCRATCH;
+	if (rc < 0 || used == n)
+		return rc;
+	if (reserve(c, n - used))
+		return -ENOMEM;
+	memcpy(c->in, t->scratch + used, n - used);
+	c->have = n - used;
+	return rc;
+}
+
+/* Reads what is there, at most about `budget` steps so that no peer starves the others. Returns
+ * frames, or a negative errno when the connection is of no use any more. */
+static int receive(struct transport *t, struct conn *c, int budget)
+{
+	int frames = 0;
+	bool more = true;
+
+	while (more && budget--) {
+		int rc = c->have ? receive_rest(t, c, &more) : receive_fresh(t, c, &more);
+
+		if (rc < 0)
+			return rc;
+		frames += rc;
+		if (c->ended)
+			return frames;
+	}
+	return frames;
+}
+
+static void shut(struct transport *t, struct conn *c)
+{
+	pthread_mutex_lock(&c->lock);
+	if (c->fd >= 0)
+		close(c->fd); /* leaves the epoll set with it */
+	c->fd = -1;
+	if (!c->error)
+		c->error = -EPIPE;
+	conn__drop(t, c);
+	pthread_mutex_unlock(&c->lock);
+	free(c->in);
+	c->in = NULL;
+	c->have = c->room = 0;
+}
+
+/* The peer is gone: hands over what it still said on its other connection, then tells the handler. */
+static int lose(struct transport *t, uint16_t peer, int error)
+{
+	int frames = 0;
+
+	if (t->gone[peer])
+		return 0;
+	t->gone[peer] = true;
+	for (unsigned ch = 0; ch < CHANNELS; ch++) {
+		struct conn *c = conn__of(t, peer, ch);
+		int rc = 1;
+
+		/* Bounded: a peer that is not dead could go on for ever. */
+		for (int round = 0; round < 64 && !c->ended && rc > 0; round++) {
+			rc = receive(t, c, 16);
+			frames += rc > 0 ? rc : 0;
+		}
+		if (!error && c->ended)
+			error = c->end_error;
+	}
+	for (unsigned ch = 0; ch < CHANNELS; ch++)
+		shut(t, conn__of(t, peer, ch));
+	t->handler.lost(t->handler.arg, peer, error);
+	return frames;
+}
+
+static int serve(struct transport *t, struct conn *c, uint32_t events)
+{
+	int frames = 0, rc;
+
+	if (c->fd < 0)
+		return 0;
+	if (events & EPOLLOUT) {
+		pthread_mutex_lock(&c->lock);
+		if (!c->error)
+			conn__flush(t, c);
+		pthread_mutex_unlock(&c->lock);
+	}
+	if (!(events & ~(uint32_t)EPOLLOUT))
+		return 0;
+	rc = receive(t, c, 4);
+	if (rc > 0)
+		frames = rc;
+	if (rc < 0) {
+		c->ended = true;
+		return frames + lose(t, c->peer, rc);
+	}
+	return c->ended ? frames + lose(t, c->peer, c->end_error) : frames;
+}
+
+/* Connections on which a sender failed: the peer may have ended only its reading side. */
+static int sweep(struct transport *t)
+{
+	int frames = 0;
+
+	if (!__atomic_exchange_n(&t->broken, 0, __ATOMIC_ACQUIRE))
+		return 0;
+	for (size_t i = 0; i < (size_t)t->nodes * CHANNELS; i++) {
+		struct conn *c = &t->conns[i];
+		int error;
+
+		pthread_mutex_lock(&c->lock);
+		error = c->fd >= 0 ? c->error : 0;
+		pthread_mutex_unlock(&c->lock);
+		if (error)
+			frames += lose(t, c->peer, error);
+	}
+	return frames;
+}
+
+int transport__wait(struct transport *t, int timeout_ms)
+{
+	struct epoll_event ev[BATCH];
+	int n = epoll_wait(t->epoll, ev, BATCH, timeout_ms), frames = 0;
+
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	for (int i = 0; i < n; i++) {
+		uint64_t drop;
+
+		if (ev[i].data.u64 != KICK)
+			frames += serve(t, &t->conns[ev[i].data.u64], ev[i].events);
+		else if (read(t->kick, &drop, sizeof(drop)) < 0)
+			continue; /* another kick was taken before: nothing is lost */
+	}
+	return frames + sweep(t);
+}
+
+void transport__kick(struct transport *t)
+{
+	uint64_t one = 1;
+
+	/* Fails only when the counter is full, and then the wait returns anyway. */
+	if (write(t->kick, &one, sizeof(one)) < 0)
+		return;
+}
+
+void transport__stats(const struct transport *t, struct transport_stats *s)
+{
+	s->messages_out = __atomic_load_n(&t->stats.messages_out, __ATOMIC_RELAXED);
+	s->bytes_out = __atomic_load_n(&t->stats.bytes_out, __ATOMIC_RELAXED);
+	s->messages_in = __atomic_load_n(&t->stats.messages_in, __ATOMIC_RELAXED);
+	s->bytes_in = __atomic_load_n(&t->stats.bytes_in, __ATOMIC_RELAXED);
+}
+
+/* ---- opening and closing ---- */
+
+static int adopt(struct transport *t, struct conn *c, int fd)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = (uint64_t)(c - t->conns)};
+	int one = 1, flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC))
+		return -errno;
+	/* A Unix socket has no such option, and needs none. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	c->fd = fd;
+	c->error = 0;
+	return epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+}
+
+static int open_all(struct transport *t, int (*fds)[2])
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = KICK};
+
+	t->epoll = epoll_create1(EPOLL_CLOEXEC);
+	t->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (t->epoll < 0 || t->kick < 0 || epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->kick, &ev))
+		return -errno;
+	for (unsigned p = 0; p < t->nodes; p++)
+		for (unsigned ch = 0; ch < CHANNELS && p != t->node; ch++) {
+			int rc = adopt(t, conn__of(t, p, ch), fds[p][ch]);
+
+			if (rc)
+				return rc;
+		}
+	return 0;
+}
+
+int transport__open(struct transport **out, uint16_t node, uint16_t nodes, uint32_t generation, int (*fds)[2],
+		    const struct transport_handler *handler)
+{
+	struct transport *t;
+	int rc = -ENOMEM;
+
+	if (node >= nodes || !handler || (nodes > 1 && !fds))
+		return -EINVAL;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	t->node = node;
+	t->nodes = nodes;
+	t->generation = generation;
+	t->handler = *handler;
+	t->epoll = t->kick = -1;
+	t->conns = calloc((size_t)nodes * CHANNELS, sizeof(*t->conns));
+	t->gone = calloc(nodes, sizeof(*t->gone));
+	t->scratch = malloc(SCRATCH);
+	for (size_t i = 0; t->conns && i < (size_t)nodes * CHANNELS; i++) {
+		struct conn *c = &t->conns[i];
+
+		c->peer = (uint16_t)(i / CHANNELS);
+		c->channel = i % CHANNELS;
+		c->fd = -1;
+		c->error = -EPIPE;
+		c->tail = &c->head;
+		c->high_water = HIGH_WATER;
+		pthread_mutex_init(&c->lock, NULL);
+	}
+	if (t->conns && t->gone && t->scratch)
+		rc = open_all(t, fds);
+	if (rc) {
+		/* The sockets stay the caller's until the call succeeds. */
+		for (size_t i = 0; t->conns && i < (size_t)nodes * CHANNELS; i++)
+			t->conns[i].fd = -1;
+		transport__close(t);
+		return rc;
+	}
+	*out = t;
+	return 0;
+}
+
+void transport__close(struct transport *t)
+{
+	if (!t)
+		return;
+	for (size_t i = 0; t->conns && i < (size_t)t->nodes * CHANNELS; i++) {
+		shut(t, &t->conns[i]);
+		pthread_mutex_destroy(&t->conns[i].lock);
+	}
+	if (t->epoll >= 0)
+		close(t->epoll);
+	if (t->kick >= 0)
+		close(t->kick);
+	wire__free(&t->frame);
+	free(t->scratch);
+	free(t->gone);
+	free(t->conns);
+	free(t);
+}
