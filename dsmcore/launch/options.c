@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "dsmcore/launch/options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HEAP_DEFAULT	   (1ull << 30)
+#define HEAP_MIN	   (1ull << 20)
+#define HEAP_MAX	   (1ull << 40)
+#define RING_DEFAULT	   (8ull << 20)
+#define RING_MIN	   (8ull << 10)
+#define RING_MAX	   (1ull << 30)
+#define MICROSCOPE_DEFAULT 50
+
+__attribute__((format(printf, 4, 5))) static int fail(int rc, char *why, size_t size, const char *format, ...)
+{
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(why, size, format, ap);
+	va_end(ap);
+	return rc;
+}
+
+int options__number(const char *text, uint64_t min, uint64_t max, uint64_t *number)
+{
+	unsigned long long v;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (*end)
+		return -EINVAL;
+	if (errno || v < min || v > max)
+		return -ERANGE;
+	*number = v;
+	return 0;
+}
+
+int options__size(const char *text, uint64_t *bytes)
+{
+	static const char suffixes[] = "KMG";
+	unsigned long long v;
+	unsigned shift = 0;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	if (*end) {
+		const char *s = strchr(suffixes, *end & ~0x20);
+
+		if (!s || !*s || end[1])
+			return -EINVAL;
+		shift = 10 * (unsigned)(s - suffixes + 1);
+	}
+	if (errno || v > UINT64_MAX >> shift)
+		return -ERANGE;
+	*bytes = (uint64_t)v << shift;
+	return 0;
+}
+
+int options__heap(struct run_options *o, const char *text, char *why, size_t size)
+{
+	uint64_t v;
+
+	if (options__size(text, &v) || v < HEAP_MIN || v > HEAP_MAX)
+		return fail(-EINVAL, why, size,
+			    "heap size '%s': give 1M to 1024G (bytes, or with a suffix K, M or G)", text);
+	o->heap_bytes = (v + 4095) & ~4095ull;
+	return 0;
+}
+
+int options__ring(struct run_options *o, const char *text, char *why, size_t size)
+{
+	uint64_t v;
+
+	if (options__size(text, &v) || v < RING_MIN || v > RING_MAX || (v & (v - 1)))
+		return fail(-EINVAL, why, size, "ring size '%s': give a power of two from 8K to 1G", text);
+	o->ring_bytes = v;
+	return 0;
+}
+
+int options__microscope(struct run_options *o, const char *text, char *why, size_t size)
+{
+	uint64_t v;
+
+	if (options__number(text, 0, 1000, &v))
+		return fail(-EINVAL, why, size,
+			    "microscope share '%s': give 0 (off) to 1000 thousandths of the run time", text);
+	o->microscope_permille = (uint32_t)v;
+	return 0;
+}
+
+/* The nodes may change their folder: paths travel absolute. */
+static int absolute(const char *what, const char *path, char *out, size_t room, char *why, size_t size)
+{
+	char full[PATH_MAX];
+
+	if (!realpath(path, full))
+		return fail(-errno, why, size, "%s '%s': %s", what, path, strerror(errno));
+	if (strlen(full) >= room)
+		return fail(-ENAMETOOLONG, why, size, "%s '%s': path too long", what, path);
+	strcpy(out, full);
+	return 0;
+}
+
+int options__plan(struct run_options *o, const char *text, char *why, size_t size)
+{
+	struct stat st;
+	int rc;
+
+	if (!*text) {
+		o->plan[0] = 0;
+		return 0;
+	}
+	rc = absolute("plan", text, o->plan, sizeof(o->plan), why, size);
+	if (rc)
+		return rc;
+	if (stat(o->plan, &st) || !S_ISREG(st.st_mode))
+		return fail(-EINVAL, why, size, "plan '%s' is not a file", text);
+	if (access(o->plan, R_OK))
+		return fail(-errno, why, size, "plan '%s': %s", text, strerror(errno));
+	return 0;
+}
+
+int options__history(struct run_options *o, const char *text, char *why, size_t size)
+{
+	struct stat st;
+	int rc;
+
+	if (!*text) {
+		o->history[0] = 0;
+		return 0;
+	}
+	rc = absolute("history folder", text, o->history, sizeof(o->history), why, size);
+	if (rc)
+		return rc;
+	if (stat(o->history, &st) || !S_ISDIR(st.st_mode))
+		return fail(-ENOTDIR, why, size, "history folder '%s' is not a folder", text);
+	if (access(o->history, W_OK | X_OK))
+		return fail(-errno, why, size, "history folder '%s': %s", text, strerror(errno));
+	return 0;
+}
+
+int options__transport(struct run_options *o, const char *text, char *why, size_t size)
+{
+	if (strcmp(text, "unix") && strcmp(text, "tcp"))
+		return fail(-EINVAL, why, size, "transport '%s': give unix or tcp", text);
+	strcpy(o->transport, text);
+	return 0;
+}
+
+static int strict_from(struct run_options *o, const char *text, char *why, size_t size)
+{
+	if (strcmp(text, "0") && strcmp(text, "1"))
+		return fail(-EINVAL, why, size, "'%s': give 0 or 1", text);
+	o->strict = *text == '1';
+	return 0;
+}
+
+int options__from_env(struct run_options *o, char *why, size_t size)
+{
+	static const struct {
+		const char *name;
+		int (*set)(struct run_options *o, const char *text, char *why, size_t size);
+	} vars[] = {
+		{"DSM_HEAP", options__heap},	       {"DSM_RING_SIZE", options__ring},
+		{"DSM_STRICT", strict_from},	       {"DSM_MICROSCOPE", options__microscope},
+		{"DSM_PLAN", options__plan},	       {"DSM_HISTORY", options__history},
+		{"DSM_TRANSPORT", options__transport},
+	};
+	char reason[PATH_MAX + 256];
+
+	*o = (struct run_options){
+		.nodes = 1,
+		.heap_bytes = HEAP_DEFAULT,
+		.ring_bytes = RING_DEFAULT,
+		.microscope_permille = MICROSCOPE_DEFAULT,
+		.transport = "unix",
+	};
+	for (size_t i = 0; i < sizeof(vars) / sizeof(*vars); i++) {
+		const char *text = getenv(vars[i].name);
+		int rc = text ? vars[i].set(o, text, reason, sizeof(reason)) : 0;
+
+		if (rc)
+			return fail(rc, why, size, "variable %s: %s", vars[i].name, reason);
+	}
+	return 0;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* options.h - defaults and DSM_* variables of a run, the same for dsmrun and a program without it. */
+#ifndef DSM_LAUNCH_OPTIONS_H
+#define DSM_LAUNCH_OPTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dsmcore/launch/control.h"
+
+#define OPTIONS_NODES_MAX 256u
+
+/* Defaults, and over them what DSM_HEAP, DSM_RING_SIZE, DSM_STRICT, DSM_MICROSCOPE, DSM_PLAN,
+ * DSM_HISTORY and DSM_TRANSPORT say. Node 0 of 1, run id 0. Errors: -EINVAL and the like with the
+ * reason in `why`. */
+int options__from_env(struct run_options *o, char *why, size_t why_size);
+
+/* Each sets one option from text; the reason of -EINVAL, -ENOENT ... goes to `why`. Sizes are bytes or
+ * have a suffix K, M or G. */
+int options__heap(struct run_options *o, const char *text, char *why, size_t why_size);
+int options__ring(struct run_options *o, const char *text, char *why, size_t why_size);
+int options__microscope(struct run_options *o, const char *text, char *why, size_t why_size);
+int options__plan(struct run_options *o, const char *text, char *why, size_t why_size);
+int options__history(struct run_options *o, const char *text, char *why, size_t why_size);
+int options__transport(struct run_options *o, const char *text, char *why, size_t why_size);
+
+/* A number of bytes with an optional suffix. Errors: -EINVAL, -ERANGE. */
+int options__size(const char *text, uint64_t *bytes);
+/* A decimal number in [min, max]. Errors: -EINVAL, -ERANGE. */
+int options__number(const char *text, uint64_t min, uint64_t max, uint64_t *number);
+
+#endif
