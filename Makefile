@@ -82,6 +82,8 @@ $(BUILD)/obj/%.o: %.S | $(DEPS_STAMP)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
+$(eval $(call libdsm_rule))
+
 # ARCHIVES: lib<name>.a from <name>_SRCS
 define archive
 $(BUILD)/lib/lib$(1).a: $(call obj,$($(1)_SRCS))

@@ -19,6 +19,15 @@ bool events__wanted(enum dsm_ev_type type);
  * probe's scalars. The caller holds node.lock. */
 void events__emit(struct dsm_ev_hdr *record, enum dsm_ev_type type, size_t bytes, dsm_ev_page page, uint64_t value);
 
+/* Monotonic nanoseconds, the clock of all records. */
+uint64_t events__now(void);
+/* Start: emits this node's NODE record. End: its END record. The caller holds node.lock. */
+void events__init(void);
+void events__end(int status);
+/* Repeats what is true (nodes, modules, sites, types, live objects, roots) when a listener has come since
+ * the last call. The caller holds node.lock. */
+void events__rundown_if_due(void);
+
 /* Interning: the same chain, module or type always gives the same id; a new one emits its record.
  * The caller holds node.lock. */
 uint32_t events__site(const void *const *pcs, size_t n); /* return addresses, innermost first */

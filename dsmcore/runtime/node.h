@@ -32,6 +32,14 @@ extern struct node node;
  * (its file and line are named), or NULL. Exit status 2. Any thread; async-signal-safe. */
 __attribute__((noreturn, format(printf, 2, 3))) void node__fatal(const void *pc, const char *format, ...);
 
+/* Prints a message that names the file and line of `pc`, and goes on. Async-signal-safe. */
+void node__say(const void *pc, const char *text);
+/* Stops the program when a node has ended that can never come to the barrier which this node enters. The
+ * caller holds node.lock. */
+void node__check_finished_peers(const void *pc);
+/* Used as `main` of the C library: starts the node, runs the program's main on the mutator's stack. */
+int node__main(int argc, char **argv, char **envp);
+
 #define COUNT(name, n) __atomic_fetch_add(&node.shm->counters.name, (n), __ATOMIC_RELAXED)
 
 #endif

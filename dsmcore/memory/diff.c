@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dsmcore/memory/diff.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define BLOCK 64u
+
+/* Joining runs across a few equal bytes costs less than a second header on the wire. */
+#define WIRE_GAP 4u
+
+bool diff__any(const uint8_t *page, const uint8_t *twin)
+{
+	return memcmp(page, twin, DIFF_PAGE) != 0;
+}
+
+/* First position >= at where the pages differ (same = false) or agree (same = true), or DIFF_PAGE. */
+static unsigned scan(const uint8_t *page, const uint8_t *twin, unsigned at, bool same)
+{
+	if (!same) {
+		while (at % BLOCK && at < DIFF_PAGE && page[at] == twin[at])
+			at++;
+		if (at % BLOCK == 0)
+			while (at < DIFF_PAGE && !memcmp(page + at, twin + at, BLOCK))
+				at += BLOCK;
+	}
+	while (at < DIFF_PAGE && (page[at] == twin[at]) != same)
+		at++;
+	return at;
+}
+
+size_t diff__runs(const uint8_t *page, const uint8_t *twin, unsigned gap, struct dsm_ev_run *runs)
+{
+	size_t n = 0;
+
+	for (unsigned at = scan(page, twin, 0, false); at < DIFF_PAGE;) {
+		unsigned end = scan(page, twin, at, true);
+		struct dsm_ev_run *last = n ? &runs[n - 1] : NULL;
+
+		if (last && at - (last->offset + last->length) <= gap)
+			last->length = (uint16_t)(end - last->offset);
+		else
+			runs[n++] = (struct dsm_ev_run){(uint16_t)at, (uint16_t)(end - at)};
+		at = scan(page, twin, end, false);
+	}
+	return n;
+}
+
+size_t diff__encode(const uint8_t *page, const uint8_t *twin, uint8_t *out)
+{
+	struct dsm_ev_run runs[DIFF_RUNS_MAX];
+	size_t n = diff__runs(page, twin, WIRE_GAP, runs), used = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (used + sizeof(runs[i]) + runs[i].length >= DIFF_PAGE)
+			return 0;
+		memcpy(out + used, &runs[i], sizeof(runs[i]));
+		used += sizeof(runs[i]);
+		memcpy(out + used, page + runs[i].offset, runs[i].length);
+		used += runs[i].length;
+	}
+	return used;
+}
+
+/* Next run of an encoded diff; false at its end. */
+static bool next_run(const uint8_t *diff, size_t bytes, size_t *at, struct dsm_ev_run *run)
+{
+	if (bytes - *at < sizeof(*run))
+		return false;
+	memcpy(run, diff + *at, sizeof(*run));
+	*at += sizeof(*run);
+	return true;
+}
+
+int diff__apply(uint8_t *page, const uint8_t *diff, size_t bytes)
+{
+	struct dsm_ev_run run;
+	size_t at = 0;
+
+	while (next_run(diff, bytes, &at, &run)) {
+		if (run.length > bytes - at || run.offset + run.length > DIFF_PAGE)
+			return -EBADMSG;
+		at += run.length;
+	}
+	if (at != bytes)
+		return -EBADMSG;
+	for (at = 0; next_run(diff, bytes, &at, &run); at += run.length)
+		memcpy(page + run.offset, diff + at, run.length);
+	return 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * diff.h - the changed runs of a page against its twin. Pure.
+ */
+#ifndef DSM_MEMORY_DIFF_H
+#define DSM_MEMORY_DIFF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dsm_events.h"
+
+#define DIFF_PAGE     4096u
+#define DIFF_RUNS_MAX (DIFF_PAGE / 2)
+
+/* Do the pages differ at all? */
+bool diff__any(const uint8_t *page, const uint8_t *twin);
+/* Runs of bytes that differ, ascending. Runs with at most `gap` equal bytes between them are joined (0:
+ * byte-exact). runs has room for DIFF_RUNS_MAX. Returns how many. */
+size_t diff__runs(const uint8_t *page, const uint8_t *twin, unsigned gap, struct dsm_ev_run *runs);
+/* Encodes the changes as {u16 offset, u16 length, bytes}... into out (DIFF_PAGE bytes of room). Returns the
+ * bytes used, or 0 when the whole page is shorter (or nothing changed). */
+size_t diff__encode(const uint8_t *page, const uint8_t *twin, uint8_t *out);
+/* Applies an encoded diff. Returns 0, or -EBADMSG when it does not fit the page (nothing is written). */
+int diff__apply(uint8_t *page, const uint8_t *diff, size_t bytes);
+
+#endif

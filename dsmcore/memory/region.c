@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * region.c - one memfd, mapped twice (see region.h).
+ *
+ * The mutator's view is registered with userfaultfd for missing, minor and write-protect faults, with
+ * UFFD_FEATURE_SIGBUS: a fault becomes a SIGBUS in the faulting thread, which then resolves it itself; no
+ * handler thread has to be woken, and the kernel keeps one VMA however the rights alternate (mprotect
+ * splits them and dies at about 32,000). Rights map to page-table states so:
+ *
+ *	NONE   no entry        -> any access is a minor fault   (MADV_DONTNEED; the memfd keeps the data)
+ *	READ   entry, uffd-wp  -> a write is a write-protect fault
+ *	WRITE  plain entry
+ *
+ * A hole in the memfd would be a missing fault, which UFFDIO_CONTINUE cannot resolve; so a page is touched
+ * through the runtime's view before it is opened for the first time.
+ */
+#include "dsmcore/memory/region.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Newer than Debian 12's headers; what the kernel has is asked at run time. */
+#ifndef UFFDIO_CONTINUE_MODE_WP
+#define UFFDIO_CONTINUE_MODE_WP ((uint64_t)1 << 1)
+#endif
+#ifndef UFFD_USER_MODE_ONLY
+#define UFFD_USER_MODE_ONLY 1
+#endif
+
+struct region {
+	int memfd, uffd;
+	uint64_t bytes;
+	uint8_t *app;	  /* the mutator's view */
+	uint8_t *frames;  /* the runtime's view */
+	uint8_t *rights;  /* per page: enum core_rights as set in the app view */
+	uint8_t *present; /* per page: the memfd has it */
+};
+
+static int uffd_open(void)
+{
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
+
+	if (fd < 0)
+		return -errno;
+	struct uffdio_api api = {
+		.api = UFFD_API,
+		.features = UFFD_FEATURE_SIGBUS | UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_PAGEFAULT_FLAG_WP |
+			    UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_MISSING_SHMEM,
+	};
+	if (ioctl(fd, UFFDIO_API, &api)) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+static void *map_anonymous(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+static int map_views(struct region *r)
+{
+	r->frames = mmap(NULL, r->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, r->memfd, 0);
+	if (r->frames == MAP_FAILED) {
+		r->frames = NULL;
+		return -errno;
+	}
+	r->app = mmap((void *)DSM_BASE, r->bytes, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, r->memfd, 0);
+	if (r->app == MAP_FAILED) {
+		r->app = NULL;
+		return -errno;
+	}
+	/* Huge pages would make one page's rights those of 512. */
+	madvise(r->app, r->bytes, MADV_NOHUGEPAGE);
+	/* The children of a program must not inherit a view whose faults nobody resolves. */
+	madvise(r->app, r->bytes, MADV_DONTFORK);
+	r->rights = map_anonymous(r->bytes >> DSM_PAGE_LOG2);
+	r->present = map_anonymous(r->bytes >> DSM_PAGE_LOG2);
+	return r->rights && r->present ? 0 : -ENOMEM;
+}
+
+static int watch(struct region *r)
+{
+	struct uffdio_register reg = {
+		.range = {.start = (uint64_t)r->app, .len = r->bytes},
+		.mode = UFFDIO_REGISTER_MODE_MISSING | UFFDIO_REGISTER_MODE_MINOR | UFFDIO_REGISTER_MODE_WP,
+	};
+
+	if (ioctl(r->uffd, UFFDIO_REGISTER, &reg))
+		return -errno;
+	uint64_t want = 1ull << _UFFDIO_CONTINUE | 1ull << _UFFDIO_WRITEPROTECT;
+
+	return (reg.ioctls & want) == want ? 0 : -ENOTSUP;
+}
+
+int region__open(struct region **out, uint64_t bytes)
+{
+	struct region *r = calloc(1, sizeof(*r));
+	const char *what = "memory";
+	int err = -ENOMEM;
+
+	if (!r)
+		goto out;
+	r->bytes = bytes;
+	r->uffd = -1;
+	what = "memfd_create";
+	r->memfd = memfd_create("procope-dsm", MFD_CLOEXEC);
+	if (r->memfd < 0 || ftruncate(r->memfd, (off_t)bytes)) {
+		err = -errno;
+		goto out;
+	}
+	what = "mapping the DSM at its address";
+	if ((err = map_views(r)))
+		goto out;
+	what = "userfaultfd with minor faults, write-protection and SIGBUS on shared memory";
+	r->uffd = uffd_open();
+	if (r->uffd < 0)
+		err = r->uffd;
+	else
+		err = watch(r);
+out:
+	if (err) {
+		fprintf(stderr, "dsm: %s (%llu MiB): %s; run `dsmcheck` to see what this machine lacks\n", what,
+			(unsigned long long)(bytes >> 20), strerror(-err));
+		region__close(r);
+		return err;
+	}
+	*out = r;
+	return 0;
+}
+
+void region__close(struct region *r)
+{
+	if (!r)
+		return;
+	if (r->app)
+		munmap(r->app, r->bytes);
+	if (r->frames)
+		munmap(r->frames, r->bytes);
+	if (r->rights)
+		munmap(r->rights, r->bytes >> DSM_PAGE_LOG2);
+	if (r->present)
+		munmap(r->present, r->bytes >> DSM_PAGE_LOG2);
+	if (r->uffd >= 0)
+		close(r->uffd);
+	if (r->memfd >= 0)
+		close(r->memfd);
+	free(r);
+}
+
+static int take_all(struct region *r, uint32_t page, uint32_t count)
+{
+	return madvise(r->app + ((uint64_t)page << DSM_PAGE_LOG2), (uint64_t)count << DSM_PAGE_LOG2,
+		       MADV_DONTNEED)
+		       ? -errno
+		       : 0;
+}
+
+static int open_pages(struct region *r, uint32_t page, uint32_t count, bool write)
+{
+	for (uint32_t p = page; p < page + count; p++) {
+		if (r->present[p])
+			continue;
+		/* A write, though of what is there: a read of a hole would not allocate it. */
+		__atomic_fetch_add(r->frames + ((uint64_t)p << DSM_PAGE_LOG2), 0, __ATOMIC_RELAXED);
+		r->present[p] = 1;
+	}
+	struct uffdio_continue c = {
+		.range = {.start = (uint64_t)r->app + ((uint64_t)page << DSM_PAGE_LOG2),
+			  .len = (uint64_t)count << DSM_PAGE_LOG2},
+		.mode = write ? 0 : UFFDIO_CONTINUE_MODE_WP,
+	};
+	while (ioctl(r->uffd, UFFDIO_CONTINUE, &c))
+		if (errno != EAGAIN)
+			return -errno;
+	return 0;
+}
+
+static int set_write(struct region *r, uint32_t page, uint32_t count, bool write)
+{
+	struct uffdio_writeprotect wp = {
+		.range = {.start = (uint64_t)r->app + ((uint64_t)page << DSM_PAGE_LOG2),
+			  .len = (uint64_t)count << DSM_PAGE_LOG2},
+		.mode = write ? 0 : UFFDIO_WRITEPROTECT_MODE_WP,
+	};
+	while (ioctl(r->uffd, UFFDIO_WRITEPROTECT, &wp))
+		if (errno != EAGAIN)
+			return -errno;
+	return 0;
+}
+
+/* A run of pages that all have the same rights now. */
+static int protect_run(struct region *r, uint32_t page, uint32_t count, enum core_rights from, enum core_rights to)
+{
+	if (to == CORE_NONE)
+		return take_all(r, page, count);
+	if (from == CORE_NONE)
+		return open_pages(r, page, count, to == CORE_WRITE);
+	return set_write(r, page, count, to == CORE_WRITE);
+}
+
+int region__protect(struct region *r, uint32_t page, uint32_t count, enum core_rights to)
+{
+	uint32_t end = page + count;
+
+	while (page < end) {
+		enum core_rights from = r->rights[page];
+		uint32_t n = 1;
+
+		while (page + n < end && r->rights[page + n] == from)
+			n++;
+		if (from != to) {
+			int err = protect_run(r, page, n, from, to);
+
+			if (err)
+				return err;
+			memset(r->rights + page, to, n);
+		}
+		page += n;
+	}
+	return 0;
+}
+
+enum core_rights region__rights(const struct region *r, uint32_t page)
+{
+	return r->rights[page];
+}
+
+uint8_t *region__frame(struct region *r, uint32_t page)
+{
+	return r->frames + ((uint64_t)page << DSM_PAGE_LOG2);
+}
+
+int64_t region__offset(const struct region *r, const void *address)
+{
+	uint64_t at = (uint64_t)address - (uint64_t)r->app;
+
+	return at < r->bytes ? (int64_t)at : -1;
+}
+
+void *region__address(const struct region *r, uint64_t offset)
+{
+	return r->app + offset;
+}
+
+uint64_t region__bytes(const struct region *r)
+{
+	return r->bytes;
+}

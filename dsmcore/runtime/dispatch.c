@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatch.c - the port between the protocol core and the machine: each action of a step is carried out in
+ * order, under node.lock. The mutator waits on a futex; the service thread's steps wake it.
+ */
+#include "dsmcore/runtime/dispatch.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "dsmcore/memory/diff.h"
+#include "dsmcore/memory/region.h"
+#include "dsmcore/memory/shadow.h"
+#include "dsmcore/runtime/evidence.h"
+#include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/tx.h"
+
+enum { IDLE, WAITING, RESUMED, ABORTED };
+
+static struct {
+	struct shadow *twin, *next;
+	uint32_t state; /* of the mutator: futex word */
+	enum core_fault fault;
+	uint8_t *scratch; /* encoded diffs of one message */
+	size_t scratch_bytes;
+	struct wire_blob *blob; /* of the message being sent */
+	size_t blobs;
+} port;
+
+int dispatch__open(uint32_t pages)
+{
+	int err = shadow__open(&port.twin, pages);
+
+	return err ? err : shadow__open(&port.next, pages);
+}
+
+const uint8_t *dispatch__committed(uint32_t page)
+{
+	uint8_t *bytes = shadow__get(port.next, page);
+
+	if (!bytes)
+		bytes = shadow__get(port.twin, page);
+	return bytes ? bytes : region__frame(node.region, page);
+}
+
+const uint8_t *dispatch__twin(uint32_t page)
+{
+	return shadow__get(port.twin, page);
+}
+
+bool dispatch__waiting(void)
+{
+	return __atomic_load_n(&port.state, __ATOMIC_ACQUIRE) == WAITING;
+}
+
+/* ---- waiting ---- */
+
+static void futex(int op, uint32_t value)
+{
+	syscall(SYS_futex, &port.state, op | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+}
+
+static void wake(uint32_t state, enum core_fault fault)
+{
+	port.fault = fault;
+	__atomic_store_n(&port.state, state, __ATOMIC_RELEASE);
+	futex(FUTEX_WAKE, 1);
+}
+
+static void wait_for_wake(void)
+{
+	pthread_mutex_unlock(&node.lock);
+	while (__atomic_load_n(&port.state, __ATOMIC_ACQUIRE) == WAITING)
+		futex(FUTEX_WAIT, WAITING);
+	pthread_mutex_lock(&node.lock);
+}
+
+/* ---- single actions ---- */
+
+static uint8_t *shadow_or_die(struct shadow *s, uint32_t page)
+{
+	uint8_t *copy = shadow__make(s, page);
+
+	if (!copy)
+		node__fatal(NULL, "out of memory for the twin of a page");
+	return copy;
+}
+
+static void protect(uint32_t page, uint32_t count, enum core_rights rights)
+{
+	int err = region__protect(node.region, page, count, rights);
+
+	if (err)
+		node__fatal(NULL, "page %u: rights cannot be set: %s", page, strerror(-err));
+}
+
+static struct wire_blob attach(const struct core_entry *e, uint8_t *room)
+{
+	if (e->data == CORE_DATA_NONE)
+		return (struct wire_blob){.kind = WIRE_NONE};
+	if (e->data == CORE_DATA_CHANGES) {
+		const uint8_t *twin = shadow__get(port.twin, e->page);
+		const uint8_t *frame = region__frame(node.region, e->page);
+		size_t n = twin ? diff__encode(frame, twin, room) : 0;
+
+		return n ? (struct wire_blob){WIRE_DIFF, (uint32_t)n, room}
+			 : (struct wire_blob){WIRE_PAGE, TRANSPORT_PAGE, frame};
+	}
+	return (struct wire_blob){WIRE_PAGE, TRANSPORT_PAGE, dispatch__committed(e->page)};
+}
+
+static void reserve(size_t entries)
+{
+	if (entries <= port.blobs)
+		return;
+	port.blob = realloc(port.blob, entries * sizeof(*port.blob));
+	port.scratch = realloc(port.scratch, entries * (size_t)DIFF_PAGE);
+	port.blobs = entries;
+	if (!port.blob || !port.scratch)
+		node__fatal(NULL, "out of memory for a message of %zu pages", entries);
+}
+
+static void send_message(const struct core_msg *msg)
+{
+	size_t n = msg->npages + msg->nwset;
+
+	reserve(n);
+	for (size_t i = 0; i < n; i++)
+		port.blob[i] = attach(&msg->entries[i], port.scratch + i * DIFF_PAGE);
+	int err = transport__send(node.transport, msg, port.blob);
+
+	/* A peer that is gone ends the run through the launcher; until then its messages go nowhere. */
+	if (err && err != -EPIPE)
+		node__fatal(NULL, "%s to node %u: %s", core_msg__name(msg->type), msg->to, strerror(-err));
+}
+
+static void apply(uint8_t *to, const struct wire_blob *blob, const struct core_msg *msg)
+{
+	if (blob->kind == WIRE_PAGE)
+		memcpy(to, blob->data, DSM_PAGE_BYTES);
+	else if (blob->kind == WIRE_DIFF && diff__apply(to, blob->data, blob->bytes))
+		node__fatal(NULL, "%s from node %u holds a damaged diff", core_msg__name(msg->type), msg->from);
+}
+
+static void store(const struct core_action *a, const struct core_msg *msg, const struct wire_blob *blobs)
+{
+	uint32_t page = msg->entries[a->entry].page;
+
+	if (a->type == CORE_DO_STORE) {
+		apply(region__frame(node.region, page), &blobs[a->entry], msg);
+		return;
+	}
+	const uint8_t *committed = dispatch__committed(page);
+	uint8_t *next = shadow_or_die(port.next, page);
+
+	if (next != committed)
+		memcpy(next, committed, DSM_PAGE_BYTES);
+	apply(next, &blobs[a->entry], msg);
+}
+
+static void make_twin(uint32_t page)
+{
+	memcpy(shadow_or_die(port.twin, page), region__frame(node.region, page), DSM_PAGE_BYTES);
+}
+
+static void take_back(struct shadow *s, uint32_t page)
+{
+	const uint8_t *copy = shadow__get(s, page);
+
+	if (copy)
+		memcpy(region__frame(node.region, page), copy, DSM_PAGE_BYTES);
+	shadow__drop(s, page);
+}
+
+static void doom(void)
+{
+	__atomic_store_n(&tx.doomed, true, __ATOMIC_RELEASE);
+	if (gettid() != node.mutator)
+		tgkill(getpid(), node.mutator, SIGURG);
+}
+
+/* ---- steps ---- */
+
+struct verdict {
+	enum { NOTHING, RESUME, WAIT, ABORT } what;
+	enum core_fault fault;
+};
+
+static struct verdict carry_out(const struct core_actions *actions, const struct core_msg *msg,
+				const struct wire_blob *blobs)
+{
+	struct verdict v = {NOTHING, CORE_FAULT_NONE};
+
+	for (size_t i = 0; i < actions->count; i++) {
+		const struct core_action *a = &actions->list[i];
+
+		switch (a->type) {
+		case CORE_DO_RESUME:
+			v = (struct verdict){RESUME, a->fault};
+			break;
+		case CORE_DO_WAIT:
+			v.what = WAIT;
+			break;
+		case CORE_DO_ABORT:
+			v.what = ABORT;
+			break;
+		case CORE_DO_DOOM:
+			doom();
+			break;
+		case CORE_DO_SEND:
+			send_message(&a->msg);
+			break;
+		case CORE_DO_PROTECT:
+			protect(a->page, a->count, a->rights);
+			break;
+		case CORE_DO_TWIN:
+			make_twin(a->page);
+			break;
+		case CORE_DO_UNTWIN:
+			shadow__drop(port.twin, a->page);
+			break;
+		case CORE_DO_RESTORE:
+			take_back(port.twin, a->page);
+			break;
+		case CORE_DO_PROMOTE:
+			take_back(port.next, a->page);
+			break;
+		case CORE_DO_STORE:
+		case CORE_DO_STORE_NEXT:
+			store(a, msg, blobs);
+			break;
+		case CORE_DO_EMIT:
+			evidence__emit(a, msg, blobs);
+			break;
+		}
+	}
+	return v;
+}
+
+enum outcome dispatch__mutator(const struct core_event *event, enum core_fault *fault)
+{
+	const struct core_actions *actions;
+	int err = core_step(node.core, event, &actions);
+
+	if (err)
+		node__fatal(NULL, "the protocol refused a step of kind %d: %s", event->type, strerror(-err));
+	struct verdict v = carry_out(actions, NULL, NULL);
+
+	if (v.what == WAIT) {
+		__atomic_store_n(&port.state, WAITING, __ATOMIC_RELEASE);
+		wait_for_wake();
+		v.what = port.state == ABORTED ? ABORT : RESUME;
+		v.fault = port.fault;
+		port.state = IDLE;
+	}
+	if (fault)
+		*fault = v.fault;
+	return v.what == ABORT ? OUTCOME_ABORT : OUTCOME_RESUME;
+}
+
+void dispatch__message(const struct core_msg *msg, const struct wire_blob *blobs)
+{
+	struct core_event event = {.type = CORE_MESSAGE, .msg = msg};
+	const struct core_actions *actions;
+	int err = core_step(node.core, &event, &actions);
+
+	if (err)
+		node__fatal(NULL, "%s from node %u does not fit the protocol: %s", core_msg__name(msg->type),
+			    msg->from, strerror(-err));
+	struct verdict v = carry_out(actions, msg, blobs);
+
+	if (v.what == RESUME)
+		wake(RESUMED, v.fault);
+	else if (v.what == ABORT)
+		wake(ABORTED, CORE_FAULT_NONE);
+}

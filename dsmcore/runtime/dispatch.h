@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dispatch.h - carries out what the protocol core decides.
+ */
+#ifndef DSM_RUNTIME_DISPATCH_H
+#define DSM_RUNTIME_DISPATCH_H
+
+#include "dsmcore/protocol/core.h"
+#include "dsmcore/transport/transport.h"
+
+enum outcome { OUTCOME_RESUME, OUTCOME_ABORT };
+
+int dispatch__open(uint32_t pages);
+/* One step for the mutator; blocks until the core lets it go on. The caller holds node.lock; it is released
+ * while waiting and held again on return. fault: what an access turned out to be (may be NULL). */
+enum outcome dispatch__mutator(const struct core_event *event, enum core_fault *fault);
+/* One step for a message. The caller holds node.lock. */
+void dispatch__message(const struct core_msg *msg, const struct wire_blob *blobs);
+/* The committed bytes of a page on this node. The caller holds node.lock. */
+const uint8_t *dispatch__committed(uint32_t page);
+/* The committed bytes behind a dirty page, or NULL. The caller holds node.lock. */
+const uint8_t *dispatch__twin(uint32_t page);
+/* Is the mutator blocked in dispatch__mutator()? */
+bool dispatch__waiting(void);
+
+#endif

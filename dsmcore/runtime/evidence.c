@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * evidence.c - counters always, records only when somebody listens. What stays local (begins, local commits,
+ * faults that only tracking causes) is recorded one in SAMPLE; everything remote is recorded each time.
+ */
+#include "dsmcore/runtime/evidence.h"
+
+#include <string.h>
+
+#include "dsmcore/memory/diff.h"
+#include "dsmcore/memory/region.h"
+#include "dsmcore/runtime/dispatch.h"
+#include "dsmcore/runtime/events.h"
+#include "dsmcore/runtime/history.h"
+#include "dsmcore/runtime/microscope.h"
+#include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/tx.h"
+
+#define SAMPLE 64u
+
+_Static_assert((int)CORE_CAUSE_CONFLICT == DSM_EV_CAUSE_CONFLICT, "causes");
+_Static_assert((int)CORE_CAUSE_UNTOUCHED == DSM_EV_CAUSE_UNTOUCHED, "causes");
+_Static_assert((int)CORE_CAUSE_PRIORITY == DSM_EV_CAUSE_PRIORITY, "causes");
+_Static_assert((int)CORE_CAUSE_CANCEL == DSM_EV_CAUSE_CANCEL, "causes");
+
+/* True once in SAMPLE calls with the same counter. */
+static bool sampled(uint32_t *count)
+{
+	return (*count)++ % SAMPLE == 0;
+}
+
+static dsm_ev_page page_id(uint32_t page)
+{
+	return DSM_EV_PAGE((uint64_t)page << DSM_PAGE_LOG2, DSM_PAGE_LOG2);
+}
+
+static struct dsm_ev_interval interval_of(const struct core_party *p)
+{
+	return (struct dsm_ev_interval){p->number, p->attempt, p->site};
+}
+
+static struct dsm_ev_party party_of(const struct core_party *p)
+{
+	return (struct dsm_ev_party){interval_of(p), node.options.generation, p->node, 0};
+}
+
+struct dsm_ev_interval evidence__interval(void)
+{
+	struct core_party p = core__attempt(node.core, NULL);
+
+	return interval_of(&p);
+}
+
+static uint8_t flags_of(const struct core_party *p)
+{
+	return (uint8_t)((p->attempt ? DSM_EV_F_RETRY : 0) | (microscope__used() ? DSM_EV_F_MICROSCOPE : 0));
+}
+
+void evidence__begin(void)
+{
+	static uint32_t count;
+
+	COUNT(begins, 1);
+	if (!events__wanted(DSM_EV_BEGIN) || !sampled(&count))
+		return;
+	struct dsm_ev_begin r = {.hdr.weight = SAMPLE, .interval = evidence__interval()};
+
+	events__emit(&r.hdr, DSM_EV_BEGIN, sizeof(r), 0, 0);
+}
+
+static void commit(const struct core_action *a)
+{
+	static uint32_t count;
+	uint64_t now = events__now(), took = now - tx.begin_ns, in_commit = now - tx.commit_begin_ns;
+
+	COUNT(commits, 1);
+	COUNT(commits_local, a->local);
+	COUNT(committed_ns, took);
+	COUNT(commit_ns, in_commit);
+	microscope__end(&a->party);
+	history__end(&a->party, true);
+	bool scoped = microscope__used();
+
+	if (!events__wanted(DSM_EV_COMMIT) || (a->local && !scoped && !sampled(&count)))
+		return;
+	struct dsm_ev_commit r = {
+		.hdr = {.weight = a->local && !scoped ? SAMPLE : 1, .flags = flags_of(&a->party)},
+		.interval = interval_of(&a->party),
+		.duration_ns = took,
+		.commit_ns = in_commit,
+		.pages_read = a->nread,
+		.pages_written = a->nwritten,
+		.flags = a->local ? DSM_EV_COMMIT_LOCAL : 0,
+	};
+	events__emit(&r.hdr, DSM_EV_COMMIT, sizeof(r), 0, took);
+}
+
+static void count_abort(enum core_cause cause, uint64_t wasted)
+{
+	COUNT(aborts, 1);
+	COUNT(wasted_ns, wasted);
+	switch (cause) {
+	case CORE_CAUSE_CONFLICT:
+		COUNT(aborts_conflict, 1);
+		break;
+	case CORE_CAUSE_UNTOUCHED:
+		COUNT(aborts_untouched, 1);
+		break;
+	case CORE_CAUSE_PRIORITY:
+		COUNT(aborts_priority, 1);
+		break;
+	case CORE_CAUSE_CANCEL:
+		COUNT(aborts_cancel, 1);
+		break;
+	default:
+		COUNT(aborts_other, 1);
+	}
+}
+
+static struct dsm_ev_meeting meeting_of(const struct core_meeting *m)
+{
+	return (struct dsm_ev_meeting){
+		.page = page_id(m->page),
+		.version = m->version,
+		.winner_version = m->winner_version,
+		.access = (uint8_t)((m->read ? DSM_EV_ACCESS_READ : 0) | (m->written ? DSM_EV_ACCESS_WRITE : 0)),
+		.tracked = m->tracked,
+	};
+}
+
+static void abort_attempt(const struct core_action *a)
+{
+	uint64_t wasted = events__now() - tx.begin_ns;
+
+	count_abort(a->cause, wasted);
+	microscope__end(&a->party);
+	history__end(&a->party, false);
+	if (a->cause != CORE_CAUSE_CANCEL)
+		microscope__suspect(a->meetings, a->nmeetings);
+	if (!events__wanted(DSM_EV_ABORT))
+		return;
+	struct dsm_ev_abort r = {
+		.hdr.flags = flags_of(&a->party),
+		.interval = interval_of(&a->party),
+		.winner = party_of(&a->other),
+		.wasted_ns = wasted,
+		.cause = a->cause,
+		.total = (uint16_t)(a->nmeetings < UINT16_MAX ? a->nmeetings : UINT16_MAX),
+	};
+	r.nmeetings = r.total < DSM_EV_MEETINGS ? r.total : DSM_EV_MEETINGS;
+	for (uint32_t i = 0; i < r.nmeetings; i++)
+		r.meeting[i] = meeting_of(&a->meetings[i]);
+	events__emit(&r.hdr, DSM_EV_ABORT, sizeof(r), r.nmeetings ? r.meeting[0].page : 0, wasted);
+}
+
+/* The changed bytes of a dirty page, in as many records as they need. */
+static void writes(const struct core_action *a)
+{
+	static struct {
+		struct dsm_ev_writes r;
+		struct dsm_ev_run run[DSM_EV_RUNS];
+	} buffer;
+	static struct dsm_ev_run run[DIFF_RUNS_MAX];
+	const uint8_t *twin = dispatch__twin(a->page);
+
+	if (!events__wanted(DSM_EV_WRITES) || !twin)
+		return;
+	size_t n = diff__runs(region__frame(node.region, a->page), twin, 0, run), at = 0;
+
+	do {
+		size_t part = n - at < DSM_EV_RUNS ? n - at : DSM_EV_RUNS;
+
+		buffer.r = (struct dsm_ev_writes){
+			.hdr.flags = flags_of(&a->party),
+			.interval = interval_of(&a->party),
+			.page = page_id(a->page),
+			.version = a->version,
+			.flags = a->committed ? DSM_EV_WRITES_COMMITTED : 0,
+			.basis = DSM_EV_BASIS_CHANGED,
+			.nruns = (uint16_t)part,
+		};
+		memcpy(buffer.run, run + at, part * sizeof(*run));
+		memset(buffer.run + part, 0, part < DSM_EV_RUNS ? sizeof(*run) : 0); /* padding to 8 bytes */
+		events__emit(&buffer.r.hdr, DSM_EV_WRITES, sizeof(buffer.r) + part * sizeof(*run), buffer.r.page, part);
+		at += part;
+	} while (at < n);
+}
+
+static void invalidate(const struct core_action *a)
+{
+	COUNT(invalidations, 1);
+	if (!events__wanted(DSM_EV_INVALIDATE))
+		return;
+	struct dsm_ev_invalidate r = {.page = page_id(a->page), .version = a->version, .winner = party_of(&a->other)};
+
+	events__emit(&r.hdr, DSM_EV_INVALIDATE, sizeof(r), r.page, 0);
+}
+
+static uint32_t bytes_of(uint32_t page, const struct core_msg *msg, const struct wire_blob *blobs)
+{
+	for (uint32_t i = 0; msg && blobs && i < msg->npages; i++)
+		if (msg->entries[i].page == page)
+			return blobs[i].bytes;
+	return 0;
+}
+
+static void transfer(const struct core_action *a, const struct core_msg *msg, const struct wire_blob *blobs)
+{
+	COUNT(pages_in, 1);
+	if (!events__wanted(DSM_EV_TRANSFER))
+		return;
+	struct dsm_ev_transfer r = {
+		.page = page_id(a->page),
+		.version = a->version,
+		.bytes = bytes_of(a->page, msg, blobs),
+		.from = a->node,
+		.diff = a->changes,
+	};
+	events__emit(&r.hdr, DSM_EV_TRANSFER, sizeof(r), r.page, r.bytes);
+}
+
+void evidence__emit(const struct core_action *a, const struct core_msg *msg, const struct wire_blob *blobs)
+{
+	switch (a->emit) {
+	case CORE_EMIT_COMMIT:
+		commit(a);
+		break;
+	case CORE_EMIT_ABORT:
+		abort_attempt(a);
+		break;
+	case CORE_EMIT_WRITES:
+		writes(a);
+		break;
+	case CORE_EMIT_INVALIDATE:
+		invalidate(a);
+		break;
+	case CORE_EMIT_TRANSFER:
+		transfer(a, msg, blobs);
+		break;
+	case CORE_EMIT_BARRIER: /* recorded by the mutator, which knows how long it waited */
+		break;
+	}
+}
+
+void evidence__barrier(uint64_t wait_ns)
+{
+	COUNT(barriers, 1);
+	COUNT(barrier_ns, wait_ns);
+	if (!events__wanted(DSM_EV_BARRIER))
+		return;
+	struct dsm_ev_barrier r = {.number = tx.barriers, .wait_ns = wait_ns};
+
+	events__emit(&r.hdr, DSM_EV_BARRIER, sizeof(r), 0, wait_ns);
+}
+
+static void count_fault(enum core_fault kind, uint64_t wait_ns)
+{
+	if (kind == CORE_FAULT_FETCH) {
+		COUNT(faults_fetch, 1);
+		COUNT(fetch_ns, wait_ns);
+	} else if (kind == CORE_FAULT_UPGRADE) {
+		COUNT(faults_upgrade, 1);
+	} else {
+		COUNT(faults_rearm, 1);
+	}
+}
+
+void evidence__fault(enum core_fault kind, uint32_t page, uint16_t offset, bool write, const void *pc, uint64_t wait_ns)
+{
+	static uint32_t count;
+
+	if (kind == CORE_FAULT_NONE)
+		return;
+	count_fault(kind, wait_ns);
+	bool local = kind != CORE_FAULT_FETCH;
+
+	if (!events__wanted(DSM_EV_FAULT) || (local && !sampled(&count)))
+		return;
+	struct dsm_ev_fault r = {
+		.hdr.weight = local ? SAMPLE : 1,
+		.interval = evidence__interval(),
+		.page = page_id(page),
+		.version = core__version(node.core, page),
+		.wait_ns = wait_ns,
+		.ip = events__ip(pc),
+		.offset = offset,
+		.home = core__home(node.core, page),
+		.access = write ? DSM_EV_ACCESS_WRITE : DSM_EV_ACCESS_READ,
+		.kind = (uint8_t)kind,
+	};
+	events__emit(&r.hdr, DSM_EV_FAULT, sizeof(r), r.page, wait_ns);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * evidence.h - turns what the protocol core reports into counters and records.
+ */
+#ifndef DSM_RUNTIME_EVIDENCE_H
+#define DSM_RUNTIME_EVIDENCE_H
+
+#include "dsm_events.h"
+#include "dsmcore/protocol/core.h"
+#include "dsmcore/transport/transport.h"
+
+/* A report of the core. msg and blobs: what the step was about, if a message. The caller holds node.lock. */
+void evidence__emit(const struct core_action *report, const struct core_msg *msg, const struct wire_blob *blobs);
+/* An access fault was resolved. The caller holds node.lock. */
+void evidence__fault(enum core_fault kind, uint32_t page, uint16_t offset, bool write, const void *pc, uint64_t wait_ns);
+/* A barrier was passed. The caller holds node.lock. */
+void evidence__barrier(uint64_t wait_ns);
+/* An attempt has begun. The caller holds node.lock. */
+void evidence__begin(void);
+/* The running attempt as the records name it. */
+struct dsm_ev_interval evidence__interval(void);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fault.c - signal handlers.
+ *
+ *	SIGBUS	an access that the view does not allow (userfaultfd), resolved here in the faulting thread
+ *	SIGTRAP the instruction that the microscope let run alone has finished
+ *	SIGURG	the service thread doomed the attempt (ignored by default, so a stray one is harmless)
+ *	SIGSEGV strict mode's write-protected data, else a crash; with SIGILL, SIGFPE, SIGABRT: say where, and die
+ *
+ * All run on an alternate stack, because an abort overwrites the mutator's. errno is kept. While one runs the
+ * others wait, except a crash.
+ */
+#include "dsmcore/runtime/fault.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "dsmcore/memory/region.h"
+#include "dsmcore/runtime/microscope.h"
+#include "dsmcore/runtime/modules.h"
+#include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/strict.h"
+#include "dsmcore/runtime/tx.h"
+
+#define ALT_STACK_BYTES (512u << 10)
+#define PF_WRITE	0x2 /* page-fault error code, in the signal context */
+
+static const void *pc_of(const ucontext_t *c)
+{
+	return (const void *)c->uc_mcontext.gregs[REG_RIP];
+}
+
+/* Names the place and dies of the same signal. */
+static void crash(int sig, const siginfo_t *info, const void *pc)
+{
+	static const char *const name[] = {
+		[SIGSEGV] = "SIGSEGV", [SIGBUS] = "SIGBUS", [SIGILL] = "SIGILL", [SIGFPE] = "SIGFPE",
+		[SIGABRT] = "SIGABRT", [SIGTRAP] = "SIGTRAP",
+	};
+	char text[128];
+
+	snprintf(text, sizeof(text), "killed by %s (address %p)", name[sig], info->si_addr);
+	if (sig == SIGABRT)
+		snprintf(text, sizeof(text), "killed by SIGABRT");
+	node__say(pc, text);
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static void on_bus(int sig, siginfo_t *info, void *arg)
+{
+	ucontext_t *c = arg;
+	const void *pc = pc_of(c);
+	bool write = c->uc_mcontext.gregs[REG_ERR] & PF_WRITE;
+	int64_t at = node.region ? region__offset(node.region, info->si_addr) : -1;
+	int saved = errno;
+
+	if (at < 0) {
+		crash(sig, info, pc);
+		return;
+	}
+	if (gettid() != node.mutator)
+		node__fatal(pc, "%s DSM memory in a second thread: only the thread that runs main() may",
+			    write ? "write to" : "read of");
+	if (!tx.depth)
+		node__fatal(pc, "%s DSM memory outside a transaction: put it into DSM_TX { }, or read it with dsm_peek()",
+			    write ? "write to" : "read of");
+	uint32_t page = (uint32_t)((uint64_t)at >> DSM_PAGE_LOG2);
+	uint16_t offset = (uint16_t)(at & (DSM_PAGE_BYTES - 1));
+
+	if (tx__access(page, offset, write, !modules__in_program(pc), pc))
+		microscope__open(page, offset, write, c);
+	else
+		tx__unwind_context(c);
+	errno = saved;
+}
+
+static void on_trap(int sig, siginfo_t *info, void *arg)
+{
+	int saved = errno;
+
+	if (!microscope__close(arg))
+		crash(sig, info, pc_of(arg));
+	errno = saved;
+}
+
+static void on_doom(int sig, siginfo_t *info, void *arg)
+{
+	ucontext_t *c = arg;
+	int saved = errno;
+
+	(void)sig, (void)info;
+	if (node.started && gettid() == node.mutator && tx.depth && modules__in_program(pc_of(c)) && tx__check())
+		tx__unwind_context(c);
+	errno = saved;
+}
+
+static void on_crash(int sig, siginfo_t *info, void *arg)
+{
+	ucontext_t *c = arg;
+	int saved = errno;
+
+	if (sig != SIGSEGV || !strict__fault(info->si_addr, pc_of(c)))
+		crash(sig, info, pc_of(c));
+	errno = saved;
+}
+
+static void install(int sig, void (*handler)(int, siginfo_t *, void *))
+{
+	struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+
+	sigemptyset(&sa.sa_mask);
+	sigaddset(&sa.sa_mask, SIGURG);
+	sigaction(sig, &sa, NULL);
+}
+
+int fault__open(void)
+{
+	stack_t alt = {.ss_size = ALT_STACK_BYTES};
+
+	alt.ss_sp = mmap(NULL, alt.ss_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (alt.ss_sp == MAP_FAILED || sigaltstack(&alt, NULL))
+		return -ENOMEM;
+	install(SIGBUS, on_bus);
+	install(SIGTRAP, on_trap);
+	install(SIGURG, on_doom);
+#ifndef DSM_ASAN /* the sanitizer reports crashes itself */
+	install(SIGSEGV, on_crash);
+	install(SIGILL, on_crash);
+	install(SIGFPE, on_crash);
+	install(SIGABRT, on_crash);
+#else
+	if (node.options.strict)
+		install(SIGSEGV, on_crash);
+#endif
+	return 0;
+}

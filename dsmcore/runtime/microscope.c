@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dsmcore/runtime/microscope.h"
+
+#include <pthread.h>
+#include <string.h>
+
+#include "dsm_events.h"
+#include "dsmcore/memory/region.h"
+#include "dsmcore/runtime/events.h"
+#include "dsmcore/runtime/node.h"
+
+#define PAGES	  DSM_EV_MEETINGS
+#define OPEN_MAX  8    /* pages one instruction can touch, with room */
+#define SEEN_MAX  2048 /* accesses of one attempt, repeats included; then the pages stay open */
+#define FIRST_NS  20000000ull /* budget that a run has from its start, so that short runs learn something too */
+#define TRAP_FLAG 0x100
+
+struct seen {
+	uint16_t offset;
+	uint8_t access;
+	const void *pc;
+};
+
+struct watched {
+	uint32_t page;
+	uint32_t n;
+	bool cut; /* more accesses than seen[] holds */
+	struct seen seen[DSM_EV_ACCESS_LIST];
+};
+
+static struct {
+	uint32_t suspect[PAGES], nsuspects;
+	struct watched watched[PAGES];
+	uint32_t nwatched;
+	uint32_t open[OPEN_MAX], nopen; /* for the instruction that runs alone now */
+	uint32_t total;			/* accesses in this attempt */
+	uint64_t opened_ns, spent_ns, run_begin_ns;
+	bool used, over;
+} scope;
+
+void microscope__suspect(const struct core_meeting *meetings, uint32_t n)
+{
+	scope.nsuspects = n < PAGES ? n : PAGES;
+	for (uint32_t i = 0; i < scope.nsuspects; i++)
+		scope.suspect[i] = meetings[i].page;
+}
+
+static bool affordable(void)
+{
+	uint64_t now = events__now();
+
+	if (!scope.run_begin_ns)
+		scope.run_begin_ns = now;
+	return scope.spent_ns < FIRST_NS + (now - scope.run_begin_ns) / 1000 * node.options.microscope_permille;
+}
+
+void microscope__begin(void)
+{
+	bool look = scope.nsuspects && node.options.microscope_permille && events__wanted(DSM_EV_ACCESSES) &&
+		    affordable();
+
+	scope.used = look;
+	scope.over = false;
+	scope.total = scope.nopen = 0;
+	scope.nwatched = look ? scope.nsuspects : 0;
+	scope.nsuspects = 0;
+	for (uint32_t i = 0; i < scope.nwatched; i++) {
+		scope.watched[i].page = scope.suspect[i];
+		scope.watched[i].n = 0;
+		scope.watched[i].cut = false;
+		region__protect(node.region, scope.watched[i].page, 1, CORE_NONE);
+	}
+}
+
+bool microscope__used(void)
+{
+	return scope.used;
+}
+
+static struct watched *find(uint32_t page)
+{
+	for (uint32_t i = 0; i < scope.nwatched; i++)
+		if (scope.watched[i].page == page)
+			return &scope.watched[i];
+	return NULL;
+}
+
+static void remember(struct watched *w, struct seen s)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		if (w->seen[i].offset == s.offset && w->seen[i].access == s.access && w->seen[i].pc == s.pc)
+			return;
+	if (w->n == DSM_EV_ACCESS_LIST)
+		w->cut = true;
+	else
+		w->seen[w->n++] = s;
+}
+
+void microscope__open(uint32_t page, uint16_t offset, bool write, ucontext_t *context)
+{
+	struct watched *w = scope.over ? NULL : find(page);
+
+	if (!w)
+		return;
+	remember(w, (struct seen){offset, write ? DSM_EV_ACCESS_WRITE : DSM_EV_ACCESS_READ,
+				  (const void *)context->uc_mcontext.gregs[REG_RIP]});
+	if (++scope.total >= SEEN_MAX || scope.nopen == OPEN_MAX) {
+		scope.over = true; /* this page and, at their next fault, the others stay open */
+		return;
+	}
+	if (!scope.nopen)
+		scope.opened_ns = events__now();
+	scope.open[scope.nopen++] = page;
+	context->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG;
+}
+
+bool microscope__close(ucontext_t *context)
+{
+	if (!scope.nopen)
+		return false;
+	context->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
+	pthread_mutex_lock(&node.lock);
+	for (uint32_t i = 0; i < scope.nopen && !scope.over; i++)
+		region__protect(node.region, scope.open[i], 1, CORE_NONE);
+	scope.nopen = 0;
+	/* Fault, trap and two returns cost about as much again as what lies between the two clock readings. */
+	scope.spent_ns += 2 * (events__now() - scope.opened_ns);
+	pthread_mutex_unlock(&node.lock);
+	COUNT(microscope_accesses, 1);
+	__atomic_store_n(&node.shm->counters.microscope_ns, scope.spent_ns, __ATOMIC_RELAXED);
+	return true;
+}
+
+static void emit(const struct watched *w, const struct core_party *attempt)
+{
+	static struct {
+		struct dsm_ev_accesses r;
+		struct dsm_ev_access access[DSM_EV_ACCESS_LIST + 1];
+	} buffer;
+
+	buffer.r = (struct dsm_ev_accesses){
+		.hdr.flags = (uint8_t)(DSM_EV_F_MICROSCOPE | (attempt->attempt ? DSM_EV_F_RETRY : 0)),
+		.interval = {attempt->number, attempt->attempt, attempt->site},
+		.page = DSM_EV_PAGE((uint64_t)w->page << DSM_PAGE_LOG2, DSM_PAGE_LOG2),
+		.version = core__version(node.core, w->page),
+		.flags = !w->cut && !scope.over ? DSM_EV_ACCESSES_COMPLETE : 0,
+		.basis = DSM_EV_BASIS_OPERAND,
+		.naccesses = (uint16_t)w->n,
+	};
+	for (uint32_t i = 0; i < w->n; i++)
+		buffer.access[i] = (struct dsm_ev_access){
+			.offset = w->seen[i].offset,
+			.access = w->seen[i].access,
+			.ip = events__ip(w->seen[i].pc),
+		};
+	memset(&buffer.access[w->n], 0, sizeof(buffer.access[0])); /* the padding to 8 bytes */
+	events__emit(&buffer.r.hdr, DSM_EV_ACCESSES, sizeof(buffer.r) + w->n * sizeof(buffer.access[0]), buffer.r.page,
+		     w->n);
+}
+
+void microscope__end(const struct core_party *attempt)
+{
+	if (events__wanted(DSM_EV_ACCESSES))
+		for (uint32_t i = 0; i < scope.nwatched; i++)
+			emit(&scope.watched[i], attempt);
+	scope.nwatched = scope.nopen = 0;
+}

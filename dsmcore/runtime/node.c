@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * node.c - a node's life: start, service thread, end.
+ *
+ * Two threads. The mutator runs the program; it enters the runtime by faults and by the calls of dsm.h. The
+ * service thread answers the other nodes whatever the mutator computes. Both step the protocol core under
+ * node.lock.
+ */
+#include "dsmcore/runtime/node.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "dsm.h"
+#include "dsmcore/memory/objects.h"
+#include "dsmcore/memory/region.h"
+#include "dsmcore/runtime/clocks.h"
+#include "dsmcore/runtime/dispatch.h"
+#include "dsmcore/runtime/events.h"
+#include "dsmcore/runtime/fault.h"
+#include "dsmcore/runtime/history.h"
+#include "dsmcore/runtime/modules.h"
+#include "dsmcore/runtime/notes.h"
+#include "dsmcore/runtime/sanitizer.h"
+#include "dsmcore/runtime/tx.h"
+#include "dsmcore/transport/transport.h"
+
+#define TICK_MS	       20   /* between looks at what no message announces */
+#define LOST_GRACE_NS  5000000000ull /* the launcher normally ends the run long before */
+
+struct node node = {.lock = PTHREAD_MUTEX_INITIALIZER, .options.nodes = 1};
+
+extern int (*start__program_main)(int, char **, char **);
+
+static struct {
+	pthread_t thread;
+	bool stop;
+	int lost_peer; /* -1: none */
+	uint64_t lost_ns;
+	uint64_t *finished; /* per peer: barriers it had passed when its program ended, + 1; 0 = runs */
+} service = {.lost_peer = -1};
+
+/* ---- messages to the user ---- */
+
+void node__say(const void *pc, const char *text)
+{
+	struct events_place place = pc ? events__place(pc) : (struct events_place){0};
+
+	if (node.control)
+		control__report(node.control, text, place.path, place.offset);
+	else
+		fprintf(stderr, "dsm: %s\n", text);
+}
+
+void node__fatal(const void *pc, const char *format, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	node__say(pc, text);
+	_exit(2);
+}
+
+int dsm_node(void)
+{
+	return node.options.node;
+}
+
+int dsm_nodes(void)
+{
+	return node.options.nodes;
+}
+
+/* ---- service thread ---- */
+
+static void on_message(void *arg, const struct core_msg *msg, const struct wire_blob *blobs)
+{
+	(void)arg;
+	pthread_mutex_lock(&node.lock);
+	if (!core_msg__sane(node.core, msg))
+		node__fatal(NULL, "node %u sent a message that makes no sense (type %u)", msg->from, msg->type);
+	dispatch__message(msg, blobs);
+	pthread_mutex_unlock(&node.lock);
+}
+
+/* A peer's program has ended: it will come to no further barrier. */
+static void peer_finished(uint16_t peer, const void *bytes, size_t n)
+{
+	uint64_t barriers;
+
+	if (n != sizeof(barriers))
+		return;
+	memcpy(&barriers, bytes, sizeof(barriers));
+	service.finished[peer] = barriers + 1;
+	if (dispatch__waiting() && !tx.depth)
+		node__check_finished_peers(NULL);
+}
+
+static void on_note(void *arg, uint16_t from, uint16_t type, const void *bytes, size_t n)
+{
+	(void)arg;
+	pthread_mutex_lock(&node.lock);
+	if (type == OBJECTS_NOTE_FREE)
+		objects__foreign_free(bytes, (uint32_t)(n / sizeof(uint64_t)));
+	else if (type == NOTE_FINISHED)
+		peer_finished(from, bytes, n);
+	else
+		clocks__note(from, type, bytes, n);
+	pthread_mutex_unlock(&node.lock);
+}
+
+static void on_lost(void *arg, uint16_t peer, int error)
+{
+	(void)arg, (void)error;
+	/* While the run goes on the launcher sees a node's death first and ends the others. */
+	if (service.lost_peer < 0 && !(service.finished && service.finished[peer])) {
+		service.lost_peer = peer;
+		service.lost_ns = events__now();
+	}
+}
+
+void node__check_finished_peers(const void *pc)
+{
+	for (unsigned i = 0; service.finished && i < node.options.nodes; i++)
+		if (service.finished[i] && service.finished[i] - 1 < tx.barriers)
+			node__fatal(pc, "barrier %llu can never be complete: node %u has ended after %llu",
+				    (unsigned long long)tx.barriers, i, (unsigned long long)service.finished[i] - 1);
+}
+
+static void publish_transport_counters(void)
+{
+	struct transport_stats s;
+
+	transport__stats(node.transport, &s);
+	__atomic_store_n(&node.shm->counters.bytes_in, s.bytes_in, __ATOMIC_RELAXED);
+	__atomic_store_n(&node.shm->counters.bytes_out, s.bytes_out, __ATOMIC_RELAXED);
+	__atomic_store_n(&node.shm->counters.messages_out, s.messages_out, __ATOMIC_RELAXED);
+}
+
+/* What no message announces. */
+static void tick(void)
+{
+	pthread_mutex_lock(&node.lock);
+	events__rundown_if_due();
+	if (node.transport) {
+		publish_transport_counters();
+		clocks__tick();
+	}
+	/* A doomed mutator that was in a library when the signal came may be out of it by now. */
+	if (tx.doomed && tx.depth && !dispatch__waiting())
+		tgkill(getpid(), node.mutator, SIGURG);
+	pthread_mutex_unlock(&node.lock);
+	if (service.lost_peer >= 0 && events__now() - service.lost_ns > LOST_GRACE_NS)
+		node__fatal(NULL, "node %d is lost", service.lost_peer);
+}
+
+static void *serve(void *arg)
+{
+	uint64_t next_tick = 0;
+
+	(void)arg;
+	pthread_setname_np(pthread_self(), "dsm-service");
+	while (!__atomic_load_n(&service.stop, __ATOMIC_ACQUIRE)) {
+		int err = node.transport ? transport__wait(node.transport, TICK_MS) : (usleep(TICK_MS * 1000), 0);
+
+		if (err < 0 && err != -EINTR)
+			node__fatal(NULL, "waiting for messages: %s", strerror(-err));
+		uint64_t now = events__now();
+
+		if (now >= next_tick) {
+			tick();
+			next_tick = now + TICK_MS * 1000000ull;
+		}
+	}
+	return NULL;
+}
+
+static int start_service(void)
+{
+	sigset_t all, old;
+
+	/* The program's signals are the mutator's. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	int err = pthread_create(&service.thread, NULL, serve, NULL);
+
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -err;
+}
+
+/* ---- start ---- */
+
+static int open_shm(void)
+{
+	uint64_t ring_offset = (sizeof(struct dsm_shm) + 4095) & ~4095ull, bytes = ring_offset + node.options.ring_bytes;
+	int fd = memfd_create(DSM_SHM_NAME, MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, (off_t)bytes))
+		return -errno;
+	struct dsm_shm *shm = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+
+	if (shm == MAP_FAILED)
+		return -errno;
+	/* The descriptor stays open: collectors find the node by it. */
+	shm->version = DSM_SHM_VERSION;
+	shm->pid = (uint32_t)getpid();
+	shm->node = node.options.node;
+	shm->nodes = node.options.nodes;
+	shm->ring_offset = (uint32_t)ring_offset;
+	shm->ring_bytes = node.options.ring_bytes;
+	shm->run_id = node.options.run_id;
+	shm->counters_bytes = sizeof(struct dsm_counters);
+	__atomic_store_n(&shm->magic, DSM_SHM_MAGIC, __ATOMIC_RELEASE);
+	node.shm = shm;
+	return 0;
+}
+
+static int open_core(void)
+{
+	uint32_t pages = (uint32_t)(node.options.heap_bytes >> DSM_PAGE_LOG2);
+	struct core_config config = {
+		.node = node.options.node,
+		.nodes = node.options.nodes,
+		.pages = pages,
+		.pages_per_home = (pages + node.options.nodes - 1) / node.options.nodes,
+		.generation = node.options.generation,
+	};
+	int err = core__open(&node.core, &config);
+
+	return err ? err : dispatch__open(pages);
+}
+
+static int open_transport(int (*fds)[2])
+{
+	static const struct transport_handler handler = {on_message, on_note, on_lost, NULL};
+
+	if (node.options.nodes == 1)
+		return 0;
+	service.finished = calloc(node.options.nodes, sizeof(*service.finished));
+	if (!service.finished)
+		return -ENOMEM;
+	return transport__open(&node.transport, node.options.node, node.options.nodes, node.options.generation, fds,
+			       &handler);
+}
+
+static void must(int err, const char *what)
+{
+	if (err)
+		node__fatal(NULL, "%s: %s", what, strerror(-err));
+}
+
+static void *start(void)
+{
+	int(*fds)[2] = NULL;
+
+	modules__read();
+	node.mutator = gettid();
+	if (control__open(&node.control, &node.options, &fds))
+		_exit(2);
+	must(open_shm(), "memory for the node's counters");
+	if (region__open(&node.region, node.options.heap_bytes))
+		_exit(2);
+	must(open_core(), "memory for the protocol");
+	must(open_transport(fds), "connections to the other nodes");
+	free(fds);
+	if (history__open() || objects__open(node.options.heap_bytes, node.options.node, node.options.nodes))
+		_exit(2);
+	void *stack = tx__open_stack();
+
+	if (!stack)
+		node__fatal(NULL, "the mutator's stack cannot be mapped at its address: %s", strerror(errno));
+	must(fault__open(), "memory for the signal stack");
+	pthread_mutex_lock(&node.lock);
+	events__init();
+	pthread_mutex_unlock(&node.lock);
+	must(start_service(), "service thread");
+	node.started = true;
+	return stack;
+}
+
+/* ---- end ---- */
+
+static void announce_end(void)
+{
+	pthread_mutex_lock(&node.lock);
+	for (uint16_t i = 0; i < node.options.nodes; i++)
+		if (i != node.options.node)
+			transport__note(node.transport, i, NOTE_FINISHED, &tx.barriers, sizeof(tx.barriers));
+	pthread_mutex_unlock(&node.lock);
+}
+
+/* Runs at exit(): the node serves its pages until all programs have ended. */
+static void finish(int status, void *arg)
+{
+	(void)arg;
+	if (!node.started || getpid() != (pid_t)node.shm->pid) /* a forked child of the program */
+		return;
+	if (tx.depth)
+		node__fatal(tx.begin_pc, "exit(%d) inside the transaction that begins", status);
+	fflush(NULL);
+	if (node.transport)
+		announce_end();
+	control__done(node.control, status);
+	pthread_mutex_lock(&node.lock);
+	if (node.transport)
+		publish_transport_counters();
+	events__rundown_if_due();
+	events__end(status);
+	history__close();
+	pthread_mutex_unlock(&node.lock);
+	__atomic_store_n(&service.stop, true, __ATOMIC_RELEASE);
+	if (node.transport)
+		transport__kick(node.transport);
+	pthread_join(service.thread, NULL);
+	node.started = false;
+}
+
+int node__main(int argc, char **argv, char **envp)
+{
+	void *stack = start();
+
+	on_exit(finish, NULL);
+#ifdef DSM_ASAN
+	void *fake;
+
+	sanitizer__switch(&fake, (char *)stack - (8 << 20), stack);
+#endif
+	return snapshot__call(start__program_main, argc, argv, envp, stack);
+}

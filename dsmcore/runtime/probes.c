@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "dsmcore/runtime/probes.h"
+
+#define _SDT_HAS_SEMAPHORES 1
+#include <sys/sdt.h>
+
+#define X(name, number, probe) \
+	__extension__ unsigned short dsm_##probe##_semaphore __attribute__((unused, section(".probes")));
+DSM_EV_TYPES(X)
+#undef X
+
+#define VOLATILE_READ(x) (*(volatile unsigned short *)&(x))
+
+bool probes__attached(enum dsm_ev_type type)
+{
+	switch (type) {
+#define X(name, number, probe)   \
+	case DSM_EV_##name:      \
+		return VOLATILE_READ(dsm_##probe##_semaphore) != 0;
+		DSM_EV_TYPES(X)
+#undef X
+	default:
+		return false;
+	}
+}
+
+unsigned probes__tracers(void)
+{
+	return VOLATILE_READ(dsm_node_semaphore);
+}
+
+void probes__fire(const struct dsm_ev_hdr *record, dsm_ev_page page, uint64_t value)
+{
+	uint32_t bytes = record->size, node = record->node;
+
+	switch (record->type) {
+#define X(name, number, probe)                                                  \
+	case DSM_EV_##name:                                                     \
+		STAP_PROBE5(dsm, probe, record, bytes, node, page, value);      \
+		break;
+		DSM_EV_TYPES(X)
+#undef X
+	}
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sanitizer.h - tells AddressSanitizer about the mutator's own stack and about stack frames that an abort
+ * threw away. Nothing in other builds.
+ */
+#ifndef DSM_RUNTIME_SANITIZER_H
+#define DSM_RUNTIME_SANITIZER_H
+
+#ifdef DSM_ASAN
+#include <sanitizer/asan_interface.h>
+#include <sanitizer/common_interface_defs.h>
+/* The red zones of frames that are gone would stay poisoned. */
+#define sanitizer__stack_unwound(low, top) \
+	__asan_unpoison_memory_region((low), (size_t)((char *)(top) - (char *)(low)))
+#define sanitizer__switch(save, low, top) \
+	__sanitizer_start_switch_fiber((save), (low), (size_t)((char *)(top) - (char *)(low)))
+#define sanitizer__switched(save) __sanitizer_finish_switch_fiber((save), NULL, NULL)
+#else
+#define sanitizer__stack_unwound(low, top) ((void)(low), (void)(top))
+#endif
+
+#endif

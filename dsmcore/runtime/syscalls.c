@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * syscalls.c - the common calls that hand memory to the kernel, wrapped so that DSM memory works.
+ *
+ * The kernel cannot take our faults: an address whose page is not mapped gives EFAULT. Inside a transaction
+ * the pages are faulted in first; outside, DSM memory is an error as everywhere. Calls made by libc itself
+ * (stdio writing a large buffer directly) do not come through here: see dsm_touch().
+ */
+#include <dlfcn.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "dsm.h"
+#include "dsmcore/memory/region.h"
+#include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/strict.h"
+#include "dsmcore/runtime/tx.h"
+
+static void prepare(const char *name, const void *buffer, size_t bytes, enum dsm_touch_mode mode, const void *pc)
+{
+	if (!node.started || !bytes || region__offset(node.region, buffer) < 0 || gettid() != node.mutator)
+		return;
+	if (!tx.depth)
+		node__fatal(pc, "%s() of DSM memory outside a transaction: copy it with dsm_peek() first", name);
+	strict__system_call(name, pc);
+	dsm_touch(buffer, bytes, mode);
+}
+
+static void prepare_vector(const char *name, const struct iovec *v, int n, enum dsm_touch_mode mode, const void *pc)
+{
+	for (int i = 0; i < n; i++)
+		prepare(name, v[i].iov_base, v[i].iov_len, mode, pc);
+}
+
+/* The next definition in the search order: libc's. Looked up at the first call. */
+#define NEXT(name)                                          \
+	static __typeof__(name) *next;                      \
+	if (!next)                                          \
+		next = (__typeof__(next))dlsym(RTLD_NEXT, #name)
+
+DSM_API ssize_t read(int fd, void *buffer, size_t bytes)
+{
+	NEXT(read);
+	prepare("read", buffer, bytes, DSM_WRITE, __builtin_return_address(0));
+	return next(fd, buffer, bytes);
+}
+
+DSM_API ssize_t write(int fd, const void *buffer, size_t bytes)
+{
+	NEXT(write);
+	prepare("write", buffer, bytes, DSM_READ, __builtin_return_address(0));
+	return next(fd, buffer, bytes);
+}
+
+DSM_API ssize_t pread(int fd, void *buffer, size_t bytes, off_t at)
+{
+	NEXT(pread);
+	prepare("pread", buffer, bytes, DSM_WRITE, __builtin_return_address(0));
+	return next(fd, buffer, bytes, at);
+}
+
+DSM_API ssize_t pwrite(int fd, const void *buffer, size_t bytes, off_t at)
+{
+	NEXT(pwrite);
+	prepare("pwrite", buffer, bytes, DSM_READ, __builtin_return_address(0));
+	return next(fd, buffer, bytes, at);
+}
+
+DSM_API ssize_t readv(int fd, const struct iovec *v, int n)
+{
+	NEXT(readv);
+	prepare_vector("readv", v, n, DSM_WRITE, __builtin_return_address(0));
+	return next(fd, v, n);
+}
+
+DSM_API ssize_t writev(int fd, const struct iovec *v, int n)
+{
+	NEXT(writev);
+	prepare_vector("writev", v, n, DSM_READ, __builtin_return_address(0));
+	return next(fd, v, n);
+}
+
+DSM_API ssize_t send(int fd, const void *buffer, size_t bytes, int flags)
+{
+	NEXT(send);
+	prepare("send", buffer, bytes, DSM_READ, __builtin_return_address(0));
+	return next(fd, buffer, bytes, flags);
+}
+
+DSM_API ssize_t recv(int fd, void *buffer, size_t bytes, int flags)
+{
+	NEXT(recv);
+	prepare("recv", buffer, bytes, DSM_WRITE, __builtin_return_address(0));
+	return next(fd, buffer, bytes, flags);
+}

@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tx.c - attempts: how one starts, ends and is undone; and the calls of dsm.h that belong to it.
+ *
+ * Starting saves the registers and the mutator's stack (snapshot.h). Undoing means: the core has ordered
+ * the pages back, the log of other effects is undone, then stack and registers are put back, and the
+ * mutator finds itself in dsm__tx_begin() once more.
+ *
+ * SAFE POINTS. An attempt becomes doomed at any time, by the service thread. It is undone only where that
+ * can do no harm:
+ *  - at a fault on DSM memory whose instruction is in the program's own text,
+ *  - in the calls of dsm.h,
+ *  - in the signal that dooming sends, when it finds the mutator in the program's own text.
+ * Elsewhere, in a library that may hold a lock, the attempt goes on. It can do so because a doomed attempt
+ * keeps seeing the pages as they were; only a page that it touches for the first time may be newer.
+ */
+#include "dsmcore/runtime/tx.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "dsm.h"
+#include "dsmcore/memory/alloc_hooks.h"
+#include "dsmcore/memory/diff.h"
+#include "dsmcore/memory/region.h"
+#include "dsmcore/runtime/dispatch.h"
+#include "dsmcore/runtime/events.h"
+#include "dsmcore/runtime/evidence.h"
+#include "dsmcore/runtime/history.h"
+#include "dsmcore/runtime/microscope.h"
+#include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/sanitizer.h"
+#include "dsmcore/runtime/strict.h"
+#include "dsmcore/runtime/txlog.h"
+
+/* Below the DSM, at the same address on each node, so that addresses of locals are the same too. */
+#define STACK_TOP     (DSM_BASE - 0x100000000ull)
+#define STACK_DEFAULT (8ull << 20)
+#define STACK_MAX     (1ull << 30)
+#define STACK_GUARD   (1ull << 20)
+
+#define LOOP_CHUNK 16 /* iterations of DSM_TX_FOR between commits */
+
+struct tx tx;
+static uint8_t *stack_low;
+
+void *tx__open_stack(void)
+{
+	struct rlimit limit;
+	uint64_t bytes = STACK_DEFAULT;
+
+	if (!getrlimit(RLIMIT_STACK, &limit) && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur > bytes)
+		bytes = limit.rlim_cur < STACK_MAX ? limit.rlim_cur & ~0xfffull : STACK_MAX;
+	uint8_t *low = (uint8_t *)STACK_TOP - bytes;
+	void *p = mmap(low - STACK_GUARD, bytes + STACK_GUARD, PROT_NONE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (p == MAP_FAILED || mprotect(low, bytes, PROT_READ | PROT_WRITE))
+		return NULL;
+	stack_low = low;
+	tx.start.top = STACK_TOP;
+	return (void *)STACK_TOP;
+}
+
+/* Room for the stack in use, before snapshot__take() copies it. */
+static void reserve_copy(void)
+{
+	uint64_t used = tx.start.top - (uint64_t)__builtin_frame_address(0) + 4096;
+
+	if (used <= tx.start.capacity)
+		return;
+	alloc_hooks__enter();
+	free(tx.start.copy);
+	tx.start.capacity = 2 * used;
+	tx.start.copy = malloc(tx.start.capacity);
+	alloc_hooks__leave();
+	if (!tx.start.copy)
+		node__fatal(NULL, "out of memory for a copy of %llu KiB of stack", (unsigned long long)used >> 10);
+}
+
+static void require_mutator(const void *pc, const char *call)
+{
+	if (!node.started)
+		node__fatal(pc, "%s before main()", call);
+	if (gettid() != node.mutator)
+		node__fatal(pc, "%s in a second thread: only the thread that runs main() may use the DSM", call);
+}
+
+/* ---- begin ---- */
+
+static void begin_attempt(void)
+{
+	struct core_event event = {.type = CORE_BEGIN};
+
+	alloc_hooks__attempt();
+	tx.progress = 0;
+	pthread_mutex_lock(&node.lock);
+	tx.doomed = false;
+	event.site = tx.site;
+	tx.begin_ns = events__now();
+	tx.commit_begin_ns = tx.begin_ns;
+	history__begin();
+	dispatch__mutator(&event, NULL);
+	evidence__begin();
+	microscope__begin();
+	pthread_mutex_unlock(&node.lock);
+	strict__begin();
+}
+
+static uint32_t site_of(const void *pc)
+{
+	static const void *last_pc;
+	static uint32_t last_site;
+
+	if (pc != last_pc) {
+		pthread_mutex_lock(&node.lock);
+		last_site = events__site(&pc, 1);
+		pthread_mutex_unlock(&node.lock);
+		last_pc = pc;
+	}
+	return last_site;
+}
+
+/* pc: where the program's block begins. Returns 1 to run the block, 0 when it was cancelled. */
+static int begin(const void *pc, const char *call)
+{
+	if (tx.depth) {
+		tx.depth++;
+		return 1;
+	}
+	require_mutator(pc, call);
+	tx.begin_pc = pc;
+	tx.site = site_of(pc);
+	reserve_copy();
+	if (snapshot__take(&tx.start) == TX_CANCELLED)
+		return 0;
+	tx.depth = 1;
+	begin_attempt();
+	return 1;
+}
+
+int dsm__tx_begin(void)
+{
+	return begin(__builtin_return_address(0), "DSM_TX");
+}
+
+/* ---- undo ---- */
+
+/* All that is to be undone besides pages, stack and registers. */
+static void undo_effects(void)
+{
+	strict__end();
+	tx.depth = 0;
+	txlog__abort();
+	sanitizer__stack_unwound(stack_low, (void *)tx.start.top);
+}
+
+void tx__unwind(int how)
+{
+	undo_effects();
+	snapshot__resume(&tx.start, how);
+}
+
+void tx__unwind_context(ucontext_t *context)
+{
+	const struct snapshot *s = &tx.start;
+	greg_t *r = context->uc_mcontext.gregs;
+
+	undo_effects();
+	memcpy((void *)s->rsp, s->copy, s->top - s->rsp);
+	r[REG_RBX] = (greg_t)s->rbx;
+	r[REG_RBP] = (greg_t)s->rbp;
+	r[REG_R12] = (greg_t)s->r12;
+	r[REG_R13] = (greg_t)s->r13;
+	r[REG_R14] = (greg_t)s->r14;
+	r[REG_R15] = (greg_t)s->r15;
+	r[REG_RSP] = (greg_t)s->rsp;
+	r[REG_RIP] = (greg_t)s->rip;
+	r[REG_RAX] = TX_AGAIN;
+	r[REG_EFL] &= ~0x500; /* direction and trap flags: clear at a call, by the ABI */
+	if (context->uc_mcontext.fpregs) {
+		context->uc_mcontext.fpregs->mxcsr = s->mxcsr;
+		context->uc_mcontext.fpregs->cwd = s->x87;
+		context->uc_mcontext.fpregs->swd = 0;
+		context->uc_mcontext.fpregs->ftw = 0; /* x87 stack empty */
+	}
+}
+
+bool tx__check(void)
+{
+	struct core_event event = {.type = CORE_SAFE};
+	bool undone;
+
+	if (!__atomic_load_n(&tx.doomed, __ATOMIC_ACQUIRE))
+		return false;
+	pthread_mutex_lock(&node.lock);
+	undone = dispatch__mutator(&event, NULL) == OUTCOME_ABORT;
+	pthread_mutex_unlock(&node.lock);
+	return undone;
+}
+
+bool tx__access(uint32_t page, uint16_t offset, bool write, bool pinned, const void *pc)
+{
+	struct core_event event = {.type = CORE_ACCESS, .page = page, .write = write, .pinned = pinned};
+	enum core_rights need = write ? CORE_WRITE : CORE_READ;
+	enum core_fault kind = CORE_FAULT_NONE;
+	enum outcome outcome = OUTCOME_RESUME;
+
+	pthread_mutex_lock(&node.lock);
+	if (pinned && tx.doomed)
+		history__pinned();
+	if (core__rights(node.core, page) < need) {
+		uint64_t start = events__now();
+
+		outcome = dispatch__mutator(&event, &kind);
+		if (outcome == OUTCOME_RESUME)
+			evidence__fault(kind, page, offset, write, pc, events__now() - start);
+	}
+	/* The core's rights may not be the view's: the microscope closes pages behind the core's back. */
+	if (outcome == OUTCOME_RESUME)
+		region__protect(node.region, page, 1, core__rights(node.core, page));
+	pthread_mutex_unlock(&node.lock);
+	return outcome == OUTCOME_RESUME;
+}
+
+/* ---- commit ---- */
+
+/* For each dirty page: does it differ from its twin? The array is the runtime's, reused. */
+static const bool *find_changes(void)
+{
+	static bool *changed;
+	static size_t capacity;
+	size_t n;
+	const uint32_t *page = core__dirty(node.core, &n);
+
+	if (n > capacity) {
+		capacity = 2 * n;
+		free(changed);
+		changed = malloc(capacity * sizeof(*changed));
+		if (!changed)
+			node__fatal(NULL, "out of memory for a write set of %zu pages", n);
+	}
+	for (size_t i = 0; i < n; i++)
+		changed[i] = diff__any(region__frame(node.region, page[i]), dispatch__twin(page[i]));
+	return changed;
+}
+
+static void commit(void)
+{
+	struct core_event event = {.type = CORE_COMMIT};
+
+	alloc_hooks__enter();
+	strict__check_commit();
+	pthread_mutex_lock(&node.lock);
+	tx.commit_begin_ns = events__now();
+	event.changed = find_changes();
+	enum outcome outcome = dispatch__mutator(&event, NULL);
+
+	pthread_mutex_unlock(&node.lock);
+	alloc_hooks__leave();
+	if (outcome == OUTCOME_ABORT)
+		tx__unwind(TX_AGAIN);
+	strict__end();
+	tx.depth = 0;
+	if (tx.progress)
+		COUNT(work, tx.progress);
+	txlog__commit();
+}
+
+void dsm__tx_leave(int *live)
+{
+	(void)live;
+	if (tx.depth > 1)
+		tx.depth--;
+	else if (tx.depth == 1)
+		commit();
+}
+
+void dsm_cancel(void)
+{
+	struct core_event event = {.type = CORE_CANCEL};
+	const void *pc = __builtin_return_address(0);
+
+	if (!tx.depth)
+		node__fatal(pc, "dsm_cancel() outside a transaction");
+	pthread_mutex_lock(&node.lock);
+	dispatch__mutator(&event, NULL);
+	pthread_mutex_unlock(&node.lock);
+	tx__unwind(TX_CANCELLED);
+}
+
+bool dsm_in_tx(void)
+{
+	return tx.depth != 0;
+}
+
+/* ---- loops ---- */
+
+struct dsm__loop dsm__loop_begin(long from, long to)
+{
+	return (struct dsm__loop){.at = from, .stop = from, .end = to, .chunk = LOOP_CHUNK};
+}
+
+int dsm__loop_more(struct dsm__loop *l)
+{
+	if (l->open) {
+		bool left = l->at < l->stop; /* by break */
+
+		if (left)
+			l->end = l->at;
+		l->open = 0;
+		dsm__tx_leave(NULL);
+	}
+	while (l->at < l->end) {
+		l->stop = l->end - l->at < l->chunk ? l->end : l->at + l->chunk;
+		l->open = 1;
+		if (begin(__builtin_return_address(0), "DSM_TX_FOR"))
+			return 1;
+		l->open = 0; /* cancelled: these iterations are skipped */
+		l->at = l->stop;
+	}
+	return 0;
+}
+
+void dsm__loop_leave(struct dsm__loop *l)
+{
+	if (l->open)
+		dsm__tx_leave(NULL);
+}
+
+/* ---- the rest of dsm.h that works in transactions ---- */
+
+void dsm_peek(void *dst, const void *src, size_t bytes)
+{
+	int live = begin(__builtin_return_address(0), "dsm_peek()");
+
+	memcpy(dst, src, bytes);
+	dsm__tx_leave(&live);
+}
+
+int dsm_touch(const void *ptr, size_t bytes, enum dsm_touch_mode mode)
+{
+	const void *pc = __builtin_return_address(0);
+	int64_t at = region__offset(node.region, ptr);
+
+	if (!tx.depth)
+		node__fatal(pc, "dsm_touch() outside a transaction");
+	if (!bytes)
+		return 0;
+	if (at < 0 || bytes > region__bytes(node.region) - (uint64_t)at)
+		return -22; /* EINVAL */
+	uint32_t last = (uint32_t)(((uint64_t)at + bytes - 1) >> DSM_PAGE_LOG2);
+
+	for (uint32_t page = (uint32_t)((uint64_t)at >> DSM_PAGE_LOG2); page <= last; page++) {
+		uint16_t offset = page == (uint64_t)at >> DSM_PAGE_LOG2 ? (uint16_t)(at & (DSM_PAGE_BYTES - 1)) : 0;
+
+		if (!tx__access(page, offset, mode == DSM_WRITE, false, pc))
+			tx__unwind(TX_AGAIN);
+	}
+	return 0;
+}
+
+struct deferred {
+	void (*fn)(void *arg);
+	size_t bytes;
+};
+
+static void run_deferred(const void *arg)
+{
+	struct deferred d;
+	void *copy = NULL;
+
+	memcpy(&d, arg, sizeof(d));
+	if (d.bytes) {
+		copy = alloca(d.bytes);
+		memcpy(copy, (const char *)arg + sizeof(d), d.bytes);
+	}
+	d.fn(copy);
+}
+
+void dsm_defer(void (*fn)(void *arg), const void *arg, size_t bytes)
+{
+	struct deferred d = {fn, bytes};
+	uint8_t packed[sizeof(d) + bytes];
+
+	memcpy(packed, &d, sizeof(d));
+	if (bytes)
+		memcpy(packed + sizeof(d), arg, bytes);
+	if (tx.depth)
+		txlog__push(run_deferred, NULL, packed, sizeof(packed));
+	else
+		run_deferred(packed);
+}
+
+void dsm_progress(uint64_t units)
+{
+	if (tx.depth)
+		tx.progress += units;
+	else if (node.shm)
+		COUNT(work, units);
+}
+
+void dsm_barrier(void)
+{
+	struct core_event event = {.type = CORE_BARRIER};
+	const void *pc = __builtin_return_address(0);
+
+	require_mutator(pc, "dsm_barrier()");
+	if (tx.depth)
+		node__fatal(pc, "dsm_barrier() inside a transaction, where it could never be undone");
+	pthread_mutex_lock(&node.lock);
+	uint64_t start = events__now();
+
+	tx.barriers++;
+	node__check_finished_peers(pc);
+	dispatch__mutator(&event, NULL);
+	evidence__barrier(events__now() - start);
+	pthread_mutex_unlock(&node.lock);
+}

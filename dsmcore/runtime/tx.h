@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tx.h - the mutator's transaction: what dsm.h's blocks are made of. See tx.c for how an attempt starts,
+ * ends and is undone.
+ */
+#ifndef DSM_RUNTIME_TX_H
+#define DSM_RUNTIME_TX_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <ucontext.h>
+
+#include "dsmcore/protocol/core.h"
+#include "dsmcore/runtime/snapshot.h"
+
+/* All of it lives outside the stack and DSM memory, so that undoing leaves it alone. The mutator writes;
+ * the service thread reads under node.lock while the mutator waits, and sets `doomed`. */
+struct tx {
+	unsigned depth;	     /* of nested blocks; 0 = none */
+	bool doomed;	     /* must be undone at the next safe point */
+	struct snapshot start;
+	const void *begin_pc; /* in the program */
+	uint32_t site;
+	uint64_t begin_ns, commit_begin_ns;
+	uint64_t progress; /* units to count at the commit */
+	uint64_t barriers;
+};
+
+extern struct tx tx;
+
+/* What snapshot__take() returns in tx.c. */
+enum { TX_STARTED, TX_AGAIN, TX_CANCELLED };
+
+/* Sets up the mutator's stack and the copy of it. Returns the end of the stack, NULL without memory. */
+void *tx__open_stack(void);
+/* Makes a page usable for the mutator (from the fault handler or dsm_touch): waits for it if it is elsewhere.
+ * pc: the instruction, pinned: it is not in the program's text. False: the attempt was undone and the caller
+ * must unwind. */
+bool tx__access(uint32_t page, uint16_t offset, bool write, bool pinned, const void *pc);
+/* Doomed? Then the attempt is undone and true returned: the caller must unwind. */
+bool tx__check(void);
+/* Unwinds to the start of the attempt: by editing the context that a signal handler returns to ... */
+void tx__unwind_context(ucontext_t *context);
+/* ... or at once. */
+__attribute__((noreturn)) void tx__unwind(int how);
+
+#endif
