@@ -12,6 +12,14 @@
 
 #include <stdint.h>
 
+/* Pages that live at each node (the last one has the rest as well): core_config.pages_per_home. */
+static inline uint32_t objects__pages_per_home(uint64_t region_bytes, uint16_t nodes)
+{
+	uint32_t pages = region_bytes / 4096;
+
+	return pages >= nodes ? pages / nodes : 1;
+}
+
 /* Reads the plan (node.options.plan) and sets up this node's slab of the region. Errors: negative errno
  * after a message (a damaged plan names file and what is wrong). */
 int objects__open(uint64_t region_bytes, uint16_t node, uint16_t nodes);
@@ -22,5 +30,13 @@ void objects__rundown(void);
  * caller holds node.lock. */
 void objects__foreign_free(const uint64_t *offsets, uint32_t count);
 #define OBJECTS_NOTE_FREE 1 /* transport note type */
+
+/* Ends the run with a message when the DSM cannot be used here: before main(), or in a second thread. */
+void objects__check_caller(const void *pc, const char *call);
+
+/* The names this node gave (roots.c), for objects__rundown() and objects__close(). The caller holds
+ * node.lock. */
+void roots__rundown(void);
+void roots__close(void);
 
 #endif

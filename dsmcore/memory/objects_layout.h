@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * objects_layout.h - which slab and arena a region offset belongs to, by arithmetic alone. Pure.
+ *
+ *	region:  | slab of node 0 | slab of node 1 | ...                     (the last has the rest too)
+ *	slab:    | arena 1 | arena 2 | ... | arena 0 (natural layouts) up to the slab's end |
+ *
+ * All sizes follow from the region's size, the number of nodes and the plan, which are the same on every
+ * node; so dsm_at() finds the layout of an array of any node without asking. Page 0, the first of node 0's
+ * slab, is the table of roots. Immutable once open, so any thread may ask.
+ */
+#ifndef DSM_MEMORY_OBJECTS_LAYOUT_H
+#define DSM_MEMORY_OBJECTS_LAYOUT_H
+
+#include <stdint.h>
+
+#include "dsmcore/memory/plan.h"
+
+/* Division of a 32-bit number by one that is fixed at open: a multiplication instead of 20 cycles. */
+struct reciprocal {
+	uint64_t magic; /* 0: divide by 1 */
+};
+
+static inline struct reciprocal reciprocal__of(uint32_t divisor)
+{
+	return (struct reciprocal){divisor > 1 ? UINT64_MAX / divisor + 1 : 0};
+}
+
+static inline uint32_t reciprocal__divide(uint32_t x, struct reciprocal r)
+{
+	/* exact: magic exceeds 2^64/divisor by less than 1, so the error stays below x/2^64 < 1/divisor */
+	return r.magic ? (uint32_t)((unsigned __int128)x * r.magic >> 64) : x;
+}
+
+struct objects_layout {
+	uint32_t narenas;	/* 1: no strided rule, all is natural */
+	uint32_t pages;		/* of the region */
+	uint32_t slab_pages;	/* of every slab but the last */
+	uint32_t arena_pages;	/* of every arena but arena 0 */
+	uint32_t strided_pages; /* arena_pages * (narenas - 1) */
+	uint16_t nodes;
+	struct reciprocal by_slab, by_arena;
+	struct plan_layout arena[PLAN_ARENAS_MAX + 1];
+	struct reciprocal by_block[PLAN_ARENAS_MAX + 1];
+};
+
+/* plan may be NULL. Errors: -EINVAL (fewer pages than nodes), -ENOSPC (slabs too small for the plan's
+ * strided rules: less than 16 pages for each). */
+int objects_layout__open(struct objects_layout *l, uint64_t region_bytes, uint16_t nodes,
+			 const struct plan *plan);
+
+/* Node whose slab holds the page, and first page and number of pages of a node's arena. */
+uint16_t objects_layout__home(const struct objects_layout *l, uint32_t page);
+void objects_layout__arena(const struct objects_layout *l, uint16_t node, uint32_t arena, uint32_t *first,
+			   uint32_t *count);
+
+static inline uint32_t objects_layout__arena_of(const struct objects_layout *l, uint32_t page)
+{
+	uint32_t slab = reciprocal__divide(page, l->by_slab);
+
+	if (slab >= l->nodes)
+		slab = l->nodes - 1u;
+	page -= slab * l->slab_pages;
+	return page < l->strided_pages ? 1 + reciprocal__divide(page, l->by_arena) : 0;
+}
+
+/* Bytes from the first byte of element 0 to the last of element count - 1 (1 when there is none);
+ * UINT64_MAX when that is beyond 64 bits. */
+uint64_t objects_layout__bytes(const struct plan_layout *layout, uint64_t count);
+
+#endif
