@@ -113,6 +113,63 @@ PROGRAM_FILES := $(foreach p,$(PROGRAMS),$(BUILD)/$(or $($(p)_DIR),bin)/$(notdir
 TEST_FILES    := $(foreach t,$(TESTS),$(BUILD)/tests/$(t))
 all: $(DEPS_STAMP) $(PROGRAM_FILES)
 
+$(LIBDSM): | $(DEPS_STAMP)
+all: $(LIBDSM) $(BUILD)/lib/pkgconfig/dsm.pc
+
+# For programs built against the checkout: PKG_CONFIG_PATH=build/lib/pkgconfig
+$(BUILD)/lib/pkgconfig/dsm.pc: dsmcore/dsm.pc.in
+	@mkdir -p $(@D)
+	$(Q)sed -e 's|@LIBDIR@|$(abspath $(BUILD))/lib|' -e 's|@INCLUDEDIR@|$(abspath dsmcore/include)|' $< >$@
+
+# ---- checks ----
+.PHONY: test test-build asan tsan coverage fuzz lint bench format
+SCRIPTS := $(SCRIPT_TESTS)
+test-build: build/.deps-test all $(TEST_FILES)
+test: test-build
+	@BUILD=$(BUILD) tests/run.sh $(if $(T),$(filter $(T),$(TESTS) $(SCRIPTS)),$(TESTS) $(SCRIPTS))
+
+asan:
+	$(Q)$(MAKE) --no-print-directory SANITIZE=asan PROCOPE_QUICK=1 test
+tsan:
+	$(Q)$(MAKE) --no-print-directory SANITIZE=tsan PROCOPE_QUICK=1 test T="$(TSAN_TESTS)"
+coverage:
+	$(Q)$(MAKE) --no-print-directory SANITIZE=coverage PROCOPE_QUICK=1 test
+	$(Q)tests/coverage.sh build/coverage
+export PROCOPE_QUICK
+
+# Each parser has a fuzz target; SECONDS each, longer on demand: make fuzz FUZZ_SECONDS=600
+FUZZ_SECONDS ?= 20
+define fuzzer
+build/fuzz/$(1): $($(1)_SRCS) build/.deps-test
+	$(call say,FUZZ,$$@)
+	@mkdir -p build/fuzz
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu17 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		$($(1)_CFLAGS) -o $$@ $($(1)_SRCS) $($(1)_LIBS)
+endef
+$(foreach f,$(FUZZERS),$(eval $(call fuzzer,$(f))))
+fuzz: $(addprefix build/fuzz/,$(FUZZERS))
+	@tests/fuzz.sh $(FUZZ_SECONDS) $^
+
+lint: build/.deps-test all
+	@CLANG=$(CLANG) tests/lint.sh $(CPPFLAGS)
+format:
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
+
+# ---- installation ----
+BINDIR     := $(DESTDIR)$(PREFIX)/bin
+LIBDIR     := $(DESTDIR)$(PREFIX)/lib
+INCLUDEDIR := $(DESTDIR)$(PREFIX)/include
+MANDIR     := $(DESTDIR)$(PREFIX)/share/man
+.PHONY: install
+install: all
+	install -d $(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(MANDIR)/man1 $(MANDIR)/man3 $(DESTDIR)$(PREFIX)/share/procope
+	install $(BUILD)/bin/* $(BINDIR)
+	install $(LIBDSM) $(LIBDIR)
+	install -m 644 dsmcore/include/dsm.h dsmcore/include/dsm_events.h $(INCLUDEDIR)
+	sed -e 's|@LIBDIR@|$(PREFIX)/lib|' -e 's|@INCLUDEDIR@|$(PREFIX)/include|' dsmcore/dsm.pc.in >$(LIBDIR)/pkgconfig/dsm.pc
+	install -m 644 docs/man/*.1 $(MANDIR)/man1
+	install -m 644 apps/scenes/* $(DESTDIR)$(PREFIX)/share/procope
+
 .PHONY: clean
 clean:
 	rm -rf build

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# tests/fuzz.sh SECONDS TARGET...: runs each fuzz target for so long; finds go to build/fuzz/.
+set -u
+seconds=$1
+shift
+failed=0
+for t in "$@"; do
+	printf '  FUZZ    %s for %s s\n' "$(basename "$t")" "$seconds"
+	corpus=build/fuzz/corpus-$(basename "$t")
+	mkdir -p "$corpus"
+	if ! "$t" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
+		-artifact_prefix="build/fuzz/find-$(basename "$t")-" -print_final_stats=1 "$corpus" >"$t.log" 2>&1; then
+		failed=1
+		tail -n 30 "$t.log"
+	else
+		grep -E 'number_of_executed_units|^#.*DONE' "$t.log" | tail -n 1
+	fi
+done
+exit $failed

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# tests/lint.sh CPPFLAGS...: layout, a second compiler, and two static analysers over all C files.
+set -u
+status=0
+quiet=$(mktemp)
+clang=${CLANG:-clang}
+mapfile -t sources < <(git ls-files '*.c' | grep -v '\.bpf\.c$')
+mapfile -t all < <(git ls-files '*.c' '*.h')
+
+step() { printf '  LINT    %s\n' "$1"; }
+
+step "layout (clang-format)"
+clang-format --dry-run -Werror "${all[@]}" 2>&1 | grep -E 'error:' | sort | uniq | head -n 20 && status=1
+
+step "clang -Wall -Wextra"
+for f in "${sources[@]}"; do
+	"$clang" "$@" -std=gnu17 -O1 -Wall -Wextra -Werror -fsyntax-only "$f" || status=1
+done
+
+step "cppcheck"
+cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
+	--suppress=unknownMacro --suppress=uninitvar --suppress=preprocessorErrorDirective -j2 "$@" "${sources[@]}" || status=1
+
+step "clang-tidy"
+printf '%s\n' "${sources[@]}" | xargs -P 2 -n 8 clang-tidy --quiet --warnings-as-errors='*' \
+	--checks='-*,clang-analyzer-core.*,clang-analyzer-unix.*,clang-analyzer-deadcode.*,bugprone-sizeof-*,bugprone-suspicious-*,bugprone-string-*,bugprone-macro-parentheses,-bugprone-suspicious-include,-clang-analyzer-security.insecureAPI.*,-bugprone-macro-parentheses' \
+	2>"$quiet" || status=1
+rm -f "$quiet"
+
+step "shell scripts (bash -n)"
+git ls-files '*.sh' .ci/run .ci/deps | xargs -n 1 bash -n || status=1
+[ $status = 0 ] && echo "lint: clean"
+exit $status
