@@ -24,18 +24,19 @@
 
 #include <stdint.h>
 
-#define DSM_HISTORY_FILE    "node-%u.dsmh" /* in the history's folder; the node's number */
+#define DSM_HISTORY_FILE    "node-%u.dsmh"	  /* in the history's folder; the node's number */
 #define DSM_HISTORY_MAGIC   0x3148434f52505344ull /* "DSPROCH1" */
 #define DSM_HISTORY_VERSION 1u
 
 /* file.flags */
-#define DSM_HISTORY_ONE_CLOCK 0x1u /* begin_ns and end_ns of all nodes come from one clock (one host): the
-				    * order in real time is checked too */
+#define DSM_HISTORY_ONE_CLOCK                                                                                \
+	0x1u /* begin_ns and end_ns of all nodes come from one clock (one host): the                         \
+	      * order in real time is checked too */
 
 struct dsm_history_file {
 	uint64_t magic;
 	uint32_t version;
-	uint32_t flags; /* DSM_HISTORY_* */
+	uint32_t flags;	 /* DSM_HISTORY_* */
 	uint64_t run_id; /* the same in all files of a run */
 	uint32_t page_bytes;
 	uint16_t node;
@@ -46,13 +47,14 @@ struct dsm_history_file {
 
 /* attempt.flags */
 #define DSM_HISTORY_COMMITTED 0x1u
-#define DSM_HISTORY_PINNED    0x2u /* a doomed attempt that was served pages inside library code: its reads
-				    * are not promised to fit together and are not checked */
+#define DSM_HISTORY_PINNED                                                                                   \
+	0x2u /* a doomed attempt that was served pages inside library code: its reads                        \
+	      * are not promised to fit together and are not checked */
 
 struct dsm_history_attempt {
 	uint32_t size; /* of the record, pages included, in bytes */
 	uint32_t attempt;
-	uint64_t number; /* per node, from 1; 0 = the end of the file: nothing follows */
+	uint64_t number;   /* per node, from 1; 0 = the end of the file: nothing follows */
 	uint64_t begin_ns; /* before CORE_BEGIN was handed to the core */
 	uint64_t end_ns;   /* after the commit was decided (or the attempt undone) */
 	uint32_t barriers; /* that this node had passed when the attempt began */

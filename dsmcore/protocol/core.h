@@ -59,22 +59,22 @@ enum core_rights { CORE_NONE, CORE_READ, CORE_WRITE };
  * travel on CORE_CHANNEL_FETCH (the mutator's synchronous calls), all else on CORE_CHANNEL_MAIN. */
 enum core_channel { CORE_CHANNEL_MAIN, CORE_CHANNEL_FETCH };
 
-#define CORE_MESSAGES(X)                                                                  \
-	X(FETCH, 1)    /* client -> home: a copy of pages[0], flag WRITE if to be written */ \
-	X(PAGE, 2)     /* home -> client: the copy; data whole page or none if it has it */ \
-	X(RECALL, 3)   /* home -> owner: end exclusivity of pages[0] */                   \
-	X(DOWNGRADE, 4) /* owner -> home: committed bytes and version of pages[0], or "nothing newer" */ \
-	X(LOCK, 5)     /* committer -> home: lock pages[], write set attached */          \
-	X(GRANT, 6)    /* home -> committer: all of them locked, others invalidated */    \
-	X(DENY, 7)     /* home -> committer: lost to `other`; nothing is locked here any more */ \
-	X(CANCEL, 8)   /* committer -> home: attempt is over, release and forget */       \
-	X(INVALIDATE, 9) /* home -> holder: `tx` is committing pages[0]; write set attached */ \
-	X(ACK, 10)     /* holder -> home: done */                                         \
-	X(REFUSE, 11)  /* holder -> home: `other` outranks the committer */               \
-	X(PUBLISH, 12) /* committer -> home: changes of pages[], decided */               \
-	X(EXCLUSIVE, 13) /* home -> committer: nobody else holds pages[0]: commit it alone */ \
-	X(ARRIVE, 14)  /* node -> node 0: at barrier `number` */                          \
-	X(GO, 15)      /* node 0 -> node: barrier `number` is complete */
+#define CORE_MESSAGES(X)                                                                                     \
+	X(FETCH, 1)  /* client -> home: a copy of pages[0], flag WRITE if to be written; version: it has */  \
+	X(PAGE, 2)   /* home -> client: the copy; data whole page or none if it has it */                    \
+	X(RECALL, 3) /* home -> owner: end exclusivity of pages[0] */                                        \
+	X(DOWNGRADE, 4)	 /* owner -> home: committed bytes and version of pages[0], or "nothing newer" */    \
+	X(LOCK, 5)	 /* committer -> home: lock pages[], write set attached */                           \
+	X(GRANT, 6)	 /* home -> committer: all of them locked, others invalidated */                     \
+	X(DENY, 7)	 /* home -> committer: lost to `other`; nothing is locked here any more */           \
+	X(CANCEL, 8)	 /* committer -> home: attempt is over, release and forget */                        \
+	X(INVALIDATE, 9) /* home -> holder: `tx` is committing pages[]; write set attached */                \
+	X(ACK, 10)	 /* holder -> home: done with all of them */                                         \
+	X(REFUSE, 11)	 /* holder -> home: `other` outranks the committer */                                \
+	X(PUBLISH, 12)	 /* committer -> home: changes of pages[], decided */                                \
+	X(EXCLUSIVE, 13) /* home -> committer: nobody else holds pages[0]: commit it alone */                \
+	X(ARRIVE, 14)	 /* node -> node 0: at barrier `number` */                                           \
+	X(GO, 15)	 /* node 0 -> node: barrier `number` is complete */
 
 enum core_msg_type {
 #define X(name, n) CORE_MSG_##name = n,
@@ -92,6 +92,12 @@ enum core_data {
 #define CORE_ENTRY_WRITE     0x1u /* FETCH: for writing. */
 #define CORE_ENTRY_EXCLUSIVE 0x2u /* PAGE: owner now. PUBLISH: exclusivity wanted. GRANT: no other holder */
 #define CORE_ENTRY_CONTENDED 0x4u /* GRANT: an attempt was doomed or a copy lost: emit the write runs */
+#define CORE_ENTRY_REFUSED   0x8u /* DENY: a holder's attempt outranks this one (else: the version is old) */
+
+/* The most subject pages of one message (a larger write set goes in several LOCK and PUBLISH messages
+ * to the same home), and the most entries of the attached write set. */
+#define CORE_MSG_PAGES 128u
+#define CORE_MSG_WSET  64u
 
 struct core_entry {
 	uint32_t page;
@@ -122,7 +128,7 @@ enum core_event_type {
 	CORE_BEGIN,   /* a first attempt, or a retry after CORE_ABORTED; never waits */
 	CORE_ACCESS,  /* the mutator faulted on `page` (or wants it: dsm_touch) */
 	CORE_COMMIT,  /* the block ended; changed[] tells which dirty pages differ from their twin */
-	CORE_CANCEL,  /* the program aborts (cancel: no retry; the next BEGIN is a new transaction) */
+	CORE_CANCEL,  /* the program aborts: answers ABORT (no retry: the next BEGIN is a new transaction) */
 	CORE_SAFE,    /* a safe point: answers ABORT if doomed, else RESUME */
 	CORE_BARRIER, /* outside transactions only */
 	CORE_MESSAGE,
@@ -130,18 +136,22 @@ enum core_event_type {
 
 struct core_event {
 	enum core_event_type type;
-	uint32_t site;	    /* BEGIN */
-	uint32_t page;	    /* ACCESS */
-	bool write;	    /* ACCESS */
-	bool pinned;	    /* ACCESS: cannot unwind here (library code): serve even if doomed */
-	const bool *changed; /* COMMIT: one for each of core__dirty() in its order */
+	uint32_t site;		    /* BEGIN */
+	uint32_t page;		    /* ACCESS */
+	bool write;		    /* ACCESS */
+	bool pinned;		    /* ACCESS: cannot unwind here (library code): serve even if doomed */
+	const bool *changed;	    /* COMMIT: one for each of core__dirty() in its order */
 	const struct core_msg *msg; /* MESSAGE: already checked by core_msg__sane() */
 };
 
 /* ---- actions ---- */
 
+/* RESUME, WAIT or ABORT, if the step has one, is the last action: a mutator's event always ends with
+ * one; a message's step only when it ends a wait. EMIT_COMMIT and EMIT_ABORT come before the attempt's
+ * UNTWIN, RESTORE and PROMOTE: there TWIN (else FRAME) still is what the attempt read. */
 enum core_action_type {
-	CORE_DO_RESUME,	 /* the mutator goes on (`fault` tells what an ACCESS was); after a COMMIT: committed */
+	CORE_DO_RESUME,	 /* the mutator goes on (`fault` tells what an ACCESS was); after a COMMIT: committed
+			  */
 	CORE_DO_WAIT,	 /* the mutator blocks until a later step says RESUME or ABORT */
 	CORE_DO_ABORT,	 /* all undone (by the actions before this one); unwind and BEGIN again */
 	CORE_DO_DOOM,	 /* the running attempt is doomed: tell the mutator (flag, signal) */
@@ -152,8 +162,8 @@ enum core_action_type {
 	CORE_DO_RESTORE, /* FRAME <- TWIN, drop TWIN (aborted) */
 	CORE_DO_STORE,	 /* write entry `entry` of the event's message into FRAME */
 	CORE_DO_STORE_NEXT, /* NEXT <- committed bytes with entry `entry` of the event's message applied */
-	CORE_DO_PROMOTE, /* FRAME <- NEXT, drop NEXT (after RESTORE if it was dirty) */
-	CORE_DO_EMIT,	 /* report */
+	CORE_DO_PROMOTE,    /* FRAME <- NEXT, drop NEXT (after RESTORE if it was dirty) */
+	CORE_DO_EMIT,	    /* report */
 };
 
 enum core_emit_type {
@@ -168,7 +178,12 @@ enum core_emit_type {
 enum core_fault { CORE_FAULT_NONE, CORE_FAULT_FETCH, CORE_FAULT_UPGRADE, CORE_FAULT_REARM };
 
 /* Same numbers as enum dsm_ev_cause. */
-enum core_cause { CORE_CAUSE_CONFLICT = 1, CORE_CAUSE_UNTOUCHED = 2, CORE_CAUSE_PRIORITY = 3, CORE_CAUSE_CANCEL = 5 };
+enum core_cause {
+	CORE_CAUSE_CONFLICT = 1,
+	CORE_CAUSE_UNTOUCHED = 2,
+	CORE_CAUSE_PRIORITY = 3,
+	CORE_CAUSE_CANCEL = 5
+};
 
 struct core_meeting {
 	uint32_t page;
@@ -191,7 +206,7 @@ struct core_action {
 	uint64_t version, number;
 	uint32_t nread, nwritten;
 	struct core_party party, other;
-	struct core_msg msg; /* SEND; entries live until the next core_step() */
+	struct core_msg msg;		     /* SEND; entries live until the next core_step() */
 	const struct core_meeting *meetings; /* EMIT_ABORT; until the next core_step() */
 	uint32_t nmeetings;
 };
@@ -221,9 +236,13 @@ struct core_party core__attempt(const struct dsm_core *core, bool *doomed);
 uint64_t core__version(const struct dsm_core *core, uint32_t page);
 enum core_rights core__rights(const struct dsm_core *core, uint32_t page);
 /* Pages the running attempt has in its read or write set (tracked or carried over), for history and
- * records: calls fn(arg, page, version, read, written, tracked). */
+ * records: calls fn(arg, page, version, read, written, tracked), in no order. After the step that ended the
+ * attempt it describes that attempt (versions as it saw them; `written`: it made version + 1 if it
+ * committed) until the next step. */
 void core__touched(const struct dsm_core *core,
-		   void (*fn)(void *arg, uint32_t page, uint64_t version, bool read, bool written, bool tracked), void *arg);
+		   void (*fn)(void *arg, uint32_t page, uint64_t version, bool read, bool written,
+			      bool tracked),
+		   void *arg);
 uint16_t core__home(const struct dsm_core *core, uint32_t page);
 /* Checks a message from the wire: type, channel, counts, page numbers, node ids, generation, that
  * entries ascend where they must. Data lengths are the port's to check. */

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* actions.c - the growing answer of a step: actions, messages and the entries that they refer to. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dsmcore/protocol/internal.h"
+
+/* Entries of messages live in chunks that never move, so that actions may point at them. The first
+ * chunk is kept from step to step: a normal step allocates nothing. */
+struct chunk {
+	struct chunk *next;
+	size_t used, cap;
+	struct core_entry entry[];
+};
+
+#define CHUNK_ENTRIES 512u
+
+bool core__grow(struct dsm_core *core, void *list, size_t *cap, size_t need, size_t elem)
+{
+	size_t want = *cap ? *cap : 8;
+	void *old, *new;
+
+	if (need <= *cap)
+		return true;
+	while (want < need)
+		want *= 2;
+	memcpy(&old, list, sizeof(old));
+	new = realloc(old, want * elem);
+	if (!new) {
+		core->nomem = true;
+		return false;
+	}
+	memcpy(list, &new, sizeof(new));
+	*cap = want;
+	return true;
+}
+
+struct core_action *core__do(struct dsm_core *core, enum core_action_type type, uint32_t page)
+{
+	struct core_actions *a = &core->actions;
+	struct core_action *new = &core->scratch;
+
+	if (core__grow(core, &a->list, &core->actions_cap, a->count + 1, sizeof(*a->list)))
+		new = &a->list[a->count++];
+	memset(new, 0, sizeof(*new));
+	new->type = type;
+	new->page = page;
+	new->count = 1;
+	return new;
+}
+
+struct core_action *core__emit(struct dsm_core *core, enum core_emit_type type)
+{
+	struct core_action *a = core__do(core, CORE_DO_EMIT, 0);
+
+	a->emit = type;
+	return a;
+}
+
+struct core_entry *core__entries(struct dsm_core *core, size_t count)
+{
+	struct chunk *c = core->arena;
+	struct core_entry *entries;
+	size_t cap;
+
+	if (!c || c->cap - c->used < count) {
+		cap = count > CHUNK_ENTRIES ? count : CHUNK_ENTRIES;
+		c = malloc(sizeof(*c) + cap * sizeof(c->entry[0]));
+		if (!c) {
+			core->nomem = true;
+			return NULL;
+		}
+		c->used = 0;
+		c->cap = cap;
+		c->next = core->arena;
+		core->arena = c;
+	}
+	entries = &c->entry[c->used];
+	c->used += count;
+	memset(entries, 0, count * sizeof(*entries));
+	return entries;
+}
+
+struct core_msg core__msg(struct dsm_core *core, enum core_msg_type type, uint16_t to,
+			  const struct core_party *tx)
+{
+	struct core_msg msg = {.type = (uint8_t)type, .from = core->config.node, .to = to};
+
+	msg.channel =
+		type == CORE_MSG_FETCH || type == CORE_MSG_PAGE ? CORE_CHANNEL_FETCH : CORE_CHANNEL_MAIN;
+	msg.generation = core->config.generation;
+	msg.clock = ++core->clock;
+	if (tx)
+		msg.tx = *tx;
+	return msg;
+}
+
+void core__send(struct dsm_core *core, const struct core_msg *msg)
+{
+	if (msg->to != core->config.node) {
+		core__do(core, CORE_DO_SEND, 0)->msg = *msg;
+		return;
+	}
+	if (core__grow(core, &core->queue, &core->queue_cap, core->nqueue + 1, sizeof(*core->queue)))
+		core->queue[core->nqueue++] = *msg;
+}
+
+void core__send_entry(struct dsm_core *core, enum core_msg_type type, uint16_t to,
+		      const struct core_party *tx, const struct core_entry *entry)
+{
+	struct core_msg msg = core__msg(core, type, to, tx);
+	struct core_entry *copy = core__entries(core, 1);
+
+	if (!copy)
+		return;
+	*copy = *entry;
+	msg.entries = copy;
+	msg.npages = 1;
+	core__send(core, &msg);
+}
+
+static void set_rights(struct dsm_core *core, uint32_t page, enum core_rights rights)
+{
+	core->client[page].rights = (uint8_t)rights;
+	if (rights == CORE_NONE)
+		core->mapped[page / 64] &= ~(1ull << (page % 64));
+	else
+		core->mapped[page / 64] |= 1ull << (page % 64);
+}
+
+void core__protect(struct dsm_core *core, uint32_t page, enum core_rights rights)
+{
+	if (core->client[page].rights == rights)
+		return;
+	set_rights(core, page, rights);
+	core__do(core, CORE_DO_PROTECT, page)->rights = rights;
+}
+
+void core__gather_rights(struct dsm_core *core, uint32_t page, enum core_rights rights)
+{
+	if (core->client[page].rights == rights)
+		return;
+	set_rights(core, page, rights);
+	if (!core__grow(core, &core->rights, &core->rights_cap, core->nrights + 1, sizeof(*core->rights)))
+		return;
+	core->rights[core->nrights++] =
+		(struct core_action){.type = CORE_DO_PROTECT, .page = page, .count = 1, .rights = rights};
+}
+
+static int by_page(const void *a, const void *b)
+{
+	const struct core_action *x = a, *y = b;
+
+	return x->page < y->page ? -1 : x->page > y->page;
+}
+
+void core__flush_rights(struct dsm_core *core)
+{
+	struct core_action *list = core->rights, *run = NULL;
+	size_t i;
+
+	if (core->nrights > 1)
+		qsort(list, core->nrights, sizeof(*list), by_page);
+	for (i = 0; i < core->nrights; i++) {
+		if (run && run->rights == list[i].rights && run->page + run->count == list[i].page) {
+			run->count++;
+			continue;
+		}
+		run = core__do(core, CORE_DO_PROTECT, list[i].page);
+		run->rights = list[i].rights;
+	}
+	core->nrights = 0;
+}
+
+void core__reset_step(struct dsm_core *core)
+{
+	struct chunk *c;
+
+	while (core->arena && core->arena->next) { /* the oldest chunk is the last one: keep it */
+		c = core->arena;
+		core->arena = c->next;
+		free(c);
+	}
+	if (core->arena)
+		core->arena->used = 0;
+	core->actions.count = 0;
+	core->nqueue = 0;
+	core->verdict = VERDICT_NONE;
+	core->fault = CORE_FAULT_NONE;
+}
+
+void core__free_step(struct dsm_core *core)
+{
+	core__reset_step(core);
+	free(core->arena);
+	free(core->actions.list);
+	free(core->queue);
+	free(core->rights);
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * client.c - the pages that this node holds: its mutator's accesses, and what homes ask of it.
+ *
+ * INVALID, SHARED or EXCLUSIVE say what this node may rely on; the rights say what its mutator can do
+ * without a fault. A page is mapped only while SHARED or EXCLUSIVE, or as the zombie of a doomed
+ * attempt. A page that is not dirty has in FRAME exactly the bytes of client_page.version, even when
+ * INVALID: so a FETCH names that version, and no bytes travel if it is still the current one.
+ */
+#include "dsmcore/protocol/internal.h"
+
+/* Opens a page for the mutator and notes what that tells about the attempt. */
+static void open_page(struct dsm_core *core, uint32_t page, bool write)
+{
+	struct client_page *cp = &core->client[page];
+	uint32_t flags = write ? TOUCH_WRITTEN : TOUCH_READ;
+
+	if (cp->rights == CORE_NONE)
+		flags |= TOUCH_TRACKED;
+	attempt__touch(core, page, flags);
+	if (write && !(cp->flags & CLIENT_DIRTY)) {
+		core__do(core, CORE_DO_TWIN, page);
+		cp->flags |= CLIENT_DIRTY;
+		attempt__add_dirty(core, page);
+	}
+	if (write || cp->rights == CORE_NONE)
+		core__protect(core, page, write ? CORE_WRITE : CORE_READ);
+}
+
+static void send_fetch(struct dsm_core *core)
+{
+	struct fetch *f = &core->fetch;
+	struct core_entry e = {.page = f->page,
+			       .flags = f->write ? CORE_ENTRY_WRITE : 0,
+			       .version = core->client[f->page].version};
+
+	core__send_entry(core, CORE_MSG_FETCH, core__home(core, f->page), &core->attempt.party, &e);
+}
+
+int client__access(struct dsm_core *core, const struct core_event *event)
+{
+	struct client_page *cp;
+
+	if (!core->attempt.running || event->page >= core->config.pages)
+		return -EINVAL;
+	if (core->attempt.doomed && !event->pinned) {
+		attempt__abort(core);
+		return 0;
+	}
+	cp = &core->client[event->page];
+	if (cp->state == CLIENT_INVALID && !(cp->flags & CLIENT_ZOMBIE)) {
+		core->fetch = (struct fetch){
+			.active = true, .write = event->write, .pinned = event->pinned, .page = event->page};
+		core->mutator = MUTATOR_FETCHES;
+		send_fetch(core);
+		return 0;
+	}
+	if (cp->rights == CORE_NONE)
+		core->fault = CORE_FAULT_REARM;
+	else if (event->write && cp->rights == CORE_READ)
+		core->fault = CORE_FAULT_UPGRADE;
+	open_page(core, event->page, event->write);
+	core->verdict = VERDICT_RESUME;
+	return 0;
+}
+
+/* The copy that the mutator waits for. Two things may have overtaken it on the other channel: an
+ * INVALIDATE (the data are old: ask again) and a RECALL (the data are good, exclusivity is not). */
+int client__on_page(struct dsm_core *core, const struct core_msg *msg)
+{
+	const struct core_entry *e = &msg->entries[0];
+	struct fetch *f = &core->fetch;
+	struct client_page *cp = &core->client[e->page];
+	bool self = msg->from == core->config.node, serve = !core->attempt.doomed || f->pinned;
+
+	if (!f->active || f->page != e->page)
+		return -EPROTO;
+	if (!self && e->data == CORE_DATA_NONE && e->version != cp->version)
+		return -EPROTO;
+	if (e->stamp < f->invalidated && !core_mutant(stale_fetch)) {
+		if (serve) {
+			send_fetch(core);
+			return 0;
+		}
+		f->active = false;
+		attempt__abort(core);
+		return 0;
+	}
+	if (e->data != CORE_DATA_NONE) {
+		core__do(core, CORE_DO_STORE, e->page);
+		struct core_action *emit = core__emit(core, CORE_EMIT_TRANSFER);
+		emit->page = e->page;
+		emit->version = e->version;
+		emit->node = msg->from;
+	}
+	cp->version = e->version;
+	cp->state = CLIENT_SHARED;
+	if (e->flags & CORE_ENTRY_EXCLUSIVE && (e->stamp >= f->recalled || core_mutant(stale_grant_of_page)))
+		cp->state = CLIENT_EXCLUSIVE;
+	f->active = false;
+	if (!serve) {
+		attempt__abort(core);
+		return 0;
+	}
+	core->mutator = MUTATOR_RUNS;
+	core->fault = CORE_FAULT_FETCH;
+	open_page(core, e->page, f->write);
+	core->verdict = VERDICT_RESUME;
+	return 0;
+}
+
+/* Ends exclusivity and tells the home what is committed here; `known` is the version that it has. */
+void client__downgrade(struct dsm_core *core, uint32_t page, uint64_t known)
+{
+	struct client_page *cp = &core->client[page];
+	struct core_entry e = {.page = page, .version = known};
+	uint16_t home = core__home(core, page);
+
+	if (cp->state == CLIENT_EXCLUSIVE) {
+		e.version = cp->version;
+		if (home != core->config.node && cp->version > known)
+			e.data = CORE_DATA_COMMITTED;
+		if (!core_mutant(exclusivity_kept))
+			cp->state = CLIENT_SHARED;
+	}
+	core__send_entry(core, CORE_MSG_DOWNGRADE, home, &core->attempt.party, &e);
+}
+
+/* Invariant 3: a commit without messages and the serving of a fetch exclude each other. What the running
+ * commit will change without asking anybody stays exclusive until it is decided. A dirty page of an
+ * attempt that only runs is served from its twin, and commits through its home from now on; a page
+ * that the attempt may have read stays mapped, so it counts as read. */
+int client__on_recall(struct dsm_core *core, const struct core_msg *msg)
+{
+	const struct core_entry *e = &msg->entries[0];
+	struct client_page *cp = &core->client[e->page];
+	struct commit *c = &core->commit;
+	uint32_t flags;
+
+	if (cp->state == CLIENT_EXCLUSIVE && core->attempt.committing && cp->flags & CLIENT_DIRTY) {
+		flags = core->attempt.touches[cp->slot - 1].flags;
+		if (flags & TOUCH_CHANGED && !(flags & TOUCH_LOCKED) && !core_mutant(recall_served)) {
+			if (core__grow(core, &c->deferred, &c->deferred_cap, c->ndeferred + 1,
+				       sizeof(*c->deferred)))
+				c->deferred[c->ndeferred++] = *e;
+			return 0;
+		}
+	}
+	if (core->fetch.active && core->fetch.page == e->page && core->fetch.recalled < e->stamp)
+		core->fetch.recalled = e->stamp;
+	client__downgrade(core, e->page, e->version);
+	return 0;
+}
+
+/* After a PUBLISH nobody else holds the page. It cannot be late: what would end this exclusivity comes
+ * from the same home on the same channel. */
+int client__on_exclusive(struct dsm_core *core, const struct core_msg *msg)
+{
+	const struct core_entry *e = &msg->entries[0];
+	struct client_page *cp = &core->client[e->page];
+
+	if (cp->state != CLIENT_SHARED || cp->version != e->version)
+		return -EPROTO;
+	cp->state = CLIENT_EXCLUSIVE;
+	return 0;
+}
+
+/* ---- INVALIDATE ---- */
+
+/* Does the running attempt depend on this page? Mapped means read, or not to be told from read. */
+static bool depends(const struct dsm_core *core, uint32_t page)
+{
+	const struct client_page *cp = &core->client[page];
+
+	if (!core->attempt.running || cp->rights == CORE_NONE)
+		return false;
+	if (core_mutant(read_untracked) && !cp->slot)
+		return false;
+	if (core_mutant(silent_dropped) && core->attempt.committing && cp->flags & CLIENT_DIRTY &&
+	    !(core->attempt.touches[cp->slot - 1].flags & TOUCH_CHANGED))
+		return false;
+	return true;
+}
+
+static void drop_copy(struct dsm_core *core, const struct core_msg *msg, const struct core_entry *e)
+{
+	struct client_page *cp = &core->client[e->page];
+	struct core_action *emit;
+
+	if (core->fetch.active && core->fetch.page == e->page && core->fetch.invalidated < e->stamp)
+		core->fetch.invalidated = e->stamp;
+	cp->clean = 0;
+	if (cp->state == CLIENT_INVALID)
+		return;
+	emit = core__emit(core, CORE_EMIT_INVALIDATE);
+	emit->page = e->page;
+	emit->version = cp->version;
+	emit->other = msg->tx;
+	cp->state = CLIENT_INVALID;
+	if (cp->rights == CORE_NONE)
+		return;
+	if (!core->attempt.running) {
+		core__protect(core, e->page, CORE_NONE);
+		return;
+	}
+	attempt__touch(core, e->page, 0);
+	cp->flags |= CLIENT_ZOMBIE;
+}
+
+/* The attempt is doomed through pages that it may never have looked at: from now on that shall be known. */
+static void rearm_carried(struct dsm_core *core, const struct core_msg *msg)
+{
+	struct client_page *cp;
+	uint32_t i;
+
+	for (i = 0; i < msg->npages; i++) {
+		cp = &core->client[msg->entries[i].page];
+		if (cp->rights != CORE_NONE && !cp->slot)
+			cp->flags |= CLIENT_REARM;
+	}
+}
+
+/* Where winner and loser met: the pages at hand, and those of the winner's write set on other homes. */
+static void note_meetings(struct dsm_core *core, const struct core_msg *msg)
+{
+	uint32_t i;
+
+	if (!core_party__same(&core->attempt.winner, &msg->tx))
+		return;
+	for (i = 0; i < msg->npages + msg->nwset; i++)
+		if (core->client[msg->entries[i].page].rights != CORE_NONE)
+			attempt__meet(core, msg->entries[i].page, msg->entries[i].version + 1);
+}
+
+static void answer(struct dsm_core *core, const struct core_msg *msg, enum core_msg_type type)
+{
+	struct core_msg reply = core__msg(core, type, msg->from, &msg->tx);
+	struct core_entry *entries = core__entries(core, msg->npages);
+	uint32_t i;
+
+	if (!entries)
+		return;
+	for (i = 0; i < msg->npages; i++) {
+		entries[i].page = msg->entries[i].page;
+		entries[i].version = msg->entries[i].version;
+		entries[i].stamp = msg->entries[i].stamp;
+	}
+	if (type == CORE_MSG_REFUSE)
+		reply.other = core->attempt.party;
+	reply.entries = entries;
+	reply.npages = msg->npages;
+	core__send(core, &reply);
+}
+
+int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg)
+{
+	struct attempt *a = &core->attempt;
+	bool met = false;
+	uint32_t i;
+
+	for (i = 0; i < msg->npages; i++) {
+		if (core->client[msg->entries[i].page].state == CLIENT_EXCLUSIVE &&
+		    !core_mutant(exclusivity_kept) && !core_mutant(exclusive_shared) &&
+		    !core_mutant(stale_grant_of_page))
+			return -EPROTO;
+		met |= depends(core, msg->entries[i].page);
+	}
+	if (met && !a->doomed && !core_mutant(lost_doom)) {
+		if (core_rank__beats(&a->party, a->committing, &msg->tx)) {
+			answer(core, msg, CORE_MSG_REFUSE);
+			return 0;
+		}
+		attempt__doom(core, &msg->tx, CORE_CAUSE_CONFLICT);
+	}
+	if (a->running && a->doomed) { /* before the copies are gone and carried pages look touched */
+		rearm_carried(core, msg);
+		note_meetings(core, msg);
+	}
+	for (i = 0; i < msg->npages; i++)
+		drop_copy(core, msg, &msg->entries[i]);
+	answer(core, msg, CORE_MSG_ACK);
+	if (core->mutator == MUTATOR_COMMITS && a->doomed && !core_mutant(doomed_commits)) {
+		commit__give_up(core, NOBODY);
+		attempt__abort(core);
+	}
+	return 0;
+}

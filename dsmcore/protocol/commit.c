@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * commit.c - the committer.
+ *
+ * The write set is asked for in page order, one LOCK at a time (to a home, CORE_MSG_PAGES at most), so
+ * no two committers wait for one another. The decision falls at one place: decide(), when the last GRANT
+ * is in and nobody has doomed the attempt. Until then nothing has left this node but the wish; from
+ * then on nothing can stop it, so the PUBLISHes are sent and not waited for: until each has reached its
+ * home, the page is locked there and nobody can see the old or the new version.
+ *
+ * Pages held exclusively need no LOCK. They commit here, at the decision: until it falls, their RECALLs
+ * wait (client__on_recall()). A page whose diff is empty is not written, but it was accessed: it stays
+ * mapped, so an INVALIDATE still meets it (invariant 8).
+ */
+#include <stdlib.h>
+
+#include "dsmcore/protocol/internal.h"
+
+/* The write set beside the subject pages, as evidence for the losers and for a later recovery. */
+static uint32_t attach_wset(const struct commit *c, size_t lo, size_t hi, struct core_entry *to)
+{
+	uint32_t n = 0;
+	size_t i;
+
+	for (i = 0; i < c->nlocks && n < CORE_MSG_WSET; i++)
+		if (i < lo || i >= hi)
+			to[n++] =
+				(struct core_entry){.page = c->locks[i].page, .version = c->locks[i].version};
+	return n;
+}
+
+/* One past the last page of the group that starts at lo: same home, not too many. */
+static size_t group_end(const struct dsm_core *core, size_t lo)
+{
+	const struct commit *c = &core->commit;
+	uint16_t home = core__home(core, c->locks[lo].page);
+	size_t hi = lo + 1;
+
+	if (core_mutant(lock_order))
+		return hi;
+	while (hi < c->nlocks && hi - lo < CORE_MSG_PAGES && core__home(core, c->locks[hi].page) == home)
+		hi++;
+	return hi;
+}
+
+static void send_lock(struct dsm_core *core)
+{
+	struct commit *c = &core->commit;
+	struct core_msg msg;
+	struct core_entry *entries;
+	size_t i;
+
+	c->lo = c->hi;
+	c->hi = group_end(core, c->lo);
+	msg = core__msg(core, CORE_MSG_LOCK, core__home(core, c->locks[c->lo].page), &core->attempt.party);
+	entries = core__entries(core, c->hi - c->lo + CORE_MSG_WSET);
+	if (!entries)
+		return;
+	for (i = c->lo; i < c->hi; i++)
+		entries[i - c->lo] = c->locks[i];
+	msg.entries = entries;
+	msg.npages = (uint32_t)(c->hi - c->lo);
+	msg.nwset = attach_wset(c, c->lo, c->hi, entries + msg.npages);
+	core__send(core, &msg);
+}
+
+static void send_publish(struct dsm_core *core, size_t lo, size_t hi)
+{
+	struct commit *c = &core->commit;
+	uint16_t home = core__home(core, c->locks[lo].page);
+	struct core_msg msg = core__msg(core, CORE_MSG_PUBLISH, home, &core->attempt.party);
+	struct core_entry *entries = core__entries(core, hi - lo + CORE_MSG_WSET);
+	size_t i;
+
+	if (!entries)
+		return;
+	for (i = lo; i < hi; i++) {
+		entries[i - lo] =
+			(struct core_entry){.page = c->locks[i].page, .version = c->locks[i].version};
+		if (c->locks[i].flags & CORE_ENTRY_EXCLUSIVE)
+			entries[i - lo].flags = CORE_ENTRY_EXCLUSIVE;
+		if (home != core->config.node)
+			entries[i - lo].data = CORE_DATA_CHANGES;
+	}
+	msg.entries = entries;
+	msg.npages = (uint32_t)(hi - lo);
+	msg.nwset = attach_wset(c, lo, hi, entries + msg.npages);
+	core__send(core, &msg);
+}
+
+static void emit_commit(struct dsm_core *core)
+{
+	struct attempt *a = &core->attempt;
+	struct core_action *emit = core__emit(core, CORE_EMIT_COMMIT);
+	size_t i;
+
+	emit->party = a->party;
+	emit->local = core->commit.nlocks == 0;
+	for (i = 0; i < a->ntouches; i++) {
+		emit->nread += !!(a->touches[i].flags & TOUCH_READ);
+		emit->nwritten += !!(a->touches[i].flags & TOUCH_CHANGED);
+	}
+}
+
+/* The decision. Order matters: the diffs are taken against the twins, then the twins go, and only then do
+ * homes (this node's own among them) serve the new versions. */
+static void decide(struct dsm_core *core)
+{
+	struct commit *c = &core->commit;
+	struct attempt *a = &core->attempt;
+	struct core_action *emit;
+	struct client_page *cp;
+	struct touch *t;
+	size_t i, hi;
+
+	for (i = 0; i < c->nlocks; i++) {
+		if (!(c->locks[i].flags & CORE_ENTRY_CONTENDED))
+			continue;
+		emit = core__emit(core, CORE_EMIT_WRITES);
+		emit->party = a->party;
+		emit->page = c->locks[i].page;
+		emit->version = c->locks[i].version + 1;
+		emit->committed = true;
+	}
+	for (i = 0; i < c->nlocks; i = hi) {
+		hi = group_end(core, i);
+		send_publish(core, i, hi);
+	}
+	emit_commit(core);
+	for (i = 0; i < a->ndirty; i++) {
+		cp = &core->client[a->dirty[i]];
+		t = &a->touches[cp->slot - 1];
+		core__do(core, CORE_DO_UNTWIN, a->dirty[i]);
+		cp->flags &= (uint8_t)~CLIENT_DIRTY;
+		if (!(t->flags & TOUCH_CHANGED))
+			continue;
+		cp->version++;
+		if (t->flags & TOUCH_LOCKED) /* the home says again whether it is exclusive */
+			cp->state = CLIENT_SHARED;
+	}
+	attempt__close(core, true);
+	core->verdict = VERDICT_RESUME;
+}
+
+int commit__begin(struct dsm_core *core, const bool *changed)
+{
+	struct attempt *a = &core->attempt;
+	struct commit *c = &core->commit;
+	struct client_page *cp;
+	struct touch *t;
+	size_t i;
+
+	if (!a->running || (a->ndirty && !changed))
+		return -EINVAL;
+	if (a->doomed && !core_mutant(doomed_commits)) {
+		attempt__abort(core);
+		return 0;
+	}
+	a->committing = true;
+	for (i = 0; i < a->ndirty; i++) {
+		if (!changed[i])
+			continue;
+		cp = &core->client[a->dirty[i]];
+		t = &a->touches[cp->slot - 1];
+		t->flags |= TOUCH_CHANGED;
+		if (cp->state == CLIENT_EXCLUSIVE)
+			continue;
+		t->flags |= TOUCH_LOCKED;
+		if (!core__grow(core, &c->locks, &c->locks_cap, c->nlocks + 1, sizeof(*c->locks)))
+			return 0;
+		c->locks[c->nlocks++] = (struct core_entry){.page = a->dirty[i], .version = t->version};
+	}
+	if (!c->nlocks) {
+		decide(core);
+		return 0;
+	}
+	if (core_mutant(lock_order) && core->config.node % 2)
+		for (i = 0; i < c->nlocks / 2; i++) {
+			struct core_entry swap = c->locks[i];
+			c->locks[i] = c->locks[c->nlocks - 1 - i];
+			c->locks[c->nlocks - 1 - i] = swap;
+		}
+	core->mutator = MUTATOR_COMMITS;
+	send_lock(core);
+	return 0;
+}
+
+/* Answers to an attempt that is over may still come in: the home had sent them before our CANCEL. */
+static bool answers_us(const struct dsm_core *core, const struct core_msg *msg)
+{
+	if (core->mutator != MUTATOR_COMMITS)
+		return false;
+	return core_mutant(late_grant) || core_party__same(&msg->tx, &core->attempt.party);
+}
+
+int commit__on_grant(struct dsm_core *core, const struct core_msg *msg)
+{
+	struct commit *c = &core->commit;
+	uint32_t i;
+
+	if (!answers_us(core, msg))
+		return 0;
+	if (!core_mutant(late_grant)) {
+		if (msg->npages != c->hi - c->lo)
+			return -EPROTO;
+		for (i = 0; i < msg->npages; i++)
+			if (msg->entries[i].page != c->locks[c->lo + i].page)
+				return -EPROTO;
+	}
+	for (i = 0; i < msg->npages && c->lo + i < c->nlocks; i++)
+		c->locks[c->lo + i].flags = msg->entries[i].flags;
+	if (c->hi < c->nlocks && !core_mutant(early_publish))
+		send_lock(core);
+	else
+		decide(core);
+	return 0;
+}
+
+int commit__on_deny(struct dsm_core *core, const struct core_msg *msg)
+{
+	const struct core_entry *e = &msg->entries[0];
+	bool refused = e->flags & CORE_ENTRY_REFUSED;
+	uint32_t i;
+
+	if (!answers_us(core, msg))
+		return 0;
+	attempt__doom(core, &msg->other, refused ? CORE_CAUSE_PRIORITY : CORE_CAUSE_CONFLICT);
+	for (i = 0; i < msg->npages;
+	     i++) /* refused: the winner need not write it, so it has no version of his */
+		if (core->client[msg->entries[i].page].slot)
+			attempt__meet(core, msg->entries[i].page, refused ? 0 : msg->entries[i].version);
+	commit__give_up(core, msg->from);
+	attempt__abort(core);
+	return 0;
+}
+
+void commit__give_up(struct dsm_core *core, uint16_t denied)
+{
+	struct commit *c = &core->commit;
+	uint16_t home, last = NOBODY;
+	struct core_msg msg;
+	size_t i;
+
+	for (i = 0; i < c->hi; i++) {
+		/* A LOCK without an answer may have cost others their copies: what it wrote is evidence. */
+		if (i >= c->lo || c->locks[i].flags & CORE_ENTRY_CONTENDED)
+			attempt__touch(core, c->locks[i].page, TOUCH_EMIT);
+		home = core__home(core, c->locks[i].page);
+		if (home == last || home == denied)
+			continue;
+		last = home;
+		msg = core__msg(core, CORE_MSG_CANCEL, home, &core->attempt.party);
+		core__send(core, &msg);
+	}
+}
+
+void commit__answer_deferred(struct dsm_core *core)
+{
+	struct commit *c = &core->commit;
+	size_t i;
+
+	for (i = 0; i < c->ndeferred; i++)
+		client__downgrade(core, c->deferred[i].page, c->deferred[i].version);
+	c->ndeferred = 0;
+}

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* core.c - opens a core, hands each event to the side that it belongs to, answers queries. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dsmcore/protocol/internal.h"
+
+uint16_t core__home(const struct dsm_core *core, uint32_t page)
+{
+	uint32_t node = page / core->config.pages_per_home, last = core->config.nodes - 1u;
+
+	return (uint16_t)(node < last ? node : last);
+}
+
+/* The pages that live here: a range, since homes are ranges. */
+static void find_home_range(struct dsm_core *core)
+{
+	const struct core_config *c = &core->config;
+	uint64_t first = (uint64_t)c->node * c->pages_per_home, end = first + c->pages_per_home;
+
+	if (c->node == c->nodes - 1 || end > c->pages)
+		end = c->pages;
+	if (first > end)
+		first = end;
+	core->home_first = (uint32_t)first;
+	core->home_count = (uint32_t)(end - first);
+}
+
+int core__open(struct dsm_core **out, const struct core_config *config)
+{
+	struct dsm_core *core;
+
+	if (!config->nodes || config->nodes == NOBODY || config->node >= config->nodes || !config->pages ||
+	    !config->pages_per_home)
+		return -EINVAL;
+	core = calloc(1, sizeof(*core));
+	if (!core)
+		return -ENOMEM;
+	core->config = *config;
+	find_home_range(core);
+	core->client = calloc(config->pages, sizeof(*core->client));
+	core->mapped = calloc((config->pages + 63) / 64, sizeof(*core->mapped));
+	core->dir = calloc(core->home_count + 1, sizeof(*core->dir));
+	core->tx = calloc(config->nodes, sizeof(*core->tx));
+	core->arrived = calloc(config->nodes, sizeof(*core->arrived));
+	if (!core->client || !core->mapped || !core->dir || !core->tx || !core->arrived) {
+		core__close(core);
+		return -ENOMEM;
+	}
+	*out = core;
+	return 0;
+}
+
+static void free_home(struct dsm_core *core)
+{
+	uint32_t i;
+
+	for (i = 0; core->dir && i < core->home_count; i++) {
+		if (!core->dir[i])
+			continue;
+		free(core->dir[i]->holders);
+		free(core->dir[i]->waiters);
+		free(core->dir[i]);
+	}
+	for (i = 0; core->tx && i < core->config.nodes; i++) {
+		if (!core->tx[i])
+			continue;
+		free(core->tx[i]->pages);
+		free(core->tx[i]->wset);
+		free(core->tx[i]);
+	}
+	free(core->dir);
+	free(core->tx);
+	free(core->serve);
+	free(core->arrived);
+}
+
+void core__close(struct dsm_core *core)
+{
+	if (!core)
+		return;
+	free_home(core);
+	core__free_step(core);
+	free(core->client);
+	free(core->mapped);
+	free(core->attempt.touches);
+	free(core->attempt.dirty);
+	free(core->attempt.meetings);
+	free(core->commit.locks);
+	free(core->commit.deferred);
+	free(core);
+}
+
+/* ---- the one entry ---- */
+
+static int on_message(struct dsm_core *core, const struct core_msg *msg)
+{
+	core_cover__message(core, msg);
+	if (msg->clock > core->clock)
+		core->clock = msg->clock;
+	switch ((enum core_msg_type)msg->type) {
+	case CORE_MSG_FETCH:
+		return home__on_fetch(core, msg);
+	case CORE_MSG_PAGE:
+		return client__on_page(core, msg);
+	case CORE_MSG_RECALL:
+		return client__on_recall(core, msg);
+	case CORE_MSG_DOWNGRADE:
+		return home__on_downgrade(core, msg);
+	case CORE_MSG_LOCK:
+		return lock__on_lock(core, msg);
+	case CORE_MSG_GRANT:
+		return commit__on_grant(core, msg);
+	case CORE_MSG_DENY:
+		return commit__on_deny(core, msg);
+	case CORE_MSG_CANCEL:
+		return lock__on_cancel(core, msg);
+	case CORE_MSG_INVALIDATE:
+		return client__on_invalidate(core, msg);
+	case CORE_MSG_ACK:
+		return lock__on_ack(core, msg);
+	case CORE_MSG_REFUSE:
+		return lock__on_refuse(core, msg);
+	case CORE_MSG_PUBLISH:
+		return lock__on_publish(core, msg);
+	case CORE_MSG_EXCLUSIVE:
+		return client__on_exclusive(core, msg);
+	case CORE_MSG_ARRIVE:
+		return barrier__on_arrive(core, msg);
+	case CORE_MSG_GO:
+		return barrier__on_go(core, msg);
+	}
+	return -EPROTO;
+}
+
+static int on_cancel(struct dsm_core *core)
+{
+	struct attempt *a = &core->attempt;
+
+	if (!a->running)
+		return -EINVAL;
+	memset(&a->winner, 0, sizeof(a->winner));
+	a->nmeetings = 0;
+	a->cause = CORE_CAUSE_CANCEL;
+	attempt__abort(core);
+	return 0;
+}
+
+static int on_safe(struct dsm_core *core)
+{
+	if (core->attempt.doomed)
+		attempt__abort(core);
+	else
+		core->verdict = VERDICT_RESUME;
+	return 0;
+}
+
+static int on_mutator(struct dsm_core *core, const struct core_event *event)
+{
+	if (core->mutator != MUTATOR_RUNS)
+		return -EINVAL;
+	core_cover__mutator(core, event);
+	switch (event->type) {
+	case CORE_BEGIN:
+		return attempt__begin(core, event->site);
+	case CORE_ACCESS:
+		return client__access(core, event);
+	case CORE_COMMIT:
+		return commit__begin(core, event->changed);
+	case CORE_CANCEL:
+		return on_cancel(core);
+	case CORE_SAFE:
+		return on_safe(core);
+	case CORE_BARRIER:
+		return barrier__enter(core);
+	case CORE_MESSAGE:
+		break;
+	}
+	return -EINVAL;
+}
+
+/* Messages to itself and queues that may move on, until nothing does. */
+static int settle(struct dsm_core *core)
+{
+	struct core_msg msg;
+	uint32_t page;
+	size_t i = 0;
+	int rc;
+
+	while (i < core->nqueue || core->nserve) {
+		if (i < core->nqueue) {
+			msg = core->queue[i++];
+			rc = on_message(core, &msg);
+			if (rc)
+				return rc;
+		} else {
+			page = core->serve[--core->nserve];
+			home__serve(core, page);
+		}
+	}
+	return 0;
+}
+
+int core_step(struct dsm_core *core, const struct core_event *event, const struct core_actions **actions)
+{
+	bool message = event->type == CORE_MESSAGE;
+	int rc;
+
+	core__reset_step(core);
+	*actions = &core->actions;
+	rc = message ? on_message(core, event->msg) : on_mutator(core, event);
+	if (!rc)
+		rc = settle(core);
+	if (core->nomem)
+		return -ENOMEM;
+	if (rc)
+		return rc;
+	if (core->verdict == VERDICT_RESUME)
+		core__do(core, CORE_DO_RESUME, event->page)->fault = core->fault;
+	else if (core->verdict == VERDICT_ABORT)
+		core__do(core, CORE_DO_ABORT, 0);
+	else if (!message)
+		core__do(core, CORE_DO_WAIT, 0);
+	return core->nomem ? -ENOMEM : 0;
+}
+
+/* ---- queries ---- */
+
+const uint32_t *core__dirty(const struct dsm_core *core, size_t *count)
+{
+	*count = core->attempt.ndirty;
+	return core->attempt.dirty;
+}
+
+struct core_party core__attempt(const struct dsm_core *core, bool *doomed)
+{
+	struct core_party party = core->attempt.party;
+
+	if (doomed)
+		*doomed = core->attempt.running && core->attempt.doomed;
+	if (!core->attempt.running)
+		party.number = 0;
+	return party;
+}
+
+uint64_t core__version(const struct dsm_core *core, uint32_t page)
+{
+	return core->client[page].version;
+}
+
+enum core_rights core__rights(const struct dsm_core *core, uint32_t page)
+{
+	return (enum core_rights)core->client[page].rights;
+}
+
+void core__touched(const struct dsm_core *core,
+		   void (*fn)(void *arg, uint32_t page, uint64_t version, bool read, bool written,
+			      bool tracked),
+		   void *arg)
+{
+	const struct attempt *a = &core->attempt;
+	const struct touch *t;
+	uint32_t word, page;
+	uint64_t bits;
+	size_t i;
+
+	for (i = 0; i < a->ntouches; i++) {
+		t = &a->touches[i];
+		fn(arg, t->page, t->version, t->flags & TOUCH_READ,
+		   t->flags & (a->running ? TOUCH_WRITTEN : TOUCH_CHANGED), t->flags & TOUCH_TRACKED);
+	}
+	for (word = 0; word <= (core->config.pages - 1) / 64; word++)
+		for (bits = core->mapped[word]; bits; bits &= bits - 1) {
+			page = word * 64 + (uint32_t)__builtin_ctzll(bits);
+			if (!core->client[page].slot)
+				fn(arg, page, core->client[page].version, false, false, false);
+		}
+}

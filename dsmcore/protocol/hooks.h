@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * hooks.h - what the simulator's build of the core adds to it; nothing of it exists in libdsm.
+ *
+ * core_mutant(M) is where the protocol can be broken on purpose, each place named after the invariant
+ * that it breaks (docs/protocol.md has the table); the simulator must find every one of them.
+ * core_cover__*() count which event met which state.
+ */
+#ifndef DSM_PROTOCOL_HOOKS_H
+#define DSM_PROTOCOL_HOOKS_H
+
+#define CORE_MUTANTS_LIST(X)                                                                                 \
+	X(skip_ack, "GRANT without waiting for the holders' answers")                                        \
+	X(early_publish, "the decision falls at the first GRANT, other homes are not asked")                 \
+	X(lost_doom, "an INVALIDATE of a touched page does not doom the attempt")                            \
+	X(doomed_commits, "COMMIT does not look at the doom")                                                \
+	X(stale_fetch, "a PAGE that an INVALIDATE overtook is accepted")                                     \
+	X(read_untracked, "a page left mapped from earlier does not count as read")                          \
+	X(mutual_abort, "two committers that meet both die")                                                 \
+	X(both_refuse, "two committers that meet refuse each other")                                         \
+	X(silent_dropped, "a written page with an empty diff leaves the read set too")                       \
+	X(recall_served, "a RECALL is served while a commit with messages runs")                             \
+	X(exclusivity_kept, "the owner answers a RECALL but goes on committing alone")                       \
+	X(exclusive_shared, "exclusivity is granted while others hold copies")                               \
+	X(stale_grant_of_page, "a PAGE's grant that a RECALL overtook still counts")                         \
+	X(zombie_frame_overwritten, "a PUBLISH goes into a frame that a doomed attempt sees")                \
+	X(locked_page_served, "a FETCH does not wait for the lock of a commit")                              \
+	X(dirty_served, "(in the port) a dirty page is served without its twin")                             \
+	X(twin_not_restored, "an abort leaves what it wrote")                                                \
+	X(lock_order, "odd nodes lock their homes in descending order")                                      \
+	X(lock_kept, "a DENY forgets to release what was locked")                                            \
+	X(late_grant, "a GRANT for a dead attempt counts for the next one")                                  \
+	X(late_ack, "an ACK takes away a copy that was given after it")                                      \
+	X(no_elevation, "who keeps losing gets no priority")                                                 \
+	X(barrier_early, "a barrier opens before the last node is there")
+
+#ifdef CORE_MUTANTS
+enum core_mutant {
+	CORE_MUTANT_none,
+#define X(name, what) CORE_MUTANT_##name,
+	CORE_MUTANTS_LIST(X)
+#undef X
+		CORE_MUTANT_COUNT
+};
+extern enum core_mutant core_mutant_active;
+#define core_mutant(name) (core_mutant_active == CORE_MUTANT_##name)
+
+struct dsm_core;
+struct core_event;
+struct core_msg;
+void core_cover__mutator(const struct dsm_core *core, const struct core_event *event);
+void core_cover__message(const struct dsm_core *core, const struct core_msg *msg);
+void core_cover__undo(const struct dsm_core *core, unsigned page, int committed);
+#else
+#define core_mutant(name)			0
+#define core_cover__mutator(core, event)	((void)0)
+#define core_cover__message(core, msg)		((void)0)
+#define core_cover__undo(core, page, committed) ((void)0)
+#endif
+
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * internal.h - the state behind struct dsm_core and what its files ask of one another.
+ *
+ *   core.c     open and close, the one entry, queries        rank.c     who wins
+ *   actions.c  the growing answer of a step                  message.c  checks of messages, names
+ *   attempt.c  begin, what was touched, doom, undo           client.c   pages held here
+ *   commit.c   the committer                                 home.c     directory: who holds what
+ *   lock.c     the home's part of a commit                   barrier.c
+ *
+ * The client side (attempt, client, commit) and the home side (home, lock) of a node talk only by
+ * messages, even to themselves: those go through an internal queue within the same step, so there is
+ * one protocol and not a second one for "local" pages.
+ *
+ * Out of memory: an allocation that fails sets core->nomem, its caller goes on with something harmless,
+ * and core_step() returns -ENOMEM; the node stops then, so the state need not make sense any more.
+ */
+#ifndef DSM_PROTOCOL_INTERNAL_H
+#define DSM_PROTOCOL_INTERNAL_H
+
+#include <errno.h>
+
+#include "dsmcore/protocol/core.h"
+#include "dsmcore/protocol/hooks.h"
+
+#define NOBODY 0xffffu /* in place of a node */
+
+#define CORE_ELEVATE_AFTER 8u  /* aborted attempts before a transaction gets priority */
+#define CORE_REARM_CLEAN   64u /* commits without an invalidation before a re-armed page stays mapped again */
+
+/* ---- client side ---- */
+
+enum client_state { CLIENT_INVALID, CLIENT_SHARED, CLIENT_EXCLUSIVE };
+
+#define CLIENT_DIRTY  0x1u /* TWIN exists */
+#define CLIENT_NEXT   0x2u /* NEXT exists (only at the page's home) */
+#define CLIENT_ZOMBIE 0x4u /* invalidated, but a doomed attempt still sees the old frame */
+#define CLIENT_REARM  0x8u /* close it at the end of each attempt, so that the next one's reads are known */
+
+/* Sixteen bytes for each page of the region, all zeros until touched. */
+struct client_page {
+	uint64_t version; /* of the bytes in TWIN, else FRAME, unless this node is the home and INVALID */
+	uint32_t slot;	  /* 1 + index in attempt.touches; 0: not there */
+	uint8_t state;	  /* enum client_state */
+	uint8_t rights;	  /* enum core_rights */
+	uint8_t flags;	  /* CLIENT_* */
+	uint8_t clean;	  /* commits since it was re-armed or last invalidated */
+};
+
+#define TOUCH_READ    0x01u
+#define TOUCH_WRITTEN 0x02u /* it has a twin */
+#define TOUCH_TRACKED 0x04u /* it was closed when the attempt came to it */
+#define TOUCH_CHANGED 0x08u /* it is committing and differs from its twin */
+#define TOUCH_LOCKED  0x10u /* it commits through its home */
+#define TOUCH_MET     0x20u /* a winner met the attempt here */
+#define TOUCH_EMIT    0x40u /* others lost a copy to this attempt: its write runs are evidence */
+
+struct touch {
+	uint64_t version; /* that the attempt sees */
+	uint32_t page;
+	uint32_t flags; /* TOUCH_* */
+};
+
+/* One attempt at a time: `running` from BEGIN to its end, `doomed` and `committing` within that.
+ * The lists stay for queries until the next BEGIN. */
+struct attempt {
+	struct core_party party, winner;
+	enum core_cause cause; /* of the doom */
+	bool running, doomed, committing, retry;
+	uint32_t aborts;      /* of this transaction */
+	uint64_t first_begin; /* logical time of its first BEGIN */
+	struct touch *touches;
+	size_t ntouches, touches_cap;
+	uint32_t *dirty; /* ascending */
+	size_t ndirty, dirty_cap;
+	struct core_meeting *meetings;
+	size_t nmeetings, meetings_cap;
+};
+
+/* The mutator makes at most one fetch at a time, and it waits for its reply whatever happens. */
+struct fetch {
+	bool active, write, pinned;
+	uint32_t page;
+	uint64_t invalidated; /* newest stamp of an INVALIDATE that met this fetch: older data is refused */
+	uint64_t recalled; /* newest stamp of a RECALL that met it: an older grant of exclusivity is void */
+};
+
+/* The committer's side: locks[lo, hi) are asked for now, those below are granted. */
+struct commit {
+	struct core_entry *locks;
+	size_t nlocks, locks_cap, lo, hi;
+	struct core_entry *deferred; /* RECALLs that wait for the decision */
+	size_t ndeferred, deferred_cap;
+};
+
+/* ---- home side ---- */
+
+struct holder {
+	uint64_t stamp; /* when it was given its copy: an older ACK does not take it away */
+	uint16_t node;
+};
+
+struct waiter {
+	uint64_t version; /* FETCH: held by the client */
+	uint16_t node;
+	bool lock;  /* LOCK of this node, else FETCH */
+	bool write; /* FETCH */
+};
+
+struct dir_page {
+	uint32_t page;
+	uint16_t owner;	 /* exclusive holder, or NOBODY */
+	uint16_t recall; /* who owes a DOWNGRADE, or NOBODY */
+	uint16_t lock;	 /* whose transaction holds the lock, or NOBODY */
+	uint64_t version, stamp;
+	struct holder *holders; /* ascending by node; the owner is among them */
+	size_t nholders, holders_cap;
+	struct waiter *waiters; /* first come, first served */
+	size_t nwaiters, waiters_cap;
+	struct core_party last; /* who published last */
+};
+
+/* A node's transaction at this home: pages[0, nlocked) are locked, those from `chunk` on came with the
+ * LOCK that is not answered yet (chunk == npages: it is). */
+struct home_tx {
+	bool active;
+	struct core_party party;
+	struct core_entry *pages;
+	size_t npages, pages_cap, nlocked, chunk, npublished;
+	uint32_t waits;	   /* for this page's lock, while nlocked < npages */
+	size_t unanswered; /* INVALIDATEs */
+	struct core_entry *wset;
+	size_t nwset, wset_cap;
+};
+
+/* ---- the core ---- */
+
+enum mutator { MUTATOR_RUNS, MUTATOR_FETCHES, MUTATOR_COMMITS, MUTATOR_BARRIER };
+enum verdict { VERDICT_NONE, VERDICT_RESUME, VERDICT_ABORT };
+
+struct chunk;
+
+struct dsm_core {
+	struct core_config config;
+	uint64_t clock; /* logical */
+	bool nomem;
+
+	enum mutator mutator;
+	struct client_page *client; /* by page */
+	uint64_t *mapped;	    /* bit by page: rights other than NONE */
+	struct attempt attempt;
+	struct fetch fetch;
+	struct commit commit;
+
+	uint32_t home_first, home_count; /* pages that live here */
+	struct dir_page **dir;		 /* by page - home_first; NULL: version 0, nobody has it */
+	struct home_tx **tx;		 /* by node */
+	uint32_t *serve;		 /* pages whose queue may move on */
+	size_t nserve, serve_cap;
+
+	uint64_t barrier;  /* passed by this node */
+	uint64_t gathered; /* node 0: barriers completed */
+	bool *arrived;	   /* node 0: at the next one, by node */
+	uint32_t narrived;
+
+	/* of the running step */
+	enum verdict verdict;
+	enum core_fault fault;
+	struct core_actions actions;
+	size_t actions_cap;
+	struct core_action scratch; /* taken when memory is short */
+	struct core_msg *queue;	    /* to itself */
+	size_t nqueue, queue_cap;
+	struct chunk *arena;	    /* message entries */
+	struct core_action *rights; /* PROTECTs being gathered */
+	size_t nrights, rights_cap;
+};
+
+/* actions.c */
+/* Makes room for `need` elements; false (and core->nomem) if there is none. */
+bool core__grow(struct dsm_core *core, void *list, size_t *cap, size_t need, size_t elem);
+struct core_action *core__do(struct dsm_core *core, enum core_action_type type, uint32_t page);
+struct core_action *core__emit(struct dsm_core *core, enum core_emit_type type);
+struct core_entry *core__entries(struct dsm_core *core, size_t count);
+struct core_msg core__msg(struct dsm_core *core, enum core_msg_type type, uint16_t to,
+			  const struct core_party *tx);
+void core__send(struct dsm_core *core, const struct core_msg *msg);
+void core__send_entry(struct dsm_core *core, enum core_msg_type type, uint16_t to,
+		      const struct core_party *tx, const struct core_entry *entry);
+/* Rights of one page: now, or gathered and sent in ranges by core__flush_rights(). */
+void core__protect(struct dsm_core *core, uint32_t page, enum core_rights rights);
+void core__gather_rights(struct dsm_core *core, uint32_t page, enum core_rights rights);
+void core__flush_rights(struct dsm_core *core);
+void core__reset_step(struct dsm_core *core);
+void core__free_step(struct dsm_core *core);
+
+/* rank.c */
+bool core_rank__beats(const struct core_party *a, bool a_committing, const struct core_party *b);
+bool core_party__same(const struct core_party *a, const struct core_party *b);
+
+/* attempt.c */
+int attempt__begin(struct dsm_core *core, uint32_t site);
+struct touch *attempt__touch(struct dsm_core *core, uint32_t page, uint32_t flags);
+void attempt__add_dirty(struct dsm_core *core, uint32_t page);
+void attempt__doom(struct dsm_core *core, const struct core_party *winner, enum core_cause cause);
+void attempt__meet(struct dsm_core *core, uint32_t page, uint64_t winner_version);
+void attempt__abort(struct dsm_core *core);
+void attempt__close(struct dsm_core *core, bool committed);
+
+/* client.c */
+int client__access(struct dsm_core *core, const struct core_event *event);
+int client__on_page(struct dsm_core *core, const struct core_msg *msg);
+int client__on_recall(struct dsm_core *core, const struct core_msg *msg);
+int client__on_exclusive(struct dsm_core *core, const struct core_msg *msg);
+int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg);
+void client__downgrade(struct dsm_core *core, uint32_t page, uint64_t known);
+
+/* commit.c */
+int commit__begin(struct dsm_core *core, const bool *changed);
+int commit__on_grant(struct dsm_core *core, const struct core_msg *msg);
+int commit__on_deny(struct dsm_core *core, const struct core_msg *msg);
+/* The attempt dies while it commits: CANCELs wherever it holds or waits, `denied` (or NOBODY) excepted. */
+void commit__give_up(struct dsm_core *core, uint16_t denied);
+void commit__answer_deferred(struct dsm_core *core);
+
+/* home.c */
+struct dir_page *home__page(struct dsm_core *core, uint32_t page);
+bool home__holds(const struct dir_page *d, uint16_t node);
+void home__add_holder(struct dsm_core *core, struct dir_page *d, uint16_t node);
+void home__drop_holder(struct dir_page *d, uint16_t node, uint64_t before);
+void home__wait(struct dsm_core *core, struct dir_page *d, const struct waiter *waiter);
+void home__remove_waiting_lock(struct dir_page *d, uint16_t node);
+void home__store(struct dsm_core *core, const struct core_msg *msg, uint32_t entry);
+void home__serve_later(struct dsm_core *core, uint32_t page);
+void home__serve(struct dsm_core *core, uint32_t page);
+int home__on_fetch(struct dsm_core *core, const struct core_msg *msg);
+int home__on_downgrade(struct dsm_core *core, const struct core_msg *msg);
+
+/* lock.c */
+void lock__advance(struct dsm_core *core, struct home_tx *t);
+struct home_tx *lock__tx(struct dsm_core *core, uint16_t node);
+int lock__on_lock(struct dsm_core *core, const struct core_msg *msg);
+int lock__on_ack(struct dsm_core *core, const struct core_msg *msg);
+int lock__on_refuse(struct dsm_core *core, const struct core_msg *msg);
+int lock__on_cancel(struct dsm_core *core, const struct core_msg *msg);
+int lock__on_publish(struct dsm_core *core, const struct core_msg *msg);
+
+/* barrier.c */
+int barrier__enter(struct dsm_core *core);
+int barrier__on_arrive(struct dsm_core *core, const struct core_msg *msg);
+int barrier__on_go(struct dsm_core *core, const struct core_msg *msg);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * message.c - what a message must look like before its meaning is looked at.
+ *
+ * core_msg__sane() looks only at the message and the configuration, so that the handlers may use page
+ * numbers and node ids as indexes without a further thought. Whether the message fits the state of the
+ * protocol is the handlers' business (-EPROTO).
+ */
+#include "dsmcore/protocol/internal.h"
+
+#define TX    0x01u  /* tx names an attempt of a node of this cluster */
+#define OTHER 0x02u  /* so does other, or nobody */
+#define MANY  0x04u  /* 1 to CORE_MSG_PAGES entries, ascending; else exactly one */
+#define NONE  0x08u  /* no entries at all */
+#define WSET  0x10u  /* a write set may follow */
+#define HOMED 0x20u  /* the pages live at the receiver */
+#define HOME  0x40u  /* the pages live at the sender */
+#define MINE  0x80u  /* tx is the sender's */
+#define YOURS 0x100u /* tx is the receiver's */
+
+static const struct shape {
+	const char *name;
+	uint16_t rules;
+	uint16_t flags; /* CORE_ENTRY_* allowed */
+	uint16_t data;	/* bit by enum core_data */
+} shapes[] = {
+#define COMMITTED (1u << CORE_DATA_NONE | 1u << CORE_DATA_COMMITTED)
+#define CHANGES	  (1u << CORE_DATA_NONE | 1u << CORE_DATA_CHANGES)
+	[CORE_MSG_FETCH] = {"FETCH", TX | MINE | HOMED, CORE_ENTRY_WRITE, 1},
+	[CORE_MSG_PAGE] = {"PAGE", HOME, CORE_ENTRY_EXCLUSIVE, COMMITTED},
+	[CORE_MSG_RECALL] = {"RECALL", HOME, 0, 1},
+	[CORE_MSG_DOWNGRADE] = {"DOWNGRADE", TX | MINE | HOMED, 0, COMMITTED},
+	[CORE_MSG_LOCK] = {"LOCK", TX | MINE | MANY | WSET | HOMED, 0, 1},
+	[CORE_MSG_GRANT] = {"GRANT", TX | YOURS | MANY | HOME, CORE_ENTRY_EXCLUSIVE | CORE_ENTRY_CONTENDED,
+			    1},
+	[CORE_MSG_DENY] = {"DENY", TX | YOURS | OTHER | MANY | HOME, CORE_ENTRY_REFUSED, 1},
+	[CORE_MSG_CANCEL] = {"CANCEL", TX | MINE | NONE, 0, 1},
+	[CORE_MSG_INVALIDATE] = {"INVALIDATE", TX | MANY | WSET | HOME, 0, 1},
+	[CORE_MSG_ACK] = {"ACK", TX | MANY | HOMED, 0, 1},
+	[CORE_MSG_REFUSE] = {"REFUSE", TX | OTHER | MANY | HOMED, 0, 1},
+	[CORE_MSG_PUBLISH] = {"PUBLISH", TX | MINE | MANY | WSET | HOMED, CORE_ENTRY_EXCLUSIVE, CHANGES},
+	[CORE_MSG_EXCLUSIVE] = {"EXCLUSIVE", HOME, 0, 1},
+	[CORE_MSG_ARRIVE] = {"ARRIVE", NONE, 0, 1},
+	[CORE_MSG_GO] = {"GO", NONE, 0, 1},
+};
+
+#define NSHAPES (sizeof(shapes) / sizeof(shapes[0]))
+
+const char *core_msg__name(unsigned type)
+{
+	return type < NSHAPES && shapes[type].name ? shapes[type].name : "unknown";
+}
+
+static bool sane_parties(const struct dsm_core *core, const struct core_msg *m, uint16_t rules)
+{
+	if (rules & TX && (m->tx.node >= core->config.nodes || !m->tx.number))
+		return false;
+	if (rules & MINE && m->tx.node != m->from)
+		return false;
+	if (rules & YOURS && m->tx.node != m->to)
+		return false;
+	return !(rules & OTHER) || m->other.node < core->config.nodes;
+}
+
+static bool sane_counts(const struct core_msg *m, uint16_t rules)
+{
+	if (rules & NONE)
+		return m->npages == 0 && m->nwset == 0;
+	if (!m->entries || m->npages < 1 || m->npages > (rules & MANY ? CORE_MSG_PAGES : 1))
+		return false;
+	return m->nwset <= (rules & WSET ? CORE_MSG_WSET : 0);
+}
+
+static bool sane_entry(const struct dsm_core *core, const struct core_msg *m, const struct shape *shape,
+		       uint32_t i)
+{
+	const struct core_entry *e = &m->entries[i];
+	uint16_t home;
+
+	if (e->page >= core->config.pages)
+		return false;
+	if (i >= m->npages) /* the write set: any home */
+		return e->flags == 0 && e->data == CORE_DATA_NONE;
+	if (e->flags & ~shape->flags || e->data > CORE_DATA_CHANGES || !(shape->data & 1u << e->data))
+		return false;
+	home = core__home(core, e->page);
+	if (shape->rules & HOMED && home != m->to)
+		return false;
+	if (shape->rules & HOME && home != m->from)
+		return false;
+	return i == 0 || m->entries[i - 1].page < e->page;
+}
+
+bool core_msg__sane(const struct dsm_core *core, const struct core_msg *msg)
+{
+	const struct shape *shape = &shapes[msg->type < NSHAPES ? msg->type : 0];
+	uint32_t i;
+
+	if (!shape->name || msg->generation != core->config.generation)
+		return false;
+	if (msg->from >= core->config.nodes || msg->from == msg->to || msg->to != core->config.node)
+		return false;
+	if (msg->channel != (msg->type == CORE_MSG_FETCH || msg->type == CORE_MSG_PAGE ? CORE_CHANNEL_FETCH
+										       : CORE_CHANNEL_MAIN))
+		return false;
+	if (!sane_parties(core, msg, shape->rules) || !sane_counts(msg, shape->rules))
+		return false;
+	for (i = 0; i < msg->npages + msg->nwset; i++)
+		if (!sane_entry(core, msg, shape, i))
+			return false;
+	return true;
+}
