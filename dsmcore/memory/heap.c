@@ -165,15 +165,34 @@ static uint32_t bin_fit(const struct heap *h, uint64_t pages)
 	return NONE;
 }
 
+/* No free run is long enough and too few pages were never used; but both together may do, where the free
+ * run ends at the frontier. */
+static uint32_t stretch(struct heap *h, uint64_t pages)
+{
+	uint32_t id = h->frontier ? h->owner[h->frontier - 1] - 1 : NONE;
+
+	if (id == NONE || h->runs[id].use != FREE || pages > h->pages - h->runs[id].first)
+		return NONE;
+	list_del(h, id);
+	h->runs[id].pages = pages;
+	h->frontier = h->runs[id].first + pages;
+	own(h, id);
+	list_add(h, id);
+	return id;
+}
+
 /* Takes `pages` pages as a run with use and class unset. A split needs a second run, so get it first:
  * an error then leaves all as it was. */
 static int run_take(struct heap *h, uint64_t pages, enum use use, uint32_t *out)
 {
 	uint32_t id = bin_fit(h, pages), rest;
 
-	if (id == NONE) {
-		if (pages > h->pages - h->frontier)
+	if (id == NONE && pages > h->pages - h->frontier) {
+		id = stretch(h, pages);
+		if (id == NONE)
 			return -ENOSPC;
+	}
+	if (id == NONE) {
 		if (run_new(h, out))
 			return -ENOMEM;
 		struct run *r = &h->runs[*out];

@@ -104,7 +104,8 @@ static int parse_text(struct reader *r, const char *text, size_t size, struct js
 	end = json_tokener_get_parse_end(tokener);
 	for (size_t i = 0; i < end && i < size; i++)
 		line += text[i] == '\n';
-	if (error == json_tokener_continue || (error == json_tokener_success && !*out))
+	if (error == json_tokener_continue || error == json_tokener_error_parse_eof ||
+	    (error == json_tokener_success && !*out))
 		err = bad(r, "line %zu: the file ends too early (cut off?)", line);
 	else if (error != json_tokener_success)
 		err = bad(r, "line %zu: not JSON: %s", line, json_tokener_error_desc(error));
