@@ -28,7 +28,7 @@ static struct block rows_of(int node, int nodes, long size)
 
 static void fill(double *cells, long n, struct block rows)
 {
-	DSM_TX_FOR (i, rows.first, rows.end)
+	DSM_TX_FOR(i, rows.first, rows.end)
 		grid__fill_row(cells + i * n, (size_t)n, (size_t)i);
 }
 
@@ -37,7 +37,7 @@ static void half_sweep(double *cells, long n, struct block rows, int colour)
 	long first = rows.first > 1 ? rows.first : 1;
 	long end = rows.end < n - 1 ? rows.end : n - 1;
 
-	DSM_TX_FOR (i, first, end) {
+	DSM_TX_FOR(i, first, end) {
 		grid__relax_row(cells + i * n, (size_t)n, (size_t)i, colour);
 		dsm_progress(1);
 	}
@@ -61,7 +61,7 @@ static struct grid_sum reduce(const double *cells, long n)
 	struct grid_sum sum;
 
 	grid_sum__init(&sum);
-	DSM_TX_FOR (i, 0, n)
+	DSM_TX_FOR(i, 0, n)
 		grid_sum__row(&sum, cells + i * n, (size_t)n, (size_t)i);
 	return sum;
 }
@@ -94,17 +94,11 @@ int main(int argc, char **argv)
 	if (o.sequential)
 		return run_sequential(&app, argv);
 
+	size_t count = (size_t)o.size * (size_t)o.size;
 	if (dsm_node() == 0)
-		DSM_TX
-		{
-			dsm_root_set("matrix", dsm_new_flat(double, (size_t)o.size *(size_t)o.size));
-		}
+		dsm_root_set("matrix", dsm_new_flat(double, count));
 	dsm_barrier();
-	double *cells;
-	DSM_TX
-	{
-		cells = dsm_root("matrix");
-	}
+	double *cells = dsm_root("matrix");
 	struct block rows = rows_of(dsm_node(), dsm_nodes(), o.size);
 	fill(cells, o.size, rows);
 	dsm_barrier();

@@ -188,8 +188,7 @@ bool walk__step(const struct world *w, long index)
 {
 	bool arrived = false;
 
-	DSM_TX
-	{
+	DSM_TX {
 		struct avatar *a = dsm_at(w->avatars, index);
 		struct others o = look_around(w, index);
 		struct point middle;

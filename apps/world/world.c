@@ -28,7 +28,8 @@ static void place_avatar(const struct scene *s, struct avatar *a, long index, lo
 {
 	const struct spot *at = &s->spawn[index % s->nspawns];
 
-	snprintf(a->name, sizeof(a->name), "n%ld-%ld", index / group, index % group);
+	snprintf(a->name, sizeof(a->name), "n%hu-%hu", (unsigned short)(index / group),
+		 (unsigned short)(index % group));
 	a->x = at->column + 0.5;
 	a->y = at->row + 0.5;
 	a->energy = 100;
@@ -39,35 +40,26 @@ static void place_avatar(const struct scene *s, struct avatar *a, long index, lo
 static void build_terrain(const struct scene *s, const struct tile *tiles)
 {
 	long cells = (long)s->columns * s->rows;
-	struct tile *terrain;
+	struct tile *terrain = dsm_new(struct tile, (size_t)cells);
 
-	DSM_TX
-	{
-		terrain = dsm_new(struct tile, (size_t)cells);
-		dsm_root_set("terrain", terrain);
-	}
-	DSM_TX_FOR (i, 0, cells)
+	DSM_TX_FOR(i, 0, cells)
 		*dsm_at(terrain, i) = tiles[i];
+	dsm_root_set("terrain", terrain);
 }
 
 static void build_avatars(const struct scene *s, long nodes, long group)
 {
-	struct avatar *avatars;
+	struct avatar *avatars = dsm_new(struct avatar, (size_t)(nodes * group));
 
-	DSM_TX
-	{
-		avatars = dsm_new(struct avatar, (size_t)(nodes * group));
-		dsm_root_set("avatars", avatars);
-	}
-	DSM_TX_FOR (i, 0, nodes * group)
+	DSM_TX_FOR(i, 0, nodes * group)
 		place_avatar(s, dsm_at(avatars, i), i, group);
+	dsm_root_set("avatars", avatars);
 }
 
 /* A statistics object for each node, and a table to find them by. */
 static void build_stats(long nodes)
 {
-	DSM_TX
-	{
+	DSM_TX {
 		struct stats **table = dsm_new_flat(struct stats *, (size_t)nodes);
 		for (long i = 0; i < nodes; i++)
 			table[i] = dsm_new(struct stats, 1);
@@ -87,8 +79,7 @@ static int build(const struct app *app, const struct options *o)
 	build_terrain(&read, tiles);
 	build_avatars(&read, dsm_nodes(), o->avatars);
 	build_stats(dsm_nodes());
-	DSM_TX
-	{
+	DSM_TX {
 		struct scene *scene = dsm_new(struct scene, 1);
 		*scene = read;
 		dsm_root_set("scene", scene);
@@ -101,8 +92,7 @@ static int build(const struct app *app, const struct options *o)
 static void enter(struct world *w, const struct options *o)
 {
 	*w = (struct world){.group = o->avatars, .seed = o->seed};
-	DSM_TX
-	{
+	DSM_TX {
 		w->scene = *(struct scene *)dsm_root("scene");
 		w->terrain = dsm_root("terrain");
 		w->avatars = dsm_root("avatars");
@@ -176,8 +166,7 @@ static struct books close_books(const struct world *w, long nodes)
 {
 	struct books b = {.positions = 0xcbf29ce484222325ull};
 
-	DSM_TX
-	{
+	DSM_TX {
 		struct stats **table = dsm_root("stats");
 		for (long i = 0; i < nodes; i++) {
 			b.steps += table[i]->steps;
@@ -251,20 +240,14 @@ int main(int argc, char **argv)
 		return status;
 	status = dsm_node() == 0 ? build(&app, &o) : 0;
 	dsm_barrier();
-	bool built;
-	DSM_TX
-	{
-		built = dsm_root("score");
-	}
-	if (!built)
+	if (!dsm_root("score"))
 		return APP_USAGE; /* node 0 has said why */
 
 	enter(&w, &o);
 	dsm_barrier();
 	double start = app__now();
 	struct count mine = walk(&app, &w, &o);
-	DSM_TX
-	{
+	DSM_TX {
 		w.stats->own_steps = mine.steps;
 		w.stats->own_goals = mine.goals;
 	}
