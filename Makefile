@@ -95,7 +95,7 @@ endef
 $(foreach a,$(ARCHIVES),$(eval $(call archive,$(a))))
 
 need_file = $(if $(filter dsm,$(1)),$(BUILD)/lib/libdsm.so,$(BUILD)/lib/lib$(1).a)
-need_link = $(if $(filter dsm,$(1)),-L$(BUILD)/lib -ldsm -Wl$(comma)-rpath$(comma)'$$ORIGIN/../lib',$(BUILD)/lib/lib$(1).a)
+need_link = $(if $(filter dsm,$(1)),-L$(BUILD)/lib -ldsm -Wl$(comma)-rpath$(comma)'$$$$ORIGIN/../lib',$(BUILD)/lib/lib$(1).a)
 comma := ,
 
 define program # name, folder below $(BUILD)
