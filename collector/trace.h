@@ -23,10 +23,10 @@ struct trace_page_stat {
 	dsm_ev_page page;
 	uint16_t node;
 	uint16_t reserved[3];
-	uint64_t fetches, fetch_ns;	     /* faults served by another node */
-	uint64_t transfers, bytes;	     /* page bytes arrived */
+	uint64_t fetches, fetch_ns; /* faults served by another node */
+	uint64_t transfers, bytes;  /* page bytes arrived */
 	uint64_t invalidations, updates;
-	uint64_t aborts, wasted_ns;	     /* charged to the first page where they met */
+	uint64_t aborts, wasted_ns; /* charged to the first page where they met */
 };
 
 struct trace_counters { /* one node's counter page at one time */

@@ -1,0 +1,527 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * collect.c - the loop of a collection: poll the source, look for nodes, sample, write, tell clients.
+ *
+ * Order within a round matters at a node's end. First its death is noticed, then the source is
+ * drained, then the node is marked as ended: what a process emitted before it died is in the source
+ * by the time its death can be seen, so nothing of it comes after.
+ */
+#include "collector/collect.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MS		 1000000ull
+#define POLL_MS		 10	   /* the ring buffers are never woken for: this is how old a record gets */
+#define SCAN_FAST_NS	 (20 * MS) /* while nodes are missing: what they do before they are found is not seen */
+#define SCAN_NS		 (200 * MS) /* afterwards */
+#define FLUSH_NS	 (1000 * MS)
+#define STRANGER_NS	 (100 * MS)  /* before a process that owned no node is looked at again */
+#define MISSING_NODES_NS (1000 * MS) /* how long an ended run may still bring nodes that this host lacks */
+#define CLOSE_CLIENTS_MS 200
+
+struct sender {
+	pid_t pid;
+	bool known;
+	uint64_t run_id;
+	uint64_t asked_ns;
+};
+
+uint64_t collect__now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void failed(struct collect *c, int error)
+{
+	if (!c->error)
+		c->error = error;
+	if (c->end == COLLECT_GOING_ON)
+		c->end = COLLECT_FAILED;
+}
+
+const struct agg_node *collect__first_node(const struct collect *c)
+{
+	const struct agg_node *const *nodes;
+	size_t n = aggregate__nodes(c->known, &nodes);
+
+	for (size_t i = 0; i < n; i++) {
+		if (nodes[i]->program[0])
+			return nodes[i];
+	}
+	return n ? nodes[0] : NULL;
+}
+
+/* ---- whose records are whose ---- */
+
+static struct sender *sender_of(struct collect *c, pid_t pid)
+{
+	struct table_key key = {(uint64_t)pid, 0};
+	struct sender *s = table__get(&c->senders, key);
+
+	if (s)
+		return s;
+	s = calloc(1, sizeof(*s));
+	if (!s || table__put(&c->senders, key, s)) {
+		free(s);
+		failed(c, -ENOMEM);
+		return NULL;
+	}
+	s->pid = pid;
+	return s;
+}
+
+static void meet_run(struct collect *c, pid_t pid, uint64_t run_id)
+{
+	struct sender *s = sender_of(c, pid);
+
+	if (s) {
+		s->known = true;
+		s->run_id = run_id;
+	}
+	if (!c->run_id)
+		c->run_id = run_id;
+	if (c->run_id == run_id || c->several_runs || c->options->run_id)
+		return;
+	c->several_runs = true;
+	fprintf(stderr,
+		"dsmcollect: watching run %016llx only; process %d belongs to run %016llx: "
+		"choose with --run\n",
+		(unsigned long long)c->run_id, (int)pid, (unsigned long long)run_id);
+}
+
+static void on_node_found(void *ctx, struct node_view *view)
+{
+	struct collect *c = ctx;
+
+	if (!c->run_id && node_view__ended(view))
+		return; /* the rest of a run that is over is not the run to watch */
+	meet_run(c, view->pid, view->run_id);
+	if (view->run_id != c->run_id)
+		return;
+	c->last_node_ns = collect__now();
+	if (aggregate__add_node(c->known, view->node, view->nodes, (uint32_t)view->pid, view->run_id))
+		failed(c, -ENOMEM);
+	if (c->source->ops->node_found)
+		c->source->ops->node_found(c->source, view);
+}
+
+/* Is this process's event of our run? A process that nothing is known of is looked at now, since it
+ * may be gone at the next scan. */
+static bool ours(struct collect *c, pid_t pid)
+{
+	struct sender *s = sender_of(c, pid);
+	uint64_t now;
+
+	if (!s)
+		return false;
+	if (!s->known) {
+		now = collect__now();
+		if (!s->asked_ns || now - s->asked_ns > STRANGER_NS) {
+			s->asked_ns = now;
+			nodes__of_pid(c->nodes, pid); /* tells on_node_found() */
+		}
+	}
+	if (!s->known)
+		c->strangers++;
+	return s->known && s->run_id == c->run_id;
+}
+
+/* ---- the sink ---- */
+
+static void write_info(struct collect *c)
+{
+	char *json;
+	int rc;
+
+	if (!c->trace || c->info_written)
+		return;
+	json = collect_json__info(c);
+	rc = json ? trace_writer__info(c->trace, json) : -ENOMEM;
+	free(json);
+	if (rc)
+		failed(c, rc);
+	c->info_written = true;
+}
+
+static void on_record(void *ctx, pid_t pid, const struct dsm_ev_hdr *record)
+{
+	struct collect *c = ctx;
+	struct trace_page_stat stat;
+	int rc;
+
+	if (record->type == DSM_EV_NODE && sender_of(c, pid) && !sender_of(c, pid)->known) {
+		meet_run(c, pid, ((const struct dsm_ev_node *)record)->run_id);
+		c->last_node_ns = collect__now();
+	}
+	if (!ours(c, pid))
+		return;
+	rc = aggregate__record(c->known, record);
+	if (rc) {
+		if (rc < 0)
+			failed(c, rc);
+		return;
+	}
+	if (!c->source->ops->counts_pages && aggregate__page_of(record, &stat) &&
+	    aggregate__add_page(c->known, &stat))
+		failed(c, -ENOMEM);
+	if (!source__keeps(record->type, c->options->from.all) || !c->trace)
+		return;
+	write_info(c);
+	rc = trace_writer__record(c->trace, record);
+	if (rc) {
+		failed(c, rc);
+		return;
+	}
+	c->written[record->type < DSM_EV_TYPE_MAX ? record->type : 0]++;
+	c->written_total++;
+}
+
+static void on_page(void *ctx, pid_t pid, const struct trace_page_stat *delta)
+{
+	struct collect *c = ctx;
+
+	if (ours(c, pid) && aggregate__add_page(c->known, delta))
+		failed(c, -ENOMEM);
+}
+
+static void on_loss(void *ctx, pid_t pid, unsigned type, uint64_t count)
+{
+	struct collect *c = ctx;
+
+	if (ours(c, pid))
+		aggregate__add_loss(c->known, type, count);
+}
+
+/* ---- samples ---- */
+
+/* Reads the counters of all nodes; `out` gets one element a node. */
+static size_t read_counters(struct collect *c, struct trace_counters **out)
+{
+	size_t n = 0, size = 0;
+
+	*out = NULL;
+	for (struct node_view *v = nodes__first(c->nodes); v; v = v->next)
+		size += v->run_id == c->run_id;
+	if (size)
+		*out = calloc(size, sizeof(**out));
+	for (struct node_view *v = nodes__first(c->nodes); *out && v && n < size; v = v->next) {
+		struct trace_counters *t = *out + n;
+		if (v->run_id != c->run_id)
+			continue;
+		t->time_ns = collect__now();
+		t->node = v->node;
+		n += node_view__counters(v, &t->counters);
+	}
+	return n;
+}
+
+static void sample(struct collect *c, uint64_t now)
+{
+	struct trace_counters *counters;
+	size_t n = read_counters(c, &counters);
+
+	c->source->ops->poll(c->source, &c->sink, true);
+	for (size_t i = 0; i < n; i++)
+		aggregate__sample_node(c->known, &counters[i]);
+	free(counters);
+	if (c->last_sample_ns)
+		aggregate__sample_pages(c->known, (double)(now - c->last_sample_ns) / 1e9);
+	c->last_sample_ns = now;
+}
+
+static void write_counters(struct collect *c)
+{
+	struct trace_counters *counters;
+	size_t n = read_counters(c, &counters);
+	int rc = n ? trace_writer__counters(c->trace, counters, n) : 0;
+
+	free(counters);
+	if (rc)
+		failed(c, rc);
+}
+
+static void write_statistics(struct collect *c)
+{
+	const struct trace_page_stat *pages;
+	const struct trace_loss *losses;
+	size_t n;
+	int rc;
+
+	if (!c->trace || !c->run_id)
+		return;
+	write_info(c);
+	write_counters(c);
+	rc = aggregate__take_pages(c->known, &pages, &n);
+	if (!rc && n)
+		rc = trace_writer__pages(c->trace, pages, n);
+	n = aggregate__losses(c->known, &losses);
+	if (!rc && n)
+		rc = trace_writer__losses(c->trace, losses, n);
+	if (!rc)
+		rc = trace_writer__flush(c->trace);
+	if (rc)
+		failed(c, rc);
+}
+
+/* ---- clients ---- */
+
+static void tell_clients(struct collect *c, uint64_t now, bool only_new, bool ended)
+{
+	struct live_state state = {
+		.known = c->known,
+		.time_ns = now,
+		.elapsed_s = (double)(now - c->start_ns) / 1e9,
+		.source = c->source->ops->name,
+		.run_id = c->run_id,
+		.ended = ended,
+	};
+	char *line;
+
+	if (!c->live || !live__clients(c->live))
+		return;
+	line = live__json(&state);
+	if (line)
+		live__send(c->live, line, strlen(line), only_new);
+	free(line);
+}
+
+/* ---- the loop ---- */
+
+static bool nodes_missing(const struct collect *c)
+{
+	const struct agg_node *const *nodes;
+	size_t n = aggregate__nodes(c->known, &nodes);
+
+	return !n || (n < nodes[0]->nodes && collect__now() - c->last_node_ns < MISSING_NODES_NS);
+}
+
+static bool run_ended(const struct collect *c)
+{
+	const struct agg_node *const *nodes;
+	size_t n = aggregate__nodes(c->known, &nodes);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!nodes[i]->ended)
+			return false;
+	}
+	return n && !nodes_missing(c);
+}
+
+static void look_for_nodes(struct collect *c, uint64_t now)
+{
+	if (now - c->last_scan_ns < (nodes_missing(c) ? SCAN_FAST_NS : SCAN_NS))
+		return;
+	nodes__scan(c->nodes);
+	c->last_scan_ns = now;
+	for (struct node_view *v = nodes__first(c->nodes), *next; v; v = next) {
+		next = v->next;
+		if ((v->gone || v->broken) && v->run_id != c->run_id)
+			nodes__drop(c->nodes, v);
+	}
+}
+
+static void mark_ended(struct collect *c, const struct node_view *const *dead, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		aggregate__node_gone(c->known, dead[i]->node,
+				     __atomic_load_n(dead[i]->ended, __ATOMIC_ACQUIRE) == 1);
+}
+
+/* The dead are collected before the source is drained and marked after it (see above). */
+static void poll_source(struct collect *c)
+{
+	const struct node_view *dead[64];
+	size_t n = 0;
+
+	nodes__check_alive(c->nodes);
+	for (struct node_view *v = nodes__first(c->nodes); v && n < 64; v = v->next) {
+		const struct agg_node *known = aggregate__node(c->known, v->node);
+		if ((v->gone || v->broken) && v->run_id == c->run_id && known && !known->ended)
+			dead[n++] = v;
+	}
+	c->source->ops->poll(c->source, &c->sink, false);
+	mark_ended(c, dead, n);
+}
+
+static void one_round(struct collect *c)
+{
+	uint64_t now = collect__now();
+
+	look_for_nodes(c, now);
+	poll_source(c);
+	if (c->live && live__poll(c->live))
+		tell_clients(c, now, true, false);
+	if (now - c->last_sample_ns >= LIVE_INTERVAL_NS) {
+		sample(c, now);
+		tell_clients(c, now, false, false);
+	}
+	if (now - c->last_flush_ns >= FLUSH_NS) {
+		write_statistics(c);
+		c->last_flush_ns = now;
+	}
+	if (c->end == COLLECT_GOING_ON && run_ended(c))
+		c->end = COLLECT_RUN_ENDED;
+	if (c->end == COLLECT_GOING_ON && c->options->seconds > 0 &&
+	    (double)(now - c->start_ns) / 1e9 >= c->options->seconds)
+		c->end = COLLECT_TIME;
+}
+
+void collect__run(struct collect *c, int stop_fd)
+{
+	struct pollfd p = {.fd = stop_fd, .events = POLLIN};
+
+	while (c->end == COLLECT_GOING_ON) {
+		one_round(c);
+		if (c->end == COLLECT_GOING_ON && poll(&p, 1, POLL_MS) > 0)
+			c->end = COLLECT_SIGNAL;
+	}
+}
+
+/* ---- beginning and end ---- */
+
+static int open_source(struct collect *c)
+{
+	const struct collect_options *o = c->options;
+	char why[512];
+	int rc = 0;
+
+	if (o->source != COLLECT_RING) {
+		rc = source_bpf__new(&c->source, &o->from, why, sizeof(why));
+		if (!rc)
+			return 0;
+		if (o->source == COLLECT_BPF) {
+			fprintf(stderr, "dsmcollect: %s\n", why);
+			return 2;
+		}
+		fprintf(stderr, "dsmcollect: using the ring source: %s\n", why);
+		snprintf(c->why_ring, sizeof(c->why_ring), "%s", why);
+	}
+	rc = source_ring__new(&c->source, &o->from, why, sizeof(why));
+	if (rc)
+		fprintf(stderr, "dsmcollect: %s\n", why);
+	return rc ? 2 : 0;
+}
+
+static int open_output(struct collect *c)
+{
+	const struct collect_options *o = c->options;
+	char why[512];
+	int rc;
+
+	if (o->output) {
+		rc = trace_writer__open(&c->trace, o->output);
+		if (rc == -EBUSY)
+			fprintf(stderr,
+				"dsmcollect: %s.partial: another collector writes it: name another file\n",
+				o->output);
+		else if (rc)
+			fprintf(stderr, "dsmcollect: %s: %s: name a file that can be written with -o\n",
+				o->output, strerror(-rc));
+		if (rc)
+			return 2;
+	}
+	if (o->no_live)
+		return 0;
+	rc = live__open(&c->live, o->live_path, why, sizeof(why));
+	if (rc)
+		fprintf(stderr, "dsmcollect: live socket: %s\n", why);
+	return rc ? 2 : 0;
+}
+
+static void release(struct collect *c)
+{
+	live__close(c->live, c->end ? CLOSE_CLIENTS_MS : 0);
+	if (c->source)
+		c->source->ops->free(c->source);
+	nodes__free(c->nodes);
+	table__free(&c->senders, free);
+	aggregate__free(c->known);
+}
+
+int collect__open(struct collect *c, const struct collect_options *options)
+{
+	struct timespec t;
+	int rc;
+
+	*c = (struct collect){.options = options, .run_id = options->run_id, .start_ns = collect__now()};
+	clock_gettime(CLOCK_REALTIME, &t);
+	c->start_realtime_ns = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	c->last_flush_ns = c->start_ns;
+	c->sink = (struct source_sink){.ctx = c, .record = on_record, .page = on_page, .loss = on_loss};
+	c->known = aggregate__new();
+	if (!c->known || nodes__new(&c->nodes, on_node_found, c)) {
+		fprintf(stderr, "dsmcollect: no memory\n");
+		rc = 1;
+	} else {
+		rc = open_output(c);
+		if (!rc)
+			rc = open_source(c);
+	}
+	if (rc) {
+		trace_writer__abandon(c->trace);
+		release(c);
+		return rc;
+	}
+	look_for_nodes(c, collect__now());
+	if (options->ready_fd >= 0)
+		dprintf(options->ready_fd, "ready %s %s\n", c->source->ops->name,
+			c->live ? live__path(c->live) : "-");
+	return 0;
+}
+
+/* What was written stays useful; say where it is. */
+static int close_trace(struct collect *c)
+{
+	char *json = collect_json__summary(c);
+	uint64_t records = c->written_total;
+	int rc = 0;
+
+	write_info(c);
+	if (json && !c->error)
+		trace_writer__summary(c->trace, json);
+	free(json);
+	c->trace_bytes = trace_writer__bytes(c->trace);
+	rc = trace_writer__close(c->trace);
+	c->trace = NULL;
+	if (!rc && c->error)
+		rc = c->error;
+	if (!rc)
+		return 0;
+	fprintf(stderr, "dsmcollect: %s: %s: the trace is not complete", c->options->output, strerror(-rc));
+	if (records)
+		fprintf(stderr, "; what was written until then can be read from %s.partial",
+			c->options->output);
+	fprintf(stderr, "\n");
+	return 1;
+}
+
+int collect__close(struct collect *c)
+{
+	uint64_t now;
+	int rc = 0;
+
+	c->source->ops->stop(c->source);
+	poll_source(c);
+	now = collect__now();
+	sample(c, now);
+	write_statistics(c);
+	tell_clients(c, now, false, true);
+	if (c->trace)
+		rc = close_trace(c);
+	else if (c->error)
+		fprintf(stderr, "dsmcollect: %s\n", strerror(-c->error));
+	if (c->error)
+		rc = 1;
+	collect__print_summary(c);
+	release(c);
+	return rc;
+}

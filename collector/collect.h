@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * collect.h - one collection: from a source, through what is known of the run, to a trace file and a
+ * live socket. One thread.
+ */
+#ifndef PROCOPE_COLLECT_H
+#define PROCOPE_COLLECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "collector/aggregate.h"
+#include "collector/live.h"
+#include "collector/nodes.h"
+#include "collector/source.h"
+#include "collector/table.h"
+#include "collector/trace.h"
+
+#define DSMCOLLECT_VERSION "1.0"
+
+enum collect_source { COLLECT_AUTO, COLLECT_BPF, COLLECT_RING };
+
+struct collect_options {
+	const char *output; /* NULL: no trace */
+	enum collect_source source;
+	struct source_options from;
+	uint64_t run_id; /* 0: the first run seen */
+	bool no_live;
+	const char *live_path; /* NULL: the usual place */
+	double seconds;	       /* 0: until the run has ended */
+	int ready_fd;	       /* -1: nobody waits */
+	bool quiet, json;
+};
+
+enum collect_end { COLLECT_GOING_ON, COLLECT_RUN_ENDED, COLLECT_SIGNAL, COLLECT_TIME, COLLECT_FAILED };
+
+struct collect {
+	const struct collect_options *options;
+	struct nodes *nodes;
+	struct source *source;
+	struct source_sink sink;
+	struct aggregate *known;
+	struct trace_writer *trace; /* NULL: none, or it failed */
+	struct live *live;	    /* NULL: none */
+	struct table senders;	    /* pid -> struct sender: whose records are whose */
+	uint64_t run_id;	    /* 0: no run yet */
+	bool several_runs;	    /* others were seen and left out; told once */
+	bool info_written;
+	char why_ring[512]; /* why `auto` did not take BPF */
+	uint64_t written[DSM_EV_TYPE_MAX], written_total;
+	uint64_t strangers; /* records of processes that could not be told to be of this run */
+	uint64_t start_ns, start_realtime_ns; /* monotonic; wall clock */
+	uint64_t last_scan_ns, last_sample_ns, last_flush_ns, last_node_ns;
+	uint64_t trace_bytes;
+	enum collect_end end;
+	int error; /* the first one; ends the collection */
+};
+
+/* Sets up source, output and live socket. On error a message was printed; the result is the exit code
+ * (1 or 2), else 0. */
+int collect__open(struct collect *c, const struct collect_options *options);
+/* Until the end; `stop_fd` is readable when a signal asks to stop. */
+void collect__run(struct collect *c, int stop_fd);
+/* Last samples, summary, closing. Returns the exit code. */
+int collect__close(struct collect *c);
+
+/* JSON of the trace's info and summary, to be freed; NULL: no memory. */
+char *collect_json__info(const struct collect *c);
+char *collect_json__summary(const struct collect *c);
+/* The summary for people, on standard error. */
+void collect__print_summary(const struct collect *c);
+/* The first node that has a program's name, or the first node, or NULL. */
+const struct agg_node *collect__first_node(const struct collect *c);
+uint64_t collect__now(void);
+
+#endif

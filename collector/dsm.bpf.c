@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
+/*
+ * dsm.bpf.c - one program for each probe of the event contract.
+ *
+ * Each probe passes (record, its size, node, page, value). What is needed of every event is counted
+ * here, by (page, process, node), so that no loss touches it; the records that evidence is made of go
+ * into a ring buffer without waking anybody. A record is copied straight into its reserved place: a
+ * per-CPU buffer in between would be shared by two tasks when the kernel preempts one inside the
+ * program. The ring buffer never says that it was full, so failed reservations are counted, by type.
+ *
+ * Only the record pointer is followed. It leads to memory of the runtime that was written a moment
+ * ago; DSM memory is never read, for that could fault on the DSM's own handler.
+ */
+#include <linux/bpf.h>
+#include <linux/ptrace.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/usdt.bpf.h>
+
+#include "collector/dsm_bpf_logic.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+const volatile int keep_all = 0;
+const volatile uint64_t pidns_dev = 0, pidns_ino = 0;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 16 << 20); /* set by the collector before loading */
+} events SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, DSM_BPF_PAGES);
+	__type(key, struct dsm_bpf_page_key);
+	__type(value, struct dsm_bpf_page);
+} pages SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, DSM_BPF_LOSSES);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct dsm_bpf_loss_key);
+	__type(value, uint64_t);
+} losses SEC(".maps");
+
+/* Counts that found no room in `pages`; told as a warning. */
+uint64_t pages_full = 0;
+
+static const struct dsm_bpf_page no_page;
+
+static __always_inline uint32_t current_pid(void)
+{
+	struct bpf_pidns_info info = {0};
+
+	if (bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &info, sizeof(info)) == 0)
+		return info.tgid;
+	return bpf_get_current_pid_tgid() >> 32;
+}
+
+static __always_inline void count_loss(uint32_t pid, uint32_t type)
+{
+	struct dsm_bpf_loss_key key = {.pid = pid, .type = type};
+	uint64_t zero = 0, *count = bpf_map_lookup_elem(&losses, &key);
+
+	if (!count) {
+		bpf_map_update_elem(&losses, &key, &zero, BPF_NOEXIST);
+		count = bpf_map_lookup_elem(&losses, &key);
+	}
+	if (count)
+		DSM_BPF_ADD(*count, 1);
+}
+
+/* Constant `bytes`, because the verifier wants to know the size of what it hands out. */
+static __always_inline long emit_sized(uint32_t pid, const void *record, uint64_t size, const uint64_t bytes)
+{
+	struct dsm_bpf_sample *s = bpf_ringbuf_reserve(&events, sizeof(*s) + bytes, 0);
+
+	if (!s)
+		return -1;
+	s->pid = pid;
+	s->size = size;
+	if (bpf_probe_read_user(s + 1, size, record)) {
+		bpf_ringbuf_discard(s, BPF_RB_NO_WAKEUP);
+		return -1;
+	}
+	bpf_ringbuf_submit(s, BPF_RB_NO_WAKEUP);
+	return 0;
+}
+
+static __always_inline long emit(uint32_t pid, const void *record, uint64_t size)
+{
+	if (!dsm_bpf__size_ok(size))
+		return -1;
+#define X(bytes)                                                                                             \
+	if (size <= bytes)                                                                                   \
+		return emit_sized(pid, record, size, bytes);
+	DSM_BPF_CLASSES(X)
+#undef X
+	return -1;
+}
+
+static __always_inline void count_page(struct pt_regs *ctx, uint32_t pid, uint32_t type, const void *record)
+{
+	struct dsm_bpf_page_key key = {.pid = pid};
+	struct dsm_bpf_page *p;
+	long node = 0, page = 0, value = 0;
+	uint8_t kind = 0;
+
+	if (type == DSM_EV_FAULT) {
+		bpf_probe_read_user(&kind, sizeof(kind),
+				    (const char *)record + __builtin_offsetof(struct dsm_ev_fault, kind));
+		if (kind != DSM_EV_FAULT_FETCH)
+			return;
+	}
+	if (bpf_usdt_arg(ctx, 2, &node) || bpf_usdt_arg(ctx, 3, &page) || bpf_usdt_arg(ctx, 4, &value))
+		return;
+	key.page = page;
+	key.node = node;
+	p = bpf_map_lookup_elem(&pages, &key);
+	if (!p) {
+		bpf_map_update_elem(&pages, &key, &no_page, BPF_NOEXIST);
+		p = bpf_map_lookup_elem(&pages, &key);
+	}
+	if (p)
+		dsm_bpf__count(p, type, kind, value);
+	else
+		DSM_BPF_ADD(pages_full, 1);
+}
+
+static __always_inline int handle(struct pt_regs *ctx, const uint32_t type)
+{
+	int keep = dsm_bpf__keeps(type, keep_all);
+	long record = 0, size = 0;
+	uint32_t pid;
+
+	if (!keep && !dsm_bpf__counts(type))
+		return 0;
+	pid = current_pid();
+	if (keep || type == DSM_EV_FAULT)
+		bpf_usdt_arg(ctx, 0, &record);
+	if (dsm_bpf__counts(type))
+		count_page(ctx, pid, type, (const void *)record);
+	if (!keep)
+		return 0;
+	bpf_usdt_arg(ctx, 1, &size);
+	if (emit(pid, (const void *)record, size))
+		count_loss(pid, type);
+	return 0;
+}
+
+#define X(name, number, probe)                                                                               \
+	SEC("usdt")                                                                                          \
+	int on_##probe(struct pt_regs *ctx)                                                                  \
+	{                                                                                                    \
+		return handle(ctx, number);                                                                  \
+	}
+DSM_EV_TYPES(X)
+#undef X

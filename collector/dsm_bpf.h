@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dsm_bpf.h - what the BPF programs and dsmcollect share.
+ */
+#ifndef PROCOPE_DSM_BPF_H
+#define PROCOPE_DSM_BPF_H
+
+/* stdint.h comes from the includer: the BPF compiler has no C library headers of the host's word size. */
+
+/* A sample in the ring buffer; it may be longer than 8 + size. */
+struct dsm_bpf_sample {
+	uint32_t pid;  /* in the collector's pid namespace where it can be told */
+	uint32_t size; /* of the record that follows */
+};
+
+struct dsm_bpf_page_key {
+	uint64_t page;
+	uint32_t pid;
+	uint16_t node;
+	uint16_t zero;
+};
+
+struct dsm_bpf_page { /* the counts of struct trace_page_stat, per CPU, never reset */
+	uint64_t fetches, fetch_ns;
+	uint64_t transfers, bytes;
+	uint64_t invalidations, updates;
+	uint64_t aborts, wasted_ns;
+};
+
+struct dsm_bpf_loss_key {
+	uint32_t pid;
+	uint32_t type;
+};
+
+#define DSM_BPF_PAGES  1048576 /* (page, node, process) that can be counted */
+#define DSM_BPF_LOSSES 65536   /* (process, type) */
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dsm_bpf_logic.h - the decisions of the BPF programs, free of BPF, since the kernel cannot run a
+ * USDT program on request: tests/unit/collector_bpf_logic_test.c compiles the same lines.
+ */
+#ifndef PROCOPE_DSM_BPF_LOGIC_H
+#define PROCOPE_DSM_BPF_LOGIC_H
+
+#include "collector/dsm_bpf.h"
+#include "dsm_events.h"
+
+#define DSM_BPF_INLINE static inline __attribute__((always_inline))
+
+/* Several tasks may be inside a program on one CPU (a preemptible kernel), so per CPU is not enough. */
+#define DSM_BPF_ADD(where, what) __sync_fetch_and_add(&(where), (what))
+
+/* Are records of this type for the trace, or only counted? */
+DSM_BPF_INLINE int dsm_bpf__keeps(unsigned type, int all)
+{
+	return all || (type != DSM_EV_BEGIN && type != DSM_EV_TRANSFER && type != DSM_EV_INVALIDATE &&
+		       type != DSM_EV_UPDATE);
+}
+
+/* Does a probe of this type say something about a page? */
+DSM_BPF_INLINE int dsm_bpf__counts(unsigned type)
+{
+	return type == DSM_EV_FAULT || type == DSM_EV_TRANSFER || type == DSM_EV_INVALIDATE ||
+	       type == DSM_EV_UPDATE || type == DSM_EV_ABORT;
+}
+
+/* Counts one event. `kind` is the fault's (enum dsm_ev_fault_kind), `value` the probe's: ns or bytes. */
+DSM_BPF_INLINE void dsm_bpf__count(struct dsm_bpf_page *p, unsigned type, unsigned kind, uint64_t value)
+{
+	switch (type) {
+	case DSM_EV_FAULT:
+		if (kind != DSM_EV_FAULT_FETCH)
+			return;
+		DSM_BPF_ADD(p->fetches, 1);
+		DSM_BPF_ADD(p->fetch_ns, value);
+		return;
+	case DSM_EV_TRANSFER:
+		DSM_BPF_ADD(p->transfers, 1);
+		DSM_BPF_ADD(p->bytes, value);
+		return;
+	case DSM_EV_INVALIDATE:
+		DSM_BPF_ADD(p->invalidations, 1);
+		return;
+	case DSM_EV_UPDATE:
+		DSM_BPF_ADD(p->updates, 1);
+		return;
+	case DSM_EV_ABORT:
+		DSM_BPF_ADD(p->aborts, 1);
+		DSM_BPF_ADD(p->wasted_ns, value);
+		return;
+	}
+}
+
+/* A record that a probe names: may its size be believed? */
+DSM_BPF_INLINE int dsm_bpf__size_ok(uint64_t size)
+{
+	return size >= sizeof(struct dsm_ev_hdr) && size <= DSM_EV_MAX && size % 8 == 0;
+}
+
+/* The ring buffer reserves only sizes that are constants: X(bytes of record). Most records are a little
+ * smaller than one of these. */
+#define DSM_BPF_CLASSES(X) X(48) X(80) X(88) X(104) X(144) X(208) X(264) X(320) X(600) X(1048) X(2072) X(4096)
+
+/* Bytes that a record of this size takes in the ring buffer, sample header included, ring header not. */
+DSM_BPF_INLINE unsigned dsm_bpf__reserved(uint64_t size)
+{
+#define X(bytes)                                                                                             \
+	if (size <= bytes)                                                                                   \
+		return sizeof(struct dsm_bpf_sample) + bytes;
+	DSM_BPF_CLASSES(X)
+#undef X
+	return 0;
+}
+
+#endif

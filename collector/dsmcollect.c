@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * dsmcollect.c - the command line of the collector.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "collector/collect.h"
+
+#define RING_DEFAULT (16u << 20)
+#define RING_MIN     4096u
+#define RING_MAX     (1u << 30)
+
+static const char usage_text[] =
+	"Usage: dsmcollect [OPTION]...\n"
+	"Collects the events of a DSM run on this host: into a trace for dsmreport, and live for dsmtop.\n"
+	"\n"
+	"  -o, --output FILE     write a trace (\"-\": standard output)\n"
+	"      --source SOURCE   bpf: the DSM's probes, as root; ring: its shared memory, as its user;\n"
+	"                        auto (default): bpf, and where that is refused ring\n"
+	"      --run ID          only the run with this id (16 hex digits); default: the first one seen\n"
+	"      --seconds N       end after N seconds at the latest\n"
+	"      --until-end       end with the run (this is the default; not together with --seconds)\n"
+	"      --all             record every event, also those that are normally only counted\n"
+	"      --ring-size BYTES size of the BPF ring buffer, a power of two (K, M, G; default 16M)\n"
+	"      --probe-file FILE the file whose probes are attached (default: ../lib/libdsm.so beside\n"
+	"                        this program)\n"
+	"      --live PATH       place of the live socket; --no-live: none\n"
+	"      --ready-fd N      write \"ready SOURCE SOCKET\" to descriptor N once attached\n"
+	"      --json            print the summary as JSON on standard output\n"
+	"      --quiet           print no summary\n"
+	"  -h, --help            this text; --version: the version\n"
+	"\n"
+	"Ends with the run, at SIGINT or SIGTERM, or after --seconds. Exit codes: 0 done, 1 the trace is "
+	"not\n"
+	"complete (disk full), 2 bad usage or nothing to collect with.\n";
+
+enum {
+	OPT_SOURCE = 256,
+	OPT_RING,
+	OPT_ALL,
+	OPT_RUN,
+	OPT_PROBE,
+	OPT_NO_LIVE,
+	OPT_LIVE,
+	OPT_SECONDS,
+	OPT_UNTIL_END,
+	OPT_READY,
+	OPT_QUIET,
+	OPT_JSON,
+	OPT_VERSION
+};
+
+static const struct option long_options[] = {
+	{"output", required_argument, NULL, 'o'},
+	{"source", required_argument, NULL, OPT_SOURCE},
+	{"ring-size", required_argument, NULL, OPT_RING},
+	{"all", no_argument, NULL, OPT_ALL},
+	{"run", required_argument, NULL, OPT_RUN},
+	{"probe-file", required_argument, NULL, OPT_PROBE},
+	{"no-live", no_argument, NULL, OPT_NO_LIVE},
+	{"live", required_argument, NULL, OPT_LIVE},
+	{"seconds", required_argument, NULL, OPT_SECONDS},
+	{"until-end", no_argument, NULL, OPT_UNTIL_END},
+	{"ready-fd", required_argument, NULL, OPT_READY},
+	{"quiet", no_argument, NULL, OPT_QUIET},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{NULL, 0, NULL, 0},
+};
+
+static int bad(const char *option, const char *value, const char *remedy)
+{
+	fprintf(stderr, "dsmcollect: %s %s: %s\n", option, value, remedy);
+	return 2;
+}
+
+static int parse_source(struct collect_options *o, const char *text)
+{
+	if (strcmp(text, "auto") == 0)
+		o->source = COLLECT_AUTO;
+	else if (strcmp(text, "bpf") == 0)
+		o->source = COLLECT_BPF;
+	else if (strcmp(text, "ring") == 0)
+		o->source = COLLECT_RING;
+	else
+		return bad("--source", text, "must be auto, bpf or ring");
+	return 0;
+}
+
+static int parse_ring(struct collect_options *o, const char *text)
+{
+	char *end;
+	unsigned long long n;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (end != text && *end && strchr("KkMmGg", *end))
+		n <<= strchr("Kk", *end) ? 10 : strchr("Mm", *end) ? 20 : 30, end++;
+	if (errno || end == text || *end || *text == '-' || n < RING_MIN || n > RING_MAX || (n & (n - 1)))
+		return bad("--ring-size", text, "must be a power of two from 4K to 1G");
+	if (n < (unsigned long long)sysconf(_SC_PAGESIZE))
+		n = (unsigned long long)sysconf(_SC_PAGESIZE);
+	o->from.ring_bytes = n;
+	return 0;
+}
+
+static int parse_run(struct collect_options *o, const char *text)
+{
+	char *end;
+
+	errno = 0;
+	o->run_id = strtoull(text, &end, 16);
+	if (errno || end == text || *end || *text == '-' || !o->run_id)
+		return bad("--run", text, "must be a run id: up to 16 hex digits, as dsmrun prints it");
+	return 0;
+}
+
+static int parse_seconds(struct collect_options *o, const char *text)
+{
+	char *end;
+
+	errno = 0;
+	o->seconds = strtod(text, &end);
+	if (errno || end == text || *end || !(o->seconds > 0 && o->seconds < 1e9))
+		return bad("--seconds", text, "must be a positive number");
+	return 0;
+}
+
+static int parse_ready(struct collect_options *o, const char *text)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (end == text || *end || n < 0 || n > 1 << 20 || fcntl((int)n, F_GETFD) < 0)
+		return bad("--ready-fd", text, "must be an open file descriptor");
+	o->ready_fd = (int)n;
+	return 0;
+}
+
+/* -1: go on; else the exit code. */
+static int parse_option(struct collect_options *o, int option, bool *until_end)
+{
+	int rc = 0;
+
+	switch (option) {
+	case 'o':
+		o->output = optarg;
+		if (!*optarg)
+			rc = bad("--output", "\"\"", "must name a file");
+		break;
+	case OPT_SOURCE:
+		rc = parse_source(o, optarg);
+		break;
+	case OPT_RING:
+		rc = parse_ring(o, optarg);
+		break;
+	case OPT_ALL:
+		o->from.all = true;
+		break;
+	case OPT_RUN:
+		rc = parse_run(o, optarg);
+		break;
+	case OPT_PROBE:
+		o->from.probe_file = optarg;
+		break;
+	case OPT_NO_LIVE:
+		o->no_live = true;
+		break;
+	case OPT_LIVE:
+		o->live_path = optarg;
+		break;
+	case OPT_SECONDS:
+		rc = parse_seconds(o, optarg);
+		break;
+	case OPT_UNTIL_END:
+		*until_end = true;
+		break;
+	case OPT_READY:
+		rc = parse_ready(o, optarg);
+		break;
+	case OPT_QUIET:
+		o->quiet = true;
+		break;
+	case OPT_JSON:
+		o->json = true;
+		break;
+	case 'h':
+		fputs(usage_text, stdout);
+		return 0;
+	case OPT_VERSION:
+		puts("dsmcollect " DSMCOLLECT_VERSION);
+		return 0;
+	default:
+		fputs("Try 'dsmcollect --help'.\n", stderr);
+		return 2;
+	}
+	return rc ? rc : -1;
+}
+
+static int parse(struct collect_options *o, int argc, char **argv)
+{
+	bool until_end = false;
+	int option, rc;
+
+	while ((option = getopt_long(argc, argv, "o:h", long_options, NULL)) != -1) {
+		rc = parse_option(o, option, &until_end);
+		if (rc >= 0)
+			return rc;
+	}
+	if (optind < argc)
+		return bad("argument", argv[optind], "is not understood; see 'dsmcollect --help'");
+	if (until_end && o->seconds > 0)
+		return bad("--until-end", "--seconds", "exclude each other");
+	if (o->no_live && o->live_path)
+		return bad("--no-live", "--live", "exclude each other");
+	return -1;
+}
+
+/* The library that belongs to this program: ../lib/libdsm.so from where it lies. */
+static const char *beside_this_program(char *path, size_t size)
+{
+	char self[3072];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	self[n < 0 ? 0 : n] = 0;
+	slash = strrchr(self, '/');
+	if (slash)
+		*slash = 0;
+	snprintf(path, size, "%s/../lib/libdsm.so", slash ? self : ".");
+	return path;
+}
+
+/* The signals that end a collection become readable; those of a full disk or a gone client become errors. */
+static int signals(void)
+{
+	sigset_t set;
+
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int main(int argc, char **argv)
+{
+	struct collect_options o = {.ready_fd = -1, .from.ring_bytes = RING_DEFAULT};
+	char probe_file[4096];
+	struct collect c;
+	int stop_fd, rc = parse(&o, argc, argv);
+
+	if (rc >= 0)
+		return rc;
+	if (!o.from.probe_file)
+		o.from.probe_file = beside_this_program(probe_file, sizeof(probe_file));
+	stop_fd = signals();
+	if (stop_fd < 0) {
+		fprintf(stderr, "dsmcollect: signalfd: %s\n", strerror(errno));
+		return 1;
+	}
+	rc = collect__open(&c, &o);
+	if (rc)
+		return rc;
+	collect__run(&c, stop_fd);
+	return collect__close(&c);
+}

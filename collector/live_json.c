@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * live_json.c - a line of the live socket, schema "procope.live/1" (docs/live.md).
+ */
+#include "collector/live.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void put(struct json_object *o, const char *key, struct json_object *value)
+{
+	json_object_object_add(o, key, value);
+}
+
+static void put_u64(struct json_object *o, const char *key, uint64_t value)
+{
+	put(o, key, json_object_new_uint64(value));
+}
+
+static void put_text(struct json_object *o, const char *key, const char *text)
+{
+	put(o, key, text ? json_object_new_string(text) : NULL);
+}
+
+static void put_number(struct json_object *o, const char *key, bool known, double value)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%.6g", value);
+	put(o, key, known ? json_object_new_double_s(value, text) : NULL);
+}
+
+static void put_rates(struct json_object *o, const struct agg_rates *r)
+{
+	put_number(o, "commits_per_s", r->known, r->commits);
+	put_number(o, "aborts_per_s", r->known, r->aborts);
+	put_number(o, "work_per_s", r->known, r->work);
+	put_number(o, "fetches_per_s", r->known, r->fetches);
+	put_number(o, "bytes_in_per_s", r->known, r->bytes_in);
+}
+
+/* Bytes that are not UTF-8 would make the whole line invalid JSON. */
+static const char *plain(const char *text, char *copy, size_t size)
+{
+	snprintf(copy, size, "%s", text);
+	for (char *c = copy; *c; c++) {
+		if ((unsigned char)*c >= 0x7f || (unsigned char)*c < 0x20)
+			*c = '?';
+	}
+	return copy;
+}
+
+static struct json_object *node_json(const struct agg_node *n)
+{
+	struct json_object *o = json_object_new_object(), *counters = json_object_new_object(),
+			   *rates = json_object_new_object();
+	char host[sizeof(n->host)];
+
+	put_u64(o, "node", n->node);
+	put_u64(o, "pid", n->pid);
+	put_text(o, "host", plain(n->host, host, sizeof(host)));
+	put(o, "ended", json_object_new_boolean(n->ended));
+	put(o, "crashed", json_object_new_boolean(n->crashed));
+#define X(name, meaning) put_u64(counters, #name, n->counters.name);
+	DSM_COUNTERS(X)
+#undef X
+	put(o, "counters", counters);
+	put_rates(rates, &n->rates);
+	put(o, "rates", rates);
+	return o;
+}
+
+static void put_object(struct json_object *o, struct aggregate *known, dsm_ev_page page)
+{
+	size_t count;
+	const struct agg_object *object = aggregate__object_on(known, page, &count);
+	const char *type = object ? aggregate__type_name(known, object) : NULL;
+	const char *root = object ? aggregate__root_name(known, object) : NULL;
+	char text[160], clean[97];
+
+	if (type) {
+		type = plain(type, clean, sizeof(clean));
+		snprintf(text, sizeof(text), object->count > 1 ? "%s[%llu]" : "%s", type,
+			 (unsigned long long)object->count);
+	}
+	put_text(o, "object", type ? text : NULL);
+	put_text(o, "type", type);
+	put_text(o, "root", root ? plain(root, text, sizeof(text)) : NULL);
+	put(o, "object_offset", object ? json_object_new_uint64(object->offset) : NULL);
+	put_u64(o, "objects", count);
+}
+
+static struct json_object *page_json(struct aggregate *known, const struct agg_page *p)
+{
+	struct json_object *o = json_object_new_object(), *nodes = json_object_new_array();
+	uint16_t on[256];
+	size_t n = aggregate__page_nodes(known, p->page, on, sizeof(on) / sizeof(on[0]));
+
+	put_u64(o, "page", DSM_EV_PAGE_OFFSET(p->page));
+	put_u64(o, "log2", DSM_EV_PAGE_LOG2(p->page));
+	put_object(o, known, p->page);
+	for (size_t i = 0; i < n; i++)
+		json_object_array_add(nodes, json_object_new_int(on[i]));
+	put(o, "nodes", nodes);
+	put_u64(o, "fetches", p->total.fetches);
+	put_number(o, "fetches_per_s", p->fetches_per_s >= 0, p->fetches_per_s);
+	put_u64(o, "transfers", p->total.transfers);
+	put_u64(o, "invalidations", p->total.invalidations);
+	put_u64(o, "updates", p->total.updates);
+	put_u64(o, "aborts", p->total.aborts);
+	put_number(o, "aborts_per_s", p->aborts_per_s >= 0, p->aborts_per_s);
+	put_u64(o, "wasted_ns", p->total.wasted_ns);
+	return o;
+}
+
+static struct json_object *total_json(const struct aggregate *known)
+{
+	struct json_object *o = json_object_new_object();
+	struct agg_rates r = aggregate__total(known);
+
+	put_rates(o, &r);
+	put_number(o, "aborts_per_commit", r.known, r.aborts_per_commit);
+	put_number(o, "wasted_share", r.known, r.wasted_share);
+	return o;
+}
+
+/* Nodes and the program's name, and the number of records that the nodes have emitted. */
+static void put_nodes(struct json_object *o, const struct aggregate *known)
+{
+	const struct agg_node *const *nodes;
+	size_t n = aggregate__nodes(known, &nodes);
+	struct json_object *list = json_object_new_array();
+	const char *program = NULL;
+	char clean[128];
+	uint64_t events = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		json_object_array_add(list, node_json(nodes[i]));
+		events += nodes[i]->counters.events;
+		if (!program && nodes[i]->program[0])
+			program = plain(nodes[i]->program, clean, sizeof(clean));
+	}
+	put_text(o, "program", program);
+	put(o, "nodes", list);
+	put_u64(o, "events", events);
+}
+
+static void put_pages(struct json_object *o, struct aggregate *known)
+{
+	const struct agg_page *pages[LIVE_PAGES];
+	size_t n = aggregate__hottest(known, pages, LIVE_PAGES);
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_object_array_add(list, page_json(known, pages[i]));
+	put(o, "pages", list);
+}
+
+static void put_losses(struct json_object *o, const struct aggregate *known)
+{
+	const struct trace_loss *losses;
+	size_t n = aggregate__losses(known, &losses);
+	struct json_object *lost = json_object_new_object();
+
+	for (size_t i = 0; i < n; i++)
+		put_u64(lost, losses[i].type ? trace_record__name(losses[i].type) : "unknown",
+			losses[i].count);
+	put(o, "lost", lost);
+	put_u64(o, "lost_total", aggregate__lost(known));
+}
+
+char *live__json(const struct live_state *s)
+{
+	struct json_object *o = json_object_new_object();
+	const char *text;
+	char *line = NULL;
+	char run[24];
+
+	if (!o)
+		return NULL;
+	snprintf(run, sizeof(run), "%016llx", (unsigned long long)s->run_id);
+	put_text(o, "schema", "procope.live/1");
+	put_u64(o, "time_ns", s->time_ns);
+	put_number(o, "elapsed_s", true, s->elapsed_s);
+	put_text(o, "source", s->source);
+	put_text(o, "run_id", s->run_id ? run : NULL);
+	put(o, "ended", json_object_new_boolean(s->ended));
+	put_nodes(o, s->known);
+	put(o, "total", total_json(s->known));
+	put_pages(o, s->known);
+	put_losses(o, s->known);
+	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	if (text && asprintf(&line, "%s\n", text) < 0)
+		line = NULL;
+	json_object_put(o);
+	return line;
+}
