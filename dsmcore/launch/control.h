@@ -36,11 +36,13 @@ int control__open(struct control **out, struct run_options *options, int (**fds)
  * has the debug information reader): "dsm: node 2: TEXT at FILE:LINE (function)". Async-signal-safe.
  * Without a launcher prints module+offset itself. path may be NULL (no place). */
 void control__report(struct control *c, const char *text, const char *module_path, uint64_t file_offset);
-/* This node's program has returned from main or called exit (status) and may close when told so: the
- * launcher knows that the end of its connections is no failure. */
+/* This node's program has returned from main or called exit (status). Blocks until dsmrun says that
+ * all nodes are done (or has died), so that this node goes on serving its pages; afterwards the end of
+ * its connections is no failure. Returns at once without a launcher. Call once, not from a handler. */
 void control__done(struct control *c, int status);
 void control__close(struct control *c);
-/* Readable when the launcher has died (then a node ends itself). -1 without a launcher. */
+/* Becomes readable (end of file) when the launcher has died, and only then: a node then ends itself.
+ * -1 without a launcher. */
 int control__fd(const struct control *c);
 
 #endif

@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* dsmrun.c - runs a program as a cluster of nodes on this machine: options and the order of things. */
+#include "dsmcore/launch/dsmrun.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define VERSION "0.1"
+
+static const char usage[] =
+	"usage: dsmrun [options] PROGRAM [ARGUMENTS...]\n"
+	"\n"
+	"Runs PROGRAM as a cluster of nodes that share memory (dsm.h).\n"
+	"\n"
+	"  -n, --nodes N          nodes, 1 to 256 (default: this machine's cores)\n"
+	"      --heap SIZE        shared memory in all, e.g. 512M (default 1G)\n"
+	"      --plan FILE        apply a layout plan of dsmreport\n"
+	"      --transport KIND   unix (default) or tcp\n"
+	"      --timeout SECONDS  end the run after that time, exit status 124\n"
+	"      --strict           name what an abort would not undo\n"
+	"      --prefix           put the node's number before each line of output\n"
+	"\n"
+	"  -m, --monitor[=FILE]   record a trace (default PROGRAM-DATE-TIME.dsmt)\n"
+	"      --source KIND      of the trace: auto (default), bpf or ring\n"
+	"      --ring-size SIZE   a node's event ring, a power of two (default 8M)\n"
+	"      --microscope N     thousandths of the run time for looking at single accesses,\n"
+	"                         0 = off (default 50)\n"
+	"      --stats FILE       write all counters as JSON at the end\n"
+	"      --history FOLDER   write what every transaction read and wrote, for checking\n"
+	"\n"
+	"  -v, --verbose          say what happens\n"
+	"  -h, --help             this text\n"
+	"  -V, --version\n"
+	"\n"
+	"Variables DSM_HEAP, DSM_RING_SIZE, DSM_STRICT, DSM_MICROSCOPE, DSM_PLAN, DSM_HISTORY and\n"
+	"DSM_TRANSPORT set the same; options win.\n"
+	"\n"
+	"Exit status: 0 when every node returned 0, else the first other status; 2 for bad usage, bad\n"
+	"input or misuse of the DSM; 128 + signal when a node was killed or dsmrun interrupted.\n";
+
+int64_t run__now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+void run__say(const char *format, ...)
+{
+	char text[8192];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	fprintf(stderr, "dsmrun: %s\n", text); /* one write: lines of nodes come between, not into it */
+}
+
+/* ---- options ---- */
+
+enum {
+	OPT_HEAP = 256,
+	OPT_PLAN,
+	OPT_TRANSPORT,
+	OPT_TIMEOUT,
+	OPT_STRICT,
+	OPT_PREFIX,
+	OPT_SOURCE,
+	OPT_RING,
+	OPT_MICROSCOPE,
+	OPT_STATS,
+	OPT_HISTORY
+};
+
+static const struct option options[] = {
+	{"nodes", required_argument, NULL, 'n'},
+	{"heap", required_argument, NULL, OPT_HEAP},
+	{"plan", required_argument, NULL, OPT_PLAN},
+	{"transport", required_argument, NULL, OPT_TRANSPORT},
+	{"timeout", required_argument, NULL, OPT_TIMEOUT},
+	{"strict", no_argument, NULL, OPT_STRICT},
+	{"prefix", no_argument, NULL, OPT_PREFIX},
+	{"monitor", optional_argument, NULL, 'm'},
+	{"source", required_argument, NULL, OPT_SOURCE},
+	{"ring-size", required_argument, NULL, OPT_RING},
+	{"microscope", required_argument, NULL, OPT_MICROSCOPE},
+	{"stats", required_argument, NULL, OPT_STATS},
+	{"history", required_argument, NULL, OPT_HISTORY},
+	{"verbose", no_argument, NULL, 'v'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, 'V'},
+	{0},
+};
+
+static unsigned cores(void)
+{
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
+
+	return n < 1 ? 1 : (unsigned)n > OPTIONS_NODES_MAX ? OPTIONS_NODES_MAX : (unsigned)n;
+}
+
+static int set_nodes(struct run *run, const char *text, char *why, size_t size)
+{
+	uint64_t v;
+
+	if (options__number(text, 1, OPTIONS_NODES_MAX, &v)) {
+		snprintf(why, size, "number of nodes '%s': give 1 to %u", text, OPTIONS_NODES_MAX);
+		return -EINVAL;
+	}
+	run->options.nodes = (uint16_t)v;
+	return 0;
+}
+
+static int set_timeout(struct run *run, const char *text, char *why, size_t size)
+{
+	uint64_t v;
+
+	if (options__number(text, 1, 31536000, &v)) {
+		snprintf(why, size, "timeout '%s': give whole seconds, at least 1", text);
+		return -EINVAL;
+	}
+	run->timeout_s = (unsigned)v;
+	return 0;
+}
+
+static int set_source(struct run *run, const char *text, char *why, size_t size)
+{
+	if (strcmp(text, "auto") && strcmp(text, "bpf") && strcmp(text, "ring")) {
+		snprintf(why, size, "source '%s': give auto, bpf or ring", text);
+		return -EINVAL;
+	}
+	run->source = text;
+	return 0;
+}
+
+static int set_option(struct run *run, int opt, char *why, size_t size)
+{
+	struct run_options *o = &run->options;
+
+	switch (opt) {
+	case 'n':
+		return set_nodes(run, optarg, why, size);
+	case OPT_HEAP:
+		return options__heap(o, optarg, why, size);
+	case OPT_PLAN:
+		return options__plan(o, optarg, why, size);
+	case OPT_TRANSPORT:
+		return options__transport(o, optarg, why, size);
+	case OPT_TIMEOUT:
+		return set_timeout(run, optarg, why, size);
+	case OPT_STRICT:
+		o->strict = true;
+		return 0;
+	case OPT_PREFIX:
+		run->prefix = true;
+		return 0;
+	case 'm':
+		run->trace = optarg ? optarg : "";
+		return 0;
+	case OPT_SOURCE:
+		return set_source(run, optarg, why, size);
+	case OPT_RING:
+		return options__ring(o, optarg, why, size);
+	case OPT_MICROSCOPE:
+		return options__microscope(o, optarg, why, size);
+	case OPT_STATS:
+		run->stats = optarg;
+		return 0;
+	case OPT_HISTORY:
+		return options__history(o, optarg, why, size);
+	case 'v':
+		run->verbose = true;
+		return 0;
+	}
+	*why = 0; /* getopt has said it */
+	return -EINVAL;
+}
+
+/* Fills in the run; returns an exit status, or -1 to go on. */
+static int parse(struct run *run, int argc, char **argv)
+{
+	char why[PATH_MAX + 512];
+	int opt;
+
+	if (options__from_env(&run->options, why, sizeof(why))) {
+		run__say("%s", why);
+		return EXIT_BAD;
+	}
+	run->options.nodes = (uint16_t)cores();
+	while ((opt = getopt_long(argc, argv, "+n:m::vhV", options, NULL)) != -1) {
+		if (opt == 'h' || opt == 'V') {
+			fputs(opt == 'h' ? usage : "dsmrun (Procope) " VERSION "\n", stdout);
+			return fflush(stdout) ? EXIT_BAD : 0;
+		}
+		if (set_option(run, opt, why, sizeof(why))) {
+			if (*why)
+				run__say("%s", why);
+			fputs("Try 'dsmrun --help'.\n", stderr);
+			return EXIT_BAD;
+		}
+	}
+	if (optind == argc) {
+		run__say("which program? Give it after the options, e.g. dsmrun -n 4 ./app");
+		return EXIT_BAD;
+	}
+	run->argv = argv + optind;
+	return -1;
+}
+
+/* ---- checks before anything starts ---- */
+
+static int runnable(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	return access(path, X_OK) ? -errno : 0;
+}
+
+/* Where the program is, as a shell would find it. */
+static int find_program(struct run *run)
+{
+	const char *name = run->argv[0], *at = getenv("PATH");
+	int rc = -ENOENT;
+
+	if (strchr(name, '/')) {
+		snprintf(run->program, sizeof(run->program), "%s", name);
+		rc = runnable(run->program);
+	}
+	for (; !strchr(name, '/') && at && *at && rc; at += strspn(at, ":")) {
+		size_t n = strcspn(at, ":");
+
+		snprintf(run->program, sizeof(run->program), "%.*s/%s", (int)n, at, name);
+		if (runnable(run->program) == 0)
+			rc = 0;
+		at += n;
+	}
+	if (rc == -EACCES)
+		run__say("'%s' is not executable (chmod +x it?)", name);
+	else if (rc == -EISDIR)
+		run__say("'%s' is a folder, not a program", name);
+	else if (rc)
+		run__say("program '%s': %s%s", name, strerror(-rc),
+			 rc == -ENOENT && !strchr(name, '/') && access(name, F_OK) == 0
+				 ? "; did you mean './' before it?"
+				 : "");
+	return rc;
+}
+
+static int check_folder(const char *what, const char *file)
+{
+	char copy[PATH_MAX];
+	struct stat st;
+
+	if (snprintf(copy, sizeof(copy), "%s", file) >= (int)sizeof(copy) || !*file) {
+		run__say("%s: not a usable file name", what);
+		return -EINVAL;
+	}
+	if (stat(file, &st) == 0 && S_ISDIR(st.st_mode)) {
+		run__say("%s '%s' is a folder; give a file name", what, file);
+		return -EISDIR;
+	}
+	if (access(dirname(copy), W_OK | X_OK)) {
+		run__say("%s '%s': cannot write there: %s", what, file, strerror(errno));
+		return -EACCES;
+	}
+	return 0;
+}
+
+/* "PROGRAM-YYYYMMDD-HHMMSS.dsmt" when --monitor names no file. */
+static void name_trace(struct run *run)
+{
+	const char *slash = strrchr(run->argv[0], '/');
+	time_t t = time(NULL);
+	struct tm tm;
+	char when[32];
+
+	if (!run->trace || *run->trace)
+		return;
+	localtime_r(&t, &tm);
+	strftime(when, sizeof(when), "%Y%m%d-%H%M%S", &tm);
+	snprintf(run->trace_name, sizeof(run->trace_name), "%.400s-%s.dsmt", slash ? slash + 1 : run->argv[0],
+		 when);
+	run->trace = run->trace_name;
+}
+
+/* A node holds two sockets for each other node. */
+static void raise_limit(const struct run *run)
+{
+	struct rlimit l;
+	rlim_t need = 4ul * run->options.nodes + 256;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) || l.rlim_cur >= need)
+		return;
+	l.rlim_cur = l.rlim_max < need ? l.rlim_max : need;
+	setrlimit(RLIMIT_NOFILE, &l);
+}
+
+/* ---- set-up ---- */
+
+static int open_signals(struct run *run)
+{
+	static const int wanted[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(*wanted); i++) {
+		struct sigaction now;
+
+		/* nohup and the like ignore some on purpose */
+		if (sigaction(wanted[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			sigaddset(&set, wanted[i]);
+	}
+	signal(SIGPIPE, SIG_IGN);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	run->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return run->signals < 0 ? -errno : 0;
+}
+
+static int open_run(struct run *run)
+{
+	int life[2], rc;
+
+	raise_limit(run);
+	run->procs = calloc(run->options.nodes, sizeof(*run->procs));
+	if (!run->procs)
+		return -ENOMEM;
+	for (unsigned n = 0; n < run->options.nodes; n++)
+		run->procs[n] =
+			(struct proc){.node = n, .control = -1, .shm = -1, .out = {{.fd = -1}, {.fd = -1}}};
+	if (getrandom(&run->options.run_id, sizeof(run->options.run_id), 0) != sizeof(run->options.run_id))
+		return -EIO;
+	if (pipe2(life, O_CLOEXEC)) /* the writing end stays open until we die */
+		return -errno;
+	run->lifeline = life[0];
+	rc = open_signals(run);
+	return rc;
+}
+
+/* A closed standard stream would be taken by the next file we open. */
+static void open_standard(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+static int check(struct run *run)
+{
+	if (find_program(run))
+		return -ENOENT;
+	name_trace(run);
+	if (run->trace && check_folder("trace file", run->trace))
+		return -EACCES;
+	if (run->stats && check_folder("statistics file", run->stats))
+		return -EACCES;
+	if (run->options.heap_bytes / 4096 < run->options.nodes * 16ull) {
+		run__say("a heap of %llu bytes is too small for %u nodes: give at least 64K a node",
+			 (unsigned long long)run->options.heap_bytes, run->options.nodes);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct run run = {.source = "auto", .lifeline = -1, .signals = -1};
+	int rc;
+
+	open_standard();
+	rc = parse(&run, argc, argv);
+	if (rc >= 0)
+		return rc;
+	if (check(&run))
+		return EXIT_BAD;
+	rc = open_run(&run);
+	if (rc) {
+		run__say("cannot start: %s", strerror(-rc));
+		return EXIT_BAD;
+	}
+	if (run.verbose)
+		run__say("run %016llx: %u nodes of '%s' over %s sockets",
+			 (unsigned long long)run.options.run_id, run.options.nodes, run.program,
+			 run.options.transport);
+	rc = monitor__start(&run);
+	if (rc)
+		return rc;
+	rc = loop__run(&run);
+	monitor__finish(&run, run.failed);
+	if (run.stats && stats__write(&run) && rc == 0)
+		rc = EXIT_BAD;
+	free(run.procs);
+	return rc ? rc : run.collector_status;
+}

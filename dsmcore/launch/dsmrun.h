@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* dsmrun.h - what the parts of the launcher share. Single-threaded. */
+#ifndef DSM_LAUNCH_DSMRUN_H
+#define DSM_LAUNCH_DSMRUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "dsmcore/launch/options.h"
+#include "dsmcore/launch/proto.h"
+
+enum {
+	EXIT_BAD = 2,	    /* usage, bad input, a node's own error */
+	EXIT_TIMEOUT = 124, /* as timeout(1) */
+	EXIT_SIGNAL = 128,  /* + the signal */
+};
+
+/* One of a node's output streams, when lines get a prefix. */
+struct stream {
+	int fd; /* -1: closed, or passed through */
+	size_t have;
+	char line[4096];
+};
+
+struct proc {
+	unsigned node;
+	pid_t pid;     /* what was started; 0 = not running any more */
+	pid_t self;    /* the process that said hello: another one when a script is between */
+	int control;   /* -1: closed */
+	uint16_t port; /* TCP */
+	bool hello, reported, done, started;
+	int shm; /* the node's shared memory, -1 = not found */
+	struct stream out[2];
+};
+
+struct run {
+	struct run_options options;
+	char program[4096]; /* path to execute */
+	char **argv;
+	bool prefix, verbose;
+	const char *stats;  /* file, NULL = none */
+	unsigned timeout_s; /* 0 = none */
+	/* the monitor */
+	const char *trace; /* file, NULL = none */
+	char trace_name[512];
+	const char *source;
+	pid_t collector;      /* 0 = not running */
+	int collector_status; /* exit status once it has ended */
+	/* the run */
+	struct proc *procs;
+	int lifeline; /* only we hold its writing end */
+	int signals;  /* signalfd */
+	int64_t start_ns, end_ns;
+	int64_t deadline_ns; /* of the phase; 0 = none */
+	int64_t timeout_ns;  /* of the run; 0 = none */
+	unsigned alive, hellos, done;
+	bool handed_over, told_end, ending, killed;
+	bool failed; /* status is decided */
+	int status;
+};
+
+int64_t run__now(void); /* ns, monotonic */
+__attribute__((format(printf, 1, 2))) void run__say(const char *format, ...);
+
+/* spawn.c: starts the nodes and, once all have said hello, gives them their connections. Errors:
+ * negative errno after a message. */
+int spawn__node(struct run *run, struct proc *p);
+int spawn__hand_over(struct run *run);
+/* In a child between fork and exec: dies with dsmrun, own process group, default signals, and no
+ * descriptor from `first` up stays open. */
+void spawn__child(pid_t parent, int death_signal, int first);
+
+/* loop.c: runs until all nodes have ended. Returns the exit status. */
+int loop__run(struct run *run);
+
+/* monitor.c: dsmcollect. start() returns once it listens. Errors: an exit status, after a message. */
+int monitor__start(struct run *run);
+/* Waits for it to write its file; `failed`: the run ended badly, so it may not notice by itself. */
+void monitor__finish(struct run *run, bool failed);
+
+/* stats.c: opens the node's counters while it lives; writes them all. */
+void stats__find(struct proc *p);
+int stats__write(const struct run *run);
+
+#endif

@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * dsmrun_loop.c - from the nodes' start to their end.
+ *
+ * One poll loop over the signals, the control lines and, with --prefix, the output of the nodes. The
+ * run's status is decided once, by the first thing that goes wrong (decide()); from then on the
+ * nodes are only ended: SIGTERM to each node's process group, SIGKILL two seconds later.
+ */
+#include "dsmcore/launch/dsmrun.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "dsmcore/launch/where.h"
+
+#define HELLO_NS  10000000000ll /* a node must join within this */
+#define END_NS	  2000000000ll	/* from SIGTERM to SIGKILL */
+#define STRAGGLER 2000000000ll	/* what the others get when one has returned non-zero */
+
+static void end_all(struct run *run, int sig)
+{
+	for (unsigned n = 0; n < run->options.nodes; n++) {
+		struct proc *p = &run->procs[n];
+
+		if (!p->pid)
+			continue;
+		kill(-p->pid, sig);
+		kill(-p->pid, SIGCONT);
+	}
+	run->ending = true;
+	run->deadline_ns = run__now() + END_NS;
+}
+
+/* The first failure names the run's status; the rest of the nodes is ended. */
+static void decide(struct run *run, int status)
+{
+	if (!run->failed) {
+		run->failed = true;
+		run->status = status;
+	}
+	if (!run->ending)
+		end_all(run, SIGTERM);
+}
+
+/* ---- what nodes say ---- */
+
+static void show_report(const struct proc *p, struct proto_report *r)
+{
+	struct where w;
+	int rc;
+
+	r->text[sizeof(r->text) - 1] = 0;
+	r->path[sizeof(r->path) - 1] = 0;
+	for (char *c = r->text; *c; c++)
+		if ((unsigned char)*c < ' ')
+			*c = ' ';
+	if (!*r->path) {
+		fprintf(stderr, "dsm: node %u: %s\n", p->node, r->text);
+		return;
+	}
+	rc = where__find(r->path, r->offset, &w);
+	if (rc == 0 && *w.function)
+		fprintf(stderr, "dsm: node %u: %s at %s:%d (%s)\n", p->node, r->text, w.file, w.line,
+			w.function);
+	else if (rc == 0)
+		fprintf(stderr, "dsm: node %u: %s at %s:%d\n", p->node, r->text, w.file, w.line);
+	else
+		fprintf(stderr, "dsm: node %u: %s at %s+0x%llx%s%s%s (compile it with -g to see the line)\n",
+			p->node, r->text, r->path, (unsigned long long)r->offset, *w.function ? " (" : "",
+			w.function, *w.function ? ")" : "");
+}
+
+static void node_done(struct run *run, struct proc *p, int status)
+{
+	if (p->done)
+		return;
+	p->done = true;
+	run->done++;
+	if (run->stats)
+		stats__find(p);
+	if (run->verbose)
+		run__say("node %u is done, status %d", p->node, status);
+	if (status && !run->failed) {
+		run->failed = true;
+		run->status = status & 0xff ? status & 0xff : 1;
+		/* The others may be about to say the same; but they may also wait for this one for ever. */
+		run->deadline_ns = run__now() + STRAGGLER;
+	}
+}
+
+static void packet(struct run *run, struct proc *p, struct proto_packet *m)
+{
+	switch (m->type) {
+	case PROTO_HELLO:
+		if (p->hello)
+			break;
+		p->hello = true;
+		p->self = m->hello.pid;
+		p->port = (uint16_t)m->hello.port;
+		run->hellos++;
+		break;
+	case PROTO_REPORT:
+		p->reported = true;
+		show_report(p, &m->report);
+		break;
+	case PROTO_DONE:
+		node_done(run, p, m->status);
+		break;
+	default:
+		run__say("node %u sent a packet of type %u, which makes no sense; ignored", p->node, m->type);
+	}
+}
+
+static void read_control(struct run *run, struct proc *p)
+{
+	while (p->control >= 0) {
+		struct proto_packet m;
+		int fds[2], rc = proto__recv(p->control, &m, fds, MSG_DONTWAIT);
+
+		for (int i = 0; i < 2; i++)
+			if (fds[i] >= 0)
+				close(fds[i]);
+		if (rc == -EAGAIN)
+			return;
+		if (rc == 0) {
+			packet(run, p, &m);
+			continue;
+		}
+		if (rc == -EPROTO)
+			run__say("node %u speaks another version of the control protocol: link '%s' with the "
+				 "libdsm of this dsmrun",
+				 p->node, run->argv[0]);
+		close(p->control);
+		p->control = -1;
+		if (rc == -EPROTO)
+			decide(run, EXIT_BAD);
+	}
+}
+
+/* ---- output with a prefix ---- */
+
+static void put_line(const struct proc *p, int to, const char *line, size_t n)
+{
+	char head[16];
+	int h = snprintf(head, sizeof(head), "[%u] ", p->node);
+	FILE *f = to ? stderr : stdout;
+
+	fwrite(head, 1, (size_t)h, f);
+	fwrite(line, 1, n, f);
+	if (!n || line[n - 1] != '\n')
+		fputc('\n', f);
+}
+
+static void read_stream(struct proc *p, int which)
+{
+	struct stream *s = &p->out[which];
+	ssize_t n = read(s->fd, s->line + s->have, sizeof(s->line) - s->have);
+	char *nl;
+
+	if (n < 0 && errno == EINTR)
+		return;
+	if (n <= 0) {
+		if (s->have)
+			put_line(p, which, s->line, s->have);
+		close(s->fd);
+		s->fd = -1;
+	}
+	s->have = n <= 0 ? 0 : s->have + (size_t)n;
+	while ((nl = memchr(s->line, '\n', s->have))) {
+		size_t len = (size_t)(nl - s->line) + 1;
+
+		put_line(p, which, s->line, len);
+		s->have -= len;
+		memmove(s->line, nl + 1, s->have);
+	}
+	if (s->have == sizeof(s->line)) { /* longer lines are folded */
+		put_line(p, which, s->line, s->have);
+		s->have = 0;
+	}
+	fflush(which ? stderr : stdout);
+}
+
+/* ---- the ends of nodes ---- */
+
+static void died_of_signal(struct run *run, const struct proc *p, int sig, bool core)
+{
+	run__say("node %u (process %d) was killed by signal %d (%s)%s; all nodes are ended", p->node,
+		 (int)p->pid, sig, strsignal(sig), core ? ", core dumped" : "");
+	decide(run, EXIT_SIGNAL + sig);
+}
+
+static void returned(struct run *run, const struct proc *p, int status)
+{
+	if (!p->hello) {
+		run__say("'%s' ended (exit status %d) before it joined the run%s", run->argv[0], status,
+			 status == 0	 ? ": is it linked with libdsm?"
+			 : status == 127 ? ": was libdsm.so found?"
+					 : "");
+		decide(run, EXIT_BAD);
+	} else if (status) {
+		if (!p->reported && !run->failed)
+			run__say("node %u ended with status %d", p->node, status);
+		decide(run, status);
+	} else if (!p->done && !run->failed) {
+		run__say("node %u left the run in the middle (by _exit() or exec?): return from main or call "
+			 "exit()",
+			 p->node);
+		decide(run, EXIT_BAD);
+	}
+}
+
+/* Takes one node that has ended off the books; `signals_only`: if it was killed. */
+static bool reap(struct run *run, struct proc *p, bool signals_only)
+{
+	siginfo_t si = {0};
+	bool signaled;
+
+	if (!p->pid || waitid(P_PID, (id_t)p->pid, &si, WEXITED | WNOHANG | WNOWAIT) || !si.si_pid)
+		return false;
+	signaled = si.si_code != CLD_EXITED;
+	if (signals_only && !signaled)
+		return false;
+	/* While it is a zombie its process group's number cannot belong to anybody else. */
+	kill(-p->pid, SIGKILL);
+	waitpid(p->pid, NULL, 0);
+	read_control(run, p);
+	if (run->verbose)
+		run__say("node %u has ended (%s %d)", p->node, signaled ? "signal" : "status", si.si_status);
+	if (!run->ending) {
+		if (signaled)
+			died_of_signal(run, p, si.si_status, si.si_code == CLD_DUMPED);
+		else
+			returned(run, p, si.si_status);
+	}
+	p->pid = 0;
+	run->alive--;
+	return true;
+}
+
+/* When a node is killed, others may fail for that very reason; so the killed ones are asked first, and
+ * again after a moment when a node has failed in another way. */
+static void reap_all(struct run *run)
+{
+	siginfo_t si;
+	bool trouble = false;
+
+	for (unsigned n = 0; n < run->options.nodes && !run->ending && !trouble; n++) {
+		si = (siginfo_t){0};
+		if (run->procs[n].pid &&
+		    waitid(P_PID, (id_t)run->procs[n].pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+		    si.si_pid)
+			trouble = si.si_code == CLD_EXITED && si.si_status;
+	}
+	if (trouble)
+		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+	for (int pass = 0; pass < 2; pass++)
+		for (unsigned n = 0; n < run->options.nodes; n++)
+			reap(run, &run->procs[n], pass == 0);
+	if (run->collector) {
+		int status;
+
+		if (waitpid(run->collector, &status, WNOHANG) == run->collector) {
+			run->collector = 0;
+			run->collector_status =
+				WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SIGNAL + WTERMSIG(status);
+			if (run->alive)
+				run__say("dsmcollect has ended early (status %d): the trace '%s' is not "
+					 "complete",
+					 run->collector_status, run->trace);
+		}
+	}
+}
+
+static void on_signal(struct run *run)
+{
+	struct signalfd_siginfo si;
+
+	while (read(run->signals, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGCHLD)
+			continue;
+		if (run->ending && run->failed) { /* a second Ctrl-C */
+			end_all(run, SIGKILL);
+			run->killed = true;
+			continue;
+		}
+		run__say("%s: ending all nodes",
+			 si.ssi_signo == SIGINT ? "interrupted" : strsignal((int)si.ssi_signo));
+		decide(run, EXIT_SIGNAL + (int)si.ssi_signo);
+	}
+	reap_all(run);
+}
+
+/* ---- phases ---- */
+
+static void on_deadline(struct run *run)
+{
+	run->deadline_ns = 0;
+	if (run->ending) {
+		if (!run->killed && run->alive)
+			end_all(run, SIGKILL);
+		run->killed = true;
+	} else if (run->failed) {
+		end_all(run, SIGTERM);
+	} else if (!run->handed_over) {
+		run__say("%u of %u nodes have not joined within 10 s: is '%s' linked with libdsm?",
+			 run->options.nodes - run->hellos, run->options.nodes, run->argv[0]);
+		decide(run, EXIT_BAD);
+	}
+}
+
+static void advance(struct run *run)
+{
+	if (!run->handed_over && run->hellos == run->options.nodes && !run->ending) {
+		run->handed_over = true;
+		run->deadline_ns = 0;
+		run->start_ns = run__now();
+		if (spawn__hand_over(run) && run->alive == run->options.nodes)
+			reap_all(run); /* a death explains it better */
+	}
+	if (!run->told_end && run->done == run->options.nodes && !run->ending) {
+		run->told_end = true;
+		run->end_ns = run__now();
+		run->deadline_ns = 0;
+		for (unsigned n = 0; n < run->options.nodes; n++)
+			if (run->procs[n].control >= 0)
+				proto__send(run->procs[n].control, PROTO_END, NULL, 0, NULL, 0);
+	}
+	if (run->timeout_ns && run__now() >= run->timeout_ns && !run->ending) {
+		run__say("the run has not ended after %u s (--timeout): ending all nodes", run->timeout_s);
+		run->timeout_ns = 0;
+		decide(run, EXIT_TIMEOUT);
+	}
+	if (run->deadline_ns && run__now() >= run->deadline_ns)
+		on_deadline(run);
+}
+
+static int wait_ms(const struct run *run)
+{
+	int64_t until = run->deadline_ns, ms;
+
+	if (run->timeout_ns && !run->ending && (!until || run->timeout_ns < until))
+		until = run->timeout_ns;
+	if (!until)
+		return -1;
+	ms = (until - run__now()) / 1000000 + 1;
+	return ms < 0 ? 0 : ms > 3600000 ? 3600000 : (int)ms;
+}
+
+static void serve(struct run *run, struct pollfd *polls, int ms)
+{
+	unsigned nodes = run->options.nodes;
+
+	polls[0] = (struct pollfd){.fd = run->signals, .events = POLLIN};
+	for (unsigned n = 0; n < nodes; n++) {
+		struct proc *p = &run->procs[n];
+
+		polls[1 + n] = (struct pollfd){.fd = p->control, .events = POLLIN};
+		for (unsigned s = 0; s < 2; s++)
+			polls[1 + nodes + 2 * n + s] = (struct pollfd){.fd = p->out[s].fd, .events = POLLIN};
+	}
+	if (poll(polls, 1 + 3 * nodes, ms) <= 0)
+		return;
+	for (unsigned n = 0; n < nodes; n++) {
+		struct proc *p = &run->procs[n];
+
+		for (int s = 0; s < 2; s++)
+			if (polls[1 + nodes + 2 * n + (unsigned)s].revents)
+				read_stream(p, s);
+		if (polls[1 + n].revents)
+			read_control(run, p);
+	}
+	if (polls[0].revents)
+		on_signal(run);
+}
+
+/* What the nodes wrote last; their groups are dead, so this ends. */
+static void drain_output(struct run *run)
+{
+	for (unsigned n = 0; n < run->options.nodes; n++)
+		for (int s = 0; s < 2; s++)
+			while (run->procs[n].out[s].fd >= 0) {
+				struct pollfd p = {.fd = run->procs[n].out[s].fd, .events = POLLIN};
+
+				if (poll(&p, 1, 200) <= 0) {
+					close(p.fd);
+					run->procs[n].out[s].fd = -1;
+					break;
+				}
+				read_stream(&run->procs[n], s);
+			}
+}
+
+int loop__run(struct run *run)
+{
+	unsigned nodes = run->options.nodes;
+	struct pollfd *polls = calloc(1 + 3 * (size_t)nodes, sizeof(*polls));
+
+	if (!polls) {
+		run__say("out of memory");
+		return EXIT_BAD;
+	}
+	run->deadline_ns = run__now() + HELLO_NS;
+	if (run->timeout_s)
+		run->timeout_ns = run__now() + run->timeout_s * 1000000000ll;
+	for (unsigned n = 0; n < nodes && !run->ending; n++)
+		if (spawn__node(run, &run->procs[n]))
+			decide(run, EXIT_BAD);
+	while (run->alive) {
+		advance(run);
+		serve(run, polls, wait_ms(run));
+	}
+	drain_output(run);
+	free(polls);
+	return run->failed ? run->status : 0;
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* dsmrun_monitor.c - runs dsmcollect beside the nodes. */
+#include "dsmcore/launch/dsmrun.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define READY_MS   30000 /* verifying and attaching the BPF programs takes a second at most */
+#define FINISH_NS  60000000000ll
+#define PATIENT_NS 2000000000ll /* after a bad end, before it is told to stop */
+
+/* The program of that name in the folder of ours. */
+static int beside(const char *name, char *path, size_t size)
+{
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	char *slash;
+
+	if (n < 0)
+		return -errno;
+	self[n] = 0;
+	slash = strrchr(self, '/');
+	if (!slash)
+		return -ENOENT;
+	*slash = 0;
+	if (snprintf(path, size, "%s/%s", self, name) >= (int)size)
+		return -ENAMETOOLONG;
+	return access(path, X_OK) ? -errno : 0;
+}
+
+__attribute__((noreturn)) static void become_collector(const struct run *run, const char *path, pid_t parent,
+						       int ready)
+{
+	char id[24], number[16];
+	char *argv[] = {
+		"dsmcollect", "-o",	  (char *)run->trace,  "--run", id, "--until-end", "--ready-fd",
+		number,	      "--source", (char *)run->source, NULL};
+	int fd = ready;
+
+	/* spawn__child() closes from 4 up. */
+	if (fd != 3 && dup2(fd, 3) < 0)
+		_exit(EXIT_BAD);
+	fcntl(3, F_SETFD, 0);
+	spawn__child(parent, SIGTERM, 4);
+	snprintf(number, sizeof(number), "%d", 3);
+	snprintf(id, sizeof(id), "%016llx", (unsigned long long)run->options.run_id);
+	execv(path, argv);
+	_exit(127);
+}
+
+static int collector_status(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SIGNAL + WTERMSIG(status);
+}
+
+/* Waits until dsmcollect writes "ready", ends, or we are told to stop. Returns an exit status. */
+static int await_ready(struct run *run, int fd)
+{
+	int64_t until = run__now() + READY_MS * 1000000ll;
+	char text[16] = "";
+	size_t have = 0;
+
+	while (have < sizeof(text) - 1 && !strstr(text, "ready")) {
+		struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = run->signals, .events = POLLIN}};
+		int64_t ms = (until - run__now()) / 1000000;
+		struct signalfd_siginfo si;
+		ssize_t n;
+
+		if (ms <= 0 || poll(p, 2, (int)ms) == 0) {
+			run__say("dsmcollect is not ready after %d s; try it by hand, or --source ring",
+				 READY_MS / 1000);
+			return EXIT_BAD;
+		}
+		if (p[1].revents && read(run->signals, &si, sizeof(si)) == sizeof(si) &&
+		    si.ssi_signo != SIGCHLD)
+			return EXIT_SIGNAL + (int)si.ssi_signo;
+		if (!p[0].revents)
+			continue;
+		n = read(fd, text + have, sizeof(text) - 1 - have);
+		if (n <= 0)
+			break;
+		have += (size_t)n;
+		text[have] = 0;
+	}
+	if (strstr(text, "ready"))
+		return 0;
+	run__say("dsmcollect could not start (its message is above); the program was not run");
+	return EXIT_BAD;
+}
+
+int monitor__start(struct run *run)
+{
+	char path[PATH_MAX];
+	int ready[2], rc;
+	pid_t parent = getpid();
+
+	if (!run->trace)
+		return 0;
+	if (beside("dsmcollect", path, sizeof(path))) {
+		run__say("--monitor needs dsmcollect beside dsmrun: build it (make dsmcollect) or run "
+			 "without --monitor");
+		return EXIT_BAD;
+	}
+	if (pipe2(ready, O_CLOEXEC)) {
+		run__say("cannot start dsmcollect: %s", strerror(errno));
+		return EXIT_BAD;
+	}
+	run->collector = fork();
+	if (run->collector == 0)
+		become_collector(run, path, parent, ready[1]);
+	close(ready[1]);
+	if (run->collector < 0) {
+		run__say("cannot start dsmcollect: %s", strerror(errno));
+		run->collector = 0;
+		rc = EXIT_BAD;
+	} else {
+		rc = await_ready(run, ready[0]);
+	}
+	close(ready[0]);
+	if (rc && run->collector) {
+		int status;
+
+		kill(run->collector, SIGTERM);
+		monitor__finish(run, true);
+		status = run->collector_status;
+		if (rc == EXIT_BAD && status && status < EXIT_SIGNAL)
+			rc = status;
+	}
+	return rc;
+}
+
+void monitor__finish(struct run *run, bool failed)
+{
+	int64_t start = run__now(), term = start + (failed ? PATIENT_NS : FINISH_NS),
+		kill_at = term + 5000000000ll;
+	bool told = false, said = false;
+	int status;
+
+	while (run->collector) {
+		struct pollfd p = {.fd = run->signals, .events = POLLIN};
+		struct signalfd_siginfo si;
+		pid_t pid = waitpid(run->collector, &status, WNOHANG);
+
+		if (pid == run->collector) {
+			run->collector = 0;
+			run->collector_status = collector_status(status);
+			break;
+		}
+		if (!told && run__now() > term) {
+			kill(run->collector, SIGTERM);
+			told = true;
+		}
+		if (told && run__now() > kill_at)
+			kill(run->collector, SIGKILL);
+		if (!said && run__now() > start + 3000000000ll) {
+			run__say("waiting for dsmcollect to finish '%s'", run->trace);
+			said = true;
+		}
+		if (poll(&p, 1, 50) > 0)
+			while (read(run->signals, &si, sizeof(si)) == sizeof(si))
+				if (si.ssi_signo != SIGCHLD)
+					term = run__now();
+	}
+}

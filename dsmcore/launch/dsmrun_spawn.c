@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * dsmrun_spawn.c - starts nodes and connects them.
+ *
+ * A node begins with descriptors 0, 1, 2 and its control line (3), nothing else: the end of a
+ * connection must mean the death of the node that held it, so no copy may live in anybody else. For
+ * the same reason the socket pairs of the Unix transport are made one by one when the nodes already
+ * run, sent, and closed here at once.
+ */
+#include "dsmcore/launch/dsmrun.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CONTROL_FD 3
+
+void spawn__child(pid_t parent, int death_signal, int first)
+{
+	sigset_t none;
+
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, death_signal);
+	if (getppid() != parent) /* it died before the line above */
+		_exit(EXIT_BAD);
+	signal(SIGPIPE, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	close_range((unsigned)first, ~0u, 0);
+}
+
+static void redirect(int fd, int to)
+{
+	if (fd >= 0 && dup2(fd, to) < 0)
+		_exit(EXIT_BAD);
+}
+
+/* Never returns. An exec error goes through `trouble`. */
+__attribute__((noreturn)) static void become_node(struct run *run, const struct proc *p, pid_t parent,
+						  int control, const int out[2], int trouble)
+{
+	char number[16];
+	int null, rc;
+
+	/* Only the first node reads the input, and not a terminal: it is not in the foreground. */
+	if (p->node || isatty(STDIN_FILENO)) {
+		null = open("/dev/null", O_RDONLY);
+		redirect(null, STDIN_FILENO);
+	}
+	redirect(out[0], STDOUT_FILENO);
+	redirect(out[1], STDERR_FILENO);
+	/* Neither may be in the other's place while it is moved. */
+	trouble = fcntl(trouble, F_DUPFD_CLOEXEC, CONTROL_FD + 1);
+	if (trouble < 0)
+		_exit(EXIT_BAD);
+	redirect(control, CONTROL_FD);
+	if (control == CONTROL_FD)
+		fcntl(CONTROL_FD, F_SETFD, 0);
+	redirect(trouble, CONTROL_FD + 1);
+	fcntl(CONTROL_FD + 1, F_SETFD, FD_CLOEXEC);
+	spawn__child(parent, SIGKILL, CONTROL_FD + 2);
+	/* Stacks and libraries at the same place in each run: a checkpoint can be resumed. */
+	personality(ADDR_NO_RANDOMIZE);
+	snprintf(number, sizeof(number), "%d", CONTROL_FD);
+	if (setenv(PROTO_FD_ENV, number, 1))
+		_exit(EXIT_BAD);
+	execv(run->program, run->argv);
+	rc = errno;
+	if (write(CONTROL_FD + 1, &rc, sizeof(rc)) < 0)
+		_exit(EXIT_BAD);
+	_exit(EXIT_BAD);
+}
+
+/* 0 when the program was started, else why not. */
+static int exec_result(int trouble)
+{
+	ssize_t n;
+	int rc = 0;
+
+	do {
+		n = read(trouble, &rc, sizeof(rc));
+	} while (n < 0 && errno == EINTR);
+	return n == sizeof(rc) ? -rc : 0;
+}
+
+static void close_pair(int fds[2])
+{
+	for (int i = 0; i < 2; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+}
+
+static int send_options(struct run *run, struct proc *p)
+{
+	struct run_options o = run->options;
+	struct timeval limit = {.tv_sec = 10};
+	int life = run->lifeline;
+
+	o.node = (uint16_t)p->node;
+	setsockopt(p->control, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+	return proto__send(p->control, PROTO_OPTIONS, &o, sizeof(o), &life, 1);
+}
+
+int spawn__node(struct run *run, struct proc *p)
+{
+	int control[2] = {-1, -1}, trouble[2] = {-1, -1}, out[2] = {-1, -1}, err[2] = {-1, -1};
+	int ends[2], rc = 0;
+	pid_t parent = getpid(), pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) || pipe2(trouble, O_CLOEXEC) ||
+	    (run->prefix && (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC)))) {
+		rc = -errno;
+		goto out;
+	}
+	pid = fork();
+	if (pid < 0) {
+		rc = -errno;
+		goto out;
+	}
+	ends[0] = out[1];
+	ends[1] = err[1];
+	if (pid == 0)
+		become_node(run, p, parent, control[1], ends, trouble[1]);
+	setpgid(pid, pid); /* whoever is first; after exec the child has done it */
+	p->pid = p->self = pid;
+	p->started = true;
+	run->alive++;
+	p->control = control[0];
+	p->out[0].fd = out[0];
+	p->out[1].fd = err[0];
+	control[0] = out[0] = err[0] = -1;
+	close(trouble[1]);
+	trouble[1] = -1;
+	rc = exec_result(trouble[0]);
+	if (rc == 0)
+		rc = send_options(run, p);
+out:
+	if (rc == -ENOEXEC)
+		run__say("'%s' is not a program this machine can run (wrong format)", run->argv[0]);
+	else if (rc == -EMFILE || rc == -EAGAIN)
+		run__say(
+			"cannot start node %u: %s; raise the limit (ulimit -n, ulimit -u) or use fewer nodes",
+			p->node, strerror(-rc));
+	else if (rc)
+		run__say("cannot start node %u, '%s': %s", p->node, run->argv[0], strerror(-rc));
+	close_pair(control);
+	close_pair(trouble);
+	close_pair(out);
+	close_pair(err);
+	return rc;
+}
+
+/* ---- connections ---- */
+
+static int give(struct run *run, unsigned to, unsigned peer, const int fds[2])
+{
+	uint32_t number = peer;
+	int rc;
+
+	for (int try = 0;; try++) {
+		rc = proto__send(run->procs[to].control, PROTO_SOCKETS, &number, sizeof(number), fds, 2);
+		/* The kernel bounds descriptors on their way to a node; it will take some off. */
+		if (rc != -ETOOMANYREFS || try == 5000)
+			return rc;
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+}
+
+static int connect_pair(struct run *run, unsigned a, unsigned b)
+{
+	int pair[2][2] = {{-1, -1}, {-1, -1}}; /* [channel][end] */
+	int rc = 0;
+
+	for (int ch = 0; ch < 2 && !rc; ch++)
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair[ch]))
+			rc = -errno;
+	if (!rc)
+		rc = give(run, a, b, (int[2]){pair[0][0], pair[1][0]});
+	if (!rc)
+		rc = give(run, b, a, (int[2]){pair[0][1], pair[1][1]});
+	close_pair(pair[0]);
+	close_pair(pair[1]);
+	return rc;
+}
+
+static int hand_sockets(struct run *run)
+{
+	int rc = 0;
+
+	for (unsigned a = 0; a < run->options.nodes && !rc; a++)
+		for (unsigned b = a + 1; b < run->options.nodes && !rc; b++)
+			rc = connect_pair(run, a, b);
+	return rc;
+}
+
+static int hand_peers(struct run *run)
+{
+	struct proto_peers peers = {0};
+	int rc = 0;
+
+	if (getrandom(&peers.token, sizeof(peers.token), 0) != sizeof(peers.token))
+		return -EIO;
+	for (unsigned n = 0; n < run->options.nodes; n++)
+		peers.of[n] =
+			(struct proto_address){.ip = htonl(INADDR_LOOPBACK), .port = run->procs[n].port};
+	for (unsigned n = 0; n < run->options.nodes && !rc; n++)
+		rc = proto__send(run->procs[n].control, PROTO_PEERS, &peers, sizeof(peers), NULL, 0);
+	return rc;
+}
+
+int spawn__hand_over(struct run *run)
+{
+	int rc = 0;
+
+	if (run->options.nodes > 1)
+		rc = strcmp(run->options.transport, "tcp") ? hand_sockets(run) : hand_peers(run);
+	for (unsigned n = 0; n < run->options.nodes && !rc; n++)
+		rc = proto__send(run->procs[n].control, PROTO_GO, NULL, 0, NULL, 0);
+	/* A node that died meanwhile is reported by its death. */
+	if (rc && rc != -EPIPE)
+		run__say("cannot connect the nodes: %s%s", strerror(-rc),
+			 rc == -EMFILE || rc == -ENFILE || rc == -ETOOMANYREFS
+				 ? "; raise the limit (ulimit -n) or use --transport tcp"
+				 : "");
+	return rc;
+}
