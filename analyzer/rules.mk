@@ -1,1 +1,2 @@
 # analyzer: parts declared for the Makefile at the top
+include analyzer/gate.mk

@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * dsmgate - did this change make the program abort more, waste more, or work less? Compares runs of a
+ * baseline with runs of a candidate and answers pass, regression or inconclusive; docs/gate.md.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "analyzer/gate_output.h"
+#include "analyzer/gate_report.h"
+
+static const char usage_text[] =
+	"usage: dsmgate --baseline TRACE... --candidate TRACE... [options]\n"
+	"Compares runs of a program before and after a change. Each trace is one run (traces of several "
+	"hosts with\n"
+	"the same run id are one run together); 3 runs of each side are the least, 10 are good.\n\n"
+	"  -b, --baseline TRACE...   runs of the program as it was\n"
+	"  -c, --candidate TRACE...  runs with the change\n"
+	"  -m, --metric NAME         aborts_per_commit (default), wasted_share, work_per_s, commits_per_s\n"
+	"      --margin PERCENT      how much worse is tolerated (default 5)\n"
+	"      --alpha A             chance of a wrong verdict, each kind (default 0.05)\n"
+	"      --floor F             added to each value, so that differences far below F do not count\n"
+	"                            (default 0.001 for aborts_per_commit and wasted_share, else 0)\n"
+	"  -f, --format text|json    what to print (default text; schema " GATE_SCHEMA ")\n"
+	"  -o, --output FILE         where to (default standard output)\n"
+	"  -h, --help                this text\n"
+	"      --version             version\n\n"
+	"Exit code: 0 pass, 1 regression, 3 inconclusive (more runs needed), 2 bad usage or bad input.\n";
+
+struct options {
+	enum gate_metric metric;
+	double margin, alpha, floor; /* floor NAN: the metric's */
+	bool json;
+	const char *output;
+	const char **path[2];
+	size_t paths[2];
+};
+
+static int usage_error(const char *what, const char *value)
+{
+	fprintf(stderr, "dsmgate: %s%s%s (dsmgate --help lists the options)\n", what, value ? ": " : "",
+		value ? value : "");
+	return 2;
+}
+
+enum { OPT_MARGIN = 256, OPT_ALPHA, OPT_FLOOR, OPT_VERSION };
+
+static int number(const char *arg, double least, double most, double *out)
+{
+	char *end;
+
+	errno = 0;
+	*out = strtod(arg, &end);
+	return errno || end == arg || *end || !isfinite(*out) || *out < least || *out > most ? -EINVAL : 0;
+}
+
+static void add_path(struct options *o, int side, const char *path)
+{
+	o->path[side][o->paths[side]++] = path; /* as long as argv, see main() */
+}
+
+static int set_figure(struct options *o, int option, const char *arg)
+{
+	if (option == OPT_MARGIN) {
+		if (number(arg, 0, 1000, &o->margin))
+			return usage_error("--margin needs percent between 0 and 1000, not", arg);
+		o->margin /= 100;
+	} else if (option == OPT_ALPHA) {
+		if (number(arg, 1e-6, 0.4, &o->alpha))
+			return usage_error("--alpha needs a probability between 0.000001 and 0.4, not", arg);
+	} else if (number(arg, 0, 1e9, &o->floor)) {
+		return usage_error("--floor needs a number of at least 0, not", arg);
+	}
+	return -1;
+}
+
+/* Each returns -1 to go on, or the exit code. */
+static int set_option(struct options *o, int c, char **argv, int *side)
+{
+	switch (c) {
+	case 'b':
+	case 'c':
+		*side = c == 'c';
+		add_path(o, *side, optarg);
+		return -1;
+	case 1: /* no option: one more trace of the side before it */
+		if (*side < 0)
+			return usage_error("say --baseline or --candidate before the trace", optarg);
+		add_path(o, *side, optarg);
+		return -1;
+	case 'm':
+		if (gate_metric__find(optarg) < 0)
+			return usage_error("--metric knows aborts_per_commit, wasted_share, work_per_s and "
+					   "commits_per_s, not",
+					   optarg);
+		o->metric = (enum gate_metric)gate_metric__find(optarg);
+		return -1;
+	case 'f':
+		if (strcmp(optarg, "text") && strcmp(optarg, "json"))
+			return usage_error("--format knows text and json, not", optarg);
+		o->json = !strcmp(optarg, "json");
+		return -1;
+	case 'o':
+		o->output = optarg;
+		return -1;
+	case OPT_MARGIN:
+	case OPT_ALPHA:
+	case OPT_FLOOR:
+		return set_figure(o, c, optarg);
+	case 'h':
+		fputs(usage_text, stdout);
+		return 0;
+	case OPT_VERSION:
+		puts("dsmgate (Procope), schema " GATE_SCHEMA);
+		return 0;
+	case ':':
+		return usage_error("option needs a value", argv[optind - 1]);
+	default:
+		return usage_error("unknown option", argv[optind - 1]);
+	}
+}
+
+static int parse(int argc, char **argv, struct options *o)
+{
+	static const struct option options[] = {
+		{"baseline", required_argument, NULL, 'b'},
+		{"candidate", required_argument, NULL, 'c'},
+		{"metric", required_argument, NULL, 'm'},
+		{"margin", required_argument, NULL, OPT_MARGIN},
+		{"alpha", required_argument, NULL, OPT_ALPHA},
+		{"floor", required_argument, NULL, OPT_FLOOR},
+		{"format", required_argument, NULL, 'f'},
+		{"output", required_argument, NULL, 'o'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, OPT_VERSION},
+		{NULL, 0, NULL, 0},
+	};
+	int c, rc, side = -1;
+
+	opterr = 0;
+	/* "-": traces come in their place between the options, as values of the one before */
+	while ((c = getopt_long(argc, argv, "-:b:c:m:f:o:h", options, NULL)) != -1) {
+		rc = set_option(o, c, argv, &side);
+		if (rc >= 0)
+			return rc;
+	}
+	for (; optind < argc; optind++) /* after "--" */
+		if (side < 0)
+			return usage_error("say --baseline or --candidate before the trace", argv[optind]);
+		else
+			add_path(o, side, argv[optind]);
+	if (!o->paths[0])
+		return usage_error("no --baseline traces", NULL);
+	if (!o->paths[1])
+		return usage_error("no --candidate traces", NULL);
+	return -1;
+}
+
+/* ---- what makes runs hard to compare ---- */
+
+static void warn(struct gate_report *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void warn(struct gate_report *r, const char *fmt, ...)
+{
+	char(*more)[256] = reallocarray(r->warning, r->warnings + 1, sizeof(*more));
+	va_list ap;
+
+	if (!more)
+		return;
+	r->warning = more;
+	va_start(ap, fmt);
+	vsnprintf(more[r->warnings++], sizeof(*more), fmt, ap);
+	va_end(ap);
+}
+
+static int refuse(const struct gate_run *a, const struct gate_run *b)
+{
+	if (strcmp(a->program, b->program)) {
+		fprintf(stderr,
+			"dsmgate: %s is of program %s, %s of %s: only runs of one program can be compared\n",
+			a->path, a->program, b->path, b->program);
+		return 2;
+	}
+	if (a->nodes != b->nodes) {
+		fprintf(stderr,
+			"dsmgate: %s has %u nodes, %s has %u: give runs with the same number of nodes\n",
+			a->path, a->nodes, b->path, b->nodes);
+		return 2;
+	}
+	return -1;
+}
+
+/* Runs that are no comparison at all end the program; odd ones are named. */
+static int compare_runs(struct gate_report *r)
+{
+	const struct gate_run *first = &r->side[0].run[0];
+	size_t lossy = 0, cut = 0, damaged = 0, hosts = 0, models = 0;
+
+	for (int side = 0; side < 2; side++) {
+		for (size_t i = 0; i < r->side[side].n; i++) {
+			const struct gate_run *run = &r->side[side].run[i];
+			int rc = refuse(first, run);
+
+			if (rc >= 0)
+				return rc;
+			lossy += run->lost > 0;
+			cut += run->cut;
+			damaged += run->damaged;
+			hosts += strcmp(run->host, first->host) != 0;
+			models += run->consistency != first->consistency;
+		}
+	}
+	if (lossy)
+		warn(r, "%zu runs lost records; counters do not, so the values hold", lossy);
+	if (cut)
+		warn(r, "%zu traces are cut; their values end at the last whole chunk", cut);
+	if (damaged)
+		warn(r, "%zu traces are damaged; their values rest on the chunks that are whole", damaged);
+	if (hosts)
+		warn(r, "not all runs are of host %s: machines differ more than most changes", first->host);
+	if (models)
+		warn(r, "runs of different consistency models are compared");
+	return -1;
+}
+
+static int same_run_on_both_sides(const struct gate_report *r)
+{
+	for (size_t i = 0; i < r->side[0].n; i++)
+		for (size_t j = 0; j < r->side[1].n; j++)
+			if (r->side[0].run[i].run_id &&
+			    r->side[0].run[i].run_id == r->side[1].run[j].run_id) {
+				fprintf(stderr,
+					"dsmgate: %s and %s are of the same run, on both sides of the "
+					"comparison\n",
+					r->side[0].run[i].path, r->side[1].run[j].path);
+				return 2;
+			}
+	return -1;
+}
+
+static double mean_microscope(const struct gate_runs *runs)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < runs->n; i++)
+		sum += gate_run__microscope(&runs->run[i]);
+	return sum / (double)runs->n;
+}
+
+static void span(const struct gate_runs *runs, uint64_t *first, uint64_t *last)
+{
+	*first = UINT64_MAX;
+	*last = 0;
+	for (size_t i = 0; i < runs->n; i++) {
+		uint64_t t = runs->run[i].start_realtime_ns;
+
+		*first = t < *first ? t : *first;
+		*last = t > *last ? t : *last;
+	}
+}
+
+static void look_at_conditions(struct gate_report *r)
+{
+	double m[2] = {mean_microscope(&r->side[0]), mean_microscope(&r->side[1])};
+	uint64_t first[2], last[2];
+
+	if (fabs(m[0] - m[1]) > 0.01)
+		warn(r,
+		     "the microscope took %.1f %% of the baseline's time and %.1f %% of the candidate's; it "
+		     "slows "
+		     "transactions, so compare runs without it",
+		     100 * m[0], 100 * m[1]);
+	span(&r->side[0], &first[0], &last[0]);
+	span(&r->side[1], &first[1], &last[1]);
+	if (r->side[0].n > 1 && r->side[1].n > 1 && (last[0] < first[1] || last[1] < first[0]))
+		warn(r, "all runs of one side were made before those of the other: a drift of the machine "
+			"would look like a "
+			"change; take turns");
+}
+
+/* ---- */
+
+static int read_side(struct gate_report *r, const struct options *o, int side)
+{
+	char why[512];
+
+	for (size_t i = 0; i < o->paths[side]; i++) {
+		if (gate_runs__read(&r->side[side], o->path[side][i], why, sizeof(why))) {
+			fprintf(stderr, "dsmgate: %s\n", why);
+			return 2;
+		}
+	}
+	return -1;
+}
+
+static int take_values(struct gate_report *r, int side)
+{
+	const struct gate_runs *runs = &r->side[side];
+	char why[512];
+
+	r->value[side] = calloc(runs->n, sizeof(double));
+	if (!r->value[side]) {
+		fprintf(stderr, "dsmgate: out of memory\n");
+		return 2;
+	}
+	for (size_t i = 0; i < runs->n; i++) {
+		if (gate_run__value(&runs->run[i], r->metric, &r->value[side][i], why, sizeof(why))) {
+			fprintf(stderr, "dsmgate: %s\n", why);
+			return 2;
+		}
+	}
+	return -1;
+}
+
+static int judge(struct gate_report *r)
+{
+	int rc;
+
+	for (int side = 0; side < 2; side++) {
+		rc = take_values(r, side);
+		if (rc >= 0)
+			return rc;
+	}
+	look_at_conditions(r);
+	rc = gate__judge(r->value[0], r->side[0].n, r->value[1], r->side[1].n, &r->rule, &r->result);
+	if (!rc)
+		return -1;
+	fprintf(stderr, rc == -EDOM ? "dsmgate: a run's value is 0 and --floor is 0, so there is no ratio; "
+				      "use --floor 0.001\n"
+				    : "dsmgate: --margin, --alpha or --floor is out of range\n");
+	return 2;
+}
+
+static int run(const struct options *o, struct gate_report *r)
+{
+	int rc = read_side(r, o, 0);
+
+	if (rc < 0)
+		rc = read_side(r, o, 1);
+	if (rc < 0)
+		rc = same_run_on_both_sides(r);
+	if (rc < 0)
+		rc = compare_runs(r);
+	if (rc < 0)
+		rc = judge(r);
+	if (rc >= 0)
+		return rc;
+	rc = gate_output__write(o->output, o->json ? gate_report__json : gate_report__text, r);
+	if (rc) {
+		fprintf(stderr, "dsmgate: cannot write %s: %s\n",
+			o->output ? o->output : "to standard output", strerror(-rc));
+		return 2;
+	}
+	return (int)r->result.verdict;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {.margin = 0.05, .alpha = 0.05, .floor = NAN};
+	struct gate_report r = {0};
+	int rc;
+
+	o.path[0] = calloc((size_t)argc + 1, sizeof(char *));
+	o.path[1] = calloc((size_t)argc + 1, sizeof(char *));
+	if (!o.path[0] || !o.path[1]) {
+		fprintf(stderr, "dsmgate: out of memory\n");
+		return 2;
+	}
+	rc = parse(argc, argv, &o);
+	if (rc < 0) {
+		const struct gate_metric_info *m = gate_metric__info(o.metric);
+
+		r.metric = o.metric;
+		r.rule = (struct gate_rule){.margin = o.margin,
+					    .alpha = o.alpha,
+					    .floor = isnan(o.floor) ? m->floor : o.floor,
+					    .higher_is_better = m->higher_is_better};
+		rc = run(&o, &r);
+	}
+	for (int side = 0; side < 2; side++) {
+		gate_runs__free(&r.side[side]);
+		free(r.value[side]);
+		free(o.path[side]);
+	}
+	free(r.warning);
+	return rc;
+}

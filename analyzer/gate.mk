@@ -1,0 +1,8 @@
+# dsmgate: included by analyzer/rules.mk
+ARCHIVES += gate
+gate_SRCS := analyzer/gate_stats.c analyzer/gate_run.c analyzer/gate_report.c analyzer/gate_output.c
+
+PROGRAMS += dsmgate
+dsmgate_SRCS  := analyzer/gate.c
+dsmgate_NEEDS := gate trace
+dsmgate_LIBS  := -ljson-c -lzstd -lxxhash -lm
