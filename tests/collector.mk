@@ -4,6 +4,15 @@ unit/trace_test_SRCS  := tests/unit/trace_test.c
 unit/trace_test_NEEDS := trace
 unit/trace_test_LIBS  := -lcmocka -lzstd -lxxhash
 
+# Programs that the integration tests use: a node that keeps the event contract, and a trace as text.
+PROGRAMS += fake_node trace_dump
+fake_node_SRCS   := tests/collector/fake_node.c
+fake_node_DIR    := tests/collector
+trace_dump_SRCS  := tests/collector/trace_dump.c
+trace_dump_NEEDS := collect trace
+trace_dump_LIBS  := $(collect_LIBS)
+trace_dump_DIR   := tests/collector
+
 FUZZERS += fuzz_trace
 fuzz_trace_SRCS := tests/fuzz/fuzz_trace.c collector/trace_read.c collector/trace_sane.c
 fuzz_trace_LIBS := -lzstd -lxxhash
