@@ -95,14 +95,15 @@ endef
 $(foreach a,$(ARCHIVES),$(eval $(call archive,$(a))))
 
 need_file = $(if $(filter dsm,$(1)),$(BUILD)/lib/libdsm.so,$(BUILD)/lib/lib$(1).a)
-need_link = $(if $(filter dsm,$(1)),-L$(BUILD)/lib -ldsm -Wl$(comma)-rpath$(comma)'$$$$ORIGIN/../lib',$(BUILD)/lib/lib$(1).a)
+need_link = $(if $(filter dsm,$(1)),-L$(BUILD)/lib -ldsm,$(BUILD)/lib/lib$(1).a)
 comma := ,
+up = $(subst $() $(),/,$(patsubst %,..,$(subst /, ,$(1))))
 
 define program # name, folder below $(BUILD)
 $(BUILD)/$(2)/$(notdir $(1)): $(call obj,$($(1)_SRCS)) $(foreach n,$($(1)_NEEDS),$(call need_file,$(n)))
 	$(call say,LD,$$@)
 	@mkdir -p $$(@D)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $($(1)_LDFLAGS) -o $$@ $(call obj,$($(1)_SRCS)) $(foreach n,$($(1)_NEEDS),$(call need_link,$(n))) $($(1)_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $($(1)_LDFLAGS) -o $$@ $(call obj,$($(1)_SRCS)) $(if $(filter dsm,$($(1)_NEEDS)),-Wl$(comma)-rpath$(comma)'$$$$ORIGIN/$(call up,$(2))/lib') $(foreach n,$($(1)_NEEDS),$(call need_link,$(n))) $($(1)_LIBS)
 $(1): $(BUILD)/$(2)/$(notdir $(1))
 -include $(patsubst %.o,%.d,$(call obj,$($(1)_SRCS)))
 endef

@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# Each misuse gives its documented exit code and a message that names the file and the line.
+set -u
+BUILD=${BUILD:-build}
+source=tests/integration/misuse.c
+failed=0
+
+# expect KIND EXIT PATTERN [DSMRUN OPTION...]: the marked line, if there is one, must be named too.
+expect() {
+	local kind=$1 code=$2 pattern=$3 line status
+	shift 3
+	timeout 30 "$BUILD/bin/dsmrun" -n 2 "$@" "$BUILD/tests/integration/misuse" "$kind" >"$TMPDIR/out" 2>"$TMPDIR/err"
+	status=$?
+	line=$(grep -nE "/\* $kind( |:|\*)" $source | head -n 1 | cut -d: -f1)
+	if [ "$status" != "$code" ]; then
+		echo "$kind: exit status $status, expected $code"
+		failed=1
+	elif [ -n "$pattern" ] && ! grep -qE "$pattern" "$TMPDIR/err"; then
+		echo "$kind: no message like '$pattern'"
+		failed=1
+	elif [ -n "$pattern" ] && [ -n "$line" ] && ! grep -qE "misuse\.c:$line\b" "$TMPDIR/err"; then
+		echo "$kind: the message does not name misuse.c:$line"
+		failed=1
+	else
+		echo "$kind: ok"
+		return
+	fi
+	sed 's/^/    /' "$TMPDIR/err"
+}
+
+expect nothing 0 ''
+expect exit-3 3 ''
+expect outside-write 2 'write to DSM memory outside a transaction'
+expect outside-read 2 'read of DSM memory outside a transaction'
+expect second-thread 2 'second thread'
+expect barrier-inside 2 'dsm_barrier\(\) inside a transaction'
+expect free-twice 2 'dsm_free'
+expect free-foreign 2 'dsm_free'
+expect exit-inside 2 'inside the transaction'
+expect crash 139 'SIGSEGV'
+expect abort 134 'SIGABRT'
+expect syscall-outside 2 'outside a transaction'
+expect syscall-inside 0 ''
+expect lonely-barrier 2 'can never be complete'
+expect touch-outside 2 'outside a transaction'
+expect strict-global 0 'strict: write to a global' --strict
+expect strict-pointer 0 'strict: a pointer to' --strict
+expect strict-clean 0 '' --strict
+if grep -q strict: "$TMPDIR/err"; then echo "strict-clean: a false alarm"; cat "$TMPDIR/err"; failed=1; fi
+expect resident-strict 2 'read of DSM memory outside a transaction' --strict
+exit $failed

@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Aborts with delicate state live: in printf, malloc, a qsort callback, with alloca and vector registers, ...
+set -u
+BUILD=${BUILD:-build}
+run=$BUILD/bin/dsmrun program=$BUILD/tests/integration/undo
+modes="locals print allocate sort vectors compute leave cancel defer loop"
+rounds=${PROCOPE_QUICK:+150}
+for m in $modes; do
+	for n in 1 2 4; do
+		if ! timeout 60 "$run" -n $n --stats "$TMPDIR/stats.json" "$program" "$m" "${rounds:-400}"; then
+			echo "undo $m with $n nodes failed"
+			exit 1
+		fi
+		# The test means nothing unless attempts were undone.
+		if [ $n = 4 ]; then
+			aborts=$(jq '[.nodes[].counters.aborts] | add' "$TMPDIR/stats.json")
+			echo "  $m: $aborts aborts on 4 nodes"
+			[ "$aborts" -gt 0 ] || { echo "no attempt was ever aborted: nothing tested"; exit 1; }
+		fi
+	done
+done

@@ -1,0 +1,19 @@
+# runtime and memory
+TESTS += unit/diff_test
+unit/diff_test_SRCS := tests/unit/diff_test.c dsmcore/memory/diff.c
+unit/diff_test_LIBS := -lcmocka
+TESTS += unit/region_test
+unit/region_test_SRCS := tests/unit/region_test.c dsmcore/memory/region.c
+unit/region_test_LIBS := -lcmocka -lpthread
+
+# Programs that the scripts run under dsmrun
+PROGRAMS += undo misuse
+undo_SRCS := tests/integration/undo.c
+undo_NEEDS := dsm
+undo_LIBS := -lm
+undo_DIR := tests/integration
+misuse_SRCS := tests/integration/misuse.c
+misuse_NEEDS := dsm
+misuse_LIBS := -lpthread
+misuse_DIR := tests/integration
+SCRIPT_TESTS += tests/integration/undo.sh tests/integration/misuse.sh

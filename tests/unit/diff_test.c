@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* diff.c: runs are exact, encoding and applying give the page back, damage is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <errno.h>
+
+#include <cmocka.h>
+
+#include "dsmcore/memory/diff.h"
+
+static uint8_t page[DIFF_PAGE], twin[DIFF_PAGE], out[DIFF_PAGE];
+static struct dsm_ev_run runs[DIFF_RUNS_MAX];
+
+static void scramble(unsigned seed, unsigned changes, unsigned longest)
+{
+	srand(seed);
+	for (unsigned i = 0; i < DIFF_PAGE; i++)
+		page[i] = twin[i] = (uint8_t)rand();
+	for (unsigned c = 0; c < changes; c++) {
+		unsigned at = (unsigned)rand() % DIFF_PAGE, n = 1 + (unsigned)rand() % longest;
+
+		for (unsigned i = at; i < at + n && i < DIFF_PAGE; i++)
+			page[i] = (uint8_t)rand();
+	}
+}
+
+static void test_runs_are_exact(void **state)
+{
+	(void)state;
+	for (unsigned seed = 0; seed < 300; seed++) {
+		uint8_t expected[DIFF_PAGE] = {0}, got[DIFF_PAGE] = {0};
+
+		scramble(seed, seed % 50, 1 + seed % 200);
+		size_t n = diff__runs(page, twin, 0, runs);
+
+		for (unsigned i = 0; i < DIFF_PAGE; i++)
+			expected[i] = page[i] != twin[i];
+		for (size_t i = 0; i < n; i++) {
+			assert_true(runs[i].length > 0);
+			if (i)
+				assert_true(runs[i].offset > runs[i - 1].offset + runs[i - 1].length);
+			memset(got + runs[i].offset, 1, runs[i].length);
+		}
+		assert_memory_equal(expected, got, DIFF_PAGE);
+		assert_int_equal(diff__any(page, twin), n > 0);
+	}
+}
+
+static void test_alternating_bytes_fit(void **state)
+{
+	(void)state;
+	memset(twin, 0, sizeof(twin));
+	for (unsigned i = 0; i < DIFF_PAGE; i++)
+		page[i] = i % 2;
+	assert_int_equal(diff__runs(page, twin, 0, runs), DIFF_PAGE / 2);
+	assert_int_equal(diff__encode(page, twin, out), 0); /* the page itself is shorter */
+}
+
+static void test_encode_apply_round_trip(void **state)
+{
+	(void)state;
+	for (unsigned seed = 0; seed < 300; seed++) {
+		uint8_t copy[DIFF_PAGE];
+
+		scramble(seed, seed % 40, 60);
+		size_t n = diff__encode(page, twin, out);
+
+		if (!diff__any(page, twin)) {
+			assert_int_equal(n, 0);
+			continue;
+		}
+		if (!n)
+			continue;
+		memcpy(copy, twin, sizeof(copy));
+		assert_int_equal(diff__apply(copy, out, n), 0);
+		assert_memory_equal(copy, page, DIFF_PAGE);
+	}
+}
+
+static void test_damage_is_refused_and_writes_nothing(void **state)
+{
+	uint8_t copy[DIFF_PAGE];
+
+	(void)state;
+	scramble(7, 10, 40);
+	size_t n = diff__encode(page, twin, out);
+
+	assert_true(n > 8);
+	for (size_t cut = 1; cut < n; cut++) {
+		memcpy(copy, twin, sizeof(copy));
+		int err = diff__apply(copy, out, cut);
+
+		if (err) {
+			assert_int_equal(err, -EBADMSG);
+			assert_memory_equal(copy, twin, DIFF_PAGE);
+		}
+	}
+	struct dsm_ev_run past = {4000, 200};
+
+	memcpy(out, &past, sizeof(past));
+	assert_int_equal(diff__apply(copy, out, 204), -EBADMSG);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_runs_are_exact),
+		cmocka_unit_test(test_alternating_bytes_fit),
+		cmocka_unit_test(test_encode_apply_round_trip),
+		cmocka_unit_test(test_damage_is_refused_and_writes_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

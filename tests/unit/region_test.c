@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * region.c with a real userfaultfd: each change of rights does what it says, and two threads race: one takes
+ * pages away and rewrites them, the other reads through its view and resolves its own faults. A reader must
+ * never see half of a rewrite.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include <cmocka.h>
+
+#include "dsmcore/memory/region.h"
+
+#define PAGES 64u
+#define WORDS (DSM_PAGE_BYTES / sizeof(uint64_t))
+
+static struct region *region;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static volatile int faults, last_write;
+static bool grant_on_fault = true;
+
+static void on_bus(int sig, siginfo_t *info, void *arg)
+{
+	ucontext_t *c = arg;
+	int64_t at = region__offset(region, info->si_addr);
+	bool write = c->uc_mcontext.gregs[REG_ERR] & 2;
+
+	(void)sig;
+	if (at < 0 || !grant_on_fault)
+		abort();
+	faults++;
+	last_write = write;
+	pthread_mutex_lock(&lock);
+	region__protect(region, (uint32_t)(at >> DSM_PAGE_LOG2), 1, write ? CORE_WRITE : CORE_READ);
+	pthread_mutex_unlock(&lock);
+}
+
+/* In each test, because cmocka installs handlers of its own around it. */
+static void catch_faults(void)
+{
+	struct sigaction sa = {.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO};
+
+	sigaction(SIGBUS, &sa, NULL);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	return region__open(&region, PAGES * DSM_PAGE_BYTES);
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	region__close(region);
+	return 0;
+}
+
+static void test_rights(void **state)
+{
+	volatile uint64_t *word = region__address(region, 3 * DSM_PAGE_BYTES);
+
+	(void)state;
+	catch_faults();
+	faults = 0;
+	assert_int_equal(*word, 0); /* a hole in the memfd */
+	assert_int_equal(faults, 1);
+	assert_int_equal(last_write, 0);
+	assert_int_equal(*word, 0);
+	assert_int_equal(faults, 1); /* stays mapped */
+	*word = 42;
+	assert_int_equal(faults, 2);
+	assert_int_equal(last_write, 1);
+	*word = 43;
+	assert_int_equal(faults, 2);
+	assert_int_equal(*(uint64_t *)region__frame(region, 3), 43);
+	assert_int_equal(region__protect(region, 3, 1, CORE_READ), 0);
+	assert_int_equal(*word, 43);
+	assert_int_equal(faults, 2);
+	*word = 44;
+	assert_int_equal(faults, 3);
+	assert_int_equal(region__protect(region, 3, 1, CORE_NONE), 0);
+	*word = 45; /* straight to writable */
+	assert_int_equal(faults, 4);
+	assert_int_equal(last_write, 1);
+	assert_int_equal(*(uint64_t *)region__frame(region, 3), 45);
+}
+
+static void test_ranges_of_mixed_rights(void **state)
+{
+	(void)state;
+	catch_faults();
+	for (uint32_t p = 8; p < 24; p++)
+		assert_int_equal(region__protect(region, p, 1, p % 3), 0);
+	for (enum core_rights to = CORE_NONE; to <= CORE_WRITE; to++) {
+		assert_int_equal(region__protect(region, 8, 16, to), 0);
+		faults = 0;
+		for (uint32_t p = 8; p < 24; p++) {
+			volatile uint64_t *word = region__address(region, (uint64_t)p * DSM_PAGE_BYTES);
+
+			assert_int_equal(region__rights(region, p), to);
+			(void)*word;
+		}
+		assert_int_equal(faults, to == CORE_NONE ? 16 : 0);
+		for (uint32_t p = 8; p < 24; p++)
+			assert_int_equal(region__protect(region, p, 1, p % 3), 0);
+	}
+}
+
+static void test_write_through_the_runtime_view_is_seen(void **state)
+{
+	volatile uint64_t *word = region__address(region, 30 * DSM_PAGE_BYTES);
+
+	(void)state;
+	catch_faults();
+	*(uint64_t *)region__frame(region, 30) = 7;
+	assert_int_equal(*word, 7);
+	region__protect(region, 30, 1, CORE_NONE);
+	*(uint64_t *)region__frame(region, 30) = 8;
+	assert_int_equal(*word, 8);
+}
+
+static void test_offsets(void **state)
+{
+	(void)state;
+	assert_int_equal(region__offset(region, region__address(region, 0)), 0);
+	assert_int_equal(region__offset(region, region__address(region, 12345)), 12345);
+	assert_int_equal(region__offset(region, &lock), -1);
+	assert_int_equal(region__offset(region, (char *)region__address(region, 0) + PAGES * DSM_PAGE_BYTES), -1);
+}
+
+static volatile bool stop;
+static volatile uint64_t rounds;
+
+#define ROUNDS 20000u
+
+/* Revoke, rewrite, let the reader take it again. */
+static void *rewrite(void *arg)
+{
+	(void)arg;
+	for (uint64_t round = 1; !stop; round++) {
+		uint32_t page = 40 + (uint32_t)(round % 8);
+
+		pthread_mutex_lock(&lock);
+		region__protect(region, page, 1, CORE_NONE);
+		uint64_t *frame = (uint64_t *)region__frame(region, page);
+
+		for (unsigned i = 0; i < WORDS; i++)
+			frame[i] = round;
+		pthread_mutex_unlock(&lock);
+		rounds = round;
+	}
+	return NULL;
+}
+
+/* A reader that is inside a page when it is taken away faults and waits for the lock, so it sees whole
+ * rewrites only within one uninterrupted read; comparing first and last word with a fault between is no
+ * tear. So each check reads two words whose order a rewrite keeps: a later word is never older. */
+static void test_race_of_revoke_and_fault(void **state)
+{
+	pthread_t thread;
+	uint64_t checks = 0;
+
+	(void)state;
+	catch_faults();
+	stop = false;
+	rounds = 0;
+	faults = 0;
+	pthread_create(&thread, NULL, rewrite, NULL);
+	for (uint64_t i = 0; rounds < ROUNDS; i++) {
+		volatile uint64_t *word = region__address(region, (40 + i % 8) * DSM_PAGE_BYTES);
+		uint64_t first = word[0], last = word[WORDS - 1];
+
+		if (last < first)
+			fail_msg("word 0 held %llu, then the last word held %llu", (unsigned long long)first,
+				 (unsigned long long)last);
+		checks++;
+	}
+	stop = true;
+	pthread_join(thread, NULL);
+	assert_true(checks > 0);
+	assert_true(faults > 100); /* they did meet */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_rights, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ranges_of_mixed_rights, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_write_through_the_runtime_view_is_seen, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_offsets, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_race_of_revoke_and_fault, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
