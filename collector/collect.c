@@ -509,7 +509,7 @@ int collect__close(struct collect *c)
 	uint64_t now;
 	int rc = 0;
 
-	c->source->ops->stop(c->source);
+	/* Not detached first: the kernel takes a second or two for that, in which nobody would drain. */
 	poll_source(c);
 	now = collect__now();
 	sample(c, now);

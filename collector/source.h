@@ -35,8 +35,6 @@ struct source_ops {
 	/* Nodes come and go; NULL where the source does not care. */
 	void (*node_found)(struct source *s, struct node_view *view);
 	void (*node_dropped)(struct source *s, struct node_view *view);
-	/* After this nothing new comes; what has come can still be polled. */
-	void (*stop)(struct source *s);
 	void (*free)(struct source *s);
 };
 

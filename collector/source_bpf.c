@@ -9,6 +9,7 @@
 #include "collector/source.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
-#include "collector/dsm_bpf.h"
+#include "collector/dsm_bpf_logic.h"
 #include "collector/table.h"
 #include "dsm.skel.h"
 
@@ -187,12 +188,29 @@ static void bpf_poll(struct source *s, const struct source_sink *sink, bool all)
 
 /* ---- setting up ---- */
 
-static void bpf_stop(struct source *s)
+static void *destroy_link(void *link)
 {
-	struct source_bpf *b = (struct source_bpf *)s;
+	bpf_link__destroy(link);
+	return NULL;
+}
+
+/* The kernel waits for a grace period at each probe, about 0.1 s: 2 s one after another, so let them
+ * wait together. */
+static void detach(struct source_bpf *b)
+{
+	pthread_t threads[DSM_EV_TYPE_MAX];
+	bool started[DSM_EV_TYPE_MAX] = {false};
 
 	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++) {
-		bpf_link__destroy(b->links[type]);
+		if (b->links[type])
+			started[type] =
+				pthread_create(&threads[type], NULL, destroy_link, b->links[type]) == 0;
+	}
+	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++) {
+		if (started[type])
+			pthread_join(threads[type], NULL);
+		else
+			bpf_link__destroy(b->links[type]);
 		b->links[type] = NULL;
 	}
 }
@@ -201,7 +219,7 @@ static void bpf_free(struct source *s)
 {
 	struct source_bpf *b = (struct source_bpf *)s;
 
-	bpf_stop(s);
+	detach(b);
 	ring_buffer__free(b->ring);
 	dsm_bpf__destroy(b->skel);
 	table__free(&b->pages, free);
@@ -215,7 +233,6 @@ static const struct source_ops bpf_ops = {
 	.name = "bpf",
 	.counts_pages = true,
 	.poll = bpf_poll,
-	.stop = bpf_stop,
 	.free = bpf_free,
 };
 
@@ -289,8 +306,10 @@ static int attach(struct source_bpf *b, const struct source_options *options, ch
 
 	for (size_t i = 0; i < n; i++) {
 		size_t at = (i + 1) % n; /* NODE is the first in the table and comes last */
-		int rc = attach_one(b, probes[at].program, probes[at].type, probes[at].probe, options, why,
-				    size);
+		int rc = 0;
+		if (dsm_bpf__keeps(probes[at].type, options->all) || dsm_bpf__counts(probes[at].type))
+			rc = attach_one(b, probes[at].program, probes[at].type, probes[at].probe, options,
+					why, size);
 		if (rc < 0)
 			return rc;
 		attached += rc;

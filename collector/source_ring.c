@@ -240,19 +240,10 @@ static void ring_node_dropped(struct source *s, struct node_view *view)
 	}
 }
 
-static void ring_stop(struct source *s)
-{
-	struct source_ring *sr = (struct source_ring *)s;
-
-	for (struct ring *r = sr->rings; r; r = r->next)
-		ring__release(r);
-}
-
 static void ring_free(struct source *s)
 {
 	struct source_ring *sr = (struct source_ring *)s;
 
-	ring_stop(s);
 	while (sr->rings)
 		ring_node_dropped(s, sr->rings->view);
 	free(sr);
@@ -263,7 +254,6 @@ static const struct source_ops ring_ops = {
 	.poll = ring_poll,
 	.node_found = ring_node_found,
 	.node_dropped = ring_node_dropped,
-	.stop = ring_stop,
 	.free = ring_free,
 };
 
