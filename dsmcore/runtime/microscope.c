@@ -12,6 +12,7 @@
 #define PAGES	  DSM_EV_MEETINGS
 #define OPEN_MAX  8    /* pages one instruction can touch, with room */
 #define SEEN_MAX  2048 /* accesses of one attempt, repeats included; then the pages stay open */
+#define ACCESS_NS 40000ull /* most that one access is charged: beyond, the node was off its core */
 #define FIRST_NS  20000000ull /* budget that a run has from its start, so that short runs learn something too */
 #define TRAP_FLAG 0x100
 
@@ -124,7 +125,9 @@ bool microscope__close(ucontext_t *context)
 		region__protect(node.region, scope.open[i], 1, CORE_NONE);
 	scope.nopen = 0;
 	/* Fault, trap and two returns cost about as much again as what lies between the two clock readings. */
-	scope.spent_ns += 2 * (events__now() - scope.opened_ns);
+	uint64_t took = 2 * (events__now() - scope.opened_ns);
+
+	scope.spent_ns += took < ACCESS_NS ? took : ACCESS_NS;
 	pthread_mutex_unlock(&node.lock);
 	COUNT(microscope_accesses, 1);
 	__atomic_store_n(&node.shm->counters.microscope_ns, scope.spent_ns, __ATOMIC_RELAXED);

@@ -103,7 +103,7 @@ static void peer_finished(uint16_t peer, const void *bytes, size_t n)
 	memcpy(&barriers, bytes, sizeof(barriers));
 	service.finished[peer] = barriers + 1;
 	if (dispatch__waiting() && !tx.depth)
-		node__check_finished_peers(NULL);
+		node__check_finished_peers(tx.barrier_pc);
 }
 
 static void on_note(void *arg, uint16_t from, uint16_t type, const void *bytes, size_t n)

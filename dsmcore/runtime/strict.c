@@ -84,7 +84,10 @@ bool strict__fault(void *address, const void *pc)
 
 	if (!strict.armed || (char *)address < data || (char *)address >= data + bytes)
 		return false;
-	if (first_time(pc))
+	/* The loader resolving a function at its first call changes nothing that an abort should undo. */
+	const struct module *from = modules__find(pc);
+
+	if (!(from && strstr(from->path, "/ld-linux")) && first_time(pc))
 		node__say(pc, "strict: write to a global or static variable inside a transaction: an abort does not undo it");
 	mprotect((void *)((uintptr_t)address & ~PAGE_MASK), DSM_PAGE_BYTES, PROT_READ | PROT_WRITE);
 	return true;

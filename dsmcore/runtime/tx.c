@@ -416,6 +416,7 @@ void dsm_barrier(void)
 	uint64_t start = events__now();
 
 	tx.barriers++;
+	tx.barrier_pc = pc;
 	node__check_finished_peers(pc);
 	dispatch__mutator(&event, NULL);
 	evidence__barrier(events__now() - start);

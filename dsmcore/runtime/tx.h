@@ -24,6 +24,7 @@ struct tx {
 	uint64_t begin_ns, commit_begin_ns;
 	uint64_t progress; /* units to count at the commit */
 	uint64_t barriers;
+	const void *barrier_pc; /* where the program waits for the last one */
 };
 
 extern struct tx tx;
