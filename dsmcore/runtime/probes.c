@@ -2,6 +2,8 @@
 #include "dsmcore/runtime/probes.h"
 
 #define _SDT_HAS_SEMAPHORES 1
+/* Arguments in registers or immediate: libbpf 1.1 refuses an operand relative to the instruction pointer. */
+#define STAP_SDT_ARG_CONSTRAINT nr
 #include <sys/sdt.h>
 
 #define X(name, number, probe) \
