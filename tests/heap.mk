@@ -4,3 +4,11 @@ unit/heap_test_SRCS := tests/unit/heap_test.c dsmcore/memory/heap.c
 unit/heap_test_LIBS := -lcmocka
 unit/plan_test_SRCS := tests/unit/plan_test.c dsmcore/memory/plan.c dsmcore/memory/objects_layout.c
 unit/plan_test_LIBS := -lcmocka -ljson-c
+
+PROGRAMS += heap_app
+heap_app_SRCS  := tests/integration/heap_app.c
+heap_app_NEEDS := dsm
+heap_app_LIBS  := -lpthread
+heap_app_DIR   := tests/integration
+
+SCRIPT_TESTS += tests/integration/heap_test.sh

@@ -106,7 +106,7 @@ static int open_arenas(uint16_t self)
 		int err;
 
 		objects_layout__arena(&heap.layout, self, a, &first, &count);
-		if (!count) /* one page, and it has the roots */
+		if (!count) /* the region ends before, or its one page has the roots */
 			continue;
 		err = heap__open(&heap.arena[a], (uint64_t)first * DSM_PAGE_SIZE, count);
 		if (err) {
@@ -349,7 +349,7 @@ static int make(struct object *o, size_t size, const char *type)
 
 void *dsm__new(size_t size, size_t count, const char *type, int flat)
 {
-	const void *pc = __builtin_return_address(0);
+	const void *pc = OBJECTS_CALLER;
 	struct object o = {.elem_size = size, .count = count, .flags = flat ? DSM_EV_OBJECT_FLAT : 0};
 	struct ref ref;
 	void *address;
@@ -375,7 +375,8 @@ void *dsm__new(size_t size, size_t count, const char *type, int flat)
 		txlog__push(NULL, undo_new, &ref, sizeof(ref));
 	address = region__address(node.region, o.offset);
 	if (!o.fresh)
-		DSM_TX memset(address, 0, o.bytes);
+		DSM_TX
+			memset(address, 0, o.bytes);
 	return address;
 }
 
@@ -543,7 +544,7 @@ static void free_foreign(const void *pc, uint64_t offset)
 
 void dsm_free(void *object)
 {
-	const void *pc = __builtin_return_address(0);
+	const void *pc = OBJECTS_CALLER;
 	int64_t offset;
 
 	if (!object)
@@ -561,13 +562,17 @@ void dsm_free(void *object)
 void objects__foreign_free(const uint64_t *offsets, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		struct object *o = objects_table__get(&heap.table, offsets[i]);
+		struct object *o;
+		uint64_t offset;
 
+		memcpy(&offset, (const char *)offsets + i * sizeof(offset),
+		       sizeof(offset)); /* may be unaligned */
+		o = objects_table__get(&heap.table, offset);
 		if (!o)
 			node__fatal(NULL,
 				    "another node has freed %p, where no live object of node %u starts "
 				    "(freed twice, or not what dsm_new() returned)",
-				    region__address(node.region, offsets[i]), heap.node);
+				    region__address(node.region, offset), heap.node);
 		/* also when our running attempt frees it (`leaving`): that attempt read what the committed
 		 * free made stale, so it is doomed */
 		drop(o, false);
@@ -605,5 +610,5 @@ void *dsm__at(const void *array, size_t index, size_t size)
 {
 	if (__builtin_expect(heap.layout.strided_pages == 0, 1))
 		return (char *)array + index * size;
-	return at_planned(array, index, size, __builtin_return_address(0));
+	return at_planned(array, index, size, OBJECTS_CALLER);
 }

@@ -12,12 +12,10 @@
 
 #include <stdint.h>
 
-/* Pages that live at each node (the last one has the rest as well): core_config.pages_per_home. */
+/* Pages that live at each node: core_config.pages_per_home. The last nodes may have fewer, or none. */
 static inline uint32_t objects__pages_per_home(uint64_t region_bytes, uint16_t nodes)
 {
-	uint32_t pages = region_bytes / 4096;
-
-	return pages >= nodes ? pages / nodes : 1;
+	return (region_bytes / 4096 + nodes - 1) / nodes;
 }
 
 /* Reads the plan (node.options.plan) and sets up this node's slab of the region. Errors: negative errno
@@ -30,6 +28,10 @@ void objects__rundown(void);
  * caller holds node.lock. */
 void objects__foreign_free(const uint64_t *offsets, uint32_t count);
 #define OBJECTS_NOTE_FREE 1 /* transport note type */
+
+/* The program's call of the function where this stands, for messages: within the call instruction, since the
+ * return address may belong to the next line. */
+#define OBJECTS_CALLER ((const void *)((const char *)__builtin_return_address(0) - 1))
 
 /* Ends the run with a message when the DSM cannot be used here: before main(), or in a second thread. */
 void objects__check_caller(const void *pc, const char *call);

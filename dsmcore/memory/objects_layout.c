@@ -11,14 +11,14 @@
 int objects_layout__open(struct objects_layout *l, uint64_t region_bytes, uint16_t nodes,
 			 const struct plan *plan)
 {
+	if (!nodes || region_bytes / DSM_PAGE_SIZE < nodes || region_bytes / DSM_PAGE_SIZE > UINT32_MAX)
+		return -EINVAL;
 	*l = (struct objects_layout){
 		.narenas = plan ? plan->narenas : 1,
 		.pages = region_bytes / DSM_PAGE_SIZE,
 		.slab_pages = objects__pages_per_home(region_bytes, nodes),
 		.nodes = nodes,
 	};
-	if (!nodes || l->pages < nodes || region_bytes / DSM_PAGE_SIZE > UINT32_MAX)
-		return -EINVAL;
 	l->by_slab = reciprocal__of(l->slab_pages);
 	if (l->narenas == 1)
 		return 0;
@@ -47,14 +47,22 @@ uint16_t objects_layout__home(const struct objects_layout *l, uint32_t page)
 	return slab < l->nodes ? slab : l->nodes - 1u;
 }
 
+static uint32_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 void objects_layout__arena(const struct objects_layout *l, uint16_t node, uint32_t arena, uint32_t *first,
 			   uint32_t *count)
 {
-	uint32_t slab = node * l->slab_pages;
-	uint32_t end = node == l->nodes - 1 ? l->pages : slab + l->slab_pages;
+	uint64_t slab = (uint64_t)node * l->slab_pages;
+	uint64_t start = arena ? slab + (uint64_t)(arena - 1) * l->arena_pages : slab + l->strided_pages;
+	uint64_t end = arena ? start + l->arena_pages : slab + l->slab_pages;
 
-	*first = arena ? slab + (arena - 1) * l->arena_pages : slab + l->strided_pages;
-	*count = arena ? l->arena_pages : end - *first;
+	if (node == l->nodes - 1 && !arena)
+		end = l->pages;
+	*first = smaller(start, l->pages); /* the region may end within the slabs of the last nodes */
+	*count = smaller(end, l->pages) - *first;
 	if (!*first) { /* page 0 has the roots */
 		++*first;
 		--*count;

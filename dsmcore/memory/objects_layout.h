@@ -2,7 +2,7 @@
 /*
  * objects_layout.h - which slab and arena a region offset belongs to, by arithmetic alone. Pure.
  *
- *	region:  | slab of node 0 | slab of node 1 | ...                     (the last has the rest too)
+ *	region:  | slab of node 0 | slab of node 1 | ...                     (the last may be shorter)
  *	slab:    | arena 1 | arena 2 | ... | arena 0 (natural layouts) up to the slab's end |
  *
  * All sizes follow from the region's size, the number of nodes and the plan, which are the same on every
@@ -35,7 +35,7 @@ static inline uint32_t reciprocal__divide(uint32_t x, struct reciprocal r)
 struct objects_layout {
 	uint32_t narenas;	/* 1: no strided rule, all is natural */
 	uint32_t pages;		/* of the region */
-	uint32_t slab_pages;	/* of every slab but the last */
+	uint32_t slab_pages;	/* of a slab, where the region has room for all of it */
 	uint32_t arena_pages;	/* of every arena but arena 0 */
 	uint32_t strided_pages; /* arena_pages * (narenas - 1) */
 	uint16_t nodes;

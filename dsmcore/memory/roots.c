@@ -148,7 +148,7 @@ int dsm_root_set(const char *name, const void *object)
 	int64_t offset = 0;
 	int err = 0;
 
-	objects__check_caller(__builtin_return_address(0), "dsm_root_set()");
+	objects__check_caller(OBJECTS_CALLER, "dsm_root_set()");
 	if (!name || !name[0])
 		return -EINVAL;
 	if (strlen(name) >= NAME)
@@ -157,7 +157,8 @@ int dsm_root_set(const char *name, const void *object)
 		return -EINVAL;
 	strncpy(root.name, name, NAME - 1);
 	root.offset = offset;
-	DSM_TX err = set(&root);
+	DSM_TX
+		err = set(&root);
 	return err;
 }
 
@@ -166,11 +167,10 @@ void *dsm_root(const char *name)
 	struct root *slot = NULL, *vacant;
 	uint64_t offset = 0;
 
-	objects__check_caller(__builtin_return_address(0), "dsm_root()");
+	objects__check_caller(OBJECTS_CALLER, "dsm_root()");
 	if (!name || !name[0] || strlen(name) >= NAME)
 		return NULL;
-	DSM_TX
-	{
+	DSM_TX {
 		slot = find(name, &vacant);
 		offset = slot ? slot->offset : 0;
 	}

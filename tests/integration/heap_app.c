@@ -1,0 +1,564 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * heap_app.c - the heap, roots and malloc hooks on real nodes: `heap_app SCENARIO`, run by heap_test.sh.
+ * Each scenario checks itself and exits 0, or says which line found what and exits 1.
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <dsm.h>
+
+struct item {
+	struct item *next;
+	long node, number;
+	long zero[3];
+};
+
+struct list {
+	struct item *head;
+	long count;
+};
+
+struct cell { /* 48 bytes */
+	double v[6];
+};
+
+/* The call before it is no tail call, so that its line is the one in the message. */
+#define STAY __asm__ volatile("" ::: "memory")
+
+#define CHECK(condition)                                                                                     \
+	do {                                                                                                 \
+		if (!(condition)) {                                                                          \
+			fprintf(stderr, "%s:%d: node %d: %s\n", __FILE__, __LINE__, dsm_node(), #condition); \
+			exit(1);                                                                             \
+		}                                                                                            \
+	} while (0)
+
+static void *volatile sink; /* keeps the compiler from leaving out what nobody uses */
+static long attempts;	    /* a static: not undone, so it counts every attempt */
+
+static struct list *shared_list(void)
+{
+	if (dsm_node() == 0)
+		dsm_root_set("list", dsm_new(struct list, 1));
+	dsm_barrier();
+	return dsm_root("list");
+}
+
+/* ---- scenarios: each returns to main when all is well ---- */
+
+/* All nodes push onto one list, so attempts abort; each attempt allocates. What is left must be exactly what
+ * was committed, all different, and zero where nothing was written. */
+static void undo(void)
+{
+	enum { PER_NODE = 400 };
+	struct list *list = shared_list();
+
+	for (long i = 0; i < PER_NODE; i++) {
+		DSM_TX {
+			struct item *item = dsm_new(struct item, 1);
+
+			attempts++;
+			item->next = list->head;
+			item->node = dsm_node();
+			item->number = i;
+			list->head = item;
+			list->count++;
+		}
+	}
+	dsm_barrier();
+	if (dsm_node() == 0) {
+		long seen[64] = {0}, count = 0, zeros = 0;
+
+		DSM_TX {
+			for (struct item *i = list->head; i; i = i->next) {
+				count++;
+				seen[i->node]++;
+				zeros += i->zero[0] | i->zero[1] | i->zero[2];
+			}
+		}
+		CHECK(count == (long)PER_NODE * dsm_nodes());
+		CHECK(zeros == 0);
+		for (int n = 0; n < dsm_nodes(); n++)
+			CHECK(seen[n] == PER_NODE);
+	}
+	printf("attempts %ld of %d\n", attempts, PER_NODE);
+}
+
+/* What was freed comes back zeroed, inside and outside of transactions, also for a later reader elsewhere. */
+static void reuse(void)
+{
+	struct item *first = NULL, *again;
+
+	for (int round = 0; round < 3; round++) {
+		if (round == 1)
+			DSM_TX
+				again = dsm_new(struct item, 100);
+		else
+			again = dsm_new(struct item, 100);
+		CHECK(!first || again == first);
+		first = again;
+		DSM_TX {
+			for (int i = 0; i < 100; i++) {
+				struct item *item = dsm_at(again, i);
+
+				if (item->number || item->next || item->zero[2])
+					dsm_defer((void (*)(void *))abort, NULL, 0);
+				memset(item, 0xaa, sizeof(*item));
+			}
+		}
+		if (round == 2)
+			DSM_TX
+				dsm_free(again);
+		else
+			dsm_free(again);
+	}
+	/* a cancelled free is none; a cancelled allocation leaves fresh memory fresh */
+	first = dsm_new(struct item, 1);
+	DSM_TX
+		first->number = 7;
+	DSM_TX {
+		dsm_free(first);
+		dsm_cancel();
+	}
+	long number;
+	dsm_peek(&number, &first->number, sizeof(number));
+	CHECK(number == 7);
+	CHECK(dsm_new(struct item, 1) != first);
+	dsm_free(first);
+}
+
+/* Node 0 allocates, the others free, some of it in transactions that are cancelled or abort. */
+static void foreign(void)
+{
+	enum { N = 3000 };
+	struct item **table;
+	long left = 0;
+
+	if (dsm_node() == 0) {
+		table = dsm_new_flat(struct item *, N);
+		for (int i = 0; i < N; i++) {
+			struct item *item = dsm_new(struct item, 1);
+
+			DSM_TX {
+				table[i] = item;
+				memset(item, 0x55, sizeof(*item));
+			}
+		}
+		dsm_root_set("table", table);
+	}
+	dsm_barrier();
+	table = dsm_root("table");
+	if (dsm_node()) {
+		for (int i = 0; i < N; i += 50) {
+			DSM_TX {
+				for (int k = i; k < i + 50; k++)
+					dsm_free(table[k]);
+				dsm_cancel();
+			}
+			DSM_TX {
+				for (int k = i; k < i + 50; k++) {
+					dsm_free(table[k]);
+					table[k] = NULL;
+				}
+			}
+		}
+	}
+	dsm_barrier(); /* notes come before the barrier's message on the same connection */
+	if (dsm_node() == 0) {
+		DSM_TX {
+			left = 0;
+			for (int i = 0; i < N; i++)
+				left += table[i] != NULL;
+		}
+		CHECK(left == (dsm_nodes() > 1 ? 0 : N));
+		for (int i = 0; i < N; i++) { /* all of it can be had again, zeroed */
+			struct item *item = dsm_new(struct item, 1);
+			long number;
+
+			dsm_peek(&number, &item->number, sizeof(number));
+			CHECK(number == 0);
+			dsm_free(item);
+		}
+		dsm_free(table);
+	}
+}
+
+static void roots(void)
+{
+	char name[48], *big = dsm_new_flat(char, 100);
+	int me = dsm_node(), n = dsm_nodes();
+
+	CHECK(dsm_root_set("", big) == -EINVAL);
+	CHECK(dsm_root_set("stack", name) == -EINVAL);
+	CHECK(dsm_root_set("0123456789012345678901234567890123456789012345678", big) == -ENAMETOOLONG);
+	CHECK(dsm_root_set("01234567890123456789012345678901234567890123456", big) == 0); /* 47 bytes */
+	CHECK(dsm_root("nobody") == NULL);
+	snprintf(name, sizeof(name), "big of %d", me);
+	CHECK(dsm_root_set(name, big + 5) == 0);
+	DSM_TX {
+		dsm_root_set(name, big + 6);
+		dsm_root_set("cancelled", big);
+		dsm_cancel();
+	}
+	CHECK(dsm_root(name) == big + 5);
+	CHECK(dsm_root("cancelled") == NULL);
+	dsm_barrier();
+	for (int i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "big of %d", i);
+		CHECK(dsm_root(name) != NULL);
+		CHECK((dsm_root(name) == big + 5) == (i == me));
+	}
+	dsm_barrier();
+	snprintf(name, sizeof(name), "big of %d", (me + 1) % n); /* the neighbour's goes */
+	CHECK(dsm_root_set(name, NULL) == 0);
+	dsm_barrier();
+	for (int i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "big of %d", i);
+		CHECK(dsm_root(name) == NULL);
+	}
+	dsm_barrier();
+	if (me == 0) { /* removed names give their place back, and a full table says so */
+		int held = 0, err;
+
+		for (int round = 0; round < 3; round++) {
+			for (held = 0;; held++) {
+				snprintf(name, sizeof(name), "round %d name %d", round, held);
+				if ((err = dsm_root_set(name, big)))
+					break;
+			}
+			CHECK(err == -ENOSPC && held >= 64);
+			for (int i = 0; i < held; i++) {
+				snprintf(name, sizeof(name), "round %d name %d", round, i);
+				CHECK(dsm_root(name) == big);
+				CHECK(dsm_root_set(name, NULL) == 0);
+			}
+		}
+	}
+}
+
+/* ---- malloc ---- */
+
+static size_t in_use(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	return m.uordblks + m.hblkhd;
+}
+
+static int cancel_now, calls;
+
+static int compare(const void *a, const void *b)
+{
+	if (cancel_now && ++calls == 1000)
+		dsm_cancel();
+	return *(const int *)a - *(const int *)b;
+}
+
+static void cancelled_mallocs(char *old, int *numbers, int n)
+{
+	char *kept = old;
+
+	DSM_TX {
+		char *p = malloc(10000);
+
+		p = realloc(p, 30000);
+		p[29999] = 1;
+		sink = strdup("born and freed in one attempt");
+		free(sink);
+		kept = realloc(kept, 50000);
+		kept[0] = 'X';
+		sink = calloc(10, 1000);
+		if (posix_memalign((void **)&p, 256, 5000))
+			abort();
+		sink = strdup("never freed by the program");
+		dsm_cancel();
+	}
+	CHECK(kept == old && !strcmp(old, "as it was"));
+	DSM_TX {
+		free(old);
+		sink = memset(malloc(64), 'Y', 64); /* would get old's memory, were it free */
+		dsm_cancel();
+	}
+	CHECK(!strcmp(old, "as it was"));
+	cancel_now = 1;
+	calls = 0;
+	DSM_TX
+		qsort(numbers, n, sizeof(*numbers), compare);
+	cancel_now = 0;
+}
+
+static void mallocs(void)
+{
+	enum { N = 20000, ROUNDS = 1500 };
+	char *old = malloc(64);
+	int *numbers = malloc(N * sizeof(*numbers)), many = 0;
+	size_t before = 0, after;
+
+	strcpy(old, "as it was");
+	for (int round = 0; round < ROUNDS; round++) {
+		for (int i = 0; i < N; i++)
+			numbers[i] = (i * 7919) % N;
+		cancelled_mallocs(old, numbers, N);
+		if (round == 20)
+			before = in_use();
+	}
+	after = in_use();
+	/* libc's caches move a little; the smallest leak would be 32 bytes a round, or 48000 in all */
+	CHECK(after <= before + 32768);
+
+	DSM_TX /* committed: allocations stay, frees happen */
+	{
+		free(old);
+		old = malloc(64);
+		strcpy(old, "new");
+		for (int i = 0; i < 100000; i++) {
+			void *p = malloc(100000);
+
+			memset(p, 1, 10);
+			sink = p;
+			free(p);
+			many++;
+		}
+	}
+	CHECK(!strcmp(old, "new") && many == 100000);
+	CHECK(in_use() <= after + 65536);
+	/* libc's own memory outlives an abort: stdout's buffer is allocated by the first printf() */
+	DSM_TX {
+		printf("printed in an attempt that was cancelled\n");
+		dsm_cancel();
+	}
+	printf("and after it\n");
+	free(old);
+	free(numbers);
+}
+
+/* Aborts by conflict, not by cancel: nothing may leak or be freed twice. */
+static void contended_mallocs(void)
+{
+	struct list *list = shared_list();
+	static char *chain[500];
+	size_t before;
+
+	for (int i = 0; i < 500; i++)
+		chain[i] = malloc(200);
+	before = in_use();
+	for (int i = 0; i < 500; i++) {
+		char *next = NULL;
+
+		DSM_TX {
+			attempts++;
+			char *lost = malloc(3000);
+
+			sink = lost;
+			next = malloc(200);
+			list->count++;
+			free(chain[i]);
+			free(lost);
+		}
+		chain[i] = next;
+	}
+	CHECK(in_use() <= before + 65536);
+	for (int i = 0; i < 500; i++)
+		free(chain[i]);
+	dsm_barrier();
+	long count;
+	dsm_peek(&count, &list->count, sizeof(count));
+	CHECK(count == 500l * dsm_nodes());
+	printf("attempts %ld of 500\n", attempts);
+}
+
+/* A function deferred to the commit runs a transaction of its own, with frees and allocations. */
+static char *outer_born;
+
+static void deferred(void *arg)
+{
+	(void)arg;
+	DSM_TX {
+		free(outer_born); /* born in the transaction before: deferred, and then cancelled */
+		sink = malloc(10);
+		free(sink);
+		dsm_cancel();
+	}
+}
+
+static void defers(void)
+{
+	struct item *item = NULL;
+
+	DSM_TX {
+		dsm_defer(deferred, NULL, 0);
+		outer_born = strcpy(malloc(64), "alive");
+		item = dsm_new(struct item, 1);
+	}
+	char *other = memset(malloc(64), 'Z', 64);
+	CHECK(!strcmp(outer_born, "alive"));
+	free(outer_born);
+	free(other);
+	dsm_free(item);
+}
+
+/* ---- layouts, as heap_test.sh asks for them ---- */
+
+static __attribute__((noipa)) struct cell *make_cells(long n)
+{
+	struct cell *cells = dsm_new(struct cell, n);
+
+	STAY;
+	return cells;
+}
+
+static void layout(void)
+{
+	struct cell *cells, *other, *flat;
+	long *before, *after;
+
+	if (dsm_node() == dsm_nodes() - 1) {
+		before = dsm_new(long, 1);
+		cells = make_cells(100);
+		after = dsm_new(long, 1);
+		other = dsm_new(struct cell, 100); /* another call site */
+		flat = dsm_new_flat(struct cell, 4);
+		dsm_root_set("cells", cells);
+		printf("before %p\nafter %p\nother %p %p\nflat %p\n", (void *)before, (void *)after,
+		       (void *)other, (void *)dsm_at(other, 1), (void *)flat);
+		DSM_TX {
+			for (int i = 0; i < 100; i++)
+				dsm_at(cells, i)->v[5] = i;
+			flat[3].v[0] = 1;
+		}
+	}
+	dsm_barrier();
+	cells = dsm_root("cells");
+	for (int i = 0; i < 100; i++) {
+		double v;
+
+		dsm_peek(&v, &dsm_at(cells, i)->v[5], sizeof(v));
+		CHECK(v == i);
+	}
+	printf("cells %p %p %p %p\n", (void *)cells, (void *)dsm_at(cells, 1), (void *)dsm_at(cells, 10),
+	       (void *)dsm_at(cells, 99));
+	dsm_barrier();
+	if (dsm_node() == 0) {
+		dsm_root_set("cells", NULL);
+		dsm_free(cells);
+	}
+}
+
+/* ---- misuse: each ends the run with status 2 and a message ---- */
+
+static void free_twice(void)
+{
+	struct item *item = dsm_new(struct item, 1);
+
+	dsm_free(item);
+	dsm_free(item); /* line named: FREE_TWICE */
+	STAY;
+}
+
+static void free_twice_in_tx(void)
+{
+	struct item *item = dsm_new(struct item, 1);
+
+	DSM_TX {
+		dsm_free(item);
+		dsm_free(item); /* line named: FREE_TWICE_IN_TX */
+	}
+}
+
+static void free_inside(void)
+{
+	struct item *item = dsm_new(struct item, 10);
+
+	dsm_free(&item[1]); /* line named: FREE_INSIDE */
+	STAY;
+}
+
+static void free_malloced(void)
+{
+	void *volatile p = malloc(10);
+
+	dsm_free(p); /* line named: FREE_MALLOCED */
+	STAY;
+}
+
+static void free_foreign_twice(void)
+{
+	if (dsm_node() == 0)
+		dsm_root_set("item", dsm_new(struct item, 1));
+	dsm_barrier();
+	if (dsm_node() == 1) {
+		struct item *item = dsm_root("item");
+
+		dsm_free(item);
+		dsm_free(item);
+	}
+	dsm_barrier();
+	dsm_barrier();
+}
+
+static void use_up(void)
+{
+	for (;;)
+		dsm_new_flat(char, 1000000); /* line named: USE_UP */
+}
+
+static void huge(void)
+{
+	dsm_new(struct item, (size_t)-1 / 8); /* line named: HUGE */
+	STAY;
+}
+
+static void *allocate(void *arg)
+{
+	(void)arg;
+	dsm_new(struct item, 1); /* line named: THREAD */
+	return NULL;
+}
+
+static void second_thread(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, allocate, NULL);
+	pthread_join(thread, NULL);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*run)(void);
+	} scenarios[] = {
+		{"undo", undo},
+		{"reuse", reuse},
+		{"foreign", foreign},
+		{"roots", roots},
+		{"mallocs", mallocs},
+		{"contended-mallocs", contended_mallocs},
+		{"defers", defers},
+		{"layout", layout},
+		{"free-twice", free_twice},
+		{"free-twice-in-tx", free_twice_in_tx},
+		{"free-inside", free_inside},
+		{"free-malloced", free_malloced},
+		{"free-foreign-twice", free_foreign_twice},
+		{"use-up", use_up},
+		{"huge", huge},
+		{"second-thread", second_thread},
+	};
+
+	for (size_t i = 0; i < sizeof(scenarios) / sizeof(*scenarios); i++) {
+		if (argc == 2 && !strcmp(argv[1], scenarios[i].name)) {
+			scenarios[i].run();
+			return 0;
+		}
+	}
+	fprintf(stderr, "heap_app: unknown scenario\n");
+	return 3;
+}
