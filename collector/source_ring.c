@@ -12,6 +12,7 @@
 #include "collector/source.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,7 +68,8 @@ static void clear_listener(struct ring *r)
 {
 	uint64_t other = load(r->view->listeners);
 
-	if (other && other != (uint64_t)getpid() && (kill((pid_t)other, 0) == 0 || errno == EPERM)) {
+	if (other && other <= INT_MAX && other != (uint64_t)getpid() &&
+	    (kill((pid_t)other, 0) == 0 || errno == EPERM)) {
 		char why[64];
 		snprintf(why, sizeof(why), "collector %d reads its ring", (int)other);
 		refuse(r, why);

@@ -1,8 +1,22 @@
 # tests of the collector
-TESTS += unit/trace_test
+TESTS += unit/trace_test unit/collector_aggregate_test unit/collector_bpf_logic_test unit/collector_ring_test \
+	unit/collector_live_test
 unit/trace_test_SRCS  := tests/unit/trace_test.c
 unit/trace_test_NEEDS := trace
 unit/trace_test_LIBS  := -lcmocka -lzstd -lxxhash
+
+unit/collector_aggregate_test_SRCS  := tests/unit/collector_aggregate_test.c
+unit/collector_aggregate_test_NEEDS := collect trace
+unit/collector_aggregate_test_LIBS  := -lcmocka $(collect_LIBS)
+unit/collector_bpf_logic_test_SRCS  := tests/unit/collector_bpf_logic_test.c
+unit/collector_bpf_logic_test_NEEDS := collect trace
+unit/collector_bpf_logic_test_LIBS  := -lcmocka $(collect_LIBS)
+unit/collector_ring_test_SRCS  := tests/unit/collector_ring_test.c
+unit/collector_ring_test_NEEDS := collect trace
+unit/collector_ring_test_LIBS  := -lcmocka $(collect_LIBS)
+unit/collector_live_test_SRCS  := tests/unit/collector_live_test.c
+unit/collector_live_test_NEEDS := collect trace
+unit/collector_live_test_LIBS  := -lcmocka $(collect_LIBS)
 
 # Programs that the integration tests use: a node that keeps the event contract, and a trace as text.
 PROGRAMS += fake_node trace_dump
