@@ -18,7 +18,7 @@ for f in "${sources[@]}"; do
 done
 
 step "cppcheck"
-cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
+cppcheck --quiet -D__cppcheck__ --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 --suppress=missingIncludeSystem \
 	--suppress=unknownMacro --suppress=uninitvar --suppress=preprocessorErrorDirective -j2 "$@" "${sources[@]}" || status=1
 
 step "clang-tidy"

@@ -82,7 +82,7 @@ static int run_sequential(const struct app *app, char **argv)
 	if (rc)
 		return app__bad(app, "cannot find sor-sequential beside this program: %s (make builds it)",
 				strerror(-rc));
-	pid_t child = vfork();
+	pid_t child = fork();
 	if (!child) {
 		prctl(PR_SET_PDEATHSIG, SIGTERM); /* it ends with us, however we end */
 		execv(path, argv);

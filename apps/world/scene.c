@@ -31,7 +31,8 @@ static int bad_line(const struct reader *r, unsigned number, const char *format,
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	return app__bad(r->app, "%s:%u: %s", r->path, number, text);
+	app__bad(r->app, "%s:%u: %s", r->path, number, text);
+	return APP_USAGE;
 }
 
 /* Returns 1 with the next line, 0 at the file's end. */
@@ -63,7 +64,7 @@ static int two_numbers(const struct reader *r, const char *word, int *a, int *b)
 	size_t n = strlen(word);
 	int end = -1;
 
-	if (strncmp(r->line, word, n) || r->line[n] != ' ')
+	if (strncmp(r->line, word, n) != 0 || r->line[n] != ' ')
 		return -1;
 	if (sscanf(r->line + n, " %6d %6d %n", a, b, &end) != 2 || end < 0 || r->line[n + (size_t)end])
 		return -1;
@@ -145,7 +146,7 @@ static int read_statements(struct reader *r)
 	struct scene *s = r->scene;
 	int rc = 0;
 
-	if (!next_statement(r) || strcmp(r->line, "scene 1"))
+	if (!next_statement(r) || strcmp(r->line, "scene 1") != 0)
 		return bad_line(r, r->number ? r->number : 1, "a scene begins with the line `scene 1`");
 	while (!rc) {
 		if (!next_statement(r))
@@ -287,10 +288,12 @@ int scene__read(const struct app *app, const char *path, struct scene *out, stru
 	if (!r.file)
 		return app__bad(app, "cannot read the scene %s: %s (--scene FILE names another)", path,
 				strerror(errno));
-	if (!fstat(fileno(r.file), &st) && S_ISDIR(st.st_mode))
-		rc = app__bad(app, "the scene %s is a folder (--scene FILE names a file)", path);
-	else
+	if (!fstat(fileno(r.file), &st) && S_ISDIR(st.st_mode)) {
+		app__bad(app, "the scene %s is a folder (--scene FILE names a file)", path);
+		rc = APP_USAGE;
+	} else {
 		rc = read_statements(&r);
+	}
 	if (!rc)
 		rc = check_spots(&r);
 	if (!rc)

@@ -68,16 +68,17 @@ DSM_API int dsm_node(void);
 DSM_API int dsm_nodes(void);
 
 /* Runs the following block as a transaction. Nested blocks belong to the outermost one. */
-#define DSM_TX                                                                              \
-	for (int dsm__live __attribute__((cleanup(dsm__tx_leave), unused)) = dsm__tx_begin(); \
-	     dsm__live; dsm__live = 0)
+#define DSM_TX                                                                                               \
+	for (int dsm__live __attribute__((cleanup(dsm__tx_leave), unused)) = dsm__tx_begin(); dsm__live;     \
+	     dsm__live = 0)
 
 /* Runs the following block for i (a long) = from ... to - 1, committing now and then within the loop,
  * so that a long loop does not lose all its work to one conflict. Iterations must make sense as
  * transactions of their own. Inside a DSM_TX it belongs to that transaction. */
-#define DSM_TX_FOR(i, from, to)                                                                  \
-	for (struct dsm__loop dsm__l __attribute__((cleanup(dsm__loop_leave))) = dsm__loop_begin((from), (to)); \
-	     dsm__loop_more(&dsm__l);)                                                           \
+#define DSM_TX_FOR(i, from, to)                                                                              \
+	for (struct dsm__loop dsm__l                                                                         \
+	     __attribute__((cleanup(dsm__loop_leave))) = dsm__loop_begin((from), (to));                      \
+	     dsm__loop_more(&dsm__l);)                                                                       \
 		for (long i = dsm__l.at; i < dsm__l.stop; dsm__l.at = ++i)
 
 /* Allocates n elements of a type, zeroed, on pages whose home is this node. Records the type's name
@@ -137,6 +138,15 @@ DSM_API int dsm__loop_more(struct dsm__loop *loop);
 DSM_API void dsm__loop_leave(struct dsm__loop *loop);
 DSM_API void *dsm__new(size_t size, size_t count, const char *type, int flat);
 DSM_API void *dsm__at(const void *array, size_t index, size_t size);
+
+/* Static analysers take a transaction for a block that runs once, and dsm_at() for an index: else they
+ * warn of blocks that might never run (only after dsm_cancel()), and some stumble over the cast. */
+#if defined(__clang_analyzer__) || defined(__cppcheck__)
+#undef DSM_TX
+#undef dsm_at
+#define DSM_TX		 for (int dsm__once = 1; dsm__once; dsm__once = 0)
+#define dsm_at(array, i) ((array) + (i))
+#endif
 
 #ifdef __cplusplus
 }

@@ -28,6 +28,13 @@ refuses() {
 		fail "$* does not say \"$text\" but: $(head -c 300 "$work/refuse.err")"
 	[ ! -s "$work/refuse.out" ] || fail "$* prints on stdout: $(head -c 200 "$work/refuse.out")"
 }
+# Sanitizers slow everything down, and not evenly: what compares times and rates has nothing to say there.
+needs_real_speed() {
+	[ -z "${SANITIZE:-}" ] || {
+		echo "measures rates, which mean nothing under SANITIZE=$SANITIZE"
+		exit 77
+	}
+}
 finish() {
 	[ "$failures" = 0 ] || {
 		echo "$failures failures" >&2

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The demo, in short: it ends well, leaves its files, and the report says what is planted in world.
 . "$(dirname "$0")/apps_lib.sh"
+needs_real_speed
 root=$(cd "$build" && pwd)
 mkdir "$work/build"
 for folder in bin lib apps; do

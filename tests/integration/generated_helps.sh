@@ -3,6 +3,7 @@
 # The chain on programs that nobody has seen: planted false sharing is named, true sharing is not called
 # false, and the plan helps. More seeds: GENERATED_SEEDS="1 2 3 ..." tests/integration/generated_helps.sh
 . "$(dirname "$0")/apps_lib.sh"
+needs_real_speed
 here=$(cd "$(dirname "$0")" && pwd)
 python=$(command -v /usr/bin/python3 || command -v python3) || {
 	echo "python3 is missing (python3-minimal)"

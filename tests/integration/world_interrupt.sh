@@ -25,7 +25,7 @@ members() {
 before=$(left_overs)
 for how in INT TERM; do
 	# A session of its own stands for a terminal: its group gets the signal as Ctrl-C sends it.
-	setsid --fork bash -c 'echo $$ >"$1"; trap - INT TERM; shift; exec "$@"' - "$work/leader" \
+	setsid --fork env --default-signal=INT,TERM bash -c 'echo $$ >"$1"; shift; exec "$@"' - "$work/leader" \
 		"$bin/dsmrun" -n 4 --monitor="$work/run-$how.dsmt" "$apps/world" --seconds 60 \
 		>"$work/out" 2>"$work/err" </dev/null
 	for _ in $(seq 50); do
