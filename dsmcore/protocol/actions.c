@@ -186,6 +186,7 @@ void core__reset_step(struct dsm_core *core)
 	core->actions.count = 0;
 	core->nqueue = 0;
 	core->verdict = VERDICT_NONE;
+	core->ended = false;
 	core->fault = CORE_FAULT_NONE;
 }
 

@@ -209,6 +209,7 @@ void attempt__close(struct dsm_core *core, bool committed)
 		core__gather_rights(core, a->touches[i].page, rights_after(cp, committed));
 	}
 	core__flush_rights(core);
+	core->ended = true;
 	a->running = false;
 	a->doomed = false;
 	a->committing = false;

@@ -172,7 +172,7 @@ static bool depends(const struct dsm_core *core, uint32_t page)
 {
 	const struct client_page *cp = &core->client[page];
 
-	if (!core->attempt.running || cp->rights == CORE_NONE)
+	if (!core->attempt.running || cp->rights == CORE_NONE || cp->state == CLIENT_EXCLUSIVE)
 		return false;
 	if (core_mutant(read_untracked) && !cp->slot)
 		return false;
@@ -182,6 +182,10 @@ static bool depends(const struct dsm_core *core, uint32_t page)
 	return true;
 }
 
+/* A home never invalidates its owner's copy: an INVALIDATE that finds a page exclusive is a late one, from a
+ * lock that was given up since, and a new copy has overtaken it. Its home lists that copy with a stamp
+ * that the ACK does not reach, so answering it is harmless. A shared copy in the same case is given up for
+ * nothing, which is harmless too. */
 static void drop_copy(struct dsm_core *core, const struct core_msg *msg, const struct core_entry *e)
 {
 	struct client_page *cp = &core->client[e->page];
@@ -190,7 +194,7 @@ static void drop_copy(struct dsm_core *core, const struct core_msg *msg, const s
 	if (core->fetch.active && core->fetch.page == e->page && core->fetch.invalidated < e->stamp)
 		core->fetch.invalidated = e->stamp;
 	cp->clean = 0;
-	if (cp->state == CLIENT_INVALID)
+	if (cp->state == CLIENT_INVALID || cp->state == CLIENT_EXCLUSIVE)
 		return;
 	emit = core__emit(core, CORE_EMIT_INVALIDATE);
 	emit->page = e->page;
@@ -200,6 +204,8 @@ static void drop_copy(struct dsm_core *core, const struct core_msg *msg, const s
 	if (cp->rights == CORE_NONE)
 		return;
 	if (!core->attempt.running) {
+		if (core->ended) /* in this very step: the attempt had it mapped, core__touched() must tell */
+			attempt__touch(core, e->page, 0);
 		core__protect(core, e->page, CORE_NONE);
 		return;
 	}
@@ -252,26 +258,25 @@ static void answer(struct dsm_core *core, const struct core_msg *msg, enum core_
 	core__send(core, &reply);
 }
 
+/* A page that the attempt waits for is not touched yet: losing it costs no more than another fetch. But
+ * whoever has priority must not lose it either, or a neighbour that locks it again and again, and fails
+ * each time elsewhere, keeps it away for ever. */
 int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg)
 {
 	struct attempt *a = &core->attempt;
-	bool met = false;
+	bool met = false, waited_for = false;
 	uint32_t i;
 
 	for (i = 0; i < msg->npages; i++) {
-		if (core->client[msg->entries[i].page].state == CLIENT_EXCLUSIVE &&
-		    !core_mutant(exclusivity_kept) && !core_mutant(exclusive_shared) &&
-		    !core_mutant(stale_grant_of_page))
-			return -EPROTO;
+		waited_for |= core->fetch.active && core->fetch.page == msg->entries[i].page;
 		met |= depends(core, msg->entries[i].page);
 	}
-	if (met && !a->doomed && !core_mutant(lost_doom)) {
-		if (core_rank__beats(&a->party, a->committing, &msg->tx)) {
-			answer(core, msg, CORE_MSG_REFUSE);
-			return 0;
-		}
-		attempt__doom(core, &msg->tx, CORE_CAUSE_CONFLICT);
+	if ((met || waited_for) && !a->doomed && core_rank__beats(&a->party, a->committing, &msg->tx)) {
+		answer(core, msg, CORE_MSG_REFUSE);
+		return 0;
 	}
+	if (met && !core_mutant(lost_doom))
+		attempt__doom(core, &msg->tx, CORE_CAUSE_CONFLICT);
 	if (a->running && a->doomed) { /* before the copies are gone and carried pages look touched */
 		rearm_carried(core, msg);
 		note_meetings(core, msg);

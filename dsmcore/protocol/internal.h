@@ -165,6 +165,7 @@ struct dsm_core {
 
 	/* of the running step */
 	enum verdict verdict;
+	bool ended; /* an attempt did */
 	enum core_fault fault;
 	struct core_actions actions;
 	size_t actions_cap;
