@@ -1,0 +1,5 @@
+# dsmcheck: what this machine lacks
+PROGRAMS      += dsmcheck
+dsmcheck_SRCS := $(addprefix dsmcore/launch/,dsmcheck.c dsmcheck_child.c dsmcheck_memory.c dsmcheck_bpf.c \
+	dsmcheck_elf.c dsmcheck_tools.c options.c)
+dsmcheck_LIBS := -lbpf -ldw -lelf -lz -ljson-c -ldl

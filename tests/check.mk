@@ -1,0 +1,2 @@
+# Tests of dsmcheck: it finds what is there, and what is taken away from it on purpose.
+SCRIPT_TESTS += tests/integration/check_test.sh

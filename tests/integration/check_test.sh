@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# dsmcheck on this machine as it is, and with one thing after another taken away.
+set -u
+build=${BUILD:-build}
+program=$(realpath "$build/bin/dsmcheck")
+dir=$(mktemp -d "${TMPDIR:-/tmp}/dsmcheck.XXXXXX")
+chmod 755 "$dir"
+trap 'rm -rf "$dir"' EXIT
+checks=0 failed=0 rc=0
+
+check() { # description, condition as a command
+	local what=$1
+	shift
+	checks=$((checks + 1))
+	if ! "$@"; then
+		failed=$((failed + 1))
+		echo "FAILED: $what ($*)"
+		cut -c1-200 "$dir/out" "$dir/err" | head -n 12 | sed 's/^/    /'
+	fi
+}
+has() { grep -qF -- "$1" "$dir/out"; }
+lacks() { ! grep -qF -- "$1" "$dir/out"; }
+says() { grep -qF -- "$1" "$dir/err"; }
+code() { [ "$rc" -eq "$1" ]; }
+ok() { [ "$(jq --arg n "$1" '[.checks[] | select(.name == $n) | .ok] == [true]' "$dir/out")" = "${2:-true}" ]; }
+run() {
+	timeout 120 "$@" >"$dir/out" 2>"$dir/err" </dev/null
+	rc=$?
+}
+unset DSM_HEAP DSM_PLAN DSM_RING_SIZE DSM_TRANSPORT
+
+run "$program" --json
+check "JSON" test "$(jq -r .schema "$dir/out")" = procope.check/1
+check "each check has a remedy or is good" test "$(jq '[.checks[] | .ok != (.remedy == null)] | any' "$dir/out")" = false
+check "exit code follows ok" test "$(jq .ok "$dir/out")" = "$([ $rc = 0 ] && echo true || echo false)"
+check "ok follows what is required" test "$(jq '([.checks[] | select(.required) | .ok] | all) == .ok' "$dir/out")" = true
+for name in "userfaultfd" "userfaultfd features" "page protection" "DSM address range" "stack address range" "memfd" \
+	"libdsm.so" "USDT probes" "source lines" "shared ring" "kernel BTF" "BPF maps" "BPF on a probe" "dot" "fixed addresses" \
+	"cores" "locked memory" "Zydis" "OpenSSL" "libfabric" "PMIx" "METIS"; do
+	check "looks for $name" test "$(jq --arg n "$name" '[.checks[] | select(.name == $n)] | length' "$dir/out")" = 1
+done
+# this project's tests run DSM programs here, so the machine has what they need
+for name in "userfaultfd" "page protection" "DSM address range" "libdsm.so" "USDT probes" "shared ring"; do
+	check "$name is here" ok "$name"
+done
+check "can run" code 0
+if [ "$(id -u)" = 0 ] && [ -r /sys/kernel/btf/vmlinux ]; then
+	check "BPF as root" ok "BPF on a probe"
+	check "source" test "$(jq -r .source "$dir/out")" = bpf
+fi
+run "$program"
+check "text" has "programs can run here"
+check "no colours in a file" bash -c "! grep -q \$'\e' '$dir/out'"
+run "$program" --missing
+check "--missing leaves out what is there" lacks " ok "
+
+run "$program" --json --lib "$dir/none.so"
+check "no libdsm.so" code 1
+check "no libdsm.so: named" ok "libdsm.so" false
+run "$program" --json --lib /bin/sh
+check "a library without probes" ok "USDT probes" false
+check "then the ring" test "$(jq -r .source "$dir/out")" = ring
+run env PATH="$dir" "$program" --json
+check "no dot" ok dot false
+check "but programs run" code 0
+printf '#!/bin/sh\necho "not an image"\n' >"$dir/dot"
+chmod 755 "$dir/dot"
+run env PATH="$dir" "$program" --json
+check "a dot that does not draw" ok dot false
+run bash -c "ulimit -v 700000; exec '$program'"
+check "no address space" code 1
+check "no address space: remedy" has "ulimit -v unlimited"
+run env DSM_HEAP=abc "$program"
+check "bad DSM_HEAP" code 1
+check "bad DSM_HEAP: named" has "DSM_HEAP"
+run bash -c "ulimit -n 100; exec '$program' --json"
+check "few descriptors" ok "open files" false
+
+# without privileges; the program must be where that user can read it
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	mkdir -p "$dir/bin" "$dir/lib"
+	cp "$program" "$dir/bin/"
+	cp "$build/lib/libdsm.so" "$dir/lib/"
+	run setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs "$dir/bin/dsmcheck" --json
+	check "nobody: can run" code 0
+	check "nobody: pages" ok "page protection"
+	check "nobody: no BPF" ok "BPF on a probe" false
+	check "nobody: the ring" test "$(jq -r .source "$dir/out")" = ring
+fi
+# with system calls refused, as sandboxes do
+if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
+	run strace -f -o /dev/null -e trace=userfaultfd -e inject=userfaultfd:error=EPERM "$program"
+	check "userfaultfd refused" code 1
+	check "userfaultfd refused: remedy" has "seccomp"
+	run strace -f -o /dev/null -e trace=userfaultfd -e inject=userfaultfd:error=ENOSYS "$program"
+	check "no userfaultfd" has "CONFIG_USERFAULTFD"
+	run strace -f -o /dev/null -e trace=personality -e inject=personality:error=EPERM "$program" --json
+	check "personality refused" ok "fixed addresses" false
+	check "personality refused: programs run" code 0
+fi
+
+for bad in "--nonsense" "argument" "--lib"; do
+	run "$program" $bad
+	check "usage: $bad" code 2
+	check "usage: $bad: says what" test -s "$dir/err"
+done
+run "$program" --help
+check "--help" has "usage: dsmcheck"
+run "$program" --version
+check "--version" has procope.check/1
+"$program" >/dev/full 2>"$dir/err"
+rc=$?
+check "disk full" code 2
+
+echo "dsmcheck: $checks checks, $failed failed"
+[ "$failed" -eq 0 ]
