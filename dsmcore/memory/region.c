@@ -66,7 +66,8 @@ static int uffd_open(void)
 
 static void *map_anonymous(size_t bytes)
 {
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *p =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
@@ -134,8 +135,8 @@ int region__open(struct region **out, uint64_t bytes)
 		err = watch(r);
 out:
 	if (err) {
-		fprintf(stderr, "dsm: %s (%llu MiB): %s; run `dsmcheck` to see what this machine lacks\n", what,
-			(unsigned long long)(bytes >> 20), strerror(-err));
+		fprintf(stderr, "dsm: %s (%llu MiB): %s; run `dsmcheck` to see what this machine lacks\n",
+			what, (unsigned long long)(bytes >> 20), strerror(-err));
 		region__close(r);
 		return err;
 	}
@@ -204,7 +205,8 @@ static int set_write(struct region *r, uint32_t page, uint32_t count, bool write
 }
 
 /* A run of pages that all have the same rights now. */
-static int protect_run(struct region *r, uint32_t page, uint32_t count, enum core_rights from, enum core_rights to)
+static int protect_run(struct region *r, uint32_t page, uint32_t count, enum core_rights from,
+		       enum core_rights to)
 {
 	if (to == CORE_NONE)
 		return take_all(r, page, count);

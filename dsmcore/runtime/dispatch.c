@@ -144,7 +144,8 @@ static void apply(uint8_t *to, const struct wire_blob *blob, const struct core_m
 	if (blob->kind == WIRE_PAGE)
 		memcpy(to, blob->data, DSM_PAGE_BYTES);
 	else if (blob->kind == WIRE_DIFF && diff__apply(to, blob->data, blob->bytes))
-		node__fatal(NULL, "%s from node %u holds a damaged diff", core_msg__name(msg->type), msg->from);
+		node__fatal(NULL, "%s from node %u holds a damaged diff", core_msg__name(msg->type),
+			    msg->from);
 }
 
 static void store(const struct core_action *a, const struct core_msg *msg, const struct wire_blob *blobs)

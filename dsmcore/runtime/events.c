@@ -114,7 +114,8 @@ struct dsm_ev_ip events__ip(const void *pc)
 		return (struct dsm_ev_ip){0};
 	if (!m->described)
 		emit_module(m);
-	return (struct dsm_ev_ip){modules__index(m) + 1, (uint32_t)((uintptr_t)pc - m->start + m->file_offset)};
+	return (struct dsm_ev_ip){modules__index(m) + 1,
+				  (uint32_t)((uintptr_t)pc - m->start + m->file_offset)};
 }
 
 struct events_place events__place(const void *pc)

@@ -17,7 +17,8 @@ bool events__wanted(enum dsm_ev_type type);
  * hdr.weight are the caller's; weight 0 counts as 1). `bytes` is rounded up to a multiple of 8; the
  * record's memory must be writable up to there and stay valid during the call. page and value are the
  * probe's scalars. The caller holds node.lock. */
-void events__emit(struct dsm_ev_hdr *record, enum dsm_ev_type type, size_t bytes, dsm_ev_page page, uint64_t value);
+void events__emit(struct dsm_ev_hdr *record, enum dsm_ev_type type, size_t bytes, dsm_ev_page page,
+		  uint64_t value);
 
 /* Monotonic nanoseconds, the clock of all records. */
 uint64_t events__now(void);
@@ -32,7 +33,8 @@ void events__rundown_if_due(void);
  * The caller holds node.lock. */
 uint32_t events__site(const void *const *pcs, size_t n); /* return addresses, innermost first */
 struct dsm_ev_ip events__ip(const void *pc);
-uint32_t events__type(const char *name, uint32_t size, const void *pc); /* pc: in the module that declares it */
+uint32_t events__type(const char *name, uint32_t size,
+		      const void *pc); /* pc: in the module that declares it */
 /* Module path, build-id and file offset of a code address; NULL path when unknown. Async-signal-safe
  * after events__init(). */
 struct events_place {

@@ -123,7 +123,8 @@ static struct dsm_ev_meeting meeting_of(const struct core_meeting *m)
 		.page = page_id(m->page),
 		.version = m->version,
 		.winner_version = m->winner_version,
-		.access = (uint8_t)((m->read ? DSM_EV_ACCESS_READ : 0) | (m->written ? DSM_EV_ACCESS_WRITE : 0)),
+		.access = (uint8_t)((m->read ? DSM_EV_ACCESS_READ : 0) |
+				    (m->written ? DSM_EV_ACCESS_WRITE : 0)),
 		.tracked = m->tracked,
 	};
 }
@@ -181,7 +182,8 @@ static void writes(const struct core_action *a)
 		};
 		memcpy(buffer.run, run + at, part * sizeof(*run));
 		memset(buffer.run + part, 0, part < DSM_EV_RUNS ? sizeof(*run) : 0); /* padding to 8 bytes */
-		events__emit(&buffer.r.hdr, DSM_EV_WRITES, sizeof(buffer.r) + part * sizeof(*run), buffer.r.page, part);
+		events__emit(&buffer.r.hdr, DSM_EV_WRITES, sizeof(buffer.r) + part * sizeof(*run),
+			     buffer.r.page, part);
 		at += part;
 	} while (at < n);
 }
@@ -191,7 +193,8 @@ static void invalidate(const struct core_action *a)
 	COUNT(invalidations, 1);
 	if (!events__wanted(DSM_EV_INVALIDATE))
 		return;
-	struct dsm_ev_invalidate r = {.page = page_id(a->page), .version = a->version, .winner = party_of(&a->other)};
+	struct dsm_ev_invalidate r = {
+		.page = page_id(a->page), .version = a->version, .winner = party_of(&a->other)};
 
 	events__emit(&r.hdr, DSM_EV_INVALIDATE, sizeof(r), r.page, 0);
 }
@@ -265,7 +268,8 @@ static void count_fault(enum core_fault kind, uint64_t wait_ns)
 	}
 }
 
-void evidence__fault(enum core_fault kind, uint32_t page, uint16_t offset, bool write, const void *pc, uint64_t wait_ns)
+void evidence__fault(enum core_fault kind, uint32_t page, uint16_t offset, bool write, const void *pc,
+		     uint64_t wait_ns)
 {
 	static uint32_t count;
 

@@ -10,9 +10,11 @@
 #include "dsmcore/transport/transport.h"
 
 /* A report of the core. msg and blobs: what the step was about, if a message. The caller holds node.lock. */
-void evidence__emit(const struct core_action *report, const struct core_msg *msg, const struct wire_blob *blobs);
+void evidence__emit(const struct core_action *report, const struct core_msg *msg,
+		    const struct wire_blob *blobs);
 /* An access fault was resolved. The caller holds node.lock. */
-void evidence__fault(enum core_fault kind, uint32_t page, uint16_t offset, bool write, const void *pc, uint64_t wait_ns);
+void evidence__fault(enum core_fault kind, uint32_t page, uint16_t offset, bool write, const void *pc,
+		     uint64_t wait_ns);
 /* A barrier was passed. The caller holds node.lock. */
 void evidence__barrier(uint64_t wait_ns);
 /* An attempt has begun. The caller holds node.lock. */

@@ -5,7 +5,8 @@
  *	SIGBUS	an access that the view does not allow (userfaultfd), resolved here in the faulting thread
  *	SIGTRAP the instruction that the microscope let run alone has finished
  *	SIGURG	the service thread doomed the attempt (ignored by default, so a stray one is harmless)
- *	SIGSEGV strict mode's write-protected data, else a crash; with SIGILL, SIGFPE, SIGABRT: say where, and die
+ *	SIGSEGV strict mode's write-protected data, else a crash; with SIGILL, SIGFPE, SIGABRT: say where, and
+ *die
  *
  * All run on an alternate stack, because an abort overwrites the mutator's. errno is kept. While one runs the
  * others wait, except a crash.
@@ -38,8 +39,8 @@ static const void *pc_of(const ucontext_t *c)
 static void crash(int sig, const siginfo_t *info, const void *pc)
 {
 	static const char *const name[] = {
-		[SIGSEGV] = "SIGSEGV", [SIGBUS] = "SIGBUS", [SIGILL] = "SIGILL", [SIGFPE] = "SIGFPE",
-		[SIGABRT] = "SIGABRT", [SIGTRAP] = "SIGTRAP",
+		[SIGSEGV] = "SIGSEGV", [SIGBUS] = "SIGBUS",   [SIGILL] = "SIGILL",
+		[SIGFPE] = "SIGFPE",   [SIGABRT] = "SIGABRT", [SIGTRAP] = "SIGTRAP",
 	};
 	char text[128];
 
@@ -67,7 +68,9 @@ static void on_bus(int sig, siginfo_t *info, void *arg)
 		node__fatal(pc, "%s DSM memory in a second thread: only the thread that runs main() may",
 			    write ? "write to" : "read of");
 	if (!tx.depth)
-		node__fatal(pc, "%s DSM memory outside a transaction: put it into DSM_TX { }, or read it with dsm_peek()",
+		node__fatal(pc,
+			    "%s DSM memory outside a transaction: put it into DSM_TX { }, or read it with "
+			    "dsm_peek()",
 			    write ? "write to" : "read of");
 	uint32_t page = (uint32_t)((uint64_t)at >> DSM_PAGE_LOG2);
 	uint16_t offset = (uint16_t)(at & (DSM_PAGE_BYTES - 1));
@@ -94,7 +97,8 @@ static void on_doom(int sig, siginfo_t *info, void *arg)
 	int saved = errno;
 
 	(void)sig, (void)info;
-	if (node.started && gettid() == node.mutator && tx.depth && modules__in_program(pc_of(c)) && tx__check())
+	if (node.started && gettid() == node.mutator && tx.depth && modules__in_program(pc_of(c)) &&
+	    tx__check())
 		tx__unwind_context(c);
 	errno = saved;
 }

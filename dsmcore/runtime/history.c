@@ -107,7 +107,8 @@ static void put(const void *data, size_t bytes)
 
 static int by_page(const void *a, const void *b)
 {
-	uint64_t x = ((const struct dsm_history_page *)a)->page, y = ((const struct dsm_history_page *)b)->page;
+	uint64_t x = ((const struct dsm_history_page *)a)->page,
+		 y = ((const struct dsm_history_page *)b)->page;
 
 	return x < y ? -1 : x > y;
 }
@@ -122,7 +123,8 @@ void history__end(const struct core_party *p, bool committed)
 	qsort(history.read, history.nreads, sizeof(*history.read), by_page);
 	qsort(history.write, history.nwrites, sizeof(*history.write), by_page);
 	struct dsm_history_attempt r = {
-		.size = (uint32_t)(sizeof(r) + (history.nreads + history.nwrites) * sizeof(struct dsm_history_page)),
+		.size = (uint32_t)(sizeof(r) +
+				   (history.nreads + history.nwrites) * sizeof(struct dsm_history_page)),
 		.attempt = p->attempt,
 		.number = p->number,
 		.begin_ns = history.begin_ns,

@@ -10,10 +10,11 @@
 #include "dsmcore/runtime/node.h"
 
 #define PAGES	  DSM_EV_MEETINGS
-#define OPEN_MAX  8    /* pages one instruction can touch, with room */
-#define SEEN_MAX  2048 /* accesses of one attempt, repeats included; then the pages stay open */
+#define OPEN_MAX  8	   /* pages one instruction can touch, with room */
+#define SEEN_MAX  2048	   /* accesses of one attempt, repeats included; then the pages stay open */
 #define ACCESS_NS 40000ull /* most that one access is charged: beyond, the node was off its core */
-#define FIRST_NS  20000000ull /* budget that a run has from its start, so that short runs learn something too */
+#define FIRST_NS                                                                                             \
+	20000000ull /* budget that a run has from its start, so that short runs learn something too */
 #define TRAP_FLAG 0x100
 
 struct seen {
@@ -52,7 +53,8 @@ static bool affordable(void)
 
 	if (!scope.run_begin_ns)
 		scope.run_begin_ns = now;
-	return scope.spent_ns < FIRST_NS + (now - scope.run_begin_ns) / 1000 * node.options.microscope_permille;
+	return scope.spent_ns <
+	       FIRST_NS + (now - scope.run_begin_ns) / 1000 * node.options.microscope_permille;
 }
 
 void microscope__begin(void)
@@ -124,7 +126,8 @@ bool microscope__close(ucontext_t *context)
 	for (uint32_t i = 0; i < scope.nopen && !scope.over; i++)
 		region__protect(node.region, scope.open[i], 1, CORE_NONE);
 	scope.nopen = 0;
-	/* Fault, trap and two returns cost about as much again as what lies between the two clock readings. */
+	/* Fault, trap and two returns cost about as much again as what lies between the two clock readings.
+	 */
 	uint64_t took = 2 * (events__now() - scope.opened_ns);
 
 	scope.spent_ns += took < ACCESS_NS ? took : ACCESS_NS;
@@ -157,8 +160,8 @@ static void emit(const struct watched *w, const struct core_party *attempt)
 			.ip = events__ip(w->seen[i].pc),
 		};
 	memset(&buffer.access[w->n], 0, sizeof(buffer.access[0])); /* the padding to 8 bytes */
-	events__emit(&buffer.r.hdr, DSM_EV_ACCESSES, sizeof(buffer.r) + w->n * sizeof(buffer.access[0]), buffer.r.page,
-		     w->n);
+	events__emit(&buffer.r.hdr, DSM_EV_ACCESSES, sizeof(buffer.r) + w->n * sizeof(buffer.access[0]),
+		     buffer.r.page, w->n);
 }
 
 void microscope__end(const struct core_party *attempt)

@@ -26,8 +26,8 @@ void microscope__begin(void);
 void microscope__end(const struct core_party *attempt);
 /* Did the microscope slow the running attempt, or the one that ends? */
 bool microscope__used(void);
-/* The mutator faulted on a page, which is accessible now. Records the access if the page is watched, and makes
- * the context run one instruction. Mutator's fault handler only. */
+/* The mutator faulted on a page, which is accessible now. Records the access if the page is watched, and
+ * makes the context run one instruction. Mutator's fault handler only. */
 void microscope__open(uint32_t page, uint16_t offset, bool write, ucontext_t *context);
 /* The instruction has run (SIGTRAP). False: the trap was not ours. */
 bool microscope__close(ucontext_t *context);

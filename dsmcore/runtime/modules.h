@@ -14,8 +14,8 @@
 #define BUILD_ID_MAX 24
 
 struct module {
-	uintptr_t start, end;  /* executable segment */
-	uint64_t file_offset;  /* of start */
+	uintptr_t start, end;	  /* executable segment */
+	uint64_t file_offset;	  /* of start */
 	uintptr_t data, data_end; /* its writable, not relocation-read-only, part */
 	char path[256];
 	uint8_t build_id[BUILD_ID_MAX];

@@ -6,7 +6,7 @@
 #define STAP_SDT_ARG_CONSTRAINT nr
 #include <sys/sdt.h>
 
-#define X(name, number, probe) \
+#define X(name, number, probe)                                                                               \
 	__extension__ unsigned short dsm_##probe##_semaphore __attribute__((unused, section(".probes")));
 DSM_EV_TYPES(X)
 #undef X
@@ -16,8 +16,8 @@ DSM_EV_TYPES(X)
 bool probes__attached(enum dsm_ev_type type)
 {
 	switch (type) {
-#define X(name, number, probe)   \
-	case DSM_EV_##name:      \
+#define X(name, number, probe)                                                                               \
+	case DSM_EV_##name:                                                                                  \
 		return VOLATILE_READ(dsm_##probe##_semaphore) != 0;
 		DSM_EV_TYPES(X)
 #undef X
@@ -36,9 +36,9 @@ void probes__fire(const struct dsm_ev_hdr *record, dsm_ev_page page, uint64_t va
 	uint32_t bytes = record->size, node = record->node;
 
 	switch (record->type) {
-#define X(name, number, probe)                                                  \
-	case DSM_EV_##name:                                                     \
-		STAP_PROBE5(dsm, probe, record, bytes, node, page, value);      \
+#define X(name, number, probe)                                                                               \
+	case DSM_EV_##name:                                                                                  \
+		STAP_PROBE5(dsm, probe, record, bytes, node, page, value);                                   \
 		break;
 		DSM_EV_TYPES(X)
 #undef X

@@ -15,7 +15,8 @@
 #include "dsm_events.h"
 
 bool probes__attached(enum dsm_ev_type type);
-/* Tracers at the probe `node`, which a collector attaches last: when this grows, all its probes are in place. */
+/* Tracers at the probe `node`, which a collector attaches last: when this grows, all its probes are in place.
+ */
 unsigned probes__tracers(void);
 void probes__fire(const struct dsm_ev_hdr *record, dsm_ev_page page, uint64_t value);
 

@@ -10,9 +10,9 @@
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 /* The red zones of frames that are gone would stay poisoned. */
-#define sanitizer__stack_unwound(low, top) \
+#define sanitizer__stack_unwound(low, top)                                                                   \
 	__asan_unpoison_memory_region((low), (size_t)((char *)(top) - (char *)(low)))
-#define sanitizer__switch(save, low, top) \
+#define sanitizer__switch(save, low, top)                                                                    \
 	__sanitizer_start_switch_fiber((save), (low), (size_t)((char *)(top) - (char *)(low)))
 #define sanitizer__switched(save) __sanitizer_finish_switch_fiber((save), NULL, NULL)
 #else

@@ -16,8 +16,8 @@ typedef int start_fn(main_fn *, int, char **, void (*)(void), void (*)(void), vo
 
 main_fn *start__program_main;
 
-DSM_API int __libc_start_main(main_fn *program_main, int argc, char **argv, void (*init)(void), void (*fini)(void),
-			      void (*rtld_fini)(void), void *stack_end)
+DSM_API int __libc_start_main(main_fn *program_main, int argc, char **argv, void (*init)(void),
+			      void (*fini)(void), void (*rtld_fini)(void), void *stack_end)
 {
 	start_fn *next = (start_fn *)dlsym(RTLD_NEXT, "__libc_start_main");
 

@@ -88,7 +88,8 @@ bool strict__fault(void *address, const void *pc)
 	const struct module *from = modules__find(pc);
 
 	if (!(from && strstr(from->path, "/ld-linux")) && first_time(pc))
-		node__say(pc, "strict: write to a global or static variable inside a transaction: an abort does not undo it");
+		node__say(pc, "strict: write to a global or static variable inside a transaction: an abort "
+			      "does not undo it");
 	mprotect((void *)((uintptr_t)address & ~PAGE_MASK), DSM_PAGE_BYTES, PROT_READ | PROT_WRITE);
 	return true;
 }
@@ -126,7 +127,9 @@ static void check_page(uint32_t page)
 
 		if (!what || !first_time(tx.begin_pc))
 			continue;
-		snprintf(text, sizeof(text), "strict: a pointer to %s (%#lx) becomes visible to other nodes at DSM offset %#llx, by the transaction",
+		snprintf(text, sizeof(text),
+			 "strict: a pointer to %s (%#lx) becomes visible to other nodes at DSM offset %#llx, "
+			 "by the transaction",
 			 what, (unsigned long)value, ((unsigned long long)page << DSM_PAGE_LOG2) + at);
 		node__say(tx.begin_pc, text);
 	}
@@ -153,6 +156,8 @@ void strict__system_call(const char *name, const void *pc)
 
 	if (!node.options.strict || !first_time(pc))
 		return;
-	snprintf(text, sizeof(text), "strict: DSM memory handed to %s() inside a transaction: an abort does not undo the call", name);
+	snprintf(text, sizeof(text),
+		 "strict: DSM memory handed to %s() inside a transaction: an abort does not undo the call",
+		 name);
 	node__say(pc, text);
 }

@@ -18,27 +18,30 @@
 #include "dsmcore/runtime/strict.h"
 #include "dsmcore/runtime/tx.h"
 
-static void prepare(const char *name, const void *buffer, size_t bytes, enum dsm_touch_mode mode, const void *pc)
+static void prepare(const char *name, const void *buffer, size_t bytes, enum dsm_touch_mode mode,
+		    const void *pc)
 {
 	if (!node.started || !bytes || region__offset(node.region, buffer) < 0 || gettid() != node.mutator)
 		return;
 	if (!tx.depth)
-		node__fatal(pc, "%s() of DSM memory outside a transaction: copy it with dsm_peek() first", name);
+		node__fatal(pc, "%s() of DSM memory outside a transaction: copy it with dsm_peek() first",
+			    name);
 	strict__system_call(name, pc);
 	dsm_touch(buffer, bytes, mode);
 }
 
-static void prepare_vector(const char *name, const struct iovec *v, int n, enum dsm_touch_mode mode, const void *pc)
+static void prepare_vector(const char *name, const struct iovec *v, int n, enum dsm_touch_mode mode,
+			   const void *pc)
 {
 	for (int i = 0; i < n; i++)
 		prepare(name, v[i].iov_base, v[i].iov_len, mode, pc);
 }
 
 /* The next definition in the search order: libc's. Looked up at the first call. */
-#define NEXT(name)                                          \
-	static __typeof__(name) *next;                      \
-	if (!next)                                          \
-		next = (__typeof__(next))dlsym(RTLD_NEXT, #name)
+#define NEXT(name)                                                                                           \
+	static __typeof__(name) *next;                                                                       \
+	if (!next)                                                                                           \
+	next = (__typeof__(next))dlsym(RTLD_NEXT, #name)
 
 DSM_API ssize_t read(int fd, void *buffer, size_t bytes)
 {

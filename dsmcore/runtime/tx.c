@@ -79,7 +79,8 @@ static void reserve_copy(void)
 	tx.start.copy = malloc(tx.start.capacity);
 	alloc_hooks__leave();
 	if (!tx.start.copy)
-		node__fatal(NULL, "out of memory for a copy of %llu KiB of stack", (unsigned long long)used >> 10);
+		node__fatal(NULL, "out of memory for a copy of %llu KiB of stack",
+			    (unsigned long long)used >> 10);
 }
 
 static void require_mutator(const void *pc, const char *call)
@@ -87,7 +88,8 @@ static void require_mutator(const void *pc, const char *call)
 	if (!node.started)
 		node__fatal(pc, "%s before main()", call);
 	if (gettid() != node.mutator)
-		node__fatal(pc, "%s in a second thread: only the thread that runs main() may use the DSM", call);
+		node__fatal(pc, "%s in a second thread: only the thread that runs main() may use the DSM",
+			    call);
 }
 
 /* ---- begin ---- */
@@ -356,7 +358,8 @@ int dsm_touch(const void *ptr, size_t bytes, enum dsm_touch_mode mode)
 	uint32_t last = (uint32_t)(((uint64_t)at + bytes - 1) >> DSM_PAGE_LOG2);
 
 	for (uint32_t page = (uint32_t)((uint64_t)at >> DSM_PAGE_LOG2); page <= last; page++) {
-		uint16_t offset = page == (uint64_t)at >> DSM_PAGE_LOG2 ? (uint16_t)(at & (DSM_PAGE_BYTES - 1)) : 0;
+		uint16_t offset =
+			page == (uint64_t)at >> DSM_PAGE_LOG2 ? (uint16_t)(at & (DSM_PAGE_BYTES - 1)) : 0;
 
 		if (!tx__access(page, offset, mode == DSM_WRITE, false, pc))
 			tx__unwind(TX_AGAIN);

@@ -16,8 +16,8 @@
 /* All of it lives outside the stack and DSM memory, so that undoing leaves it alone. The mutator writes;
  * the service thread reads under node.lock while the mutator waits, and sets `doomed`. */
 struct tx {
-	unsigned depth;	     /* of nested blocks; 0 = none */
-	bool doomed;	     /* must be undone at the next safe point */
+	unsigned depth; /* of nested blocks; 0 = none */
+	bool doomed;	/* must be undone at the next safe point */
 	struct snapshot start;
 	const void *begin_pc; /* in the program */
 	uint32_t site;
