@@ -150,6 +150,8 @@ static void apply(uint8_t *to, const struct wire_blob *blob, const struct core_m
 
 static void store(const struct core_action *a, const struct core_msg *msg, const struct wire_blob *blobs)
 {
+	if (!msg)
+		node__fatal(NULL, "the protocol stores a page without a message");
 	uint32_t page = msg->entries[a->entry].page;
 
 	if (a->type == CORE_DO_STORE) {

@@ -222,8 +222,10 @@ uint32_t events__site(const void *const *pcs, size_t n)
 		rehash();
 	uint32_t *slot = site_slot(pcs, n, hash);
 
-	if (*slot)
-		return *slot;
+	uint32_t known = *slot;
+
+	if (known)
+		return known;
 	ev.site = grow(ev.site, ev.sites, &ev.sites_capacity, sizeof(*ev.site));
 	struct site *s = &ev.site[ev.sites++];
 

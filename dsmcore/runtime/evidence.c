@@ -18,6 +18,8 @@
 
 #define SAMPLE 64u
 
+_Static_assert(sizeof(struct dsm_ev_writes) + (DSM_EV_RUNS + 1) * sizeof(struct dsm_ev_run) <= DSM_EV_MAX,
+	       "room");
 _Static_assert((int)CORE_CAUSE_CONFLICT == DSM_EV_CAUSE_CONFLICT, "causes");
 _Static_assert((int)CORE_CAUSE_UNTOUCHED == DSM_EV_CAUSE_UNTOUCHED, "causes");
 _Static_assert((int)CORE_CAUSE_PRIORITY == DSM_EV_CAUSE_PRIORITY, "causes");
@@ -157,10 +159,8 @@ static void abort_attempt(const struct core_action *a)
 /* The changed bytes of a dirty page, in as many records as they need. */
 static void writes(const struct core_action *a)
 {
-	static struct {
-		struct dsm_ev_writes r;
-		struct dsm_ev_run run[DSM_EV_RUNS];
-	} buffer;
+	static _Alignas(struct dsm_ev_writes) uint8_t buffer[DSM_EV_MAX];
+	struct dsm_ev_writes *r = (void *)buffer;
 	static struct dsm_ev_run run[DIFF_RUNS_MAX];
 	const uint8_t *twin = dispatch__twin(a->page);
 
@@ -171,7 +171,7 @@ static void writes(const struct core_action *a)
 	do {
 		size_t part = n - at < DSM_EV_RUNS ? n - at : DSM_EV_RUNS;
 
-		buffer.r = (struct dsm_ev_writes){
+		*r = (struct dsm_ev_writes){
 			.hdr.flags = flags_of(&a->party),
 			.interval = interval_of(&a->party),
 			.page = page_id(a->page),
@@ -180,10 +180,9 @@ static void writes(const struct core_action *a)
 			.basis = DSM_EV_BASIS_CHANGED,
 			.nruns = (uint16_t)part,
 		};
-		memcpy(buffer.run, run + at, part * sizeof(*run));
-		memset(buffer.run + part, 0, part < DSM_EV_RUNS ? sizeof(*run) : 0); /* padding to 8 bytes */
-		events__emit(&buffer.r.hdr, DSM_EV_WRITES, sizeof(buffer.r) + part * sizeof(*run),
-			     buffer.r.page, part);
+		memcpy(r->run, run + at, part * sizeof(*run));
+		memset(r->run + part, 0, sizeof(*run)); /* padding to 8 bytes */
+		events__emit(&r->hdr, DSM_EV_WRITES, sizeof(*r) + part * sizeof(*run), r->page, part);
 		at += part;
 	} while (at < n);
 }

@@ -137,14 +137,16 @@ bool microscope__close(ucontext_t *context)
 	return true;
 }
 
+_Static_assert(sizeof(struct dsm_ev_accesses) + (DSM_EV_ACCESS_LIST + 1) * sizeof(struct dsm_ev_access) <=
+		       DSM_EV_MAX,
+	       "room");
+
 static void emit(const struct watched *w, const struct core_party *attempt)
 {
-	static struct {
-		struct dsm_ev_accesses r;
-		struct dsm_ev_access access[DSM_EV_ACCESS_LIST + 1];
-	} buffer;
+	static _Alignas(struct dsm_ev_accesses) uint8_t buffer[DSM_EV_MAX];
+	struct dsm_ev_accesses *r = (void *)buffer;
 
-	buffer.r = (struct dsm_ev_accesses){
+	*r = (struct dsm_ev_accesses){
 		.hdr.flags = (uint8_t)(DSM_EV_F_MICROSCOPE | (attempt->attempt ? DSM_EV_F_RETRY : 0)),
 		.interval = {attempt->number, attempt->attempt, attempt->site},
 		.page = DSM_EV_PAGE((uint64_t)w->page << DSM_PAGE_LOG2, DSM_PAGE_LOG2),
@@ -154,14 +156,13 @@ static void emit(const struct watched *w, const struct core_party *attempt)
 		.naccesses = (uint16_t)w->n,
 	};
 	for (uint32_t i = 0; i < w->n; i++)
-		buffer.access[i] = (struct dsm_ev_access){
+		r->access[i] = (struct dsm_ev_access){
 			.offset = w->seen[i].offset,
 			.access = w->seen[i].access,
 			.ip = events__ip(w->seen[i].pc),
 		};
-	memset(&buffer.access[w->n], 0, sizeof(buffer.access[0])); /* the padding to 8 bytes */
-	events__emit(&buffer.r.hdr, DSM_EV_ACCESSES, sizeof(buffer.r) + w->n * sizeof(buffer.access[0]),
-		     buffer.r.page, w->n);
+	memset(&r->access[w->n], 0, sizeof(r->access[0])); /* the padding to 8 bytes */
+	events__emit(&r->hdr, DSM_EV_ACCESSES, sizeof(*r) + w->n * sizeof(r->access[0]), r->page, w->n);
 }
 
 void microscope__end(const struct core_party *attempt)

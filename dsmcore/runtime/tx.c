@@ -16,7 +16,6 @@
  */
 #include "dsmcore/runtime/tx.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -372,23 +371,18 @@ struct deferred {
 	size_t bytes;
 };
 
+/* The argument follows in the log, which keeps entries aligned and, while they run, in place. */
 static void run_deferred(const void *arg)
 {
-	struct deferred d;
-	void *copy = NULL;
+	const struct deferred *d = arg;
 
-	memcpy(&d, arg, sizeof(d));
-	if (d.bytes) {
-		copy = alloca(d.bytes);
-		memcpy(copy, (const char *)arg + sizeof(d), d.bytes);
-	}
-	d.fn(copy);
+	d->fn(d->bytes ? (void *)(d + 1) : NULL);
 }
 
 void dsm_defer(void (*fn)(void *arg), const void *arg, size_t bytes)
 {
 	struct deferred d = {fn, bytes};
-	uint8_t packed[sizeof(d) + bytes];
+	_Alignas(16) uint8_t packed[sizeof(d) + bytes];
 
 	memcpy(packed, &d, sizeof(d));
 	if (bytes)
