@@ -1,2 +1,18 @@
 # analyzer: parts declared for the Makefile at the top
 include analyzer/gate.mk
+
+ARCHIVES += analyzer
+analyzer_SRCS := $(addprefix analyzer/, mem.c table.c byteset.c model.c objects.c symbols.c layout.c decode.c \
+	verdict.c place.c window.c evidence.c tally.c ingest.c replay.c advice.c advice_source.c advice_text.c \
+	names.c report.c report_text.c report_json.c report_dot.c graph.c outfile.c proof.c)
+# Zydis decodes instructions; without it an access of unknown size is widened to its field.
+ifneq ($(wildcard /usr/include/Zydis/Zydis.h /usr/local/include/Zydis/Zydis.h),)
+EXTRA_analyzer/decode.c := -DHAVE_ZYDIS
+zydis_LIBS := -lZydis
+endif
+analyzer_LIBS := -ldw -lelf -ljson-c -lzstd -lxxhash $(zydis_LIBS) -lm
+
+PROGRAMS += dsmreport
+dsmreport_SRCS  := analyzer/dsmreport.c
+dsmreport_NEEDS := analyzer trace
+dsmreport_LIBS  := $(analyzer_LIBS)

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "advice.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "advice_work.h"
+
+#define MOST_OBJECTS	 24   /* that advice is sought for, the costliest */
+#define ALIKE		 0.95 /* layouts that save so much of the best are as good, then the smallest wins */
+#define PLAN_PAGES_SHARE 0.25 /* of the DSM that a plan may use up */
+
+const char advice__method[] =
+	"Every conflict that could be judged is kept as the bytes that its winner stored and its loser "
+	"accessed.\n"
+	"A change of layout moves these bytes; the conflict happens again if any page then holds bytes of "
+	"both, else\n"
+	"it is gone with the time it wasted. Aborts of pages that the loser did not access are replayed with "
+	"all\n"
+	"that its node was seen to access there. Conflicts that could not be judged are apportioned by "
+	"transactions\n"
+	"of the same site seen under the microscope, or else stay as they were. Fetches are replayed too: a "
+	"page\n"
+	"must be fetched again if a foreign write since the last fetch touched it; each costs what a fetch "
+	"cost in\n"
+	"this trace. Saved time is then spent at the rate of now: work and commits per second grow by run "
+	"time /\n"
+	"(run time - saved time). Splitting a transaction leaves its conflict, wasting a commit and a fetch "
+	"instead\n"
+	"of the whole; committing m times leaves 1/m of the waste and costs m - 1 commits more. Not "
+	"replayed: that\n"
+	"a loser spared by its first winner may meet another, and that faster programs meet more often.\n";
+
+const char *advice__kind(enum advice_kind k)
+{
+	static const char *const name[] = {"relocate/isolate", "relocate/partition", "relocate/pad",
+					   "split-struct",     "split-transaction",  "commit-every-k"};
+
+	return name[k];
+}
+
+/* ---- from saved ns to rates ---- */
+
+void advice__rates(const struct dsm_counters *c, double seconds, struct rates *out)
+{
+	double tx = (double)c->wasted_ns + (double)c->committed_ns;
+
+	out->aborts_per_commit = c->commits ? (double)c->aborts / (double)c->commits : 0;
+	out->commits_per_s = seconds > 0 ? (double)c->commits / seconds : 0;
+	out->work_per_s = seconds > 0 ? (double)c->work / seconds : 0;
+	out->wasted_share = tx > 0 ? (double)c->wasted_ns / tx : 0;
+}
+
+/* Fetch time inside aborted attempts is wasted time and already counted with them. */
+static double fetch_cost(const struct work *w, const struct effect *e)
+{
+	const struct dsm_counters *c = &w->totals.sum;
+	double tx = (double)c->wasted_ns + (double)c->committed_ns;
+	double committed = tx > 0 ? (double)c->committed_ns / tx : 1;
+
+	return (e->fetches_after - e->fetches_before) * w->fetch_ns * committed;
+}
+
+static double net_ns(const struct work *w, const struct effect *e)
+{
+	return e->saved_ns * w->scale - fetch_cost(w, e);
+}
+
+void advice_work__predict(const struct work *w, double saved_ns, double saved_conflicts, double added_ns,
+			  double added_commits, struct prediction *out)
+{
+	const struct dsm_counters *c = &w->totals.sum;
+	double wasted = fmax(0, (double)c->wasted_ns - saved_ns * w->scale);
+	double committed = fmax(0.05 * (double)c->committed_ns, (double)c->committed_ns + added_ns);
+	double all = w->totals.node_seconds * 1e9;
+	double left = fmax(0.02 * all,
+			   all - ((double)c->wasted_ns - wasted) - ((double)c->committed_ns - committed));
+	double faster = all > 0 ? all / left : 1;
+	double commits = (double)c->commits + added_commits;
+	struct rates now;
+
+	advice__rates(c, w->totals.seconds, &now);
+	out->ns_per_s = w->totals.seconds > 0 ? (saved_ns * w->scale - added_ns) / w->totals.seconds : 0;
+	out->rates.aborts_per_commit =
+		commits > 0 ? fmax(0, (double)c->aborts - saved_conflicts * w->scale) / commits : 0;
+	out->rates.commits_per_s = c->commits ? now.commits_per_s * faster * commits / (double)c->commits : 0;
+	out->rates.work_per_s = now.work_per_s * faster;
+	out->rates.wasted_share = wasted + committed > 0 ? wasted / (wasted + committed) : 0;
+}
+
+static void predict_effect(const struct work *w, const struct effect *e, struct prediction *out)
+{
+	advice_work__predict(w, e->saved_ns, e->saved_conflicts, fetch_cost(w, e), 0, out);
+}
+
+/* ---- layouts ---- */
+
+static uint32_t round_up(uint64_t bytes, uint64_t page)
+{
+	uint64_t up = (bytes + page - 1) / page * page;
+
+	return up <= UINT32_MAX ? (uint32_t)up : 0;
+}
+
+/* A block is good when one node at most writes in it. */
+static bool blocks_fit(const struct owners *o, uint64_t block)
+{
+	for (uint64_t b = 0; b < o->count; b += block) {
+		uint32_t owner = OWNER_NONE;
+
+		for (uint64_t e = b; e < b + block && e < o->count; e++) {
+			if (o->of[e] == OWNER_NONE)
+				continue;
+			if (o->of[e] == OWNER_MANY || (owner != OWNER_NONE && owner != o->of[e]))
+				return false;
+			owner = o->of[e];
+		}
+	}
+	return true;
+}
+
+#define CANDIDATES 6
+/* Fills layouts worth a replay: as it is on pages of its own, in blocks, every element on its page. */
+static unsigned candidates(struct work *w, uint32_t group, struct change *out)
+{
+	const struct group *g = &w->tally->model->groups.at[group];
+	uint64_t page = (uint64_t)1 << w->log2, steps = 0;
+	struct owners o;
+	unsigned n = 0;
+
+	out[n++] = (struct change){.moved = true};
+	replay__owners(w->replay, group, &o);
+	if (o.count > 1 && o.of) {
+		for (uint64_t b = (o.count + 1) / 2;
+		     b >= 2 && n < CANDIDATES - 1 && steps < (uint64_t)1 << 26; b--) {
+			uint32_t bs = round_up(b * g->elem_size, page);
+
+			steps += b * 2;
+			if (!bs || bs / b < g->elem_size || !blocks_fit(&o, b))
+				continue;
+			out[n++] = (struct change){true, g->elem_size, (uint32_t)b, bs};
+		}
+	}
+	if (o.count > 1 && round_up(g->elem_size, page))
+		out[n++] = (struct change){.moved = true, .stride = round_up(g->elem_size, page)};
+	mem__free(o.of);
+	return n;
+}
+
+double advice_work__pages(const struct effect *e)
+{
+	return fmax(0, ceil(e->pages_after - e->pages_before - 1e-9));
+}
+
+static void try_change(struct work *w, uint32_t group, const struct change *c, struct effect *out)
+{
+	struct change was = w->change[group];
+
+	w->change[group] = *c;
+	replay__run(w->replay, w->change, out);
+	w->change[group] = was;
+}
+
+struct best {
+	uint32_t group;
+	struct change change;
+	struct effect together;
+	double gain, pages;
+};
+
+/* The cheapest layout of a group among those that save nearly as much as the best. */
+static bool best_layout(struct work *w, uint32_t group, struct best *out)
+{
+	struct change c[CANDIDATES];
+	struct effect e[CANDIDATES];
+	double gain[CANDIDATES], most = 0, now = net_ns(w, &w->effect);
+	unsigned n = candidates(w, group, c), pick = 0;
+	bool found = false;
+
+	for (unsigned i = 0; i < n; i++) {
+		try_change(w, group, &c[i], &e[i]);
+		gain[i] = net_ns(w, &e[i]) - now;
+		most = gain[i] > most ? gain[i] : most;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (gain[i] <= 0 || gain[i] < ALIKE * most)
+			continue;
+		if (!found || e[i].pages_after < e[pick].pages_after)
+			pick = i;
+		found = true;
+	}
+	if (found)
+		*out = (struct best){group, c[pick], e[pick], gain[pick],
+				     advice_work__pages(&e[pick]) - advice_work__pages(&w->effect)};
+	return found;
+}
+
+/* Never an object whose conflicts are true: moving it cures nothing. */
+static bool movable(const struct work *w, uint32_t group)
+{
+	const struct group_sum *g = &w->tally->groups[group];
+
+	return g->ns[VERDICT_FALSE] > 0 && g->seen[VERDICT_FALSE] + g->estimated[VERDICT_FALSE] > 0 &&
+	       g->ns[VERDICT_TRUE] < g->ns[VERDICT_FALSE] && !w->change[group].moved;
+}
+
+static const struct group_sum *sort_groups;
+
+static int by_false(const void *a, const void *b)
+{
+	double x = sort_groups[*(const uint32_t *)a].ns[VERDICT_FALSE];
+	double y = sort_groups[*(const uint32_t *)b].ns[VERDICT_FALSE];
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static void add_layout(struct work *w, const struct best *b)
+{
+	struct model *m = w->tally->model;
+	const struct group *g = &m->groups.at[b->group];
+	struct change *alone = mem__alloc(m->groups.n * sizeof(*alone));
+	struct advice *a = VEC_ADD(&w->out->all);
+	uint64_t region = 0;
+
+	memset(a, 0, sizeof(*a));
+	alone[b->group] = b->change;
+	replay__run(w->replay, alone, &a->effect);
+	mem__free(alone);
+	a->group = b->group;
+	a->change = b->change;
+	a->kind = !b->change.stride ? ADVICE_ISOLATE : b->change.block ? ADVICE_PARTITION : ADVICE_PAD;
+	a->marginal_ns = b->gain;
+	a->pages = b->pages;
+	for (size_t r = 0; r < m->runs.n; r++)
+		for (size_t i = 0; i < m->runs.at[r].nodes.n; i++)
+			region = m->runs.at[r].nodes.at[i].region_bytes > region
+					 ? m->runs.at[r].nodes.at[i].region_bytes
+					 : region;
+	a->plannable = g->type && (!g->flat || a->kind == ADVICE_ISOLATE);
+	if (region && a->pages * (double)((uint64_t)1 << w->log2) > PLAN_PAGES_SHARE * (double)region)
+		a->plannable = false;
+	predict_effect(w, &a->effect, &a->predicted);
+	w->change[b->group] = b->change;
+	w->effect = b->together;
+}
+
+void advice_work__layouts(struct work *w)
+{
+	struct model *m = w->tally->model;
+	uint32_t *list = mem__alloc(m->groups.n * sizeof(*list));
+	double worth = WORTH * w->wasted_ns;
+	size_t n = 0;
+
+	for (uint32_t g = 0; g < m->groups.n; g++)
+		if (movable(w, g))
+			list[n++] = g;
+	sort_groups = w->tally->groups;
+	qsort(list, n, sizeof(*list), by_false);
+	n = n < MOST_OBJECTS ? n : MOST_OBJECTS;
+	for (;;) {
+		struct best best = {.gain = 0}, b;
+
+		for (size_t i = 0; i < n; i++)
+			if (movable(w, list[i]) && best_layout(w, list[i], &b) && b.gain > best.gain)
+				best = b;
+		if (best.gain <= worth)
+			break;
+		add_layout(w, &best);
+	}
+	mem__free(list);
+}
+
+/* ---- the whole ---- */
+
+static int by_gain(const void *a, const void *b)
+{
+	double x = ((const struct advice *)a)->predicted.ns_per_s,
+	       y = ((const struct advice *)b)->predicted.ns_per_s;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static void measure(struct work *w)
+{
+	const struct ledger *b = &w->tally->ledger;
+	const struct dsm_counters *c = &w->totals.sum;
+
+	model__totals(w->tally->model, &w->totals);
+	for (int v = 0; v < VERDICTS; v++)
+		w->recorded_ns += b->verdict[v] + b->estimated[v];
+	w->wasted_ns = c->wasted_ns ? (double)c->wasted_ns : w->recorded_ns;
+	w->scale = w->recorded_ns > 0 && b->lost > 0 ? (w->recorded_ns + b->lost) / w->recorded_ns : 1;
+	w->fetch_ns = c->faults_fetch ? (double)c->fetch_ns / (double)c->faults_fetch : 0;
+	w->commit_ns = c->commits ? (double)c->commit_ns / (double)c->commits : 0;
+	w->log2 = replay__page_log2(w->tally->model);
+}
+
+void advice__make(struct tally *t, struct replay *r, struct symbols *s, struct advice_list *out)
+{
+	struct work w = {.tally = t, .replay = r, .symbols = s, .out = out};
+	unsigned rule = 0;
+
+	memset(out, 0, sizeof(*out));
+	w.change = mem__alloc(t->model->groups.n * sizeof(*w.change));
+	measure(&w);
+	advice__rates(&w.totals.sum, w.totals.seconds, &out->now);
+	out->seconds = w.totals.seconds;
+	replay__run(r, w.change, &w.effect);
+	advice_work__layouts(&w);
+	for (size_t i = 0; i < out->all.n; i++) /* the plan is what remains of them */
+		if (!out->all.at[i].plannable)
+			w.change[out->all.at[i].group] = (struct change){0};
+	replay__run(r, w.change, &w.effect);
+	out->plan_effect = w.effect;
+	out->plan_pages = advice_work__pages(&w.effect);
+	predict_effect(&w, &w.effect, &out->plan);
+	advice_work__source(&w);
+	if (out->all.n)
+		qsort(out->all.at, out->all.n, sizeof(*out->all.at), by_gain);
+	for (size_t i = 0; i < out->all.n; i++) {
+		if (out->all.at[i].plannable)
+			out->all.at[i].rule = ++rule;
+		advice_work__describe(&w, &out->all.at[i]);
+	}
+	mem__free(w.change);
+}
+
+void advice__free(struct advice_list *list)
+{
+	for (size_t i = 0; i < list->all.n; i++) {
+		mem__free(list->all.at[i].text);
+		mem__free(list->all.at[i].why);
+	}
+	for (size_t i = 0; i < list->nnotes; i++)
+		mem__free(list->notes[i]);
+	mem__free(list->notes);
+	VEC_FREE(&list->all);
+}

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * advice.h - what to change, ranked by the nanoseconds it is predicted to save each second.
+ *
+ * Layout changes are found one after the other: of all objects and layouts the one that the replay credits
+ * with most is taken, then the next beside it, so that two cures of one page are not both advised. The rest,
+ * that no layout removes, is looked at for changes of the source.
+ */
+#ifndef ANALYZER_ADVICE_H
+#define ANALYZER_ADVICE_H
+
+#include "replay.h"
+
+enum advice_kind {
+	ADVICE_ISOLATE,
+	ADVICE_PARTITION,
+	ADVICE_PAD,
+	ADVICE_SPLIT_STRUCT,
+	ADVICE_SPLIT_TRANSACTION,
+	ADVICE_COMMIT_EVERY_K,
+};
+const char *advice__kind(enum advice_kind k); /* "relocate/isolate", ..., "commit-every-k" */
+
+struct rates { /* of a run, or predicted */
+	double aborts_per_commit, commits_per_s, wasted_share, work_per_s;
+};
+
+struct prediction {
+	double ns_per_s; /* saved, all nodes together, each second of run time */
+	struct rates rates;
+};
+
+struct advice {
+	enum advice_kind kind;
+	uint32_t group;		     /* the object */
+	uint32_t site;		     /* of the transaction, for changes of transactions */
+	struct change change;	     /* layout changes */
+	bool plannable;		     /* the runtime can do it at allocation */
+	unsigned rule;		     /* of the plan, from 1; 0 = none */
+	struct effect effect;	     /* alone */
+	double marginal_ns;	     /* beside the advice before it */
+	double pages;		     /* more memory */
+	struct prediction predicted; /* alone */
+	double elements;	     /* commit-every-k: that the transaction touches */
+	double conflicts;	     /* seen, that changes of transactions rest on */
+	unsigned k;
+	uint32_t fields[2]; /* split-struct: what each side accesses (tally.texts) */
+	char *text, *why;
+};
+
+struct advice_list {
+	VEC(struct advice) all; /* best first */
+	struct prediction plan; /* with all rules of the plan */
+	struct effect plan_effect;
+	double plan_pages;
+	struct rates now;
+	double seconds;
+	char **notes; /* what is not advised and why */
+	size_t nnotes;
+};
+
+/* How the prediction is made, for the report: lines of plain text. */
+extern const char advice__method[];
+
+void advice__rates(const struct dsm_counters *c, double seconds, struct rates *out);
+void advice__make(struct tally *t, struct replay *r, struct symbols *s, struct advice_list *out);
+void advice__free(struct advice_list *list);
+
+#endif

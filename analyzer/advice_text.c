@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* advice_text.c - each advice in words that somebody can act on. */
+#include <stdio.h>
+
+#include "advice_work.h"
+#include "names.h"
+
+struct words {
+	char name[128], shape[160], type[96], born[192], where[192];
+};
+
+static void look_up(struct work *w, const struct advice *a, struct words *out)
+{
+	struct model *m = w->tally->model;
+	const struct group *g = &m->groups.at[a->group];
+	struct source src;
+
+	model__group_name(m, a->group, out->name, sizeof(out->name));
+	model__group_shape(m, a->group, out->shape, sizeof(out->shape));
+	snprintf(out->type, sizeof(out->type), "%s", model__type_at(m, g->type)->name);
+	if (!out->type[0])
+		snprintf(out->type, sizeof(out->type), "its type");
+	names__site(w->symbols, m, g->site, &src);
+	names__place(&src, out->born, sizeof(out->born));
+	names__site(w->symbols, m, a->site, &src);
+	names__place(&src, out->where, sizeof(out->where));
+}
+
+static void say_layout(struct work *w, struct advice *a, const struct words *x, struct text *t)
+{
+	const struct group *g = &w->tally->model->groups.at[a->group];
+	unsigned page = 1u << w->log2;
+
+	switch (a->kind) {
+	case ADVICE_ISOLATE:
+		text__add(t, "Put %s%s on pages of %s own.", g->objects.n > 1 ? "each " : "", x->type, "its");
+		break;
+	case ADVICE_PARTITION:
+		text__add(t,
+			  "Lay out %s in blocks of %u elements, each block on pages of its own (%u bytes): "
+			  "only one "
+			  "node writes in each block.",
+			  x->name, a->change.block, a->change.block_stride);
+		break;
+	default:
+		text__add(t,
+			  "Give each element of %s a page of its own (every %u bytes instead of %u): nodes "
+			  "write "
+			  "elements in turn.",
+			  x->name, a->change.stride, g->elem_size);
+		break;
+	}
+	if (a->plannable)
+		text__add(t, " dsmrun --plan does this at allocation, without a change of the source.");
+	else if (g->flat)
+		text__add(t,
+			  " Source change: it is allocated as a plain C array (dsm_new_flat), so a plan "
+			  "cannot pad "
+			  "inside it; use dsm_new and dsm_at, or align the parts to %u bytes.",
+			  page);
+	else if (!g->type)
+		text__add(t, " Source change: the trace does not say its type, so no plan rule can name it.");
+	else
+		text__add(t,
+			  " Not in the plan: it would take more than a quarter of the DSM. Source change: "
+			  "keep what "
+			  "each node writes together and align it to %u bytes.",
+			  page);
+}
+
+static void say_source(struct work *w, struct advice *a, const struct words *x, struct text *t)
+{
+	char n[40];
+
+	names__count(a->conflicts, n, sizeof(n));
+	switch (a->kind) {
+	case ADVICE_SPLIT_STRUCT:
+		text__add(t,
+			  "Split %s: one node accesses {%s} while another accesses {%s} of the same element. "
+			  "Keep the "
+			  "two groups of fields in structs of their own, each allocated with dsm_new. Source "
+			  "change.",
+			  x->type, tally__text(w->tally, a->fields[0]), tally__text(w->tally, a->fields[1]));
+		break;
+	case ADVICE_SPLIT_TRANSACTION:
+		text__add(t,
+			  "%s is really shared: moving it cures nothing. In the transaction at %s update it "
+			  "in a short "
+			  "transaction of its own at the end, so that an abort repeats only that. This is "
+			  "safe for the "
+			  "observed conflicts: in %s true conflicts seen of this transaction no other object "
+			  "was met. "
+			  "Not seen: conflicts that this run did not have; check that nobody relies on both "
+			  "parts "
+			  "together. Or count per node and add up when the sum is read.",
+			  x->name, x->where, n);
+		break;
+	default:
+		text__add(t,
+			  "Commit every %u elements in the transaction at %s (DSM_TX_FOR): it touches about "
+			  "%.0f, and "
+			  "an abort repeats them all. Safe only if others may see it half done; %s conflicts "
+			  "rest on it.",
+			  a->k, x->where, a->elements, n);
+		break;
+	}
+}
+
+void advice_work__describe(struct work *w, struct advice *a)
+{
+	const struct group_sum *g = &w->tally->groups[a->group];
+	double seen = 0, estimated = 0, judged, low, high;
+	struct text text = {0};
+	char n[40];
+	struct words x;
+
+	look_up(w, a, &x);
+	for (int v = 0; v < VERDICTS; v++) {
+		if (v == VERDICT_UNKNOWN || v == VERDICT_UNTOUCHED)
+			continue;
+		seen += g->seen[v];
+		estimated += g->estimated[v];
+	}
+	if (a->kind <= ADVICE_PAD)
+		say_layout(w, a, &x, &text);
+	else
+		say_source(w, a, &x, &text);
+	a->text = text.at;
+	judged = seen > 0 ? seen : estimated;
+	verdict__interval(seen > 0 ? g->seen[VERDICT_FALSE] : g->estimated[VERDICT_FALSE], judged, &low,
+			  &high);
+	names__count(judged, n, sizeof(n));
+	a->why = mem__format(
+		"%s (%s, allocated at %s): %.0f %% of %s conflicts %s were false (%.0f-%.0f %%)", x.name,
+		x.shape, x.born,
+		judged > 0 ? 100 * (seen > 0 ? g->seen[VERDICT_FALSE] : g->estimated[VERDICT_FALSE]) / judged
+			   : 0,
+		n, seen > 0 ? "judged" : "apportioned", 100 * low, 100 * high);
+}

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * evidence.h - joins an abort with what its winner wrote and what its loser accessed, and judges it.
+ *
+ * The parts of a conflict arrive apart: the winner's writes from another node, the loser's reads often only
+ * with the microscoped retry after the abort. So records wait in a window of three generations of bounded
+ * size; when the newest is full, the aborts of the middle one are judged with all three at hand and the
+ * oldest is dropped. A trace smaller than the window is judged with everything known.
+ */
+#ifndef ANALYZER_EVIDENCE_H
+#define ANALYZER_EVIDENCE_H
+
+#include "place.h"
+#include "verdict.h"
+
+enum basis {		  /* of the loser's accesses, best first */
+	     BASIS_OWN,	  /* its own attempt, access by access; or what is known of it was enough */
+	     BASIS_RETRY, /* a later attempt of the same transaction */
+	     BASIS_SITE,  /* another transaction begun at the same line on the same node: only apportions */
+	     BASIS_NONE,
+	     BASES,
+};
+const char *basis__name(enum basis b); /* "own", "retry", "site", "none" */
+
+/* X(enumerator, text after "unknown: ") */
+#define WHYS(X)                                                                                              \
+	X(NOT, "")                                                                                           \
+	X(WINNER, "the winner's writes are not in the trace")                                                \
+	X(READS, "the loser's reads were not seen: no retry of it ran under the microscope")                 \
+	X(BUDGET, "the microscope's budget ended before the loser did")                                      \
+	X(DIFFERED, "the retry under the microscope went another way than the attempt that was lost")        \
+	X(CUT, "the abort lists only some of its pages")
+enum why {
+#define X(name, text) WHY_##name,
+	WHYS(X)
+#undef X
+		WHY_MAX
+};
+const char *why__text(enum why w);
+
+struct touch { /* one access of the loser, or a write of a winner under the microscope */
+	uint16_t offset;
+	uint16_t size;
+	uint8_t access;
+	struct code code;
+};
+
+struct met_page {
+	struct page_view view;
+	dsm_ev_page page;
+	enum verdict verdict;
+	enum basis basis;
+	enum why why;
+	struct byteset changed, stored; /* by the winner */
+	struct byteset touched, wrote;	/* by the loser; wrote is the part of touched that it wrote */
+	VEC(struct touch) touches;	/* of the loser, with instructions */
+	uint32_t why_page;
+};
+
+struct conflict {
+	uint32_t run;
+	uint16_t winner, loser; /* nodes */
+	bool has_winner, microscope;
+	uint32_t winner_site, loser_site; /* interned */
+	uint32_t cause;			  /* enum dsm_ev_cause */
+	int64_t time_ns;
+	double weight; /* occurrences that this stands for */
+	double wasted_ns;
+	double share; /* of it that is told here: 1, or 1/k for each of k stand-ins */
+	enum verdict verdict;
+	enum basis basis;
+	enum why why;
+	bool cut;
+	unsigned pages;
+	struct met_page *page;
+};
+
+/* What was seen of accesses in general, whether or not they met anybody. */
+struct usage_event {
+	uint32_t run;
+	uint16_t node;
+	uint32_t site; /* where the transaction begins, interned */
+	enum { USAGE_COMMITTED_WRITE, USAGE_ACCESSES, USAGE_FIRST_TOUCH } kind;
+	double weight;
+	const struct page_view *view;
+	const struct byteset *bytes; /* written, or touched */
+	const struct touch *touches;
+	size_t ntouches;
+};
+
+struct evidence_sink {
+	void *context;
+	void (*conflict)(void *context, const struct conflict *c);
+	void (*usage)(void *context, const struct usage_event *u);
+	void (*commit)(void *context, uint32_t run, uint16_t node, uint32_t site, double weight,
+		       bool microscope);
+};
+
+struct evidence;
+
+/* `window_bytes`: memory for waiting records, 0 = default. */
+struct evidence *evidence__new(struct model *m, struct layouts *l, struct symbols *s, size_t window_bytes,
+			       const struct evidence_sink *sink);
+/* Takes a sane record that model__record() has already seen. Not thread-safe. */
+void evidence__record(struct evidence *e, uint32_t run, const struct dsm_ev_hdr *record);
+/* Judges what still waits. */
+void evidence__finish(struct evidence *e);
+void evidence__free(struct evidence *e);
+
+#endif

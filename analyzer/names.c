@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "names.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+const char *names__base(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+void names__site(struct symbols *s, const struct model *m, uint32_t site, struct source *out)
+{
+	struct site chain = *model__site_at(m, site);
+	struct source src;
+
+	memset(out, 0, sizeof(*out));
+	for (uint32_t i = 0; i < chain.nframes; i++) {
+		if (!symbols__source(s, chain.frame[i], true, &src))
+			continue;
+		if (!out->line && (src.line || !out->function[0]))
+			*out = src;
+		if (out->line)
+			return;
+	}
+}
+
+void names__place(const struct source *src, char *out, size_t size)
+{
+	if (src->line)
+		snprintf(out, size, "%s:%u%s%s%s", names__base(src->file), src->line,
+			 src->function[0] ? " (" : "", src->function, src->function[0] ? ")" : "");
+	else
+		snprintf(out, size, "%s", src->function[0] ? src->function : "?");
+}
+
+void names__code(struct symbols *s, const struct model *m, struct code code, bool return_address, char *out,
+		 size_t size)
+{
+	struct source src;
+
+	if (!code.image) {
+		snprintf(out, size, "(line not seen)");
+		return;
+	}
+	if (symbols__source(s, code, return_address, &src))
+		names__place(&src, out, size);
+	else
+		snprintf(out, size, "%s+0x%x", names__base(model__image_at(m, code.image)->path),
+			 code.offset);
+}
+
+void names__line_text(const struct source *src, char *out, size_t size)
+{
+	char line[512];
+	struct stat st;
+	unsigned n = 0;
+	FILE *f;
+	size_t len;
+	const char *at = line;
+
+	out[0] = 0;
+	/* A path from a trace's program may be anything: only plain files are opened. */
+	if (!src->line || stat(src->file, &st) || !S_ISREG(st.st_mode))
+		return;
+	f = fopen(src->file, "re");
+	if (!f)
+		return;
+	while (n < src->line && fgets(line, sizeof(line), f))
+		n += strchr(line, '\n') || feof(f);
+	fclose(f);
+	if (n != src->line)
+		return;
+	while (*at == ' ' || *at == '\t')
+		at++;
+	snprintf(out, size, "%s", at);
+	len = strlen(out);
+	while (len && (unsigned char)out[len - 1] <= ' ')
+		out[--len] = 0;
+	for (char *c = out; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = ' ';
+}
+
+void names__duration(double ns, char *out, size_t size)
+{
+	double a = fabs(ns);
+
+	if (a >= 1e9)
+		snprintf(out, size, "%.2f s", ns / 1e9);
+	else if (a >= 1e6)
+		snprintf(out, size, "%.1f ms", ns / 1e6);
+	else
+		snprintf(out, size, "%.0f us", ns / 1e3);
+}
+
+void names__count(double n, char *out, size_t size)
+{
+	char digits[40];
+	size_t len, k = 0;
+
+	snprintf(digits, sizeof(digits), "%.0f", fabs(n));
+	len = strlen(digits);
+	if (n < 0 && k + 1 < size)
+		out[k++] = '-';
+	for (size_t i = 0; i < len && k + 2 < size; i++) {
+		out[k++] = digits[i];
+		if ((len - i - 1) % 3 == 0 && i + 1 < len)
+			out[k++] = ',';
+	}
+	out[k] = 0;
+}
+
+void names__object(const struct tally *t, const struct row *r, char *out, size_t size)
+{
+	if (r->group != GROUP_NONE)
+		model__group_name(t->model, r->group, out, size);
+	else if (r->key.verdict == VERDICT_UNTOUCHED)
+		snprintf(out, size, "(the runtime's read tracking)");
+	else
+		snprintf(out, size, "(no recorded object)");
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* names.h - things as a reader of a report calls them. */
+#ifndef ANALYZER_NAMES_H
+#define ANALYZER_NAMES_H
+
+#include "tally.h"
+
+/* The frame of an allocation's or transaction's chain that is the program's own and best tells where: the
+ * innermost with a known line, else the innermost. "world.c:88 (build)"; "?" when nothing is known. */
+void names__site(struct symbols *s, const struct model *m, uint32_t site, struct source *out);
+void names__place(const struct source *src, char *out, size_t size);
+/* "walk.c:141 (advance)" of an instruction; without debug information "world+0x1234". */
+void names__code(struct symbols *s, const struct model *m, struct code code, bool return_address, char *out,
+		 size_t size);
+/* The source line's text, blanks trimmed, "" when the file cannot be read. */
+void names__line_text(const struct source *src, char *out, size_t size);
+/* "1.31 s", "12.4 ms", "830 us" */
+void names__duration(double ns, char *out, size_t size);
+/* "12,340" */
+void names__count(double n, char *out, size_t size);
+/* The object's name or "(no recorded object)" / "(the runtime's read tracking)". */
+void names__object(const struct tally *t, const struct row *r, char *out, size_t size);
+const char *names__base(const char *path);
+
+#endif

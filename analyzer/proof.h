@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* proof.h - before, predicted and after, side by side (schema procope.proof/1). */
+#ifndef ANALYZER_PROOF_H
+#define ANALYZER_PROOF_H
+
+#include "advice.h"
+
+struct proof {
+	struct rates before, predicted, after;
+	double before_seconds, after_seconds;
+	const char *before_file, *after_file, *predicted_file; /* NULL: predicted from the trace before */
+	char program[128];
+};
+
+/* Fills the proof from two traces and the report made of the first (or, without one, an analysis of it).
+ * Returns 0, or a negative errno after a message. */
+int proof__make(struct proof *p, const char *before, const char *after, const char *report,
+		const char *debug_dir);
+void proof__json(const struct proof *p, struct text *out);
+void proof__text(const struct proof *p, struct text *out);
+
+#endif

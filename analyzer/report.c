@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "report.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ingest.h"
+
+const struct node_pair *report__pair(const struct row *row)
+{
+	unsigned best = 0;
+
+	for (unsigned i = 1; i < row->npairs; i++)
+		if (row->pair[i].ns > row->pair[best].ns)
+			best = i;
+	return &row->pair[best];
+}
+
+static const struct tally *sorting;
+
+static int compare(double x, double y, uint32_t a, uint32_t b)
+{
+	if (x != y)
+		return x < y ? 1 : -1;
+	return a < b ? -1 : a > b;
+}
+
+static int by_row_cost(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return compare(row__ns(&sorting->rows.at[x]), row__ns(&sorting->rows.at[y]), x, y);
+}
+
+static double group_cost(const struct tally *t, uint32_t g)
+{
+	double ns = 0;
+
+	for (int v = 0; v < VERDICTS; v++)
+		ns += t->groups[g].ns[v];
+	return ns;
+}
+
+static int by_group_cost(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return compare(group_cost(sorting, x), group_cost(sorting, y), x, y);
+}
+
+static void sort(struct report *r)
+{
+	struct tally *t = &r->tally;
+
+	sorting = t;
+	r->rows = mem__alloc(t->rows.n * sizeof(*r->rows));
+	for (size_t i = 0; i < t->rows.n; i++) {
+		r->rows[i] = (uint32_t)i;
+		r->conflicts += t->rows.at[i].seen + t->rows.at[i].estimated;
+	}
+	if (t->rows.n)
+		qsort(r->rows, t->rows.n, sizeof(*r->rows), by_row_cost);
+	r->groups = mem__alloc(r->model.groups.n * sizeof(*r->groups));
+	for (uint32_t g = 0; g < r->model.groups.n; g++)
+		if (group_cost(t, g) > 0)
+			r->groups[r->ngroups++] = g;
+	if (r->ngroups)
+		qsort(r->groups, r->ngroups, sizeof(*r->groups), by_group_cost);
+}
+
+int report__make(struct report *r, const struct report_options *o)
+{
+	struct ingest_options io = {0};
+	struct evidence_sink sink;
+	struct evidence *e;
+	int err;
+
+	memset(r, 0, sizeof(*r));
+	model__init(&r->model);
+	r->symbols = symbols__new(&r->model, o->debug_dir);
+	r->layouts = layouts__new(&r->model, r->symbols);
+	tally__init(&r->tally, &r->model, r->layouts);
+	tally__sink(&r->tally, &sink);
+	e = evidence__new(&r->model, r->layouts, r->symbols, o->window_bytes, &sink);
+	err = ingest__files(&r->model, e, o->traces, o->ntraces, &io);
+	if (!err) {
+		evidence__finish(e);
+		tally__finish(&r->tally);
+		model__totals(&r->model, &r->totals);
+		r->replay = replay__new(&r->tally);
+		advice__make(&r->tally, r->replay, r->symbols, &r->advice);
+		sort(r);
+	}
+	evidence__free(e);
+	if (err)
+		report__free(r);
+	return err;
+}
+
+void report__free(struct report *r)
+{
+	advice__free(&r->advice);
+	replay__free(r->replay);
+	tally__free(&r->tally);
+	layouts__free(r->layouts);
+	symbols__free(r->symbols);
+	model__free(&r->model);
+	mem__free(r->rows);
+	mem__free(r->groups);
+}

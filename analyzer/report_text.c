@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* report_text.c - the report for people: what it costs, who, what to change; then the details and how sure
+ * all this is. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "report.h"
+
+struct style {
+	const char *bold, *bad, *good, *dim, *off;
+};
+
+static const struct style plain = {"", "", "", "", ""};
+static const struct style colored = {"\033[1m", "\033[31m", "\033[32m", "\033[2m", "\033[0m"};
+
+static const char *const meaning[VERDICTS] = {
+	"different bytes of one page: moving data apart ends it",
+	"the same bytes: moving data cures nothing",
+	"met only in bytes stored without a change of value",
+	"could not be judged",
+	"the loser held the page but did not access it: a cost of read tracking",
+};
+
+static void wrapped(struct text *out, const char *indent, const char *text)
+{
+	size_t width = 100 - strlen(indent), len;
+
+	for (; *text; text += len) {
+		while (*text == ' ')
+			text++;
+		len = strlen(text);
+		if (len > width) {
+			for (len = width; len > 0 && text[len] != ' '; len--)
+				;
+			len = len ? len : width;
+		}
+		text__add(out, "%s%.*s\n", indent, (int)len, text);
+	}
+}
+
+static double percent(double part, double whole)
+{
+	return whole > 0 ? 100 * part / whole : 0;
+}
+
+static void head(const struct report *r, const struct report_options *o, const struct style *s,
+		 struct text *out)
+{
+	const struct run *run = &r->model.runs.at[0];
+	struct rates now;
+	char a[40], b[40];
+
+	advice__rates(&r->totals.sum, r->totals.seconds, &now);
+	text__add(out, "%s%s%s", s->bold, run->program[0] ? run->program : "(unknown program)", s->off);
+	text__add(out, " on %u node%s, ", r->totals.nodes, r->totals.nodes == 1 ? "" : "s");
+	if (r->model.runs.n > 1)
+		text__add(out, "%zu runs, ", r->model.runs.n);
+	text__add(out, "%.2f s recorded (", r->totals.seconds);
+	for (size_t i = 0; i < o->ntraces; i++)
+		text__add(out, "%s%s", i ? ", " : "", o->traces[i]);
+	text__add(out, ")\n\n");
+	names__count(now.commits_per_s, a, sizeof(a));
+	text__add(out,
+		  "  %s commits/s, %.3f aborts per commit, %s%.1f %%%s of the time in transactions wasted", a,
+		  now.aborts_per_commit, now.wasted_share > 0.1 ? s->bad : "", 100 * now.wasted_share,
+		  s->off);
+	if (r->totals.sum.work) {
+		names__count(now.work_per_s, b, sizeof(b));
+		text__add(out, ", %s units of work/s", b);
+	}
+	text__add(out, "\n");
+}
+
+static void warnings(const struct report *r, const struct style *s, struct text *out)
+{
+	const char *const *note;
+	size_t n = symbols__notes(r->symbols, &note);
+	uint64_t lost = 0;
+
+	for (size_t i = 0; i < r->model.runs.n; i++) {
+		const struct run *run = &r->model.runs.at[i];
+
+		if (run->cut)
+			text__add(out, "  %s! %s was cut short; this covers what is there%s\n", s->bad,
+				  run->source_file, s->off);
+		if (run->damaged)
+			text__add(out, "  %s! parts of %s are damaged and left out%s\n", s->bad,
+				  run->source_file, s->off);
+		for (unsigned t = 0; t < DSM_EV_TYPE_MAX; t++)
+			lost += run->lost[t];
+	}
+	if (lost)
+		text__add(out, "  %s! %llu records were lost on the way (see \"How sure\")%s\n", s->bad,
+			  (unsigned long long)lost, s->off);
+	for (size_t i = 0; i < n; i++)
+		text__add(out, "  ! %s\n", note[i]);
+}
+
+static void by_class(const struct report *r, const struct style *s, struct text *out)
+{
+	const struct ledger *b = &r->tally.ledger;
+	static const enum verdict order[] = {VERDICT_FALSE, VERDICT_TRUE, VERDICT_SILENT, VERDICT_UNTOUCHED,
+					     VERDICT_UNKNOWN};
+	double count[VERDICTS] = {0};
+	char time[40], n[40];
+
+	for (size_t i = 0; i < r->tally.rows.n; i++)
+		count[r->tally.rows.at[i].key.verdict] +=
+			r->tally.rows.at[i].seen + r->tally.rows.at[i].estimated;
+	text__add(out, "\n%sWhere the wasted time went%s\n", s->bold, s->off);
+	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+		enum verdict v = order[i];
+		double ns = b->verdict[v] + b->estimated[v];
+
+		if (ns <= 0)
+			continue;
+		names__duration(ns, time, sizeof(time));
+		names__count(count[v], n, sizeof(n));
+		text__add(out, "  %s%-9s%s %9s %5.1f %%  %9s aborts  %s%s%s\n",
+			  v == VERDICT_FALSE ? s->bad : "", verdict__name(v), s->off, time,
+			  percent(ns, b->measured), n, s->dim, meaning[v], s->off);
+	}
+	if (b->other > 0) {
+		names__duration(b->other, time, sizeof(time));
+		text__add(out,
+			  "  %-9s %9s %5.1f %%  %16s  %saborts that no sharing caused (cancel, lock, node "
+			  "loss)%s\n",
+			  "other", time, percent(b->other, b->measured), "", s->dim, s->off);
+	}
+	if (b->lost > 0) {
+		names__duration(b->lost, time, sizeof(time));
+		text__add(out, "  %-9s %9s %5.1f %%  %16s  %saborts without a record%s\n", "lost", time,
+			  percent(b->lost, b->measured), "", s->dim, s->off);
+	}
+}
+
+static void one_object(const struct report *r, uint32_t group, const struct style *s, struct text *out)
+{
+	const struct group_sum *g = &r->tally.groups[group];
+	double judged = g->seen[VERDICT_FALSE] + g->seen[VERDICT_TRUE] + g->seen[VERDICT_SILENT];
+	enum verdict top = VERDICT_FALSE;
+	char name[128], shape[160], time[40], n[40], share[40] = "";
+	double total = 0, low, high;
+
+	for (int v = 0; v < VERDICTS; v++) {
+		total += g->ns[v];
+		if (g->ns[v] > g->ns[top])
+			top = (enum verdict)v;
+	}
+	model__group_name(&r->model, group, name, sizeof(name));
+	model__group_shape(&r->model, group, shape, sizeof(shape));
+	names__duration(total, time, sizeof(time));
+	names__count(judged, n, sizeof(n));
+	text__add(out, "  %-16s %-24s %9s %5.1f %%  ", name, strcmp(name, shape) ? shape : "", time,
+		  percent(total, r->tally.ledger.measured));
+	if (top == VERDICT_UNKNOWN || judged <= 0) {
+		text__add(out, "%s\n", top == VERDICT_UNKNOWN ? "not judged" : verdict__name(top));
+		return;
+	}
+	verdict__interval(g->seen[top], judged, &low, &high);
+	if (g->seen[top] > 0)
+		snprintf(share, sizeof(share), " (%.0f-%.0f %%)", 100 * low, 100 * high);
+	text__add(out, "%s%s%s in %.0f %%%s of %s judged\n", top == VERDICT_FALSE ? s->bad : "",
+		  verdict__name(top), s->off, 100 * g->seen[top] / judged, share, n);
+}
+
+static void objects(const struct report *r, const struct report_options *o, const struct style *s,
+		    struct text *out)
+{
+	text__add(
+		out,
+		"\n%sOn which objects%s  (share of the wasted time; class with 95 %% confidence interval)\n",
+		s->bold, s->off);
+	for (size_t i = 0; i < r->ngroups && i < o->top; i++)
+		one_object(r, r->groups[i], s, out);
+	if (r->ngroups > o->top)
+		text__add(out, "  ... and %zu objects with less (--top shows more)\n", r->ngroups - o->top);
+	if (!r->ngroups)
+		text__add(out, "  (no object could be named)\n");
+}
+
+static void one_advice(const struct report *r, const struct advice *a, unsigned number, const struct style *s,
+		       struct text *out)
+{
+	char name[128], shape[160], saved[40], pages[40];
+	const struct rates *p = &a->predicted.rates, *now = &r->advice.now;
+
+	model__group_name(&r->model, a->group, name, sizeof(name));
+	model__group_shape(&r->model, a->group, shape, sizeof(shape));
+	names__duration(a->predicted.ns_per_s, saved, sizeof(saved));
+	text__add(out, "  %u. %s%s%s  %s", number, s->bold, name, s->off, advice__kind(a->kind));
+	if (a->rule)
+		text__add(out, "  [plan rule P%u]", a->rule);
+	text__add(out, "\n     predicted: saves %s%s%s of node time each second", s->good, saved, s->off);
+	if (a->kind <= ADVICE_PAD) {
+		names__count(a->pages, pages, sizeof(pages));
+		text__add(out, ", costs %s page%s of memory", pages, a->pages == 1 ? "" : "s");
+	}
+	text__add(out, "; aborts per commit %.3f -> %.3f\n", now->aborts_per_commit, p->aborts_per_commit);
+	wrapped(out, "     ", a->text);
+	wrapped(out, "     because: ", a->why);
+}
+
+static void rates_line(const char *what, const struct rates *x, struct text *out)
+{
+	char commits[40], work[40];
+
+	names__count(x->commits_per_s, commits, sizeof(commits));
+	names__count(x->work_per_s, work, sizeof(work));
+	text__add(out, "    %-22s %12.3f %12s %10.1f %% %12s\n", what, x->aborts_per_commit, commits,
+		  100 * x->wasted_share, work);
+}
+
+static void advice(const struct report *r, const struct report_options *o, const struct style *s,
+		   struct text *out)
+{
+	unsigned rules = 0;
+
+	text__add(out, "\n%sWhat to change%s  (best first; predictions by replaying this trace)\n", s->bold,
+		  s->off);
+	for (size_t i = 0; i < r->advice.all.n; i++)
+		rules += r->advice.all.at[i].rule != 0;
+	for (size_t i = 0; i < r->advice.all.n && i < o->top; i++)
+		one_advice(r, &r->advice.all.at[i], (unsigned)i + 1, s, out);
+	if (!r->advice.all.n)
+		text__add(out, "  Nothing: no change of layout or transaction would save 1 %% of the wasted "
+			       "time.\n");
+	for (size_t i = 0; i < r->advice.nnotes; i++)
+		wrapped(out, "  - ", r->advice.notes[i]);
+	if (!rules)
+		return;
+	text__add(out, "\n  The plan (%u rule%s, %.0f more pages): dsmrun --plan=plan.json ...\n", rules,
+		  rules == 1 ? "" : "s", r->advice.plan_pages);
+	text__add(out, "    %-22s %12s %12s %12s %12s\n", "", "aborts/commit", "commits/s", "wasted",
+		  "work/s");
+	rates_line("now", &r->advice.now, out);
+	rates_line("predicted with the plan", &r->advice.plan.rates, out);
+}
+
+static void side(const struct report *r, const struct row *row, bool winner, struct text *out)
+{
+	const struct row_side *x = winner ? &row->key.winner : &row->key.loser;
+	const struct node_pair *pair = report__pair(row);
+	const char *fields = tally__text(&r->tally, x->fields);
+	const char *did = winner ? "wrote" : row->loser_wrote ? "wrote" : "read";
+	char code[192], line[120], other[128], where[192];
+	struct source src = {0}, tx;
+
+	names__code(r->symbols, &r->model, x->code, false, code, sizeof(code));
+	text__add(out, "      %s node %-2u %-5s ", winner ? "winner" : "loser ",
+		  winner ? pair->winner : pair->loser, did);
+	if (x->group != GROUP_NONE && x->group != row->group) {
+		model__group_name(&r->model, x->group, other, sizeof(other));
+		text__add(out, "%s: ", other);
+	}
+	text__add(out, "%s", fields[0] ? fields : "(bytes not known)");
+	text__add(out, "  at %s", code);
+	if (x->code.image && symbols__source(r->symbols, x->code, false, &src)) {
+		names__line_text(&src, line, sizeof(line));
+		if (line[0])
+			text__add(out, "\n                          | %s", line);
+	}
+	names__site(r->symbols, &r->model, x->site, &tx);
+	names__place(&tx, where, sizeof(where));
+	text__add(out, "\n                          in the transaction at %s\n", where);
+}
+
+static void one_row(const struct report *r, const struct row *row, const struct style *s, struct text *out)
+{
+	char time[40], n[40], born[192];
+	struct source src;
+	char name[160];
+
+	names__object(&r->tally, row, name, sizeof(name));
+	names__duration(row__ns(row), time, sizeof(time));
+	names__count(row->seen + row->estimated, n, sizeof(n));
+	text__add(out, "\n  %s%s%s: %s%s%s, %s in %s aborts", s->bold, name, s->off,
+		  row->key.verdict == VERDICT_FALSE ? s->bad : "", verdict__name(row->key.verdict), s->off,
+		  time, n);
+	if (row->estimated > 0)
+		text__add(out, " (%.0f apportioned)", row->estimated);
+	if (row->key.why)
+		text__add(out, "\n    %s", why__text(row->key.why));
+	if (row->group != GROUP_NONE) {
+		names__site(r->symbols, &r->model, r->model.groups.at[row->group].site, &src);
+		names__place(&src, born, sizeof(born));
+		text__add(out, "\n    allocated at %s", born);
+	}
+	text__add(out, "\n");
+	if (row->key.verdict == VERDICT_UNTOUCHED)
+		return;
+	side(r, row, true, out);
+	side(r, row, false, out);
+}
+
+static void details(const struct report *r, const struct report_options *o, const struct style *s,
+		    struct text *out)
+{
+	double rest = 0;
+	char time[40];
+
+	text__add(out, "\n%sWho met whom%s  (costliest first; the winner committed, the loser aborted)\n",
+		  s->bold, s->off);
+	for (size_t i = 0; i < r->tally.rows.n; i++) {
+		if (i < o->top)
+			one_row(r, &r->tally.rows.at[r->rows[i]], s, out);
+		else
+			rest += row__ns(&r->tally.rows.at[r->rows[i]]);
+	}
+	if (r->tally.rows.n > o->top) {
+		names__duration(rest, time, sizeof(time));
+		text__add(out, "\n  ... and %zu kinds of conflict more, %s in all (--top shows more)\n",
+			  r->tally.rows.n - o->top, time);
+	}
+}
+
+static void entry(struct text *out, const char *what, double ns)
+{
+	char time[40];
+
+	names__duration(ns, time, sizeof(time));
+	text__add(out, "    %-58s %12s\n", what, time);
+}
+
+static void ledger(const struct report *r, struct text *out)
+{
+	const struct ledger *b = &r->tally.ledger;
+	double judged = 0, apportioned = 0;
+
+	for (int v = 0; v < VERDICTS; v++) {
+		if (v == VERDICT_UNKNOWN || v == VERDICT_UNTOUCHED)
+			continue;
+		judged += b->verdict[v];
+		apportioned += b->estimated[v];
+	}
+	text__add(out, "  Ledger of wasted time, all nodes together\n");
+	entry(out, "measured by the runtime's counters", b->measured);
+	entry(out, "= attributed, judged by the conflict's own bytes", judged);
+	entry(out, "+ attributed, apportioned by transactions of the same site", apportioned);
+	entry(out, "+ unknown", b->verdict[VERDICT_UNKNOWN] + b->estimated[VERDICT_UNKNOWN]);
+	entry(out, "+ untouched (read tracking)",
+	      b->verdict[VERDICT_UNTOUCHED] + b->estimated[VERDICT_UNTOUCHED]);
+	entry(out, "+ other causes", b->other);
+	entry(out, "+ lost (no record)", b->lost);
+	entry(out, "+ remainder", b->remainder);
+	if (b->microscope > 0)
+		entry(out, "(in attempts that the microscope slowed down)", b->microscope);
+}
+
+static void sureness(const struct report *r, const struct style *s, struct text *out)
+{
+	bool first = true;
+
+	text__add(out, "\n%sHow sure this is%s\n", s->bold, s->off);
+	ledger(r, out);
+	for (int w = 1; w < WHY_MAX; w++) {
+		if (r->tally.why[w] <= 0)
+			continue;
+		if (first)
+			text__add(out, "  Aborts without evidence of their own\n");
+		first = false;
+		text__add(out, "    %10.0f  %s\n", r->tally.why[w], why__text(w));
+	}
+	for (size_t i = 0; i < r->model.runs.n; i++)
+		for (unsigned t = 0; t < DSM_EV_TYPE_MAX; t++)
+			if (r->model.runs.at[i].lost[t])
+				text__add(out, "  Lost records: %llu of type %s (%s)\n",
+					  (unsigned long long)r->model.runs.at[i].lost[t],
+					  trace_record__name(t), r->model.runs.at[i].source_file);
+	if (r->model.malformed)
+		text__add(out, "  %llu records describe impossible objects and were left out\n",
+			  (unsigned long long)r->model.malformed);
+	text__add(out, "  How predictions are made\n");
+	for (const char *line = advice__method; *line; line = strchr(line, '\n') + 1)
+		text__add(out, "    %.*s\n", (int)(strchr(line, '\n') - line), line);
+}
+
+void report__text(struct report *r, const struct report_options *o, struct text *out)
+{
+	const struct style *s = o->color ? &colored : &plain;
+
+	head(r, o, s, out);
+	warnings(r, s, out);
+	if (!r->tally.rows.n && !r->tally.ledger.other) {
+		if (r->tally.ledger.measured > 0)
+			text__add(out, "\nTransactions aborted, but the trace holds no record of any abort: "
+				       "nothing can be said "
+				       "about causes.\n");
+		else
+			text__add(out, "\nNothing to report: no transaction aborted.\n");
+		sureness(r, s, out);
+		return;
+	}
+	by_class(r, s, out);
+	objects(r, o, s, out);
+	advice(r, o, s, out);
+	details(r, o, s, out);
+	sureness(r, s, out);
+}

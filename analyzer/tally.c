@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "tally.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SHAPE_BYTES ((size_t)128 << 20)
+#define USAGE_BYTES ((size_t)64 << 20)
+
+void tally__init(struct tally *t, struct model *m, struct layouts *l)
+{
+	memset(t, 0, sizeof(*t));
+	t->model = m;
+	t->layouts = l;
+	table__intern(&t->texts, "", 1);
+}
+
+void tally__free(struct tally *t)
+{
+	for (size_t i = 0; i < t->node_touch.n; i++)
+		byteset__free(&t->node_touch.at[i]);
+	table__free(&t->texts);
+	table__free(&t->row_keys);
+	table__free(&t->shape_keys);
+	table__free(&t->usage_keys);
+	table__free(&t->commit_keys);
+	table__free(&t->line_keys);
+	table__free(&t->line_best_keys);
+	table__free(&t->touch_keys);
+	VEC_FREE(&t->rows);
+	VEC_FREE(&t->shapes);
+	VEC_FREE(&t->usages);
+	VEC_FREE(&t->commits);
+	VEC_FREE(&t->lines);
+	VEC_FREE(&t->line_best);
+	VEC_FREE(&t->node_touch);
+	VEC_FREE(&t->node_touch_time);
+	mem__free(t->groups);
+}
+
+const char *tally__text(const struct tally *t, uint32_t number)
+{
+	return table__key(&t->texts, number, NULL);
+}
+
+/* ---- one page's two sides ---- */
+
+static uint32_t group_at(const struct page_view *v, uint32_t byte)
+{
+	uint64_t element;
+	uint32_t in, object = place__at(v, byte, &element, &in);
+
+	return object == PLACE_NONE ? GROUP_NONE : model__group(v->model, object);
+}
+
+struct group_bytes {
+	uint32_t group;
+	uint64_t bytes;
+};
+
+static unsigned bytes_by_group(const struct page_view *v, const struct byteset *set, struct group_bytes *out,
+			       unsigned max)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < set->n; i++) {
+		for (uint32_t at = set->at[i].from; at < set->at[i].to; at++) {
+			uint32_t group = group_at(v, at);
+			unsigned k;
+
+			for (k = 0; k < n && out[k].group != group; k++)
+				;
+			if (k == n && n < max)
+				out[n++] = (struct group_bytes){group, 0};
+			if (k < n)
+				out[k].bytes++;
+		}
+	}
+	return n;
+}
+
+/* The objects to name: one that both accessed, if there is one, else each side's most accessed. */
+static void pick_groups(const struct page_view *v, const struct byteset *w, const struct byteset *l,
+			struct row_side *winner, struct row_side *loser)
+{
+	struct group_bytes a[16], b[16];
+	unsigned na = bytes_by_group(v, w, a, 16), nb = bytes_by_group(v, l, b, 16);
+	uint64_t best = 0, best_a = 0, best_b = 0;
+
+	winner->group = loser->group = GROUP_NONE;
+	for (unsigned i = 0; i < na; i++) {
+		if (a[i].group != GROUP_NONE && a[i].bytes > best_a) {
+			best_a = a[i].bytes;
+			winner->group = a[i].group;
+		}
+	}
+	for (unsigned j = 0; j < nb; j++) {
+		if (b[j].group != GROUP_NONE && b[j].bytes > best_b) {
+			best_b = b[j].bytes;
+			loser->group = b[j].group;
+		}
+	}
+	for (unsigned i = 0; i < na; i++) {
+		for (unsigned j = 0; j < nb; j++) {
+			uint64_t both = a[i].bytes < b[j].bytes ? a[i].bytes : b[j].bytes;
+
+			if (a[i].group == b[j].group && a[i].group != GROUP_NONE && both > best) {
+				best = both;
+				winner->group = loser->group = a[i].group;
+			}
+		}
+	}
+}
+
+static uint32_t first_leaf(const struct page_view *v, const struct byteset *set, uint32_t group)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		for (uint32_t at = set->at[i].from; at < set->at[i].to; at++) {
+			uint64_t element;
+			uint32_t in, object = place__at(v, at, &element, &in);
+
+			if (object != PLACE_NONE && element != UINT64_MAX &&
+			    model__group(v->model, object) == group)
+				return in;
+		}
+	}
+	return UINT32_MAX;
+}
+
+static void name_side(struct tally *t, const struct page_view *v, const struct byteset *set,
+		      struct row_side *side)
+{
+	char fields[160] = "";
+
+	side->leaf = UINT32_MAX;
+	if (side->group != GROUP_NONE) {
+		place__fields(v, set, side->group, fields, sizeof(fields));
+		side->leaf = first_leaf(v, set, side->group);
+	}
+	side->fields = table__intern(&t->texts, fields, strlen(fields) + 1);
+}
+
+/* The loser's instruction: one that accessed the bytes in question, a write rather than a read. */
+static const struct touch *pick_touch(const struct met_page *p, const struct byteset *where, uint32_t group)
+{
+	const struct touch *best = NULL;
+
+	for (size_t i = 0; i < p->touches.n; i++) {
+		const struct touch *t = &p->touches.at[i];
+
+		if (!byteset__has(where, t->offset, (uint32_t)t->offset + (t->size ? t->size : 1)) ||
+		    (group != GROUP_NONE && group_at(&p->view, t->offset) != group))
+			continue;
+		if (!best || (!(best->access & DSM_EV_ACCESS_WRITE) && (t->access & DSM_EV_ACCESS_WRITE)))
+			best = t;
+	}
+	return best;
+}
+
+static void fill_row_key(struct tally *t, const struct conflict *c, const struct met_page *p,
+			 struct row_key *key, bool *read, bool *wrote)
+{
+	struct byteset both = {0};
+	const struct byteset *w = &p->stored, *l = &p->touched;
+	const struct touch *touch;
+
+	memset(key, 0, sizeof(*key));
+	key->verdict = c->verdict;
+	key->why = c->verdict == VERDICT_UNKNOWN ? c->why : WHY_NOT;
+	key->winner.site = c->winner_site;
+	key->loser.site = c->loser_site;
+	key->winner.group = key->loser.group = GROUP_NONE;
+	key->winner.leaf = key->loser.leaf = UINT32_MAX;
+	*read = *wrote = false;
+	if (c->verdict == VERDICT_UNTOUCHED)
+		return; /* a cost of the tracking: no object's fault */
+	if (c->verdict == VERDICT_TRUE || c->verdict == VERDICT_SILENT) {
+		byteset__common(&both, c->verdict == VERDICT_TRUE ? &p->changed : &p->stored, &p->touched);
+		w = l = &both;
+	}
+	pick_groups(&p->view, w, l, &key->winner, &key->loser);
+	if (c->verdict == VERDICT_UNKNOWN && key->winner.group == GROUP_NONE &&
+	    key->loser.group == GROUP_NONE && p->view.n == 1)
+		key->winner.group = model__group(p->view.model, p->view.object[0]);
+	name_side(t, &p->view, w, &key->winner);
+	name_side(t, &p->view, l, &key->loser);
+	touch = pick_touch(p, l, key->loser.group);
+	if (touch)
+		key->loser.code = touch->code;
+	*wrote = byteset__meets(&p->wrote, l);
+	*read = !*wrote || (touch && (touch->access & DSM_EV_ACCESS_READ));
+	byteset__free(&both);
+}
+
+static void count_pair(struct row *r, const struct conflict *c, double ns)
+{
+	unsigned least = 0, i;
+
+	for (i = 0; i < r->npairs; i++) {
+		if (r->pair[i].winner == c->winner && r->pair[i].loser == c->loser) {
+			r->pair[i].ns += ns;
+			return;
+		}
+		if (r->pair[i].ns < r->pair[least].ns)
+			least = i;
+	}
+	if (r->npairs < sizeof(r->pair) / sizeof(r->pair[0]))
+		least = r->npairs++;
+	r->pair[least] = (struct node_pair){c->winner, c->loser, ns};
+}
+
+static void add_row(struct tally *t, const struct conflict *c, const struct met_page *p, double part)
+{
+	struct row_key key;
+	bool read, wrote;
+	double count = c->weight * c->share * part, ns = c->wasted_ns * c->share * part;
+	struct row *r;
+	uint32_t n;
+
+	fill_row_key(t, c, p, &key, &read, &wrote);
+	n = table__intern(&t->row_keys, &key, sizeof(key));
+	if (n == t->rows.n)
+		*VEC_ADD(&t->rows) = (struct row){.key = key, .group = GROUP_NONE};
+	r = &t->rows.at[n];
+	r->loser_read = r->loser_read || read;
+	r->loser_wrote = r->loser_wrote || wrote;
+	if (c->basis == BASIS_SITE) {
+		r->estimated += count;
+		r->estimated_ns += ns;
+	} else {
+		r->seen += count;
+		r->seen_ns += ns;
+		r->squares += count * c->weight;
+	}
+	r->basis[c->basis] += count;
+	count_pair(r, c, ns);
+}
+
+/* ---- shapes ---- */
+
+static void add_shape(struct tally *t, const struct conflict *c)
+{
+	struct pieces stored = {0}, touched = {0};
+	struct shape shape = {.run = c->run,
+			      .winner = c->winner,
+			      .loser = c->loser,
+			      .winner_site = c->winner_site,
+			      .loser_site = c->loser_site,
+			      .verdict = c->verdict};
+	uint64_t untouched[DSM_EV_MEETINGS];
+	double count = c->weight * c->share, ns = c->wasted_ns * c->share;
+	struct text key = {0};
+	uint32_t n;
+
+	if (c->verdict == VERDICT_UNKNOWN) {
+		t->stuck += count;
+		t->stuck_ns += ns;
+		return;
+	}
+	for (unsigned i = 0; i < c->pages; i++) {
+		place__pieces(&c->page[i].view, &c->page[i].stored, &stored);
+		place__pieces(&c->page[i].view, &c->page[i].touched, &touched);
+		if (c->page[i].verdict == VERDICT_UNTOUCHED)
+			untouched[shape.npages++] = c->page[i].page;
+	}
+	shape.nstored = (uint32_t)stored.n;
+	shape.ntouched = (uint32_t)touched.n;
+	key.cap = sizeof(shape) + (stored.n + touched.n) * sizeof(struct piece) + sizeof(untouched);
+	key.at = mem__alloc(key.cap);
+	memcpy(key.at, &shape, sizeof(shape));
+	key.n = sizeof(shape);
+	if (stored.n)
+		memcpy(key.at + key.n, stored.at, stored.n * sizeof(struct piece));
+	key.n += stored.n * sizeof(struct piece);
+	if (touched.n)
+		memcpy(key.at + key.n, touched.at, touched.n * sizeof(struct piece));
+	key.n += touched.n * sizeof(struct piece);
+	memcpy(key.at + key.n, untouched, shape.npages * sizeof(untouched[0]));
+	key.n += shape.npages * sizeof(untouched[0]);
+	n = t->shape_keys.nbytes < SHAPE_BYTES ? table__intern(&t->shape_keys, key.at, key.n)
+					       : table__find(&t->shape_keys, key.at, key.n);
+	if (n == TABLE_NONE) {
+		t->shapes_dropped += ns;
+	} else {
+		if (n == t->shapes.n)
+			*VEC_ADD(&t->shapes) = (struct shape_sum){.time_ns = c->time_ns};
+		t->shapes.at[n].conflicts += count;
+		t->shapes.at[n].ns += ns;
+		t->shapes_kept += ns;
+	}
+	text__free(&key);
+	VEC_FREE(&stored);
+	VEC_FREE(&touched);
+}
+
+/* ---- callbacks ---- */
+
+static bool by_sharing(uint32_t cause)
+{
+	return cause != DSM_EV_CAUSE_CANCEL && cause != DSM_EV_CAUSE_LOCK && cause != DSM_EV_CAUSE_NODE_LOSS;
+}
+
+static bool charged(const struct conflict *c, const struct met_page *p)
+{
+	return p->verdict == c->verdict || c->verdict == VERDICT_UNTOUCHED ||
+	       (c->verdict == VERDICT_UNKNOWN && c->cut);
+}
+
+static void on_conflict(void *context, const struct conflict *c)
+{
+	struct tally *t = context;
+	struct ledger *book = &t->ledger;
+	double ns = c->wasted_ns * c->share, count = c->weight * c->share;
+	unsigned n = 0;
+
+	book->aborts += count;
+	if (c->cause < DSM_EV_CAUSE_MAX)
+		book->by_cause[c->cause] += count;
+	if (c->microscope) {
+		book->microscope += ns;
+		book->microscope_aborts += count;
+	}
+	if (!by_sharing(c->cause)) {
+		book->other += ns;
+		return;
+	}
+	if (c->basis == BASIS_SITE)
+		book->estimated[c->verdict] += ns;
+	else
+		book->verdict[c->verdict] += ns;
+	if (c->verdict == VERDICT_UNKNOWN || c->basis == BASIS_SITE)
+		t->why[c->why] += count;
+	for (unsigned i = 0; i < c->pages; i++)
+		n += charged(c, &c->page[i]);
+	for (unsigned i = 0; i < c->pages; i++)
+		if (charged(c, &c->page[i]))
+			add_row(t, c, &c->page[i], 1.0 / n);
+	if (!n) { /* no page is named: the cost stays, without a place */
+		struct met_page nowhere;
+
+		memset(&nowhere, 0, sizeof(nowhere));
+		nowhere.view.model = t->model;
+		nowhere.view.layouts = t->layouts;
+		add_row(t, c, &nowhere, 1);
+	}
+	add_shape(t, c);
+}
+
+static void count_line(struct tally *t, uint32_t site, uint32_t group, uint32_t leaf, bool write,
+		       struct code code)
+{
+	struct {
+		uint32_t site, group, leaf, write;
+		struct code code;
+	} key = {site, group, leaf, write, code};
+	uint32_t n = table__intern(&t->line_keys, &key, sizeof(key)), best;
+
+	if (n == t->lines.n)
+		*VEC_ADD(&t->lines) = 0;
+	t->lines.at[n]++;
+	best = table__intern(&t->line_best_keys, &key, offsetof(typeof(key), code));
+	if (best == t->line_best.n)
+		*VEC_ADD(&t->line_best) = (struct line_best){code, 0};
+	if (t->lines.at[n] > t->line_best.at[best].count)
+		t->line_best.at[best] = (struct line_best){code, t->lines.at[n]};
+}
+
+struct code tally__line(const struct tally *t, uint32_t site, uint32_t group, uint32_t leaf, bool write)
+{
+	struct {
+		uint32_t site, group, leaf, write;
+	} key = {site, group, leaf, write};
+	uint32_t n = table__find(&t->line_best_keys, &key, sizeof(key));
+
+	return n == TABLE_NONE ? (struct code){0, 0} : t->line_best.at[n].code;
+}
+
+/* Remembers which instruction accesses which scalar: per site, for any site, and for any scalar. */
+static void learn_lines(struct tally *t, const struct usage_event *u)
+{
+	for (size_t i = 0; i < u->ntouches; i++) {
+		const struct touch *touch = &u->touches[i];
+		uint32_t end = (uint32_t)touch->offset + (touch->size ? touch->size : 1), at, rest;
+		bool write = touch->access & DSM_EV_ACCESS_WRITE;
+
+		if (!touch->code.image)
+			continue;
+		for (at = touch->offset; at < end && at < u->view->bytes; at += rest) {
+			uint64_t element;
+			uint32_t in, object = place__at(u->view, at, &element, &in), group;
+
+			rest = place__scalar_rest(u->view, at);
+			if (object == PLACE_NONE || element == UINT64_MAX)
+				continue;
+			group = model__group(t->model, object);
+			count_line(t, u->site, group, in, write, touch->code);
+			count_line(t, 0, group, in, write, touch->code);
+			count_line(t, u->site, group, UINT32_MAX, write, touch->code);
+			count_line(t, 0, group, UINT32_MAX, write, touch->code);
+		}
+	}
+}
+
+static void add_usage(struct tally *t, const struct usage_event *u)
+{
+	struct pieces pieces = {0};
+	struct usage_key *key;
+	uint32_t number;
+	size_t bytes;
+
+	place__pieces(u->view, u->bytes, &pieces);
+	bytes = sizeof(*key) + pieces.n * sizeof(struct piece);
+	key = mem__alloc(bytes);
+	*key = (struct usage_key){.page = u->view->start,
+				  .run = u->run,
+				  .node = u->node,
+				  .kind = u->kind == USAGE_COMMITTED_WRITE ? USE_WRITE : USE_ACCESS,
+				  .site = u->site,
+				  .n = (uint32_t)pieces.n};
+	if (pieces.n)
+		memcpy(key + 1, pieces.at, pieces.n * sizeof(struct piece));
+	number = t->usage_keys.nbytes < USAGE_BYTES ? table__intern(&t->usage_keys, key, bytes)
+						    : table__find(&t->usage_keys, key, bytes);
+	if (number != TABLE_NONE) {
+		if (number == t->usages.n)
+			*VEC_ADD(&t->usages) = 0;
+		t->usages.at[number] += u->weight;
+	}
+	mem__free(key);
+	VEC_FREE(&pieces);
+}
+
+static void on_usage(void *context, const struct usage_event *u)
+{
+	struct tally *t = context;
+	struct {
+		uint64_t page;
+		uint32_t run, node;
+	} key = {u->view->start | (uint64_t)__builtin_ctzll(u->view->bytes), u->run, u->node};
+	uint32_t n = table__intern(&t->touch_keys, &key, sizeof(key));
+
+	if (n == t->node_touch.n) {
+		memset(VEC_ADD(&t->node_touch), 0, sizeof(struct byteset));
+		*VEC_ADD(&t->node_touch_time) = 0;
+	}
+	byteset__add_all(&t->node_touch.at[n], u->bytes);
+	t->node_touch_time.at[n] = u->view->time_ns;
+	learn_lines(t, u);
+	if (u->kind != USAGE_FIRST_TOUCH)
+		add_usage(t, u);
+}
+
+static void on_commit(void *context, uint32_t run, uint16_t node, uint32_t site, double weight,
+		      bool microscope)
+{
+	struct tally *t = context;
+	struct {
+		uint32_t run, node, site, zero;
+	} key = {run, node, site, 0};
+	uint32_t n = table__intern(&t->commit_keys, &key, sizeof(key));
+
+	if (n == t->commits.n)
+		*VEC_ADD(&t->commits) = 0;
+	t->commits.at[n] += weight;
+	if (microscope)
+		t->ledger.microscope_commits += weight;
+}
+
+void tally__sink(struct tally *t, struct evidence_sink *sink)
+{
+	*sink = (struct evidence_sink){t, on_conflict, on_usage, on_commit};
+}
+
+/* ---- at the end ---- */
+
+static void find_line(const struct tally *t, struct row_side *side, bool write)
+{
+	const uint32_t sites[2] = {side->site, 0};
+
+	for (int s = 0; s < 2 && !side->code.image; s++) {
+		side->code = tally__line(t, sites[s], side->group, side->leaf, write);
+		if (!side->code.image)
+			side->code = tally__line(t, sites[s], side->group, UINT32_MAX, write);
+	}
+}
+
+/* Two objects of different kinds met on one page without touching the same bytes: charged to the one that
+ * moving would help, which is one that is written (once at the start does not count) and whose own conflicts
+ * are not true. */
+static uint32_t charge_to(const struct tally *t, const double *true_ns, const struct row *r)
+{
+	uint32_t w = r->key.winner.group, l = r->key.loser.group;
+
+	if (w == GROUP_NONE || l == GROUP_NONE || w == l)
+		return w == GROUP_NONE ? l : w;
+	if (!r->loser_wrote && t->groups[l].writes < 0.01 * t->groups[w].writes)
+		return w;
+	if (true_ns[w] != true_ns[l])
+		return true_ns[w] < true_ns[l] ? w : l;
+	return l;
+}
+
+static void note_written(struct tally *t)
+{
+	for (uint32_t i = 0; i < t->usage_keys.n; i++) {
+		const struct usage_key *k = table__key(&t->usage_keys, i, NULL);
+
+		const struct piece *p = (const void *)(k + 1);
+
+		for (uint32_t j = 0; k->kind == USE_WRITE && j < k->n; j++)
+			if (p[j].object != PLACE_NONE)
+				t->groups[model__group(t->model, p[j].object)].writes += t->usages.at[i];
+	}
+	for (size_t i = 0; i < t->rows.n; i++) {
+		const struct row *r = &t->rows.at[i];
+
+		if (r->key.loser.group != GROUP_NONE && r->loser_wrote)
+			t->groups[r->key.loser.group].writes += r->seen + r->estimated;
+		if (r->key.winner.group != GROUP_NONE && r->key.winner.fields)
+			t->groups[r->key.winner.group].writes += r->seen + r->estimated;
+	}
+}
+
+static void charge_rows(struct tally *t)
+{
+	double *true_ns = mem__alloc(t->model->groups.n * sizeof(double));
+
+	for (size_t i = 0; i < t->rows.n; i++) {
+		const struct row *r = &t->rows.at[i];
+
+		if (r->key.verdict == VERDICT_TRUE && r->key.winner.group != GROUP_NONE)
+			true_ns[r->key.winner.group] += row__ns(r);
+	}
+	for (size_t i = 0; i < t->rows.n; i++) {
+		struct row *r = &t->rows.at[i];
+		struct group_sum *g;
+
+		r->group = charge_to(t, true_ns, r);
+		g = r->group == GROUP_NONE ? &t->nobody : &t->groups[r->group];
+		g->ns[r->key.verdict] += row__ns(r);
+		g->seen[r->key.verdict] += r->seen;
+		g->estimated[r->key.verdict] += r->estimated;
+		g->squares += r->key.verdict == VERDICT_UNKNOWN ? 0 : r->squares;
+		if (r->key.verdict != VERDICT_UNTOUCHED) {
+			find_line(t, &r->key.winner, true);
+			if (!r->key.loser.code.image)
+				find_line(t, &r->key.loser, r->loser_wrote);
+		}
+	}
+	mem__free(true_ns);
+}
+
+static void balance(struct tally *t)
+{
+	struct ledger *b = &t->ledger;
+	double known = b->other;
+	bool lossy = false, late = false;
+
+	for (int v = 0; v < VERDICTS; v++)
+		known += b->verdict[v] + b->estimated[v];
+	b->measured = 0;
+	for (size_t r = 0; r < t->model->runs.n; r++) {
+		const struct run *run = &t->model->runs.at[r];
+
+		lossy = lossy || run->lost[DSM_EV_ABORT] || run->cut || run->damaged;
+		for (size_t i = 0; i < run->nodes.n; i++) {
+			b->measured += (double)run->nodes.at[i].last.counters.wasted_ns;
+			late = late || (run->nodes.at[i].counted && !run->nodes.at[i].from_start);
+		}
+	}
+	/* Only where something is known to be missing may the difference be called lost. */
+	b->lost = (lossy || late) && b->measured > known ? b->measured - known : 0;
+	b->remainder = b->measured - known - b->lost;
+}
+
+void tally__finish(struct tally *t)
+{
+	for (size_t i = 0; i < t->model->objects.n; i++)
+		model__group(t->model, (uint32_t)i);
+	mem__free(t->groups);
+	t->groups = mem__alloc(t->model->groups.n * sizeof(*t->groups));
+	note_written(t);
+	charge_rows(t);
+	balance(t);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * tally.h - sums over conflicts: rows for the report (who met whom, where, at which cost), the ledger that
+ * must balance, and the shapes that replay.h plays again under another layout. Conflicts of one shape are
+ * counted, not kept, so memory grows with the variety of a program, not with its run time.
+ */
+#ifndef ANALYZER_TALLY_H
+#define ANALYZER_TALLY_H
+
+#include "evidence.h"
+
+#define GROUP_NONE UINT32_MAX /* bytes that belong to no recorded object */
+
+struct row_side {
+	uint32_t group;
+	uint32_t fields;  /* tally.texts */
+	uint32_t site;	  /* of the transaction */
+	uint32_t leaf;	  /* first byte of the scalar, in its element */
+	struct code code; /* image 0 until tally__finish() for winners, or when unknown */
+};
+
+struct row_key {
+	uint32_t verdict;
+	uint32_t why; /* of unknown ones */
+	struct row_side winner, loser;
+};
+
+struct node_pair {
+	uint16_t winner, loser;
+	double ns;
+};
+
+struct row {
+	struct row_key key;
+	uint32_t group; /* that the row is charged to; GROUP_NONE: none */
+	bool loser_wrote, loser_read;
+	double seen, estimated; /* conflicts: judged by evidence of their own; apportioned by stand-ins */
+	double seen_ns, estimated_ns;
+	double squares;	     /* of weights, for the effective number */
+	double basis[BASES]; /* conflicts by basis */
+	unsigned npairs;
+	struct node_pair pair[8]; /* the costliest pairs of nodes */
+};
+
+struct shape { /* header of a shape's key; then W pieces, then T pieces, then untouched pages */
+	uint32_t run;
+	uint16_t winner, loser;
+	uint32_t winner_site, loser_site;
+	uint32_t verdict;
+	uint32_t nstored, ntouched, npages;
+};
+
+struct shape_sum {
+	double conflicts, ns;
+	int64_t time_ns;
+};
+
+enum usage_kind { USE_WRITE, USE_ACCESS };
+struct usage_key {     /* then n struct piece: what one attempt wrote or touched on one page */
+	uint64_t page; /* region offset */
+	uint32_t run;
+	uint16_t node, kind;
+	uint32_t site, n;
+};
+
+struct ledger { /* ns; measured = false + true + silent + unknown + untouched + other + lost + remainder */
+	double measured;	    /* by the runtime's counters, in the whole run */
+	double verdict[VERDICTS];   /* judged by their own evidence */
+	double estimated[VERDICTS]; /* apportioned by stand-ins */
+	double other;		    /* aborts that no sharing caused: cancel, lock, node loss */
+	double lost;		    /* aborts whose records were lost, or made before the recording */
+	double remainder;	    /* what still differs */
+	double microscope;	    /* part of all these: attempts that the microscope slowed down */
+	double aborts, microscope_aborts, microscope_commits;
+	double by_cause[DSM_EV_CAUSE_MAX];
+};
+
+struct line_best {
+	struct code code;
+	double count;
+};
+
+struct group_sum {
+	double ns[VERDICTS]; /* judged and apportioned */
+	double seen[VERDICTS], estimated[VERDICTS];
+	double squares;
+	double writes; /* commits and lost attempts that wrote it */
+};
+
+struct tally {
+	struct model *model;
+	struct layouts *layouts;
+	struct table texts;
+	struct table row_keys;
+	VEC(struct row) rows;
+	struct table shape_keys;
+	VEC(struct shape_sum) shapes;
+	double shapes_dropped, shapes_kept; /* conflicts */
+	double stuck_ns, stuck;		    /* unknown: nothing to replay */
+	struct table usage_keys;
+	VEC(double) usages;
+	struct table commit_keys; /* run, node, site */
+	VEC(double) commits;
+	struct table line_keys, line_best_keys;
+	VEC(double) lines;
+	VEC(struct line_best) line_best;
+	struct table touch_keys; /* run, node, page */
+	VEC(struct byteset) node_touch;
+	VEC(int64_t) node_touch_time;
+	double why[WHY_MAX];	  /* unknown conflicts by reason */
+	struct group_sum *groups; /* by group, after finish */
+	struct group_sum nobody;  /* bytes without object */
+	struct ledger ledger;
+};
+
+void tally__init(struct tally *t, struct model *m, struct layouts *l);
+/* The callbacks to hand to evidence__new(). */
+void tally__sink(struct tally *t, struct evidence_sink *sink);
+/* After evidence__finish(): charges rows to objects, finds winners' lines, balances the ledger. */
+void tally__finish(struct tally *t);
+void tally__free(struct tally *t);
+
+const char *tally__text(const struct tally *t, uint32_t number);
+/* The instruction that most often accessed a scalar in transactions of a site (0: any site). */
+struct code tally__line(const struct tally *t, uint32_t site, uint32_t group, uint32_t leaf, bool write);
+static inline double row__ns(const struct row *r)
+{
+	return r->seen_ns + r->estimated_ns;
+}
+
+#endif
