@@ -1,9 +1,12 @@
 # tests of the typed transactional heap
-TESTS += unit/heap_test unit/plan_test
+TESTS += unit/heap_test unit/plan_test unit/heap_objects_test
 unit/heap_test_SRCS := tests/unit/heap_test.c dsmcore/memory/heap.c
 unit/heap_test_LIBS := -lcmocka
 unit/plan_test_SRCS := tests/unit/plan_test.c dsmcore/memory/plan.c dsmcore/memory/objects_layout.c
 unit/plan_test_LIBS := -lcmocka -ljson-c
+unit/heap_objects_test_SRCS := tests/unit/heap_objects_test.c dsmcore/runtime/txlog.c $(addprefix dsmcore/memory/,\
+	heap.c plan.c objects_table.c objects_layout.c objects_foreign.c objects.c roots.c)
+unit/heap_objects_test_LIBS := -lcmocka -ljson-c -lpthread
 
 PROGRAMS += heap_app
 heap_app_SRCS  := tests/integration/heap_app.c

@@ -34,6 +34,7 @@
 #include "dsm.h"
 #include "dsmcore/memory/alloc_hooks.h"
 #include "dsmcore/memory/heap.h"
+#include "dsmcore/memory/objects_foreign.h"
 #include "dsmcore/memory/objects_layout.h"
 #include "dsmcore/memory/objects_table.h"
 #include "dsmcore/memory/plan.h"
@@ -43,18 +44,9 @@
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/tx.h"
 #include "dsmcore/runtime/txlog.h"
-#include "dsmcore/transport/transport.h"
-
-#define NOTE_OFFSETS 4096u /* most in one note */
 
 struct ref { /* an object as the log remembers it: its offset may have been reused since */
 	uint64_t offset, serial;
-};
-
-/* Frees of foreign objects by one transaction, until the last of them has been committed or undone. */
-struct batch {
-	uint32_t expected, count, room;
-	uint64_t *offset;
 };
 
 static struct {
@@ -65,7 +57,6 @@ static struct {
 	struct objects_table table;
 	uint64_t serial;
 	uint16_t node;
-	struct batch *batch;
 } heap;
 
 /* ---- open, close ---- */
@@ -436,112 +427,6 @@ static void free_own(const void *pc, void *address, uint64_t offset)
 		txlog__push(commit_free, abort_free, &ref, sizeof(ref));
 }
 
-static int by_offset(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static uint16_t home_of(uint64_t offset)
-{
-	return objects_layout__home(&heap.layout, offset / DSM_PAGE_SIZE);
-}
-
-/* Sends sorted offsets: slabs ascend with offsets, so each home's are together. The caller holds the lock. */
-static void send_frees(const uint64_t *offset, uint32_t count)
-{
-	for (uint32_t i = 0, n; i < count; i += n) {
-		uint16_t home = home_of(offset[i]);
-
-		for (n = 1; i + n < count && n < NOTE_OFFSETS && home_of(offset[i + n]) == home;)
-			n++;
-		/* a home that is gone has taken its objects along */
-		if (transport__note(node.transport, home, OBJECTS_NOTE_FREE, &offset[i],
-				    n * sizeof(*offset)) == -ENOMEM)
-			node__fatal(NULL, "out of private memory for messages");
-	}
-}
-
-static void batch_done(struct batch *b)
-{
-	if (heap.batch == b)
-		heap.batch = NULL;
-	free(b->offset);
-	free(b);
-}
-
-/* Reserves the place in the batch at dsm_free(), so that nothing can fail at the commit. */
-static struct batch *batch_join(void)
-{
-	struct batch *b = heap.batch;
-
-	if (!b)
-		b = heap.batch = calloc(1, sizeof(*b));
-	if (b && b->expected == b->room) {
-		uint32_t room = b->room ? 2 * b->room : 16;
-		uint64_t *offset = realloc(b->offset, room * sizeof(*offset));
-
-		if (!offset)
-			return NULL;
-		b->offset = offset;
-		b->room = room;
-	}
-	if (b)
-		b->expected++;
-	return b;
-}
-
-struct foreign {
-	struct batch *batch;
-	uint64_t offset;
-};
-
-static void commit_foreign(const void *arg)
-{
-	const struct foreign *f = arg;
-	struct batch *b = f->batch;
-
-	b->offset[b->count++] = f->offset;
-	if (b->count < b->expected)
-		return;
-	lock();
-	qsort(b->offset, b->count, sizeof(*b->offset), by_offset);
-	send_frees(b->offset, b->count);
-	batch_done(b);
-	unlock();
-}
-
-static void abort_foreign(const void *arg)
-{
-	struct batch *b = ((const struct foreign *)arg)->batch;
-
-	if (--b->expected > b->count)
-		return;
-	lock();
-	if (b->count)
-		send_frees(b->offset, b->count);
-	batch_done(b);
-	unlock();
-}
-
-static void free_foreign(const void *pc, uint64_t offset)
-{
-	struct foreign f = {.offset = offset};
-
-	lock();
-	if (!dsm_in_tx())
-		send_frees(&offset, 1);
-	else
-		f.batch = batch_join();
-	unlock();
-	if (!dsm_in_tx())
-		return;
-	if (!f.batch)
-		node__fatal(pc, "dsm_free(): out of private memory");
-	txlog__push(commit_foreign, abort_foreign, &f, sizeof(f));
-}
-
 void dsm_free(void *object)
 {
 	const void *pc = OBJECTS_CALLER;
@@ -553,10 +438,10 @@ void dsm_free(void *object)
 	offset = region__offset(node.region, object);
 	if (offset < DSM_PAGE_SIZE)
 		misuse(pc, "dsm_free(%p): not a DSM object; what malloc() gave goes to free()", object);
-	if (home_of(offset) == heap.node)
+	if (objects_layout__home(&heap.layout, offset / DSM_PAGE_SIZE) == heap.node)
 		free_own(pc, object, offset);
 	else
-		free_foreign(pc, offset);
+		objects_foreign__free(&heap.layout, offset, pc);
 }
 
 void objects__foreign_free(const uint64_t *offsets, uint32_t count)

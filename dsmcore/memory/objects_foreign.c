@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * objects_foreign.c - one batch gathers the foreign frees of a transaction. Each free has its own entry in
+ * the transaction's log; the batch is sent when as many entries have been committed as had joined it. So
+ * nobody needs to know where a transaction's log begins or ends, and a transaction that dsm_defer() starts
+ * while the log is being worked off may join the same batch, commit or abort, without harm.
+ */
+#include "dsmcore/memory/objects_foreign.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "dsm.h"
+#include "dsmcore/memory/alloc_hooks.h"
+#include "dsmcore/memory/objects.h"
+#include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/txlog.h"
+#include "dsmcore/transport/transport.h"
+
+#define NOTE_OFFSETS 4096u /* most in one note */
+
+struct batch {
+	const struct objects_layout *layout;
+	uint32_t expected, count, room;
+	uint64_t *offset;
+};
+
+struct entry { /* of the transaction's log */
+	struct batch *batch;
+	uint64_t offset;
+};
+
+static struct batch *open_batch;
+
+static void lock(void)
+{
+	alloc_hooks__enter();
+	pthread_mutex_lock(&node.lock);
+}
+
+static void unlock(void)
+{
+	pthread_mutex_unlock(&node.lock);
+	alloc_hooks__leave();
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static uint16_t home_of(const struct objects_layout *layout, uint64_t offset)
+{
+	return objects_layout__home(layout, offset / DSM_PAGE_SIZE);
+}
+
+/* Sends sorted offsets: slabs ascend with offsets, so each home's are together. The caller holds the lock. */
+static void send_frees(const struct objects_layout *layout, const uint64_t *offset, uint32_t count)
+{
+	for (uint32_t i = 0, n; i < count; i += n) {
+		uint16_t home = home_of(layout, offset[i]);
+		int err;
+
+		for (n = 1; i + n < count && n < NOTE_OFFSETS && home_of(layout, offset[i + n]) == home;)
+			n++;
+		err = transport__note(node.transport, home, OBJECTS_NOTE_FREE, &offset[i],
+				      n * sizeof(*offset));
+		if (err == -ENOMEM) /* any other: the home is gone, and its objects with it */
+			node__fatal(NULL, "out of private memory for messages");
+	}
+}
+
+/* Everything that joined has been committed or undone. */
+static void finish(struct batch *b)
+{
+	lock();
+	if (open_batch == b)
+		open_batch = NULL;
+	qsort(b->offset, b->count, sizeof(*b->offset), by_offset);
+	send_frees(b->layout, b->offset, b->count);
+	free(b->offset);
+	free(b);
+	unlock();
+}
+
+static void commit(const void *arg)
+{
+	const struct entry *e = arg;
+	struct batch *b = e->batch;
+
+	b->offset[b->count++] = e->offset;
+	if (b->count == b->expected)
+		finish(b);
+}
+
+static void undo(const void *arg)
+{
+	struct batch *b = ((const struct entry *)arg)->batch;
+
+	if (--b->expected == b->count)
+		finish(b);
+}
+
+/* Reserves the place in the batch now, so that nothing can fail at the commit. */
+static struct batch *join(const struct objects_layout *layout)
+{
+	struct batch *b = open_batch;
+
+	if (!b)
+		b = open_batch = calloc(1, sizeof(*b));
+	if (!b)
+		return NULL;
+	b->layout = layout;
+	if (b->expected == b->room) {
+		uint32_t room = b->room ? 2 * b->room : 16;
+		uint64_t *offset = realloc(b->offset, room * sizeof(*offset));
+
+		if (!offset)
+			return NULL;
+		b->offset = offset;
+		b->room = room;
+	}
+	b->expected++;
+	return b;
+}
+
+void objects_foreign__free(const struct objects_layout *layout, uint64_t offset, const void *pc)
+{
+	struct entry e = {.offset = offset};
+
+	if (!dsm_in_tx()) {
+		lock();
+		send_frees(layout, &offset, 1);
+		unlock();
+		return;
+	}
+	alloc_hooks__enter();
+	e.batch = join(layout);
+	alloc_hooks__leave();
+	if (!e.batch)
+		node__fatal(pc, "dsm_free(): out of private memory");
+	txlog__push(commit, undo, &e, sizeof(e));
+}
