@@ -9,3 +9,15 @@ unit/transport_test_LIBS := -lcmocka -lpthread
 
 FUZZERS += fuzz_wire
 fuzz_wire_SRCS := tests/fuzz/fuzz_wire.c dsmcore/transport/wire.c
+
+# A node without the DSM, for tests of dsmrun alone
+PROGRAMS += dsmrun_member
+dsmrun_member_SRCS := tests/integration/dsmrun_member.c $(transport_SRCS) $(control_SRCS)
+dsmrun_member_LIBS := -lpthread
+dsmrun_member_DIR  := tests/integration
+
+TESTS += unit/control_test
+unit/control_test_SRCS := tests/unit/control_test.c dsmcore/launch/where.c $(control_SRCS)
+unit/control_test_LIBS := -lcmocka -lpthread -ldw -lelf
+
+SCRIPT_TESTS += $(addprefix tests/integration/,dsmrun_start.sh dsmrun_end.sh dsmrun_bad_input.sh dsmrun_monitor.sh)

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Bad usage and bad input: a message that names the thing, status 2, nothing started, nothing written.
+. "$(dirname "$0")/dsmrun_lib.sh"
+
+no() { # no TEXT dsmrun-arguments...
+	local text=$1
+	shift
+	expect 2 "$text" "$dsmrun" "$@"
+	[ ! -s "$work/out" ] || fail "dsmrun $* prints on stdout: $(head -c 200 "$work/out")"
+}
+
+no 'which program' -n 2
+for n in 0 -1 257 1000 4x '' 99999999999999999999; do
+	no "number of nodes '$n': give 1 to 256" -n "$n" "$member" pass
+done
+no 'unrecognized option' --frobnicate "$member" pass
+no 'requires an argument' --heap
+for s in 0 12 1X 64MM -1 '' 99999999999G 2000G; do
+	no "heap size '$s'" --heap "$s" "$member" pass
+done
+no 'too small for 256 nodes' -n 256 --heap 1M "$member" pass
+for s in 0 4K 3M 64 2G; do
+	no "ring size '$s': give a power of two" --ring-size "$s" "$member" pass
+done
+no "transport 'ipx': give unix or tcp" --transport ipx "$member" pass
+no "source 'tea': give auto, bpf or ring" --source tea "$member" pass
+no "timeout '0'" --timeout 0 "$member" pass
+no "microscope share '1001'" --microscope 1001 "$member" pass
+no "plan '$work/none': No such file" --plan "$work/none" "$member" pass
+no "plan '$work' is not a file" --plan "$work" "$member" pass
+no "history folder '$work/none'" --history "$work/none" "$member" pass
+no "history folder .* is not a folder" --history "$member" "$member" pass
+no "statistics file '/nonexistent/x'" --stats /nonexistent/x "$member" pass
+no "statistics file '$work' is a folder" --stats "$work" "$member" pass
+no "trace file '/nonexistent/x'" --monitor=/nonexistent/x "$member" pass
+
+no "program 'no-such-program-here': No such file" -n 2 no-such-program-here
+no "program './no-such'" -n 2 ./no-such
+no 'is a folder, not a program' -n 2 "$work"
+touch "$work/plain"
+no "is not executable" -n 2 "$work/plain"
+printf 'neither fish nor fowl' >"$work/text"
+chmod +x "$work/text"
+no 'wrong format' -n 2 "$work/text"
+(cd "$work" && printf '#!/bin/sh\n' >here && chmod +x here)
+dsmrun_path=$(realpath "$dsmrun")
+(cd "$work" && timeout 20 "$dsmrun_path" -n 2 here 2>&1 | grep -qF "did you mean './'") || fail "no hint about ./"
+
+# A monitor without dsmcollect.
+mkdir "$work/bin"
+cp "$dsmrun" "$work/bin/dsmrun"
+expect 2 'needs dsmcollect beside dsmrun' "$work/bin/dsmrun" --monitor="$work/t.dsmt" -n 2 "$member" pass
+
+expect 0 '' "$dsmrun" --help
+grep -q '^usage: dsmrun' "$work/out" || fail "--help prints no usage"
+expect 0 '' "$dsmrun" --version
+# Every option that the help names is in the manual page.
+for o in $(grep -oE -- '--[a-z-]+' "$work/../$(basename "$work")/help" 2>/dev/null || "$dsmrun" --help | grep -oE -- '--[a-z-]+' | sort -u); do
+	grep -qF -- "${o//-/\\-}" docs/man/dsmrun.1 || fail "the manual page does not mention $o"
+done
+[ -z "$(find "$work" -name '*.dsmt*')" ] || fail "a trace was left: $(find "$work" -name '*.dsmt*')"
+nobody_left "after bad input"
+finish

@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# dsmrun starts nodes that reach one another, and hands over what it should and nothing else.
+. "$(dirname "$0")/dsmrun_lib.sh"
+
+for transport in unix tcp; do
+	for n in 1 2 3 16 48; do
+		expect 0 '' "$dsmrun" -n $n --transport $transport "$member" pass
+	done
+	# Exactly the control line, the lifeline and two sockets to each peer (beside our epoll and eventfd).
+	expect 0 '' "$dsmrun" -n 5 --transport $transport "$member" fds
+	same "descriptors over $transport" "$(sort "$work/out" | uniq -c | tr -s ' ')" ' 5 sockets 9 others 3'
+done
+
+# Descriptors that dsmrun inherits do not leak into nodes.
+expect 0 '' bash -c 'exec 7</dev/null 8>/dev/null; exec "$@"' - "$dsmrun" -n 2 "$member" fds
+same "descriptors with inherited ones" "$(sort -u "$work/out")" 'sockets 3 others 3'
+
+# Options arrive; they win over variables; variables win over defaults.
+echo '{}' >"$work/plan.json"
+mkdir "$work/history"
+expect 0 '' env DSM_HEAP=3M DSM_STRICT=1 DSM_MICROSCOPE=7 "$dsmrun" -n 2 --heap 64M --ring-size 64K --plan "$work/plan.json" \
+	--history "$work/history" --transport tcp "$member" options
+same options "$(sort "$work/out" | head -n 1)" "node 0 of 2 heap 67108864 ring 65536 strict 1 microscope 7 transport tcp plan '$work/plan.json' history '$work/history'"
+expect 0 '' env DSM_HEAP=5M "$member" options
+same "options alone" "$(cut -d' ' -f1-6 "$work/out")" 'node 0 of 1 heap 5242880'
+expect 2 'variable DSM_HEAP: heap size' env DSM_HEAP=all "$dsmrun" -n 2 "$member" options
+expect 2 'variable DSM_HEAP: heap size' env DSM_HEAP=all "$member" options
+expect 2 'not a line to dsmrun' env DSM_CONTROL_FD=0 "$member" options
+
+# Without address randomisation all stacks are at the same place, run after run (they hold the same
+# environment). Not where a container forbids it.
+if setarch -R true 2>/dev/null; then
+	expect 0 '' "$dsmrun" -n 3 "$member" stack
+	cp "$work/out" "$work/first"
+	expect 0 '' "$dsmrun" -n 3 "$member" stack
+	same "different stacks" "$(sort -u "$work/out" "$work/first" | wc -l)" 1
+fi
+
+# Input goes to the first node, the others have none.
+status=$(printf 'a word\n' | timeout 60 "$dsmrun" -n 2 "$member" input | sort | tr '\n' ';')
+same input "$status" '0: a word;1: nothing;'
+
+# Whole lines with the node's number, stdout and stderr apart.
+expect 0 '' "$dsmrun" -n 2 --prefix "$member" talk
+same "prefixed output" "$(sort "$work/out" | tr '\n' ';')" '[0] line 0;[0] line 1;[0] line 2;[1] line 0;[1] line 1;[1] line 2;'
+same "prefixed errors" "$(sort "$work/err" | head -n 1)" '[0] warning 0'
+
+# A program found through PATH, and one behind a script.
+printf '#!/bin/sh\n"%s" pass\n' "$(realpath "$member")" >"$work/script"
+chmod +x "$work/script"
+expect 0 '' env PATH="$work:$PATH" "$dsmrun" -n 3 script
+
+# Counters of all nodes as JSON, in place of what was there.
+echo old >"$work/stats.json"
+expect 0 '' "$dsmrun" -n 3 --stats "$work/stats.json" "$member" counters
+same statistics "$(jq -c '[.schema, (.nodes | length), .nodes[2].counters.aborts, .totals.commits, .totals.work,
+	.aborts_per_commit, .wasted_share, (.seconds > 0), (.work_per_s > 0)]' "$work/stats.json")" \
+	'["procope.stats/1",3,100,300,21,0.5,0.25,true,true]'
+expect 2 'node 0 has no counters' "$dsmrun" -n 2 --stats "$work/stats.json" "$member" pass
+same "good statistics stay" "$(jq -r .schema "$work/stats.json")" procope.stats/1
+same "temporary files" "$(find "$work" -name '*tmp*' | wc -l)" 0
+
+nobody_left "after all runs"
+finish
