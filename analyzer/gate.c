@@ -17,9 +17,8 @@
 
 static const char usage_text[] =
 	"usage: dsmgate --baseline TRACE... --candidate TRACE... [options]\n"
-	"Compares runs of a program before and after a change. Each trace is one run (traces of several "
-	"hosts with\n"
-	"the same run id are one run together); 3 runs of each side are the least, 10 are good.\n\n"
+	"Compares runs of a program before and after a change. Each trace is one run (traces of several\n"
+	"hosts with the same run id are one run together); 3 of each side are the least, 10 are good.\n\n"
 	"  -b, --baseline TRACE...   runs of the program as it was\n"
 	"  -c, --candidate TRACE...  runs with the change\n"
 	"  -m, --metric NAME         aborts_per_commit (default), wasted_share, work_per_s, commits_per_s\n"
@@ -102,7 +101,7 @@ static int set_option(struct options *o, int c, char **argv, int *side)
 		o->metric = (enum gate_metric)gate_metric__find(optarg);
 		return -1;
 	case 'f':
-		if (strcmp(optarg, "text") && strcmp(optarg, "json"))
+		if (strcmp(optarg, "text") != 0 && strcmp(optarg, "json") != 0)
 			return usage_error("--format knows text and json, not", optarg);
 		o->json = !strcmp(optarg, "json");
 		return -1;
@@ -181,7 +180,7 @@ static void warn(struct gate_report *r, const char *fmt, ...)
 
 static int refuse(const struct gate_run *a, const struct gate_run *b)
 {
-	if (strcmp(a->program, b->program)) {
+	if (strcmp(a->program, b->program) != 0) {
 		fprintf(stderr,
 			"dsmgate: %s is of program %s, %s of %s: only runs of one program can be compared\n",
 			a->path, a->program, b->path, b->program);
@@ -368,11 +367,12 @@ int main(int argc, char **argv)
 
 	o.path[0] = calloc((size_t)argc + 1, sizeof(char *));
 	o.path[1] = calloc((size_t)argc + 1, sizeof(char *));
-	if (!o.path[0] || !o.path[1]) {
+	if (o.path[0] && o.path[1]) {
+		rc = parse(argc, argv, &o);
+	} else {
 		fprintf(stderr, "dsmgate: out of memory\n");
-		return 2;
+		rc = 2;
 	}
-	rc = parse(argc, argv, &o);
 	if (rc < 0) {
 		const struct gate_metric_info *m = gate_metric__info(o.metric);
 

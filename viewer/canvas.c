@@ -20,8 +20,11 @@ int canvas__resize(struct canvas *c, int width, int height, bool utf8)
 	cells = calloc((size_t)width * (size_t)height, sizeof(*cells));
 	if (!cells)
 		return -ENOMEM;
-	free(c->cells);
-	*c = (struct canvas){.width = width, .height = height, .utf8 = utf8, .cells = cells};
+	canvas__free(c);
+	c->width = width;
+	c->height = height;
+	c->utf8 = utf8;
+	c->cells = cells;
 	canvas__clear(c);
 	return 0;
 }

@@ -16,8 +16,7 @@
 
 static const char usage_text[] =
 	"usage: dsmtop [SOCKET] [options]\n"
-	"Shows what a running DSM cluster does: nodes, hottest pages with their objects, abort rate, "
-	"losses.\n"
+	"Shows what a running cluster does: nodes, hottest pages with their objects, abort rate, losses.\n"
 	"Without SOCKET it takes your newest live run.\n\n"
 	"  -b, --batch         print text instead of taking over the terminal\n"
 	"  -n, --count N       stop after N screens (batch: the default is until the run ends)\n"

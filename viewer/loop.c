@@ -277,9 +277,9 @@ static int batch_line(struct batch *b, const char *line, size_t length)
 			return 1;
 	}
 	b->pending = true;
-	/* Until rates exist a screen would show dashes where a script wants figures; the end is the last
-	 * chance. */
-	if (!b->model.shown.has_rates && !b->model.ended)
+	/* Rates need two samples of the collector, the nodes' bars two of ours: until then a screen would
+	 * show dashes where a script wants figures. The end is the last chance. */
+	if (!b->model.ended && (!b->model.shown.has_rates || (!b->o->json && b->model.samples < 2)))
 		return -1;
 	if (!b->model.ended && now() - b->printed < b->o->delay)
 		return -1;

@@ -252,8 +252,9 @@ void model_page__describe(const struct model_page *p, char *dst, size_t size)
 		return;
 	}
 	n = snprintf(dst, size, "%s%s%s", p->root, p->root[0] ? ": " : "", p->object);
-	if (p->object_offset && n > 0 && (size_t)n < size)
-		n += snprintf(dst + n, size - (size_t)n, " +0x%llx", (unsigned long long)p->object_offset);
+	if (p->offset > p->object_offset && n > 0 && (size_t)n < size) /* the page is not its first */
+		n += snprintf(dst + n, size - (size_t)n, " +0x%llx",
+			      (unsigned long long)(p->offset - p->object_offset));
 	if (p->objects > 1 && n > 0 && (size_t)n < size)
 		snprintf(dst + n, size - (size_t)n, ", %u more", p->objects - 1);
 }

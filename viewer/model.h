@@ -41,7 +41,7 @@ struct model_page {
 	unsigned log2;
 	char object[128], type[128], root[64];
 	bool named;
-	uint64_t object_offset; /* of the page's first byte in the object */
+	uint64_t object_offset; /* region offset where the object begins */
 	unsigned objects;	/* on this page */
 	char nodes[64];		/* "0,1,2" or "0-3", cut with "+" */
 	unsigned nnodes;

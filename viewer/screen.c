@@ -95,12 +95,17 @@ static void set_styles(bool colour)
 int screen__open(void)
 {
 	bool colour;
+	int known;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
 		return -ENOTTY;
 	if (tcgetattr(STDOUT_FILENO, &saved_modes))
 		return -errno;
-	/* newterm() reports a terminal it does not know; initscr() would exit */
+	/* newterm() reports a terminal it does not know, where initscr() would exit; but it leaks then: ask
+	 * first */
+	if (setupterm(NULL, STDOUT_FILENO, &known) != OK)
+		return -ENODEV;
+	del_curterm(cur_term);
 	terminal = newterm(NULL, stdout, stdin);
 	if (!terminal)
 		return -ENODEV;

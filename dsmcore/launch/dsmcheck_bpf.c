@@ -75,7 +75,7 @@ static bool check_maps(struct checks *c)
 
 /* ---- a uprobe on ourselves ---- */
 
-__attribute__((noinline, noclone)) static int probed_function(int x)
+__attribute__((noinline)) static int probed_function(int x)
 {
 	__asm__ volatile("" : "+r"(x));
 	return x + 1;

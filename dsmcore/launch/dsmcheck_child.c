@@ -26,7 +26,7 @@ static long now_ms(void)
 static int collect(int fd, pid_t child, int seconds, char *buf, size_t size, size_t *used)
 {
 	long end = now_ms() + seconds * 1000L;
-	char spill[512];
+	char spill[512] = {0}; /* what does not fit is read, or the child would wait for us */
 
 	*used = 0;
 	for (;;) {

@@ -56,7 +56,7 @@ static void take_note(struct probes *p, Elf *elf, int fd, const char *desc, size
 		return;
 	memcpy(addr, desc, sizeof(addr));
 	provider = desc + sizeof(addr);
-	if (strcmp(provider, "dsm"))
+	if (strcmp(provider, "dsm") != 0)
 		return;
 	name = provider + strlen(provider) + 1;
 	if (name >= desc + size)

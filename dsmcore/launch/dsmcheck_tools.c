@@ -60,7 +60,7 @@ static int fixed_addresses(void *arg, char *why, size_t size)
 			return -EIO;
 		}
 	}
-	if (!out[0][0] || strcmp(out[0], out[1])) {
+	if (!out[0][0] || strcmp(out[0], out[1]) != 0) {
 		snprintf(why, size, "addresses still differ from run to run");
 		return -EPERM;
 	}

@@ -130,8 +130,8 @@ int main(int argc, char **argv)
 	for (int i = 2; i < argc; i++) {
 		int k = 0;
 
-		while (k < KEYS &&
-		       (strncmp(argv[i], names[k], strlen(names[k])) || argv[i][strlen(names[k])] != '='))
+		while (k < KEYS && (strncmp(argv[i], names[k], strlen(names[k])) != 0 ||
+				    argv[i][strlen(names[k])] != '='))
 			k++;
 		if (k == KEYS) {
 			fprintf(stderr, "gate_make_trace: unknown %s\n", argv[i]);

@@ -31,6 +31,7 @@ plain() { ! LC_ALL=C grep -q '[^[:print:]]' "$dir/out"; } # no control byte, not
 serve() { # socket, options: returns once it listens
 	"$fake" "$@" >"$dir/ready" &
 	pids+=($!)
+	disown # one of them is killed below; the shell need not tell
 	for _ in $(seq 100); do
 		grep -q ready "$dir/ready" && return
 		sleep 0.05
@@ -103,29 +104,38 @@ LC_ALL=C run "$top" "$dir/a.sock" -b -n 1
 check "LANG=C" plain
 
 # the newest socket of this user is found; stale ones and folders of others are not
-export XDG_RUNTIME_DIR=$dir
-mkdir -m 700 "$dir/procope"
-run "$top" -b -n 1
-if [ ! -d "/tmp/procope-$(id -u)" ]; then
+find_newest() {
+	export XDG_RUNTIME_DIR=$dir
+	mkdir -m 700 "$dir/procope"
+	run "$top" -b -n 1
 	check "no live run" code 2
 	check "names the remedy" says "dsmrun --monitor"
+	serve "$dir/procope/live-1.sock" interval 60 program older
+	sleep 0.02
+	serve "$dir/procope/live-2.sock" interval 60 program newer
+	touch "$dir/procope/live-3.sock" "$dir/procope/other"
+	run "$top" -b -n 1
+	check "the newest" has "dsmtop newer"
+	check "and that there are others" says "live runs; this is the newest"
+	run "$top" --list
+	check "--list, newest first" test "$(head -n 1 "$dir/out")" = "$dir/procope/live-2.sock"
+	kill -9 "${pids[-1]}"
+	while kill -0 "${pids[-1]}" 2>/dev/null; do sleep 0.02; done
+	run "$top" -b -n 1
+	check "a dead collector's socket is passed over" has "dsmtop older"
+	chmod 777 "$dir/procope"
+	run "$top" --list
+	check "a folder that others can write is not trusted" lacks "$dir/procope"
+}
+if [ -z "$("$top" --list 2>/dev/null)" ]; then
+	find_newest
+else
+	echo "left out: which run is the newest, since other runs of this user are live"
+	mkdir -m 700 "$dir/procope"
+	serve "$dir/procope/live-2.sock"
+	kill -9 "${pids[-1]}"
+	while kill -0 "${pids[-1]}" 2>/dev/null; do sleep 0.02; done
 fi
-serve "$dir/procope/live-1.sock" interval 60 program older
-sleep 0.02
-serve "$dir/procope/live-2.sock" interval 60 program newer
-touch "$dir/procope/live-3.sock" "$dir/procope/other"
-run "$top" -b -n 1
-check "the newest" has "dsmtop newer"
-check "and that there are others" says "live runs; this is the newest"
-run "$top" --list
-check "--list, newest first" test "$(head -n 1 "$dir/out")" = "$dir/procope/live-2.sock"
-kill -9 "${pids[-1]}"
-wait "${pids[-1]}" 2>/dev/null
-run "$top" -b -n 1
-check "a dead collector's socket is passed over" has "dsmtop older"
-chmod 777 "$dir/procope"
-run "$top" --list
-check "a folder that others can write is not trusted" lacks "$dir/procope"
 
 run "$top" "$dir/none.sock" -b
 check "missing socket" code 2

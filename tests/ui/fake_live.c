@@ -64,6 +64,32 @@ static void put_rates(FILE *f, int k, double scale)
 		2000 * scale, (200 + 20 * (k % 10)) * scale, 512 * scale, 300 * scale, 1048576 * scale);
 }
 
+/* clang-format off: JSON is easier to read unbroken */
+static void put_page(FILE *f, const struct plan *p, int k, int i)
+{
+	int offset = 4096 * (i + 1);
+
+	fprintf(f, "%s{\"page\":%d,\"log2\":12,", i ? "," : "", offset);
+	if (i % 8 == 7)
+		fputs("\"object\":null,\"type\":null,\"root\":null,\"object_offset\":null,\"objects\":0,", f);
+	else if (!i)
+		fprintf(f,
+			"\"object\":\"%s\",\"type\":\"struct "
+			"avatar\",\"root\":\"avatars\",\"object_offset\":%d,\"objects\":1,",
+			p->object, offset);
+	else
+		fprintf(f,
+			"\"object\":\"struct part%02d[8]\",\"type\":\"struct part%02d\",\"root\":null,"
+			"\"object_offset\":%d,\"objects\":%d,",
+			i, i, offset - i * 64, 1 + i % 3);
+	fprintf(f,
+		"\"nodes\":[0,1,2,3],\"fetches\":%d,\"fetches_per_s\":%d,\"transfers\":%d,\"invalidations\":%"
+		"d,"
+		"\"updates\":0,\"aborts\":%d,\"aborts_per_s\":%d,\"wasted_ns\":%d}",
+		10 * (k + 1) + i, 5 + i, 9 * (k + 1), 8 * (k + 1), (40 - i) * (k + 1), 40 - i,
+		2000000 * (40 - i));
+}
+
 static void put_sample(FILE *f, const struct plan *p, int k, int ended)
 {
 	fprintf(f, "{\"schema\":\"procope.live/%d\",\"time_ns\":%llu,\"elapsed_s\":%.1f,\"source\":\"ring\",",
@@ -82,38 +108,14 @@ static void put_sample(FILE *f, const struct plan *p, int k, int ended)
 	put_rates(f, k, p->nodes);
 	fprintf(f, ",\"aborts_per_commit\":%s,\"wasted_share\":%s},\"pages\":[", k ? "0.125" : "null",
 		k ? "0.333" : "null");
-	for (int i = 0; i < 40; i++) {
-		int named = i % 8 != 7;
-
-		fprintf(f, "%s{\"page\":%d,\"log2\":12,", i ? "," : "", 4096 * (i + 1));
-		if (!named)
-			fputs("\"object\":null,\"type\":null,\"root\":null,\"object_offset\":0,\"objects\":"
-			      "0,",
-			      f);
-		else if (!i)
-			fprintf(f,
-				"\"object\":\"%s\",\"type\":\"struct "
-				"avatar\",\"root\":\"avatars\",\"object_offset\":0,"
-				"\"objects\":1,",
-				p->object);
-		else
-			fprintf(f,
-				"\"object\":\"struct part%02d[8]\",\"type\":\"struct "
-				"part%02d\",\"root\":null,"
-				"\"object_offset\":%d,\"objects\":%d,",
-				i, i, i * 64, 1 + i % 3);
-		fprintf(f,
-			"\"nodes\":[0,1,2,3],\"fetches\":%d,\"fetches_per_s\":%d,\"transfers\":%d,"
-			"\"invalidations\":%d,"
-			"\"updates\":0,\"aborts\":%d,\"aborts_per_s\":%d,\"wasted_ns\":%d}",
-			10 * (k + 1) + i, 5 + i, 9 * (k + 1), 8 * (k + 1), (40 - i) * (k + 1), 40 - i,
-			2000000 * (40 - i));
-	}
+	for (int i = 0; i < 40; i++)
+		put_page(f, p, k, i);
 	fprintf(f, "],\"lost\":{%s", p->lost ? "\"abort\":" : "");
 	if (p->lost)
 		fprintf(f, "%lu", p->lost);
 	fprintf(f, "},\"lost_total\":%lu,\"events\":%d}\n", p->lost, 1000 * k);
 }
+/* clang-format on */
 
 /* 0, or -1 when the client has gone. */
 static int serve(int fd, const struct plan *p, int k, int ended)
