@@ -65,16 +65,16 @@ static uint64_t mixed(uint64_t n)
 }
 
 /* Where the others of the group stand who are near enough to matter on the path ahead. */
-static struct others look_around(const struct world *w, long index)
+static struct others look_around(const struct world *w, long index, struct point from)
 {
-	const struct avatar *self = dsm_at(w->avatars, index);
 	long first = index - index % w->group;
 	struct others o = {.count = 0};
 
 	for (long i = first; i < first + w->group && o.count < GROUP_SEEN; i++) {
 		const struct avatar *a = dsm_at(w->avatars, i);
-		if (a != self && fabs(a->x - self->x) + fabs(a->y - self->y) < LOOK_AHEAD + ARM_LENGTH)
-			o.at[o.count++] = (struct point){.x = a->x, .y = a->y};
+		struct point at = {.x = a->x, .y = a->y};
+		if (i != index && fabs(at.x - from.x) + fabs(at.y - from.y) < LOOK_AHEAD + ARM_LENGTH)
+			o.at[o.count++] = at;
 	}
 	return o;
 }
@@ -92,52 +92,57 @@ static double crowding(const struct others *o, double x, double y)
 }
 
 /* Follows a straight path over the ground. */
-static double path_cost(const struct world *w, const struct avatar *a, const struct others *o, double heading)
+static double path_cost(const struct world *w, const struct others *o, struct point at, int goal,
+			double heading)
 {
 	double dx = cos(heading) * LOOK_STRIDE, dy = sin(heading) * LOOK_STRIDE;
-	double x = a->x, y = a->y, cost = 0, height = ground(w, x, y);
-	unsigned way = world__tile(w, x, y)->way[a->goal];
+	double cost = 0, height = ground(w, at.x, at.y);
+	unsigned way = world__tile(w, at.x, at.y)->way[goal];
 
 	for (double ahead = LOOK_STRIDE; ahead <= LOOK_AHEAD; ahead += LOOK_STRIDE) {
-		const struct tile *t = world__tile(w, x += dx, y += dy);
-		if (!t || t->way[a->goal] == SCENE_WALL)
+		const struct tile *t = world__tile(w, at.x += dx, at.y += dy);
+		if (!t || t->way[goal] == SCENE_WALL)
 			return cost + 40 * (LOOK_AHEAD - ahead + 1) + way;
 		double before = height;
-		height = ground(w, x, y);
-		cost += 20 * fmax(0, height - before) + 4 * crowding(o, x, y);
-		way = t->way[a->goal];
+		height = ground(w, at.x, at.y);
+		cost += 20 * fmax(0, height - before) + 4 * crowding(o, at.x, at.y);
+		way = t->way[goal];
 		if (way <= GOAL_RADIUS)
 			break;
 	}
 	return cost + way;
 }
 
-/* The direction of the neighbouring cell that is nearest to the goal: it always leads there. */
-static double shortest_heading(const struct world *w, const struct avatar *a, struct point *middle)
+/* The middle of the neighbouring cell that is nearest to the goal: going there always leads on. */
+static struct point next_cell(const struct world *w, struct point at, int goal)
 {
 	unsigned best = SCENE_WALL;
+	struct point middle = at;
 
-	*middle = (struct point){.x = a->x, .y = a->y};
 	for (int dr = -1; dr <= 1; dr++)
 		for (int dc = -1; dc <= 1; dc++) {
-			double x = floor(a->x) + dc + 0.5, y = floor(a->y) + dr + 0.5;
-			const struct tile *t = world__tile(w, x, y);
-			if (t && t->way[a->goal] < best) {
-				best = t->way[a->goal];
-				*middle = (struct point){.x = x, .y = y};
+			struct point p = {.x = floor(at.x) + dc + 0.5, .y = floor(at.y) + dr + 0.5};
+			const struct tile *t = world__tile(w, p.x, p.y);
+			if (t && t->way[goal] < best) {
+				best = t->way[goal];
+				middle = p;
 			}
 		}
-	return atan2(middle->y - a->y, middle->x - a->x);
+	return middle;
 }
 
-static void turn(const struct world *w, struct avatar *a, const struct others *o, double shortest)
+/* Turns to the cheapest of the paths around the shortest one. */
+static void turn(const struct world *w, struct avatar *a, const struct others *o, struct point at,
+		 struct point next)
 {
+	double shortest = atan2(next.y - at.y, next.x - at.x), before = a->heading;
 	double best = INFINITY, heading = shortest;
+	int goal = a->goal;
 
 	for (int i = 0; i < FAN; i++) {
 		double candidate = shortest + (i - FAN / 2) * FAN_ANGLE;
-		double cost =
-			path_cost(w, a, o, candidate) + 3 * fabs(remainder(candidate - a->heading, 2 * M_PI));
+		double cost = path_cost(w, o, at, goal, candidate) +
+			      3 * fabs(remainder(candidate - before, 2 * M_PI));
 		if (cost < best) {
 			best = cost;
 			heading = candidate;
@@ -147,21 +152,17 @@ static void turn(const struct world *w, struct avatar *a, const struct others *o
 }
 
 /* Returns the metres climbed. */
-static double advance(const struct world *w, struct avatar *a, struct point middle)
+static double advance(const struct world *w, struct avatar *a, struct point at, struct point next)
 {
-	double x = a->x + cos(a->heading) * a->speed, y = a->y + sin(a->heading) * a->speed;
-	double climbed = -ground(w, a->x, a->y);
-	const struct tile *to = world__tile(w, x, y);
+	struct point to = {.x = at.x + cos(a->heading) * a->speed, .y = at.y + sin(a->heading) * a->speed};
+	const struct tile *t = world__tile(w, to.x, to.y);
 
-	if (!to || to->way[a->goal] == SCENE_WALL) { /* cutting a corner: walk through the cell's middle */
-		x = middle.x;
-		y = middle.y;
-	}
-	climbed += ground(w, x, y);
-	a->walked += hypot(x - a->x, y - a->y);
-	a->x = x;
-	a->y = y;
-	return fmax(0, climbed);
+	if (!t || t->way[a->goal] == SCENE_WALL)
+		to = next; /* cutting a corner: walk through the cell's middle */
+	a->walked += hypot(to.x - at.x, to.y - at.y);
+	a->x = to.x;
+	a->y = to.y;
+	return fmax(0, ground(w, to.x, to.y) - ground(w, at.x, at.y));
 }
 
 static void tire(struct avatar *a, double climbed)
@@ -190,12 +191,12 @@ bool walk__step(const struct world *w, long index)
 
 	DSM_TX {
 		struct avatar *a = dsm_at(w->avatars, index);
-		struct others o = look_around(w, index);
-		struct point middle;
-		double shortest = shortest_heading(w, a, &middle), walked = a->walked;
+		struct point at = {.x = a->x, .y = a->y}, next = next_cell(w, at, a->goal);
+		struct others o = look_around(w, index, at);
+		double walked = a->walked;
 
-		turn(w, a, &o, shortest);
-		double climbed = advance(w, a, middle);
+		turn(w, a, &o, at, next);
+		double climbed = advance(w, a, at, next);
 		tire(a, climbed);
 		a->steps++;
 		w->stats->steps++;
