@@ -189,6 +189,82 @@ static void foreign(void)
 	}
 }
 
+/* Objects come and go in a table that all nodes use: whoever finds one checks that it is whole, and frees it.
+ * Memory that is reused too early, not zeroed, or handed out twice shows as a wrong pattern. */
+struct blob {
+	long slot, size;
+	unsigned char bytes[];
+};
+
+static int whole(const struct blob *b, long slot)
+{
+	unsigned char want = (unsigned char)(b->slot * 31 + b->size);
+
+	if (b->slot != slot || b->size < 1 || b->size > 9000)
+		return 0;
+	for (long i = 0; i < b->size; i++)
+		if (b->bytes[i] != want)
+			return 0;
+	return 1;
+}
+
+static int make_blob(struct blob **place, long slot, long size)
+{
+	struct blob *b = (struct blob *)dsm_new_flat(char, sizeof(*b) + size);
+	int zero = 1;
+
+	for (long i = 0; i < size; i++)
+		zero &= !b->bytes[i];
+	b->slot = slot;
+	b->size = size;
+	memset(b->bytes, (unsigned char)(slot * 31 + size), size);
+	*place = b;
+	return zero;
+}
+
+static void churn(void)
+{
+	enum { SLOTS = 200, ROUNDS = 4000 };
+	unsigned seed = 17 * dsm_node() + 1;
+	struct blob **table;
+	long broken = 0, live = 0;
+
+	if (dsm_node() == 0)
+		dsm_root_set("table", dsm_new_flat(struct blob *, SLOTS));
+	dsm_barrier();
+	table = dsm_root("table");
+	for (int i = 0; i < ROUNDS; i++) {
+		long slot = rand_r(&seed) % SLOTS, size = 1 + rand_r(&seed) % (i % 20 ? 300 : 9000);
+		int cancel = rand_r(&seed) % 10 == 0, good = 1;
+
+		DSM_TX {
+			attempts++;
+			if (!table[slot]) {
+				good = make_blob(&table[slot], slot, size);
+			} else {
+				good = whole(table[slot], slot);
+				dsm_free(table[slot]);
+				table[slot] = NULL;
+			}
+			if (cancel)
+				dsm_cancel();
+		}
+		broken += !good;
+	}
+	CHECK(broken == 0);
+	dsm_barrier();
+	if (dsm_node() == 0) {
+		DSM_TX {
+			for (int i = 0; i < SLOTS; i++) {
+				live += table[i] != NULL;
+				broken += table[i] && !whole(table[i], i);
+			}
+		}
+		printf("live %ld\n", live + 1);
+		CHECK(broken == 0);
+	}
+}
+
 static void roots(void)
 {
 	char name[48], *big = dsm_new_flat(char, 100);
@@ -538,6 +614,7 @@ int main(int argc, char **argv)
 		{"undo", undo},
 		{"reuse", reuse},
 		{"foreign", foreign},
+		{"churn", churn},
 		{"roots", roots},
 		{"mallocs", mallocs},
 		{"contended-mallocs", contended_mallocs},

@@ -42,17 +42,19 @@ for nodes in 1 2 4; do
 		same "live objects after foreign on $nodes nodes" "$(live)" $((nodes > 1 ? 0 : 3000))
 		same "their bytes" "$(jq '[.nodes[].counters.object_bytes] | add' "$work/stats")" $((nodes > 1 ? 0 : 144000))
 	done
+	scenario $nodes churn
+	same "live objects after churn on $nodes nodes" "$(live)" "$(awk '/^live/ { print $2 }' "$work/out")"
 	scenario $nodes reuse
 	same "live objects after reuse on $nodes nodes" "$(live)" "$nodes"
 	scenario $nodes roots
-	scenario $nodes defers
-	same "live objects after defers on $nodes nodes" "$(live)" 0
 done
 [ "$aborts" -gt 0 ] || fail "no attempt was undone by a conflict: the undo scenario has shown nothing"
 if [ "$build" = "${build%san}" ]; then # the sanitizers interpose malloc() themselves
 	scenario 1 mallocs
 	scenario 3 mallocs
 	scenario 3 contended-mallocs
+	scenario 2 defers
+	same "live objects after defers" "$(live)" 0
 fi
 
 # ---- misuse: status 2, and the line of the program ----
