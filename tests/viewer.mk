@@ -15,3 +15,8 @@ fake_live_SRCS := tests/ui/fake_live.c
 fake_live_DIR  := tests/ui
 
 SCRIPT_TESTS += tests/ui/dsmtop_batch_test.sh tests/ui/dsmtop_screen_test.sh
+SCRIPT_TESTS += tests/ui/dsmtop_run_test.sh
+
+FUZZERS += fuzz_live
+fuzz_live_SRCS := tests/fuzz/fuzz_live.c $(view_SRCS)
+fuzz_live_LIBS := -ljson-c -lm
