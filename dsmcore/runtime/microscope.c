@@ -9,10 +9,11 @@
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/node.h"
 
-#define PAGES	  DSM_EV_MEETINGS
-#define OPEN_MAX  8	   /* pages one instruction can touch, with room */
-#define SEEN_MAX  2048	   /* accesses of one attempt, repeats included; then the pages stay open */
-#define ACCESS_NS 40000ull /* most that one access is charged: beyond, the node was off its core */
+#define PAGES	      DSM_EV_MEETINGS
+#define FORGET_ABORTS 64       /* a page where none of so many aborts met is no suspect any more */
+#define OPEN_MAX      8	       /* pages one instruction can touch, with room */
+#define SEEN_MAX      2048     /* accesses of one attempt, repeats included; then the pages stay open */
+#define ACCESS_NS     40000ull /* most that one access is charged: beyond, the node was off its core */
 #define FIRST_NS                                                                                             \
 	20000000ull /* budget that a run has from its start, so that short runs learn something too */
 #define TRAP_FLAG 0x100
@@ -31,7 +32,13 @@ struct watched {
 };
 
 static struct {
-	uint32_t suspect[PAGES], nsuspects;
+	struct {
+		uint32_t page;
+		uint64_t met; /* at which abort, last */
+	} suspect[PAGES];
+	uint32_t nsuspects;
+	uint64_t aborts;
+	bool look; /* the next attempt is a retry after a conflict */
 	struct watched watched[PAGES];
 	uint32_t nwatched;
 	uint32_t open[OPEN_MAX], nopen; /* for the instruction that runs alone now */
@@ -40,11 +47,37 @@ static struct {
 	bool used, over;
 } scope;
 
+/* Its place among the suspects: where it stands, else a free place, else the one met longest ago. */
+static unsigned place_of(uint32_t page)
+{
+	unsigned oldest = 0;
+
+	for (unsigned i = 0; i < scope.nsuspects; i++) {
+		if (scope.suspect[i].page == page)
+			return i;
+		if (scope.suspect[i].met < scope.suspect[oldest].met)
+			oldest = i;
+	}
+	return scope.nsuspects < PAGES ? scope.nsuspects++ : oldest;
+}
+
+/* Not only the pages of this conflict: a transaction usually meets its winners on several, not all each time,
+ * and a conflict is judged by all of its pages. */
 void microscope__suspect(const struct core_meeting *meetings, uint32_t n)
 {
-	scope.nsuspects = n < PAGES ? n : PAGES;
-	for (uint32_t i = 0; i < scope.nsuspects; i++)
-		scope.suspect[i] = meetings[i].page;
+	scope.look = n > 0;
+	scope.aborts++;
+	for (uint32_t i = 0; i < n && i < PAGES; i++) {
+		unsigned place = place_of(meetings[i].page);
+
+		scope.suspect[place].page = meetings[i].page;
+		scope.suspect[place].met = scope.aborts;
+	}
+	for (unsigned i = 0; i < scope.nsuspects;)
+		if (scope.suspect[i].met + FORGET_ABORTS < scope.aborts)
+			scope.suspect[i] = scope.suspect[--scope.nsuspects];
+		else
+			i++;
 }
 
 static bool affordable(void)
@@ -59,16 +92,16 @@ static bool affordable(void)
 
 void microscope__begin(void)
 {
-	bool look = scope.nsuspects && node.options.microscope_permille && events__wanted(DSM_EV_ACCESSES) &&
+	bool look = scope.look && node.options.microscope_permille && events__wanted(DSM_EV_ACCESSES) &&
 		    affordable();
 
 	scope.used = look;
 	scope.over = false;
 	scope.total = scope.nopen = 0;
 	scope.nwatched = look ? scope.nsuspects : 0;
-	scope.nsuspects = 0;
+	scope.look = false;
 	for (uint32_t i = 0; i < scope.nwatched; i++) {
-		scope.watched[i].page = scope.suspect[i];
+		scope.watched[i].page = scope.suspect[i].page;
 		scope.watched[i].n = 0;
 		scope.watched[i].cut = false;
 		region__protect(node.region, scope.watched[i].page, 1, CORE_NONE);
