@@ -13,7 +13,7 @@ way objects are dealt out to the nodes are all drawn from the seed. What is plan
               single   one small object for each node, all allocated in one loop
   true      an object that every node updates, now and then
   readonly  a table that every node reads in every transaction and nobody writes
-  private   an object that each node allocates for itself
+  private   an object that each node but 0 allocates for itself (node 0's would lie among the shared ones)
 
 The program checks itself: each node keeps count outside the DSM of what it did, and node 0 compares.
 It takes one argument, the seconds it runs. The JSON is written by hand, since a small Python has no json.
@@ -34,6 +34,16 @@ TYPES = [("int32_t", "int"), ("uint32_t", "int"), ("int64_t", "int"), ("uint64_t
 	 ("float", "real"), ("int16_t", "int"), ("char", "text")]
 
 
+SIZES = {"int32_t": 4, "uint32_t": 4, "int64_t": 8, "uint64_t": 8, "double": 8, "float": 4, "int16_t": 2,
+	 "uint16_t": 2, "char": 1}
+
+
+def room(size):
+	"""What the heap takes for an object: small ones that take the same share pages, larger ones have their own."""
+	step = 16 if size <= 1024 else 256
+	return (size + step - 1) // step * step if size <= 2048 else None
+
+
 class Struct:
 	"""A struct with a counter that always changes, and some fields that are set, mixed or only read."""
 
@@ -48,6 +58,14 @@ class Struct:
 			self.fields.append((field, ctype, kind, length))
 		r.shuffle(self.fields)
 		self.verb = r.choice(VERBS)
+
+	def size(self):
+		end = widest = 0
+		for _, ctype, _, length in self.fields:
+			width = SIZES[ctype]
+			widest = max(widest, width)
+			end = (end + width - 1) // width * width + width * (length or 1)
+		return (end + widest - 1) // widest * widest
 
 	def definition(self):
 		lines = ["struct %s {" % self.name]
@@ -84,6 +102,9 @@ class Planted:
 		self.each = r.randint(2, 9) if self.kind in ("blocks", "cyclic") else 1
 		self.update = struct.update(r)
 
+	def room(self, nodes):
+		return room(self.type.size() * (self.each * nodes if self.kind in ("blocks", "cyclic") else 1))
+
 	def allocate(self):
 		t, root = "struct " + self.type.name, self.root
 		if self.kind in ("blocks", "cyclic"):
@@ -98,7 +119,7 @@ class Planted:
 	def find(self):
 		t, root = "struct " + self.type.name, self.root
 		if self.kind == "private":
-			return ["\t\tm->%s = dsm_new(%s, 1);" % (root, t)]
+			return ["\t\tm->%s = dsm_node() ? dsm_new(%s, 1) : NULL;" % (root, t)]
 		if self.kind == "single":
 			return ['\t\tm->%s = ((%s **)dsm_root("%s"))[dsm_node()];' % (root, t, root)]
 		return ['\t\tm->%s = dsm_root("%s");' % (root, root)]
@@ -141,21 +162,32 @@ class Program:
 		self.planted = []
 		for _ in range(r.randint(1, 3)):
 			self.planted.append(Planted(r, "false", Struct(r, names.pop(), 3, 9)))
-		self.planted.append(Planted(r, "true", Struct(r, names.pop(), 2, 4)))
+		self.nodes = r.randint(2, 4)
+		taken = {p.room(self.nodes) for p in self.planted} | {room(8 * (len(self.planted) + 1))}
+		self.planted.append(self.apart(taken, names.pop()))
 		self.planted.append(Planted(r, "private", Struct(r, names.pop(), 2, 6)))
 		self.table = names.pop()
 		self.cell = r.choice(["uint32_t", "uint64_t", "uint16_t"])
-		self.cells = r.randint(500, 6000)
+		self.cells = r.randint(1100, 6000)
 		self.looks = r.randint(1500, 4000)
 		self.rare = r.randint(25, 60)
 		false = [p for p in self.planted if p.truth == "false"]
 		self.turns = {p.root: i for i, p in enumerate(false)}
+
+	def apart(self, taken, name):
+		"""A truly shared object that no other object's page holds: beside one it would share falsely, too."""
+		while True:
+			p = Planted(self.r, "true", Struct(self.r, name, 2, 6))
+			if p.room(self.nodes) not in taken:
+				return p
 
 	def condition(self, p):
 		if p.truth == "true":
 			return "step %% %d == 7" % self.rare
 		if p.truth == "false" and len(self.turns) > 1 and self.turns[p.root] > 0:
 			return "step %% %d != 0" % (len(self.turns) + 1)
+		if p.truth == "private":
+			return "dsm_node()"
 		return None
 
 	def source(self):
@@ -248,7 +280,7 @@ class Program:
 	def truth(self):
 		rows = ['{"type":"struct %s","truth":"%s","kind":"%s"}' % (p.type.name, p.truth, p.kind) for p in self.planted]
 		rows.append('{"type":"struct %s","truth":"readonly","kind":"readonly"}' % self.table)
-		return '{"seed":%d,"objects":[\n%s\n]}\n' % (self.seed, ",\n".join(rows))
+		return '{"seed":%d,"nodes":%d,"objects":[\n%s\n]}\n' % (self.seed, self.nodes, ",\n".join(rows))
 
 
 def main():

@@ -8,13 +8,12 @@ command -v setsid >/dev/null || {
 	exit 77
 }
 
-# Everything a run could leave, as a list to compare.
+# Folders of its own for what a run could leave: sockets and temporary files.
+export XDG_RUNTIME_DIR=$work/runtime TMPDIR=$work/tmp
+mkdir -m 700 "$XDG_RUNTIME_DIR" "$TMPDIR"
 left_overs() {
-	{
-		ls /dev/shm 2>/dev/null
-		ls -d /tmp/procope-* /tmp/dsm* 2>/dev/null
-		ls "${XDG_RUNTIME_DIR:-/nonexistent}/procope" "/tmp/procope-$(id -u)" 2>/dev/null
-	} | grep -v '^/tmp/procope-[0-9]*:\{0,1\}$' | sort
+	find "$XDG_RUNTIME_DIR" "$TMPDIR" ! -type d
+	ls /dev/shm 2>/dev/null | grep -i 'dsm\|procope'
 }
 # members SESSION: the live processes of a session (zombies have ended)
 members() {
@@ -22,7 +21,6 @@ members() {
 		awk -v session="$1" '{ pid = $1; sub(/.*\) /, ""); if ($4 == session && $1 != "Z" && $1 != "X") print pid }'
 }
 
-before=$(left_overs)
 for how in INT TERM; do
 	# A session of its own stands for a terminal: its group gets the signal as Ctrl-C sends it.
 	setsid --fork env --default-signal=INT,TERM bash -c 'echo $$ >"$1"; shift; exec "$@"' - "$work/leader" \
@@ -52,7 +50,7 @@ for how in INT TERM; do
 		"$bin/dsmreport" --format json "$work/run-$how.dsmt" >/dev/null 2>"$work/err" ||
 			fail "$how: the trace left behind cannot be read: $(head -c 300 "$work/err")"
 	fi
-	same "half-written files left by $how" "$(find "$work" -name '*partial*' -o -name '*tmp*' | grep -c .)" 0
+	same "half-written files left by $how" "$(find "$work" -name '*partial*' -o -name '*.tmp*' | grep -c .)" 0
 done
-same "left behind" "$(left_overs)" "$before"
+same "left behind" "$(left_overs)" ""
 finish
