@@ -15,3 +15,7 @@ heap_app_LIBS  := -lpthread
 heap_app_DIR   := tests/integration
 
 SCRIPT_TESTS += tests/integration/heap_test.sh
+
+FUZZERS += fuzz_plan
+fuzz_plan_SRCS := tests/fuzz/fuzz_plan.c dsmcore/memory/plan.c dsmcore/memory/objects_layout.c
+fuzz_plan_LIBS := -ljson-c

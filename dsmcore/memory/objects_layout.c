@@ -20,7 +20,7 @@ int objects_layout__open(struct objects_layout *l, uint64_t region_bytes, uint16
 		.nodes = nodes,
 	};
 	l->by_slab = reciprocal__of(l->slab_pages);
-	if (l->narenas == 1)
+	if (!plan || l->narenas == 1)
 		return 0;
 	/* half of a slab is for natural layouts, the other half for the strided rules alike: pages are
 	 * only reserved addresses until they are touched */

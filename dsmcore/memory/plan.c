@@ -175,7 +175,7 @@ static int only(struct reader *r, struct json_object *o, const char *name, const
 		const char *const *k = keys;
 
 		(void)value;
-		while (*k && strcmp(*k, key))
+		while (*k && strcmp(*k, key) != 0)
 			k++;
 		if (!*k)
 			return bad(r, "\"%s\" has a key \"%.60s\" that this version does not know", name,
@@ -323,7 +323,7 @@ static int parse_plan(struct reader *r, struct json_object *root, struct plan *p
 		return bad(r, "not a JSON object");
 	if ((err = get_string(r, root, "schema", schema, sizeof(schema))))
 		return err;
-	if (strcmp(schema, PLAN_SCHEMA))
+	if (strcmp(schema, PLAN_SCHEMA) != 0)
 		return bad(r, "its schema is \"%s\", not \"" PLAN_SCHEMA "\"", schema);
 	if ((err = get_string(r, root, "program", plan->program, sizeof(plan->program))) ||
 	    (err = get(r, root, "rules", json_type_array, true, &rules)))
@@ -355,7 +355,8 @@ int plan__open(struct plan **out, const char *path, char *error, size_t error_si
 	*out = NULL;
 	if (!plan)
 		return bad(&r, "out of memory");
-	if ((err = read_file(&r, &text, &size)))
+	err = read_file(&r, &text, &size);
+	if (err || !text)
 		goto out;
 	if ((err = parse_text(&r, text, size, &root)))
 		goto out_text;
@@ -407,7 +408,7 @@ static bool same_site(const struct plan_rule *rule, const struct plan_frame *fra
 		const struct plan_frame *a = &rule->frame[i], *b = &frames[i];
 
 		if (a->offset != b->offset || a->build_id_len != b->build_id_len ||
-		    memcmp(a->build_id, b->build_id, a->build_id_len))
+		    memcmp(a->build_id, b->build_id, a->build_id_len) != 0)
 			return false;
 	}
 	return true;

@@ -83,7 +83,7 @@ static void emit(const struct root *root)
 static void remember(const struct root *root)
 {
 	for (size_t i = 0; i < named.count; i++) {
-		if (strcmp(named.list[i].name, root->name))
+		if (strcmp(named.list[i].name, root->name) != 0)
 			continue;
 		named.list[i] = root->offset ? *root : named.list[--named.count];
 		return;
@@ -134,7 +134,7 @@ static int set(const struct root *root)
 		slot = vacant;
 	if (!slot)
 		return -ENOSPC;
-	if (strncmp(slot->name, root->name, NAME)) /* an unneeded write would be a write of the page */
+	if (strncmp(slot->name, root->name, NAME) != 0) /* an unneeded write would be a write of the page */
 		memcpy(slot->name, root->name, NAME);
 	if (slot->offset != root->offset)
 		slot->offset = root->offset;
