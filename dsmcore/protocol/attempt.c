@@ -160,6 +160,7 @@ void attempt__abort(struct dsm_core *core)
 	struct client_page *cp;
 	size_t i;
 
+	core_cover__end(core, false);
 	emit_abort(core);
 	for (i = 0; i < a->ndirty; i++) {
 		core->client[a->dirty[i]].flags &= (uint8_t)~CLIENT_DIRTY;
@@ -204,7 +205,6 @@ void attempt__close(struct dsm_core *core, bool committed)
 	size_t i;
 
 	for (i = 0; i < a->ntouches; i++) {
-		core_cover__undo(core, a->touches[i].page, committed);
 		cp = &core->client[a->touches[i].page];
 		core__gather_rights(core, a->touches[i].page, rights_after(cp, committed));
 	}

@@ -36,8 +36,6 @@ static size_t group_end(const struct dsm_core *core, size_t lo)
 	uint16_t home = core__home(core, c->locks[lo].page);
 	size_t hi = lo + 1;
 
-	if (core_mutant(lock_order))
-		return hi;
 	while (hi < c->nlocks && hi - lo < CORE_MSG_PAGES && core__home(core, c->locks[hi].page) == home)
 		hi++;
 	return hi;
@@ -113,6 +111,7 @@ static void decide(struct dsm_core *core)
 	struct touch *t;
 	size_t i, hi;
 
+	core_cover__end(core, true);
 	for (i = 0; i < c->nlocks; i++) {
 		if (!(c->locks[i].flags & CORE_ENTRY_CONTENDED))
 			continue;
@@ -174,12 +173,6 @@ int commit__begin(struct dsm_core *core, const bool *changed)
 		decide(core);
 		return 0;
 	}
-	if (core_mutant(lock_order) && core->config.node % 2)
-		for (i = 0; i < c->nlocks / 2; i++) {
-			struct core_entry swap = c->locks[i];
-			c->locks[i] = c->locks[c->nlocks - 1 - i];
-			c->locks[c->nlocks - 1 - i] = swap;
-		}
 	core->mutator = MUTATOR_COMMITS;
 	send_lock(core);
 	return 0;

@@ -27,7 +27,7 @@
 	X(locked_page_served, "a FETCH does not wait for the lock of a commit")                              \
 	X(dirty_served, "(in the port) a dirty page is served without its twin")                             \
 	X(twin_not_restored, "an abort leaves what it wrote")                                                \
-	X(lock_order, "odd nodes lock their homes in descending order")                                      \
+	X(lock_order, "a home locks the pages of odd nodes in descending order")                             \
 	X(lock_kept, "a DENY forgets to release what was locked")                                            \
 	X(late_grant, "a GRANT for a dead attempt counts for the next one")                                  \
 	X(late_ack, "an ACK takes away a copy that was given after it")                                      \
@@ -50,12 +50,12 @@ struct core_event;
 struct core_msg;
 void core_cover__mutator(const struct dsm_core *core, const struct core_event *event);
 void core_cover__message(const struct dsm_core *core, const struct core_msg *msg);
-void core_cover__undo(const struct dsm_core *core, unsigned page, int committed);
+void core_cover__end(const struct dsm_core *core, int committed);
 #else
-#define core_mutant(name)			0
-#define core_cover__mutator(core, event)	((void)0)
-#define core_cover__message(core, msg)		((void)0)
-#define core_cover__undo(core, page, committed) ((void)0)
+#define core_mutant(name)		 0
+#define core_cover__mutator(core, event) ((void)0)
+#define core_cover__message(core, msg)	 ((void)0)
+#define core_cover__end(core, committed) ((void)0)
 #endif
 
 #endif

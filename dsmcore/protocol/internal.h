@@ -123,7 +123,7 @@ struct dir_page {
 /* A node's transaction at this home: pages[0, nlocked) are locked, those from `chunk` on came with the
  * LOCK that is not answered yet (chunk == npages: it is). */
 struct home_tx {
-	bool active;
+	bool active, waiting;
 	struct core_party party;
 	struct core_entry *pages;
 	size_t npages, pages_cap, nlocked, chunk, npublished;

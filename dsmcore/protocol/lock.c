@@ -7,8 +7,10 @@
  * so when the committer decides, nobody's attempt still depends on an old copy (invariant 4). A holder
  * whose attempt outranks the committer refuses; then all that this transaction has here is released.
  *
- * Waiting for a lock cannot go in a circle: locks are asked for in page order over all homes. Waiting for
- * an answer cannot either: a holder answers at once, whatever it is doing.
+ * Waiting for a lock cannot go in a circle: locks are asked for in page order over all homes. (Between
+ * homes the ranks alone would break a circle, since who has locked a page invalidates the one that waits
+ * for it; within one LOCK nobody is told before all is locked.) Waiting for an answer cannot either: a
+ * holder answers at once, whatever it is doing.
  */
 #include <stdlib.h>
 
@@ -43,12 +45,12 @@ static void release(struct dsm_core *core, struct home_tx *t)
 			home__serve_later(core, d->page);
 		}
 	}
-	if (t->nlocked < t->npages) {
+	if (t->waiting) {
 		d = home__page(core, t->waits);
 		if (d)
 			home__remove_waiting_lock(d, t->party.node);
 	}
-	t->active = false;
+	t->waiting = t->active = false;
 }
 
 static void deny(struct dsm_core *core, struct home_tx *t, const struct core_entry *lost, uint32_t nlost,
@@ -85,7 +87,8 @@ static void grant(struct dsm_core *core, struct home_tx *t)
 	if (!entries)
 		return;
 	for (i = t->chunk; i < t->npages; i++)
-		entries[i - t->chunk] = t->pages[i];
+		entries[core_mutant(lock_order) && t->party.node % 2 ? t->npages - 1 - i : i - t->chunk] =
+			t->pages[i];
 	msg.entries = entries;
 	msg.npages = (uint32_t)(t->npages - t->chunk);
 	t->chunk = t->npages;
@@ -133,14 +136,15 @@ static size_t find_victims(struct dsm_core *core, struct home_tx *t, struct vict
 static void invalidate(struct dsm_core *core, struct home_tx *t, const struct victim *v, size_t n)
 {
 	struct core_msg msg = core__msg(core, CORE_MSG_INVALIDATE, v->node, &t->party);
-	struct core_entry *entries = core__entries(core, n + t->nwset);
+	struct core_entry *entries = core__entries(core, n + t->nwset), *e;
 	size_t i;
 
 	if (!entries)
 		return;
 	for (i = 0; i < n; i++) {
-		entries[i] = t->pages[v[i].index];
-		entries[i].flags = 0;
+		e = &entries[core_mutant(lock_order) && t->party.node % 2 ? n - 1 - i : i];
+		*e = t->pages[v[i].index];
+		e->flags = 0;
 	}
 	for (i = 0; i < t->nwset; i++)
 		entries[n + i] = t->wset[i];
@@ -179,7 +183,10 @@ void lock__advance(struct dsm_core *core, struct home_tx *t)
 	struct waiter w = {.lock = true};
 	struct dir_page *d;
 
-	while (t && t->nlocked < t->npages) {
+	if (!t)
+		return;
+	t->waiting = false;
+	while (t->nlocked < t->npages) {
 		d = home__page(core, t->pages[t->nlocked].page);
 		if (!d)
 			return;
@@ -189,6 +196,7 @@ void lock__advance(struct dsm_core *core, struct home_tx *t)
 		}
 		if (d->lock != NOBODY) {
 			w.node = t->party.node;
+			t->waiting = true;
 			t->waits = d->page;
 			home__wait(core, d, &w);
 			return;
@@ -196,8 +204,7 @@ void lock__advance(struct dsm_core *core, struct home_tx *t)
 		d->lock = t->party.node;
 		t->nlocked++;
 	}
-	if (t)
-		all_locked(core, t);
+	all_locked(core, t);
 }
 
 int lock__on_lock(struct dsm_core *core, const struct core_msg *msg)
@@ -225,7 +232,8 @@ int lock__on_lock(struct dsm_core *core, const struct core_msg *msg)
 	    !core__grow(core, &t->wset, &t->wset_cap, msg->nwset, sizeof(*t->wset)))
 		return 0;
 	for (i = 0; i < msg->npages; i++)
-		t->pages[t->npages++] = msg->entries[i];
+		t->pages[t->npages++] =
+			msg->entries[core_mutant(lock_order) && msg->from % 2 ? msg->npages - 1 - i : i];
 	for (i = 0; i < msg->nwset; i++)
 		t->wset[i] = msg->entries[msg->npages + i];
 	t->nwset = msg->nwset;

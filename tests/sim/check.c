@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* check.c - what must hold at each abort, at any time, and when all is at rest. */
+#include "tests/sim/sim.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dsmcore/protocol/internal.h"
+
+/* ---- the history of an attempt, for the verifier ---- */
+
+struct touched {
+	struct world *w;
+	struct node *n;
+	struct dsm_history_page reads[512], writes[512];
+	uint32_t nreads, nwrites;
+	bool committed;
+};
+
+static void add_touched(void *arg, uint32_t page, uint64_t version, bool read, bool written, bool tracked)
+{
+	struct touched *t = arg;
+	const struct memory *m = &t->n->memory[page];
+	const struct view *v = &t->n->views[page];
+
+	(void)read;
+	(void)tracked;
+	if (v->seen && v->version != version)
+		world__fail(t->w, FAIL_INVARIANT,
+			    "node %u: page %u seen as version %" PRIu64 ", the core says %" PRIu64,
+			    world__id(t->w, t->n), page, v->version, version);
+	if (t->w->profile.conservative)
+		t->reads[t->nreads++] =
+			(struct dsm_history_page){.page = page,
+						  .version = version,
+						  .hash = port__hash(m->has_twin ? m->twin : m->frame)};
+	else if (v->seen || written)
+		t->reads[t->nreads++] = (struct dsm_history_page){
+			.page = page, .version = version, .hash = port__hash(v->seen ? v->image : m->frame)};
+	if (t->committed && written)
+		t->writes[t->nwrites++] = (struct dsm_history_page){
+			.page = page, .version = version + 1, .hash = port__hash(m->frame)};
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct dsm_history_page *x = a, *y = b;
+
+	return x->page < y->page ? -1 : x->page > y->page;
+}
+
+static bool listed(const struct dsm_history_page *list, uint32_t count, uint32_t page)
+{
+	uint32_t i;
+
+	for (i = 0; i < count; i++)
+		if (list[i].page == page)
+			return true;
+	return false;
+}
+
+/* The core must know of each page that the attempt looked at and each that it changed. */
+static void check_known(struct world *w, struct node *n, const struct touched *t)
+{
+	uint32_t i;
+
+	for (i = 0; i < n->nseen; i++) {
+		const struct view *v = &n->views[n->seen[i]];
+		if (!listed(t->reads, t->nreads, n->seen[i]))
+			world__fail(w, FAIL_INVARIANT,
+				    "node %u: the core does not know that page %u was accessed",
+				    world__id(w, n), n->seen[i]);
+		if (t->committed && memcmp(v->image, n->memory[n->seen[i]].frame, PAGE_BYTES) &&
+		    !listed(t->writes, t->nwrites, n->seen[i]))
+			world__fail(w, FAIL_INVARIANT,
+				    "node %u: the change of page %u is not part of its commit",
+				    world__id(w, n), n->seen[i]);
+	}
+}
+
+void check__history(struct world *w, struct node *n, bool committed)
+{
+	static struct touched t; /* large */
+	struct dsm_history_page pages[1024];
+	struct core_party party = core__attempt(n->core, NULL);
+	struct dsm_history_attempt a = {.begin_ns = n->begin, .end_ns = w->now, .barriers = n->barriers};
+
+	t.w = w;
+	t.n = n;
+	t.nreads = t.nwrites = 0;
+	t.committed = committed;
+	party = n->core->attempt.party;
+	core__touched(n->core, add_touched, &t);
+	check_known(w, n, &t);
+	qsort(t.reads, t.nreads, sizeof(t.reads[0]), by_number);
+	qsort(t.writes, t.nwrites, sizeof(t.writes[0]), by_number);
+	memcpy(pages, t.reads, t.nreads * sizeof(pages[0]));
+	memcpy(pages + t.nreads, t.writes, t.nwrites * sizeof(pages[0]));
+	a.number = party.number;
+	a.attempt = party.attempt;
+	a.flags = (committed ? DSM_HISTORY_COMMITTED : 0) |
+		  (n->unchecked && !committed ? DSM_HISTORY_PINNED : 0);
+	a.nreads = t.nreads;
+	a.nwrites = t.nwrites;
+	if (verify__add(w->history, world__id(w, n), &a, pages))
+		world__fail(w, FAIL_INVARIANT, "node %u: the verifier does not take an attempt",
+			    world__id(w, n));
+}
+
+/* ---- aborts ---- */
+
+static bool older(const struct core_party *a, const struct core_party *b)
+{
+	return a->birth != b->birth ? a->birth < b->birth : a->node < b->node;
+}
+
+/* An attempt with priority loses only to an older one with priority; and no two kill each other. */
+void check__abort(struct world *w, struct node *n, const struct core_action *emit)
+{
+	uint32_t i;
+	const struct node *winner = &w->nodes[emit->other.node];
+
+	w->totals->conflicts += emit->cause == CORE_CAUSE_CONFLICT;
+	w->totals->priorities += emit->cause == CORE_CAUSE_PRIORITY;
+	w->totals->cancels += emit->cause == CORE_CAUSE_CANCEL;
+	if (emit->cause == CORE_CAUSE_CANCEL)
+		return;
+	if (!emit->other.number || !emit->nmeetings)
+		world__fail(w, FAIL_INVARIANT, "node %u: an abort without winner or meeting",
+			    world__id(w, n));
+	if (emit->party.birth && (!emit->other.birth || !older(&emit->other, &emit->party)))
+		world__fail(w, FAIL_INVARIANT,
+			    "node %u: an attempt with priority lost to node %u, which has less",
+			    world__id(w, n), emit->other.node);
+	for (i = 0; i < RECENT; i++)
+		if (winner->recent[i].loser.number &&
+		    core_party__same(&winner->recent[i].loser, &emit->other) &&
+		    core_party__same(&winner->recent[i].winner, &emit->party))
+			world__fail(w, FAIL_INVARIANT, "nodes %u and %u: two attempts killed each other",
+				    world__id(w, n), emit->other.node);
+	n->recent[n->nrecent++ % RECENT] = (struct recent){.loser = emit->party, .winner = emit->other};
+}
+
+/* Nobody starves: node 0's long transaction, against neighbours that never stop writing what it reads, is
+ * done in the time that each of its steps would take if all nodes went before it once. */
+void check__duration(struct world *w, const struct node *n)
+{
+	double allowed = (double)w->worst * w->profile.nodes * (n->nops + 1), share;
+
+	if (!w->profile.starve || n != w->nodes)
+		return;
+	share = (double)(w->now - n->first_begin) / allowed;
+	if (share > w->totals->longest)
+		w->totals->longest = share;
+	if (share > 1)
+		world__fail(w, FAIL_PROGRESS, "node 0: starved: its transaction took %.1f times what it may",
+			    share);
+}
+
+/* ---- at any time ---- */
+
+void check__exclusivity(struct world *w)
+{
+	uint32_t page, i, exclusive, copies;
+
+	for (page = 0; page < w->profile.pages && w->profile.nodes * w->profile.pages < 512; page++) {
+		exclusive = copies = 0;
+		for (i = 0; i < w->profile.nodes; i++) {
+			exclusive += w->nodes[i].core->client[page].state == CLIENT_EXCLUSIVE;
+			copies += w->nodes[i].core->client[page].state != CLIENT_INVALID;
+		}
+		if (exclusive && copies > 1)
+			world__fail(w, FAIL_INVARIANT, "page %u is exclusive on one node, and %u hold it",
+				    page, copies);
+	}
+}
+
+/* ---- at rest ---- */
+
+static void check_client_page(struct world *w, struct node *n, uint32_t page, const struct dir_page *d)
+{
+	const struct client_page *cp = &n->core->client[page];
+	const struct memory *m = &n->memory[page];
+	uint16_t id = world__id(w, n);
+	uint64_t version = d ? d->version : 0;
+	bool owner = d && d->owner == id;
+
+	if (cp->flags & (CLIENT_DIRTY | CLIENT_NEXT | CLIENT_ZOMBIE) || m->has_twin || m->has_next)
+		world__fail(w, FAIL_INVARIANT, "node %u: page %u is left with a twin or a newer version", id,
+			    page);
+	if (m->rights != (enum core_rights)cp->rights || m->rights == CORE_WRITE)
+		world__fail(w, FAIL_INVARIANT, "node %u: page %u has rights %d, the core says %d", id, page,
+			    m->rights, cp->rights);
+	if (m->rights != CORE_NONE && cp->state == CLIENT_INVALID)
+		world__fail(w, FAIL_INVARIANT, "node %u: page %u is mapped, but invalid", id, page);
+	if ((cp->state == CLIENT_EXCLUSIVE) != owner)
+		world__fail(w, FAIL_INVARIANT, "node %u: page %u: client and directory disagree on the owner",
+			    id, page);
+	if (cp->state != CLIENT_INVALID && !(d && home__holds(d, id)))
+		world__fail(w, FAIL_INVARIANT, "node %u: page %u: a copy that the directory does not know",
+			    id, page);
+	if (cp->state == CLIENT_SHARED && cp->version != version)
+		world__fail(w, FAIL_INVARIANT,
+			    "node %u: page %u: a copy of version %" PRIu64 ", but %" PRIu64 " is current", id,
+			    page, cp->version, version);
+}
+
+static void check_home_page(struct world *w, struct node *home, uint32_t page)
+{
+	const struct dir_page *d = home->core->dir[page - home->core->home_first];
+	uint32_t i;
+
+	if (d && (d->lock != NOBODY || d->recall != NOBODY || d->nwaiters))
+		world__fail(w, FAIL_INVARIANT, "page %u: its home is left with a lock, a recall or a queue",
+			    page);
+	if (d && d->owner != NOBODY && d->nholders != 1)
+		world__fail(w, FAIL_INVARIANT, "page %u: an owner, and %zu holders", page, d->nholders);
+	for (i = 0; i < w->profile.nodes; i++)
+		check_client_page(w, &w->nodes[i], page, d);
+}
+
+/* The last committed bytes must be where the directory says, and every copy must have them. */
+static void check_last(void *arg, uint64_t page, uint64_t version, uint64_t hash)
+{
+	struct world *w = arg;
+	struct node *home = &w->nodes[core__home(w->nodes[0].core, (uint32_t)page)];
+	const struct dir_page *d = home->core->dir[page - home->core->home_first];
+	uint32_t i;
+
+	for (i = 0; i < w->profile.nodes && d; i++) {
+		struct node *n = &w->nodes[i];
+		const struct client_page *cp = &n->core->client[page];
+		bool holds = cp->state != CLIENT_INVALID || (n == home && d->owner == NOBODY);
+		if (!holds)
+			continue;
+		if (cp->state != CLIENT_INVALID && cp->version != version)
+			world__fail(w, FAIL_INVARIANT,
+				    "page %" PRIu64 ": node %u ends with version %" PRIu64
+				    ", the last is %" PRIu64,
+				    page, i, cp->version, version);
+		if (port__hash(n->memory[page].frame) != hash)
+			world__fail(w, FAIL_INVARIANT,
+				    "page %" PRIu64
+				    ": node %u does not end with the bytes of version %" PRIu64,
+				    page, i, version);
+	}
+}
+
+static void check_stuck(struct world *w)
+{
+	char list[200] = "";
+	uint32_t i;
+	size_t len;
+
+	for (i = 0; i < w->profile.nodes; i++) {
+		len = strlen(list);
+		if (!w->nodes[i].done && len < sizeof(list) - 24)
+			snprintf(list + len, sizeof(list) - len, " %u (%s)", i,
+				 w->nodes[i].core->mutator == MUTATOR_FETCHES	? "fetch"
+				 : w->nodes[i].core->mutator == MUTATOR_COMMITS ? "commit"
+				 : w->nodes[i].core->mutator == MUTATOR_BARRIER ? "barrier"
+										: "runs");
+	}
+	world__fail(w, FAIL_PROGRESS, "deadlock: nothing is under way, but these nodes wait:%s", list);
+}
+
+void check__whole_history(struct world *w)
+{
+	struct verify_result result;
+
+	if (verify__check(w->history, w->verbose ? stdout : NULL, &result))
+		abort();
+	if (result.errors)
+		world__fail(w, FAIL_HISTORY, "history: %" PRIu64 " errors in %" PRIu64 " attempts",
+			    result.errors, result.attempts);
+}
+
+void check__end(struct world *w)
+{
+	uint32_t page, i, k;
+
+	check__whole_history(w);
+	if (w->running) {
+		check_stuck(w);
+		return;
+	}
+	for (i = 0; i < w->profile.nodes; i++)
+		for (k = 0; k < w->profile.nodes; k++)
+			if (w->nodes[i].core->tx[k] && w->nodes[i].core->tx[k]->active)
+				world__fail(w, FAIL_INVARIANT,
+					    "node %u: a transaction of node %u is left over", i, k);
+	for (page = 0; page < w->profile.pages; page++)
+		check_home_page(w, &w->nodes[core__home(w->nodes[0].core, page)], page);
+	verify__last(w->history, check_last, w);
+}

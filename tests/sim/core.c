@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* core.c - the protocol core as it is, compiled once more with the places where it can be broken. */
+#include "dsmcore/protocol/hooks.h"
+
+#ifndef CORE_MUTANTS
+#error "build with -DCORE_MUTANTS"
+#endif
+
+enum core_mutant core_mutant_active;
+
+#include "../../dsmcore/protocol/actions.c"
+#include "../../dsmcore/protocol/attempt.c"
+#include "../../dsmcore/protocol/barrier.c"
+#include "../../dsmcore/protocol/client.c"
+#include "../../dsmcore/protocol/commit.c"
+#include "../../dsmcore/protocol/core.c"
+#include "../../dsmcore/protocol/home.c"
+#include "../../dsmcore/protocol/lock.c"
+#include "../../dsmcore/protocol/message.c"
+#include "../../dsmcore/protocol/rank.c"

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * cover.c - which event met which state of the core, over all seeds of a run.
+ *
+ * Three tables: a page as its client sees it, a page as its home sees it, and the attempt. Each cell
+ * either must be met ('+'), or has a letter that says why it cannot be; meeting such a cell is an error
+ * too, since then the reason is wrong.
+ */
+#include "tests/sim/sim.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dsmcore/protocol/internal.h"
+
+/* ---- a page at its client ---- */
+
+#define CLIENT_STATES(X)                                                                                     \
+	X(INVALID, "no copy")                                                                                \
+	X(FETCHING, "no copy, the mutator waits for one")                                                    \
+	X(SHARED_CLOSED, "shared, not mapped")                                                               \
+	X(SHARED_IDLE, "shared, mapped, no attempt")                                                         \
+	X(SHARED_READ, "shared, mapped during an attempt")                                                   \
+	X(SHARED_DIRTY, "shared, written by the attempt")                                                    \
+	X(SHARED_LOCKING, "shared, written, being committed")                                                \
+	X(SHARED_SILENT, "shared, written without effect, committing")                                       \
+	X(EXCL_CLOSED, "exclusive, not mapped")                                                              \
+	X(EXCL_IDLE, "exclusive, mapped, no attempt")                                                        \
+	X(EXCL_READ, "exclusive, mapped during an attempt")                                                  \
+	X(EXCL_DIRTY, "exclusive, written by the attempt")                                                   \
+	X(EXCL_DECIDING, "exclusive, written, waits for the decision")                                       \
+	X(EXCL_SILENT, "exclusive, written without effect, committing")                                      \
+	X(EXCL_LOCKING, "became exclusive while being committed")                                            \
+	X(ZOMBIE, "lost, a doomed attempt sees it")                                                          \
+	X(ZOMBIE_DIRTY, "lost, a doomed attempt wrote it")                                                   \
+	X(ZOMBIE_NEXT, "lost, and a newer version waits (home)")
+
+#define CLIENT_EVENTS(X)                                                                                     \
+	X(READ)                                                                                              \
+	X(WRITE)                                                                                             \
+	X(PINNED)                                                                                            \
+	X(PAGE) X(PAGE_EXCL) X(PAGE_OVERTAKEN) X(RECALL) X(INVALIDATE) X(EXCLUSIVE) X(COMMITTED) X(UNDONE)
+
+/* ---- a page at its home ---- */
+
+#define HOME_STATES(X)                                                                                       \
+	X(FREE, "nobody has a copy")                                                                         \
+	X(SHARED, "copies, no owner")                                                                        \
+	X(OWNED, "an exclusive owner")                                                                       \
+	X(RECALLED, "the owner was asked to end it")                                                         \
+	X(LOCKING, "locked, its commit waits for another page here")                                         \
+	X(ASKED, "locked, holders have not all answered")                                                    \
+	X(GRANTED, "locked, granted")                                                                        \
+	X(LOCK_RECALLED, "locked by the owner that was asked to end it")
+
+#define HOME_EVENTS(X)                                                                                       \
+	X(FETCH)                                                                                             \
+	X(LOCK)                                                                                              \
+	X(LOCK_STALE)                                                                                        \
+	X(CANCEL) X(PUBLISH) X(ACK) X(ACK_LATE) X(REFUSE) X(REFUSE_LATE) X(DOWNGRADE_NEWER)                  \
+		X(DOWNGRADE_SAME)
+
+/* ---- the attempt ---- */
+
+#define ATTEMPT_STATES(X)                                                                                    \
+	X(NONE, "no attempt")                                                                                \
+	X(RUNS, "runs")                                                                                      \
+	X(DOOMED, "runs, doomed")                                                                            \
+	X(FETCHES, "waits for a page")                                                                       \
+	X(FETCHES_DOOMED, "waits for a page, doomed")                                                        \
+	X(COMMITS, "waits for locks")                                                                        \
+	X(BARRIER, "waits at a barrier")
+
+#define ATTEMPT_EVENTS(X)                                                                                    \
+	X(BEGIN)                                                                                             \
+	X(ACCESS) X(COMMIT) X(CANCEL) X(SAFE) X(ENTER) X(GRANT) X(GRANT_LATE) X(DENY) X(DENY_LATE) X(GO)
+
+#define S(name, text) CS_##name,
+#define H(name, text) HS_##name,
+#define A(name, text) AS_##name,
+enum { CLIENT_STATES(S) CS_COUNT };
+enum { HOME_STATES(H) HS_COUNT };
+enum { ATTEMPT_STATES(A) AS_COUNT };
+#undef S
+#undef H
+#undef A
+#define E(name) CE_##name,
+enum { CLIENT_EVENTS(E) CE_COUNT };
+#undef E
+#define E(name) HE_##name,
+enum { HOME_EVENTS(E) HE_COUNT };
+#undef E
+#define E(name) AE_##name,
+enum { ATTEMPT_EVENTS(E) AE_COUNT };
+#undef E
+
+static uint64_t client_met[CS_COUNT][CE_COUNT], home_met[HS_COUNT][HE_COUNT], attempt_met[AS_COUNT][AE_COUNT];
+
+void cover__reset(void)
+{
+	memset(client_met, 0, sizeof(client_met));
+	memset(home_met, 0, sizeof(home_met));
+	memset(attempt_met, 0, sizeof(attempt_met));
+}
+
+/* ---- which state is it? ---- */
+
+static unsigned dirty_state(const struct dsm_core *core, const struct client_page *cp)
+{
+	uint32_t flags = core->attempt.touches[cp->slot - 1].flags;
+	bool exclusive = cp->state == CLIENT_EXCLUSIVE;
+
+	if (!core->attempt.committing)
+		return exclusive ? CS_EXCL_DIRTY : CS_SHARED_DIRTY;
+	if (!(flags & TOUCH_CHANGED))
+		return exclusive ? CS_EXCL_SILENT : CS_SHARED_SILENT;
+	if (flags & TOUCH_LOCKED)
+		return exclusive ? CS_EXCL_LOCKING : CS_SHARED_LOCKING;
+	return exclusive ? CS_EXCL_DECIDING : CS_SHARED_LOCKING;
+}
+
+static unsigned client_state(const struct dsm_core *core, uint32_t page)
+{
+	const struct client_page *cp = &core->client[page];
+	bool exclusive = cp->state == CLIENT_EXCLUSIVE;
+
+	if (cp->flags & CLIENT_ZOMBIE)
+		return cp->flags & CLIENT_NEXT	  ? CS_ZOMBIE_NEXT
+		       : cp->flags & CLIENT_DIRTY ? CS_ZOMBIE_DIRTY
+						  : CS_ZOMBIE;
+	if (cp->state == CLIENT_INVALID)
+		return core->fetch.active && core->fetch.page == page ? CS_FETCHING : CS_INVALID;
+	if (cp->flags & CLIENT_DIRTY)
+		return dirty_state(core, cp);
+	if (cp->rights == CORE_NONE)
+		return exclusive ? CS_EXCL_CLOSED : CS_SHARED_CLOSED;
+	if (!core->attempt.running)
+		return exclusive ? CS_EXCL_IDLE : CS_SHARED_IDLE;
+	return exclusive ? CS_EXCL_READ : CS_SHARED_READ;
+}
+
+static unsigned home_state(const struct dsm_core *core, uint32_t page)
+{
+	const struct dir_page *d = core->dir[page - core->home_first];
+	const struct home_tx *t;
+
+	if (!d)
+		return HS_FREE;
+	if (d->lock != NOBODY) {
+		t = core->tx[d->lock];
+		if (d->recall != NOBODY)
+			return HS_LOCK_RECALLED;
+		if (t->waiting)
+			return HS_LOCKING;
+		return t->unanswered ? HS_ASKED : HS_GRANTED;
+	}
+	if (d->recall != NOBODY)
+		return HS_RECALLED;
+	return d->owner != NOBODY ? HS_OWNED : d->nholders ? HS_SHARED : HS_FREE;
+}
+
+static unsigned attempt_state(const struct dsm_core *core)
+{
+	const struct attempt *a = &core->attempt;
+
+	if (core->mutator == MUTATOR_BARRIER)
+		return AS_BARRIER;
+	if (!a->running)
+		return AS_NONE;
+	if (core->mutator == MUTATOR_COMMITS)
+		return AS_COMMITS;
+	if (core->mutator == MUTATOR_FETCHES)
+		return a->doomed ? AS_FETCHES_DOOMED : AS_FETCHES;
+	return a->doomed ? AS_DOOMED : AS_RUNS;
+}
+
+/* ---- the hooks ---- */
+
+void core_cover__mutator(const struct dsm_core *core, const struct core_event *event)
+{
+	static const unsigned events[] = {
+		[CORE_BEGIN] = AE_BEGIN,   [CORE_ACCESS] = AE_ACCESS, [CORE_COMMIT] = AE_COMMIT,
+		[CORE_CANCEL] = AE_CANCEL, [CORE_SAFE] = AE_SAFE,     [CORE_BARRIER] = AE_ENTER};
+	const struct attempt *a = &core->attempt;
+
+	attempt_met[attempt_state(core)][events[event->type]]++;
+	if (event->type != CORE_ACCESS || (a->doomed && !event->pinned))
+		return;
+	client_met[client_state(core, event->page)][a->doomed	   ? CE_PINNED
+						    : event->write ? CE_WRITE
+								   : CE_READ]++;
+}
+
+/* An attempt ends, committed or not: what each page that it touched is just before. */
+void core_cover__end(const struct dsm_core *core, int committed)
+{
+	size_t i;
+
+	for (i = 0; i < core->attempt.ntouches; i++)
+		client_met[client_state(core, core->attempt.touches[i].page)]
+			  [committed ? CE_COMMITTED : CE_UNDONE]++;
+}
+
+static void cover_client_message(const struct dsm_core *core, const struct core_msg *msg)
+{
+	const struct core_entry *e;
+	unsigned state;
+	uint32_t i;
+
+	for (i = 0; i < msg->npages; i++) {
+		e = &msg->entries[i];
+		state = client_state(core, e->page);
+		if (msg->type == CORE_MSG_PAGE && (e->stamp < core->fetch.invalidated))
+			client_met[state][CE_PAGE_OVERTAKEN]++;
+		else if (msg->type == CORE_MSG_PAGE)
+			client_met[state][e->flags & CORE_ENTRY_EXCLUSIVE ? CE_PAGE_EXCL : CE_PAGE]++;
+		else if (msg->type == CORE_MSG_RECALL)
+			client_met[state][CE_RECALL]++;
+		else if (msg->type == CORE_MSG_INVALIDATE)
+			client_met[state][CE_INVALIDATE]++;
+		else if (msg->type == CORE_MSG_EXCLUSIVE)
+			client_met[state][CE_EXCLUSIVE]++;
+	}
+}
+
+static bool is_current(const struct dsm_core *core, const struct core_msg *msg, uint32_t page)
+{
+	const struct dir_page *d = core->dir[page - core->home_first];
+	const struct home_tx *t = core->tx[msg->tx.node];
+
+	return d && d->lock == msg->tx.node && t && t->active && core_party__same(&t->party, &msg->tx);
+}
+
+static bool lock_is_stale(const struct dsm_core *core, const struct core_msg *msg, const struct core_entry *e)
+{
+	const struct dir_page *d = core->dir[e->page - core->home_first];
+
+	return !d || d->version != e->version || !home__holds(d, msg->from) ||
+	       (d->owner != NOBODY && d->owner != msg->from);
+}
+
+static void cover_home_page(const struct dsm_core *core, const struct core_msg *msg,
+			    const struct core_entry *e)
+{
+	unsigned state = home_state(core, e->page);
+	const struct dir_page *d = core->dir[e->page - core->home_first];
+	bool current = is_current(core, msg, e->page);
+
+	if (msg->type == CORE_MSG_FETCH)
+		home_met[state][HE_FETCH]++;
+	else if (msg->type == CORE_MSG_LOCK)
+		home_met[state][lock_is_stale(core, msg, e) ? HE_LOCK_STALE : HE_LOCK]++;
+	else if (msg->type == CORE_MSG_PUBLISH)
+		home_met[state][HE_PUBLISH]++;
+	else if (msg->type == CORE_MSG_ACK)
+		home_met[state][current ? HE_ACK : HE_ACK_LATE]++;
+	else if (msg->type == CORE_MSG_REFUSE)
+		home_met[state][current ? HE_REFUSE : HE_REFUSE_LATE]++;
+	else if (msg->type == CORE_MSG_DOWNGRADE)
+		home_met[state][d && e->version > d->version ? HE_DOWNGRADE_NEWER : HE_DOWNGRADE_SAME]++;
+}
+
+static void cover_cancel(const struct dsm_core *core, const struct core_msg *msg)
+{
+	const struct home_tx *t = core->tx[msg->from];
+	size_t i;
+
+	if (!t || !t->active || !core_party__same(&t->party, &msg->tx))
+		return;
+	for (i = 0; i < t->nlocked; i++)
+		home_met[home_state(core, t->pages[i].page)][HE_CANCEL]++;
+}
+
+void core_cover__message(const struct dsm_core *core, const struct core_msg *msg)
+{
+	bool ours = core_party__same(&msg->tx, &core->attempt.party) && core->mutator == MUTATOR_COMMITS;
+	unsigned state = attempt_state(core);
+	uint32_t i;
+
+	switch ((enum core_msg_type)msg->type) {
+	case CORE_MSG_GRANT:
+		attempt_met[state][ours ? AE_GRANT : AE_GRANT_LATE]++;
+		break;
+	case CORE_MSG_DENY:
+		attempt_met[state][ours ? AE_DENY : AE_DENY_LATE]++;
+		break;
+	case CORE_MSG_GO:
+		attempt_met[state][AE_GO]++;
+		break;
+	case CORE_MSG_CANCEL:
+		cover_cancel(core, msg);
+		break;
+	case CORE_MSG_PAGE:
+	case CORE_MSG_RECALL:
+	case CORE_MSG_INVALIDATE:
+	case CORE_MSG_EXCLUSIVE:
+		cover_client_message(core, msg);
+		break;
+	default:
+		for (i = 0; i < msg->npages; i++)
+			cover_home_page(core, msg, &msg->entries[i]);
+	}
+}
+
+/* ---- the verdict ---- */
+
+#define S(name, text) #name,
+#define E(name)	      #name,
+static const char *const client_states[] = {CLIENT_STATES(S)}, *const client_events[] = {CLIENT_EVENTS(E)};
+static const char *const home_states[] = {HOME_STATES(S)}, *const home_events[] = {HOME_EVENTS(E)};
+static const char *const attempt_states[] = {ATTEMPT_STATES(S)}, *const attempt_events[] = {
+									 ATTEMPT_EVENTS(E)};
+#undef S
+#undef E
+
+/* Why an event cannot meet a state. */
+static const char *reason(char letter)
+{
+	switch (letter) {
+	case 'r':
+		return "possible, but needs a coincidence that few seeds have: may be met";
+	case 'w':
+		return "the mutator waits";
+	case 'n':
+		return "no attempt runs";
+	case 't':
+		return "the attempt has not touched it";
+	case 'f':
+		return "a PAGE comes only to what the mutator waits for";
+	case 'o':
+		return "a RECALL goes to the owner: it is exclusive, or its grant is under way";
+	case 'x':
+		return "EXCLUSIVE comes next behind its PUBLISH, to a shared copy";
+	case 'k':
+		return "once the commit has begun, a written page is locking, deciding or silent";
+	case 'd':
+		return "doomed: only pinned accesses are served, and it does not commit";
+	case 'q':
+		return "EXCLUSIVE comes on the channel of INVALIDATE: an older one is here already";
+	case 'h':
+		return "the home's own copy leaves the copyset in the step that invalidates it";
+	case 'e':
+		return "nobody else holds a copy";
+	case 'l':
+		return "only a page that is locked by it";
+	case 'g':
+		return "the lock is not granted yet";
+	case 'a':
+		return "nobody was asked for this lock, or all have answered";
+	case 's':
+		return "a LOCK is sent while the copy is good, and the answer that ends that comes behind it";
+	case 'p':
+		return "only a page that is being recalled";
+	case 'b':
+		return "the owner answers the RECALL before it sees the GRANT";
+	case 'v':
+		return "its owner locked the version that the home has";
+	case 'm':
+		return "misuse: -EINVAL (tests/unit/core_misuse)";
+	case 'i':
+		return "that answer comes only while waiting for it";
+	}
+	return "?";
+}
+
+/* READ WRITE PINNED PAGE PAGE_EXCL PAGE_OVERTAKEN RECALL INVALIDATE EXCLUSIVE COMMITTED UNDONE */
+static const char *const client_expected[] = {
+	[CS_INVALID] = "+++fffo+xtt",	     [CS_FETCHING] = "www+++++xtt",
+	[CS_SHARED_CLOSED] = "+++fffo++tt",  [CS_SHARED_IDLE] = "nnnfffo++nn",
+	[CS_SHARED_READ] = "+++fffo++++",    [CS_SHARED_DIRTY] = "+++fffo++k+",
+	[CS_SHARED_LOCKING] = "wwwfffo++++", [CS_SHARED_SILENT] = "wwwfffo++++",
+	[CS_EXCL_CLOSED] = "++rfff+rxtt",    [CS_EXCL_IDLE] = "nnnfff+rxnn",
+	[CS_EXCL_READ] = "++rfff+rx++",	     [CS_EXCL_DIRTY] = "++rfff+rxk+",
+	[CS_EXCL_DECIDING] = "wwwfff+rx++",  [CS_EXCL_SILENT] = "wwwfff+rx++",
+	[CS_EXCL_LOCKING] = "wwwfff+qx++",   [CS_ZOMBIE] = "dd+fffo+xd+",
+	[CS_ZOMBIE_DIRTY] = "ddrfffo+xd+",   [CS_ZOMBIE_NEXT] = "ddrfffohxd+",
+};
+
+/* FETCH LOCK LOCK_STALE CANCEL PUBLISH ACK ACK_LATE REFUSE REFUSE_LATE DOWNGRADE_NEWER DOWNGRADE_SAME */
+static const char *const home_expected[] = {
+	[HS_FREE] = "+eslla+arpp",     [HS_SHARED] = "++slla+a+pp",	   [HS_OWNED] = "++slla+arpp",
+	[HS_RECALLED] = "++slla+ar++", [HS_LOCKING] = "++s+ga+a+pp",	   [HS_ASKED] = "++s+g++++pp",
+	[HS_GRANTED] = "+es++a+a+pp",  [HS_LOCK_RECALLED] = "resrbarrrv+",
+};
+
+/* BEGIN ACCESS COMMIT CANCEL SAFE ENTER GRANT GRANT_LATE DENY DENY_LATE GO */
+static const char *const attempt_expected[] = {
+	[AS_NONE] = "+mmmm+i+i+i",    [AS_RUNS] = "m++++mi+i+i",	   [AS_DOOMED] = "m++++mi+i+i",
+	[AS_FETCHES] = "wwwwwwi+i+i", [AS_FETCHES_DOOMED] = "wwwwwwi+i+i", [AS_COMMITS] = "wwwwww++++i",
+	[AS_BARRIER] = "wwwwwwirir+",
+};
+
+struct table {
+	const char *name;
+	const char *const *states, *const *events, *const *expected;
+	unsigned nstates, nevents;
+	const uint64_t *met;
+};
+
+static unsigned report_table(const struct table *t, bool print)
+{
+	unsigned s, e, wrong = 0;
+
+	for (s = 0; s < t->nstates; s++) {
+		for (e = 0; e < t->nevents; e++) {
+			uint64_t n = t->met[s * t->nevents + e];
+			char want = t->expected[s][e];
+			if (print)
+				printf("%-8s %-15s %-16s %12" PRIu64 "  %s\n", t->name, t->states[s],
+				       t->events[e], n, want == '+' ? "" : reason(want));
+			if (want == 'r' || (want == '+') == (n > 0))
+				continue;
+			wrong++;
+			printf("coverage: %s %s x %s %s\n", t->name, t->states[s], t->events[e],
+			       n ? "was met, though it cannot be" : "was never met");
+		}
+	}
+	return wrong;
+}
+
+unsigned cover__report(bool print)
+{
+	const struct table tables[] = {
+		{"client", client_states, client_events, client_expected, CS_COUNT, CE_COUNT, client_met[0]},
+		{"home", home_states, home_events, home_expected, HS_COUNT, HE_COUNT, home_met[0]},
+		{"attempt", attempt_states, attempt_events, attempt_expected, AS_COUNT, AE_COUNT,
+		 attempt_met[0]},
+	};
+	unsigned i, wrong = 0;
+
+	for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
+		wrong += report_table(&tables[i], print);
+	return wrong;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * port.c - a node's memory, and the carrying out of actions. It is strict: an action that makes no sense
+ * in the state of the memory is a failure of the core.
+ */
+#include "tests/sim/sim.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+const uint64_t *port__committed(const struct memory *m)
+{
+	return m->has_next ? m->next : m->has_twin ? m->twin : m->frame;
+}
+
+uint64_t port__hash(const uint64_t *words)
+{
+	uint64_t h = 0x9e3779b97f4a7c15ull;
+	unsigned i;
+
+	for (i = 0; i < WORDS; i++) {
+		h ^= words[i] + 0x9e3779b97f4a7c15ull + (h << 6) + (h >> 2);
+		h *= 0xff51afd7ed558ccdull;
+		h ^= h >> 33;
+	}
+	return h;
+}
+
+static void apply(uint64_t *to, const struct payload *from)
+{
+	unsigned i;
+
+	for (i = 0; i < WORDS; i++)
+		if (from->changed & 1u << i)
+			to[i] = from->word[i];
+}
+
+static void protect(struct world *w, struct node *n, const struct core_action *a)
+{
+	uint32_t i;
+
+	for (i = a->page; i < a->page + a->count; i++) {
+		if (a->rights == CORE_WRITE && !n->memory[i].has_twin)
+			world__fail(w, FAIL_PORT, "node %u: page %u made writable without a twin",
+				    world__id(w, n), i);
+		n->memory[i].rights = a->rights;
+	}
+}
+
+static void store(struct world *w, struct node *n, const struct core_action *a, const struct packet *packet)
+{
+	struct memory *m = &n->memory[a->page];
+	const struct payload *data = &packet->data[a->entry];
+
+	if (packet->entries[a->entry].page != a->page || packet->entries[a->entry].data == CORE_DATA_NONE)
+		world__fail(w, FAIL_PORT, "node %u: no data came for page %u", world__id(w, n), a->page);
+	if (a->type == CORE_DO_STORE) {
+		if (m->has_next)
+			world__fail(w, FAIL_PORT, "node %u: page %u stored though a newer version waits",
+				    world__id(w, n), a->page);
+		apply(m->frame, data);
+		return;
+	}
+	if (!m->has_next)
+		memcpy(m->next, port__committed(m), PAGE_BYTES);
+	m->has_next = true;
+	apply(m->next, data);
+}
+
+static void twin_action(struct world *w, struct node *n, const struct core_action *a)
+{
+	struct memory *m = &n->memory[a->page];
+
+	if (m->has_twin == (a->type == CORE_DO_TWIN))
+		world__fail(w, FAIL_PORT, "node %u: page %u %s a twin (action %d)", world__id(w, n), a->page,
+			    m->has_twin ? "already has" : "has no", a->type);
+	if (a->type == CORE_DO_TWIN)
+		memcpy(m->twin, m->frame, PAGE_BYTES);
+	if (a->type == CORE_DO_RESTORE)
+		memcpy(m->frame, m->twin, PAGE_BYTES);
+	m->has_twin = a->type == CORE_DO_TWIN;
+}
+
+static void promote(struct world *w, struct node *n, const struct core_action *a)
+{
+	struct memory *m = &n->memory[a->page];
+
+	if (!m->has_next || m->has_twin)
+		world__fail(w, FAIL_PORT, "node %u: page %u cannot be promoted", world__id(w, n), a->page);
+	memcpy(m->frame, m->next, PAGE_BYTES);
+	m->has_next = false;
+}
+
+static void emit(struct world *w, struct node *n, const struct core_action *a)
+{
+	switch (a->emit) {
+	case CORE_EMIT_COMMIT:
+		w->totals->commits++;
+		w->totals->local += a->local;
+		w->last_progress = w->now;
+		check__history(w, n, true);
+		break;
+	case CORE_EMIT_ABORT:
+		w->totals->aborts++;
+		check__abort(w, n, a);
+		check__history(w, n, false);
+		break;
+	case CORE_EMIT_WRITES:
+		if (!n->memory[a->page].has_twin)
+			world__fail(w, FAIL_PORT, "node %u: write runs of page %u without a twin",
+				    world__id(w, n), a->page);
+		break;
+	case CORE_EMIT_BARRIER:
+		w->totals->barriers++;
+		w->last_progress = w->now;
+		n->barriers++;
+		if (a->number != n->barriers)
+			world__fail(w, FAIL_PORT, "node %u: barrier %" PRIu64 " opened, %u was next",
+				    world__id(w, n), a->number, n->barriers);
+		break;
+	case CORE_EMIT_INVALIDATE:
+	case CORE_EMIT_TRANSFER:
+		break;
+	}
+}
+
+void port__run(struct world *w, struct node *n, const struct core_actions *actions,
+	       const struct packet *packet)
+{
+	size_t i;
+
+	for (i = 0; i < actions->count && !w->failed; i++) {
+		const struct core_action *a = &actions->list[i];
+		switch (a->type) {
+		case CORE_DO_RESUME:
+			program__resumed(w, n);
+			break;
+		case CORE_DO_WAIT:
+			n->blocked = true;
+			break;
+		case CORE_DO_ABORT:
+			program__aborted(w, n);
+			break;
+		case CORE_DO_DOOM:
+			n->doomed = true;
+			break;
+		case CORE_DO_SEND:
+			world__send(w, n, &a->msg);
+			break;
+		case CORE_DO_PROTECT:
+			protect(w, n, a);
+			break;
+		case CORE_DO_TWIN:
+		case CORE_DO_UNTWIN:
+		case CORE_DO_RESTORE:
+			twin_action(w, n, a);
+			break;
+		case CORE_DO_STORE:
+		case CORE_DO_STORE_NEXT:
+			store(w, n, a, packet);
+			break;
+		case CORE_DO_PROMOTE:
+			promote(w, n, a);
+			break;
+		case CORE_DO_EMIT:
+			emit(w, n, a);
+			break;
+		}
+		if (i + 1 < actions->count &&
+		    (a->type == CORE_DO_RESUME || a->type == CORE_DO_WAIT || a->type == CORE_DO_ABORT))
+			world__fail(w, FAIL_PORT, "node %u: the mutator's verdict is not the last action",
+				    world__id(w, n));
+	}
+}

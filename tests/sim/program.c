@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* program.c - what a seed's nodes do: random transactions, and how their mutators go through them. */
+#include "tests/sim/sim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the measures of a world ---- */
+
+static void draw_links(struct profile *p, struct rng *rng)
+{
+	static const uint32_t delays[] = {2, 20, 100, 400};
+
+	p->delay_max = delays[rng__below(rng, 4)];
+	p->jitter_max = delays[rng__below(rng, 4)];
+	p->slow_links = rng__chance(rng, 30) ? rng__between(rng, 5, 40) : 0;
+	p->think_max = delays[rng__below(rng, 4)];
+}
+
+static void draw_ops(struct profile *p, struct rng *rng)
+{
+	p->ops_max = rng__between(rng, 1, 8);
+	p->long_percent = rng__chance(rng, 30) ? rng__between(rng, 1, 20) : 0;
+	p->long_ops = 24;
+	p->write_percent = rng__between(rng, 5, 80);
+	p->silent_percent = rng__chance(rng, 50) ? rng__between(rng, 1, 40) : 0;
+	p->pinned_percent = rng__chance(rng, 25) ? rng__between(rng, 1, 15) : 0;
+	p->touch_percent = rng__chance(rng, 20) ? 10 : 0;
+	p->safe_percent = rng__chance(rng, 40) ? 10 : 0;
+	p->cancel_percent = rng__chance(rng, 25) ? 3 : 0;
+	p->read_only_percent = rng__chance(rng, 40) ? rng__between(rng, 5, 60) : 0;
+	p->hot_pages = rng__between(rng, 1, 3);
+	p->hot_percent = rng__chance(rng, 50) ? rng__between(rng, 30, 95) : 0;
+}
+
+static void draw_size(struct profile *p, struct rng *rng)
+{
+	uint32_t kind = rng__below(rng, 200);
+
+	p->name = "mixed";
+	p->nodes = rng__between(rng, 2, 6);
+	p->pages = rng__between(rng, 1, 12);
+	p->transactions = rng__between(rng, 4, 16);
+	p->phases = rng__between(rng, 1, 3);
+	if (kind < 6) {
+		p->name = "alone";
+		p->nodes = 1;
+	} else if (kind < 30) {
+		p->name = "pair";
+		p->nodes = 2;
+		p->transactions = 24;
+	} else if (kind < 50) {
+		p->name = "several";
+		p->nodes = rng__between(rng, 7, 14);
+		p->transactions = 5;
+	} else if (kind == 50) {
+		p->name = "many";
+		p->nodes = rng__between(rng, 64, 90);
+		p->transactions = 2;
+		p->phases = 2;
+		p->pages = rng__between(rng, 8, 120);
+	} else if (kind < 54) {
+		p->name = "wide";
+		p->pages = 320;
+		p->long_percent = 25;
+		p->long_ops = 300;
+		p->nodes = rng__between(rng, 2, 3);
+		p->transactions = 5;
+		p->write_percent = 85;
+	} else if (kind < 70) {
+		p->name = "starve";
+		p->starve = true;
+		p->nodes = rng__between(rng, 3, 6);
+		p->transactions = 100;
+		p->phases = 1;
+	}
+}
+
+void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced)
+{
+	static const uint32_t elevate[] = {0, 1, 2, 3, 8};
+	uint32_t spread;
+
+	draw_ops(p, rng);
+	draw_links(p, rng);
+	draw_size(p, rng);
+	if (nodes_forced)
+		p->nodes = nodes_forced;
+	p->elevate_after = elevate[rng__below(rng, 5)];
+	p->conservative = rng__chance(rng, 50);
+	spread = rng__below(rng, 4);
+	p->pages_per_home = (p->pages + p->nodes - 1) / p->nodes;
+	if (spread == 0)
+		p->pages_per_home = p->pages; /* all on node 0 */
+	else if (spread == 1)
+		p->pages_per_home = 1; /* one on each, the rest on the last */
+	if (p->starve) {
+		p->elevate_after = rng__between(rng, 1, 3);
+		p->cancel_percent = 0;
+		p->hot_percent = 95;
+		p->write_percent = 70;
+		p->ops_max = 2;
+		p->read_only_percent = 0;
+		p->pages = rng__between(rng, 2, 4);
+		p->delay_max = p->jitter_max = p->think_max = 20;
+		p->slow_links = 0;
+	}
+}
+
+/* ---- transactions ---- */
+
+static uint32_t draw_page(struct world *w, struct node *n)
+{
+	const struct profile *p = &w->profile;
+	uint32_t hot = p->hot_pages < p->pages ? p->hot_pages : p->pages;
+
+	return rng__chance(&n->rng, p->hot_percent) ? rng__below(&n->rng, hot)
+						    : rng__below(&n->rng, p->pages);
+}
+
+static enum op_kind draw_kind(struct world *w, struct node *n, bool read_only)
+{
+	const struct profile *p = &w->profile;
+
+	if (rng__chance(&n->rng, p->safe_percent))
+		return OP_SAFE;
+	if (rng__chance(&n->rng, p->touch_percent))
+		return OP_TOUCH;
+	if (rng__chance(&n->rng, p->cancel_percent))
+		return OP_CANCEL;
+	if (read_only || !rng__chance(&n->rng, p->write_percent))
+		return OP_READ;
+	if (rng__chance(&n->rng, p->silent_percent))
+		return OP_SILENT;
+	return rng__chance(&n->rng, 50) ? OP_WRITE : OP_ADD;
+}
+
+static void draw_transaction(struct world *w, struct node *n)
+{
+	const struct profile *p = &w->profile;
+	bool read_only = rng__chance(&n->rng, p->read_only_percent);
+	bool big = rng__chance(&n->rng, p->long_percent) || (p->starve && world__id(w, n) == 0);
+	uint32_t i;
+
+	n->nops = big ? p->long_ops : rng__between(&n->rng, 1, p->ops_max);
+	for (i = 0; i < n->nops; i++)
+		n->ops[i] = (struct op){.kind = draw_kind(w, n, read_only),
+					.page = draw_page(w, n),
+					.word = rng__below(&n->rng, WORDS),
+					.pinned = rng__chance(&n->rng, p->pinned_percent)};
+	n->aborts = 0;
+}
+
+/* ---- the mutator ---- */
+
+static void forget_views(struct node *n)
+{
+	while (n->nseen)
+		n->views[n->seen[--n->nseen]] = (struct view){0};
+}
+
+void program__start(struct world *w, struct node *n)
+{
+	n->left = w->profile.starve && world__id(w, n) == 0 ? 2 : w->profile.transactions;
+	world__wake(w, n, rng__below(&n->rng, 50));
+}
+
+static void begin(struct world *w, struct node *n)
+{
+	struct core_event event = {.type = CORE_BEGIN, .site = 1};
+
+	forget_views(n);
+	n->next_op = 0;
+	n->in_tx = true;
+	n->doomed = n->unchecked = false;
+	n->begin = w->now;
+	if (!n->aborts)
+		n->first_begin = w->now;
+	world__step(w, n, &event, NULL);
+}
+
+/* The attempt looks at a page: what it sees must be what it saw, but for its own writes. */
+static struct view *look(struct world *w, struct node *n, uint32_t page)
+{
+	struct view *v = &n->views[page];
+	const struct memory *m = &n->memory[page];
+	unsigned i;
+
+	if (!v->seen) {
+		v->seen = true;
+		v->version = core__version(n->core, page);
+		memcpy(v->image, m->frame, PAGE_BYTES);
+		n->seen[n->nseen++] = page;
+		return v;
+	}
+	for (i = 0; i < WORDS; i++)
+		if (m->frame[i] != (v->own & 1u << i ? v->written[i] : v->image[i])) {
+			world__fail(w, FAIL_INVARIANT,
+				    "node %u: page %u changed before the eyes of a running attempt",
+				    world__id(w, n), page);
+			break;
+		}
+	return v;
+}
+
+static void write_word(struct node *n, struct view *v, const struct op *op, uint64_t value)
+{
+	n->memory[op->page].frame[op->word] = value;
+	v->own |= (uint8_t)(1u << op->word);
+	v->written[op->word] = value;
+}
+
+static uint64_t unique(struct world *w, struct node *n)
+{
+	return ((uint64_t)world__id(w, n) + 1) << 40 | ++n->counter;
+}
+
+/* One instruction. False: it faulted and must be tried again. */
+static bool perform(struct world *w, struct node *n, const struct op *op)
+{
+	bool write = op->kind == OP_TOUCH ? op->word % 2 : op->kind != OP_READ;
+	struct memory *m = &n->memory[op->page];
+	struct core_event event = {
+		.type = CORE_ACCESS, .page = op->page, .write = write, .pinned = op->pinned};
+	struct view *v;
+
+	if (op->kind == OP_TOUCH || m->rights < (write ? CORE_WRITE : CORE_READ)) {
+		world__step(w, n, &event, NULL);
+		return op->kind == OP_TOUCH;
+	}
+	v = look(w, n, op->page);
+	if (op->kind == OP_WRITE || op->kind == OP_ADD)
+		write_word(n, v, op, unique(w, n));
+	else if (op->kind == OP_SILENT)
+		write_word(n, v, op, m->frame[op->word]);
+	return true;
+}
+
+static void commit(struct world *w, struct node *n)
+{
+	struct core_event event = {.type = CORE_COMMIT};
+	bool changed[MAX_OPS];
+	const uint32_t *dirty;
+	size_t count, i;
+
+	dirty = core__dirty(n->core, &count);
+	for (i = 0; i < count; i++)
+		changed[i] = memcmp(n->memory[dirty[i]].frame, n->memory[dirty[i]].twin, PAGE_BYTES) != 0;
+	event.changed = changed;
+	n->next_op = UINT32_MAX; /* an answer now means: it has committed */
+	world__step(w, n, &event, NULL);
+}
+
+static void next_transaction(struct world *w, struct node *n)
+{
+	struct core_event event = {.type = CORE_BARRIER};
+
+	if (n->left) {
+		n->left--;
+		draw_transaction(w, n);
+		begin(w, n);
+		return;
+	}
+	if (++n->phase < w->profile.phases) {
+		n->left = w->profile.transactions;
+		world__step(w, n, &event, NULL);
+		return;
+	}
+	n->done = true;
+	w->running--;
+}
+
+static void safe_point(struct world *w, struct node *n)
+{
+	struct core_event event = {.type = CORE_SAFE};
+
+	world__step(w, n, &event, NULL);
+}
+
+static void cancel(struct world *w, struct node *n)
+{
+	struct core_event event = {.type = CORE_CANCEL};
+
+	n->cancelling = true;
+	world__step(w, n, &event, NULL);
+}
+
+void program__move(struct world *w, struct node *n)
+{
+	const struct op *op;
+
+	if (n->blocked || n->done)
+		return;
+	if (!n->in_tx) {
+		if (n->aborts)
+			begin(w, n);
+		else
+			next_transaction(w, n);
+		return;
+	}
+	if (n->doomed && rng__chance(&n->rng, 20)) { /* the signal has come through */
+		safe_point(w, n);
+		return;
+	}
+	if (n->next_op >= n->nops) {
+		commit(w, n);
+		return;
+	}
+	op = &n->ops[n->next_op];
+	if (op->kind == OP_SAFE || op->kind == OP_CANCEL) {
+		n->next_op++;
+		(op->kind == OP_SAFE ? safe_point : cancel)(w, n);
+		return;
+	}
+	if (op->kind == OP_TOUCH)
+		n->next_op++;
+	if (perform(w, n, op) && op->kind != OP_TOUCH) {
+		n->next_op++;
+		world__wake(w, n, rng__below(&n->rng, w->profile.think_max));
+	}
+}
+
+void program__resumed(struct world *w, struct node *n)
+{
+	bool doomed = false;
+
+	n->blocked = false;
+	core__attempt(n->core, &doomed);
+	if (doomed) { /* only a pinned access is answered so */
+		n->unchecked = true;
+		w->totals->pinned++;
+	}
+	if (n->in_tx && n->next_op == UINT32_MAX) {
+		check__duration(w, n);
+		n->in_tx = false;
+		n->aborts = 0;
+	}
+	world__wake(w, n, rng__below(&n->rng, w->profile.think_max));
+}
+
+void program__aborted(struct world *w, struct node *n)
+{
+	n->blocked = false;
+	n->in_tx = false;
+	n->aborts = n->cancelling ? 0 : n->aborts + 1;
+	n->cancelling = false;
+	if (n->aborts > w->totals->most_aborts)
+		w->totals->most_aborts = n->aborts;
+	world__wake(w, n, rng__below(&n->rng, w->profile.think_max));
+}

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sim.h - a deterministic world in which real protocol cores run.
+ *
+ * One seed makes one world: how many nodes, which pages, how slow each link is, what each node's program
+ * does and when. Time is virtual; nothing depends on the machine. The two channels of a pair of nodes
+ * are first-in first-out each, but deliver independently of one another.
+ *
+ *   main.c, mutants.c  the two test programs     world.c    time, links, the loop
+ *   program.c          what the nodes run        port.c     memory and actions
+ *   check.c            invariants, the end       core.c     the core, compiled with its mutants
+ *   cover.c            which event met which state of the core
+ */
+#ifndef SIM_H
+#define SIM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dsmcore/protocol/core.h"
+#include "dsmcore/protocol/hooks.h"
+#include "dsmcore/verify/verify.h"
+
+#define WORDS	   8u
+#define PAGE_BYTES (WORDS * 8u)
+#define MAX_OPS	   400u
+
+struct rng {
+	uint64_t state;
+};
+uint64_t rng__next(struct rng *rng);
+uint32_t rng__below(struct rng *rng, uint32_t limit);		     /* [0, limit), limit > 0 */
+uint32_t rng__between(struct rng *rng, uint32_t low, uint32_t high); /* [low, high] */
+bool rng__chance(struct rng *rng, uint32_t percent);
+
+/* ---- one world's measures, all drawn from its seed ---- */
+
+struct profile {
+	const char *name;
+	uint32_t nodes, pages, pages_per_home, elevate_after;
+	uint32_t transactions; /* a node, in each phase */
+	uint32_t phases;       /* separated by barriers */
+	uint32_t ops_max, long_percent, long_ops;
+	uint32_t write_percent, silent_percent, pinned_percent, touch_percent, safe_percent, cancel_percent;
+	uint32_t hot_pages, hot_percent;
+	uint32_t read_only_percent; /* transactions */
+	uint32_t think_max;
+	uint32_t delay_max;  /* of a link's base delay */
+	uint32_t jitter_max; /* on top, a message */
+	uint32_t slow_links; /* percent of links that are 20 times slower */
+	bool conservative;   /* history as the runtime writes it: all mapped pages count as read */
+	bool starve;	     /* node 0 runs long transactions against short ones */
+};
+
+enum op_kind { OP_READ, OP_WRITE, OP_SILENT, OP_ADD, OP_TOUCH, OP_SAFE, OP_CANCEL };
+
+struct op {
+	enum op_kind kind;
+	uint32_t page, word;
+	bool pinned;
+};
+
+/* What one page looked like to the running attempt when it first saw it, and what it wrote since. */
+struct view {
+	bool seen;
+	uint64_t version;
+	uint64_t image[WORDS];
+	uint8_t own; /* bit by word: written by the attempt itself */
+	uint64_t written[WORDS];
+};
+
+struct memory {
+	uint64_t frame[WORDS], twin[WORDS], next[WORDS];
+	bool has_twin, has_next;
+	enum core_rights rights;
+};
+
+#define RECENT 64u
+struct recent { /* an aborted attempt and who won: no two may name each other */
+	struct core_party loser, winner;
+};
+
+struct node {
+	struct dsm_core *core;
+	struct memory *memory; /* by page */
+	struct view *views;    /* by page */
+	uint32_t *seen;	       /* pages with a view, in order */
+	uint32_t nseen;
+	struct rng rng;
+	/* its program */
+	uint32_t phase, left, nops, next_op;
+	struct op ops[MAX_OPS];
+	bool in_tx, blocked, cancelling, doomed, done, unchecked;
+	uint32_t aborts; /* of the transaction it runs */
+	uint64_t begin, first_begin;
+	uint32_t barriers;
+	uint64_t counter; /* for unique values */
+	struct recent recent[RECENT];
+	uint32_t nrecent;
+};
+
+struct packet;
+
+/* A mutator's next move, or a message's arrival. */
+struct due {
+	uint64_t time, order;
+	uint32_t node;
+	struct packet *packet; /* NULL: the mutator moves */
+};
+
+struct link {
+	uint64_t last; /* delivery of the newest message */
+	uint32_t base;
+};
+
+struct totals {
+	uint64_t seeds, steps, messages, commits, local, aborts, conflicts, priorities, cancels, barriers,
+		pinned;
+	uint32_t most_aborts; /* of one transaction */
+	double longest;	      /* long transaction against short ones: share of the time that it may take */
+};
+
+/* What found a failure. */
+enum fail {
+	FAIL_CORE,	/* the core itself: -EPROTO, a message that is not sane */
+	FAIL_PORT,	/* an action that makes no sense */
+	FAIL_INVARIANT, /* an invariant, at any time or at rest */
+	FAIL_HISTORY,	/* no order explains what was read */
+	FAIL_PROGRESS,	/* deadlock, livelock, starvation */
+};
+
+struct world {
+	uint64_t seed, now, order, steps, last_progress;
+	struct profile profile;
+	struct rng rng;
+	struct node *nodes;
+	struct link *links; /* [from][to][channel] */
+	struct due *heap;
+	size_t ndue, heap_cap;
+	uint32_t worst;	  /* delay of a message, or of a thought */
+	uint32_t running; /* nodes whose program is not done */
+	struct verify *history;
+	struct totals *totals;
+	bool verbose, history_only, failed;
+	enum fail kind;
+	char failure[512];
+};
+
+/* What one seed must keep to: anything else is a failure. */
+#define STEPS_MAX 3000000u
+#define PATIENCE  2000000u /* virtual time without a commit or a barrier */
+
+/* world.c */
+void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced);
+/* Runs a seed. Returns false and says what failed in w->kind and w->failure. */
+struct run {
+	uint64_t seed;
+	uint32_t nodes;	   /* 0: the seed decides */
+	bool verbose;	   /* print every message and the history's errors */
+	bool history_only; /* look only at the history and at progress, not at the state of the cores */
+};
+bool world__run(struct world *w, const struct run *run, struct totals *totals);
+const char *world__kind(enum fail kind);
+void world__step(struct world *w, struct node *n, struct core_event *event, struct packet *packet);
+void world__fail(struct world *w, enum fail kind, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+void world__send(struct world *w, struct node *n, const struct core_msg *msg);
+void world__wake(struct world *w, struct node *n, uint32_t after);
+uint16_t world__id(const struct world *w, const struct node *n);
+
+/* A message on its way: entries and their data are copies. */
+struct payload {
+	uint64_t word[WORDS];
+	uint8_t changed; /* CHANGES: bit by word */
+};
+
+struct packet {
+	struct core_msg msg;
+	struct core_entry *entries;
+	struct payload *data; /* by entry */
+};
+
+/* port.c */
+void port__run(struct world *w, struct node *n, const struct core_actions *actions,
+	       const struct packet *packet);
+const uint64_t *port__committed(const struct memory *m);
+uint64_t port__hash(const uint64_t *words);
+
+/* program.c */
+void program__start(struct world *w, struct node *n);
+void program__move(struct world *w, struct node *n);
+void program__resumed(struct world *w, struct node *n);
+void program__aborted(struct world *w, struct node *n);
+
+/* check.c */
+void check__abort(struct world *w, struct node *n, const struct core_action *emit);
+void check__duration(struct world *w, const struct node *n);
+void check__exclusivity(struct world *w);
+void check__end(struct world *w);
+void check__whole_history(struct world *w);
+void check__history(struct world *w, struct node *n, bool committed);
+
+/* cover.c: counts over all seeds */
+void cover__reset(void);
+/* Prints what was never met though it can be, or was met though it cannot; returns how many. */
+unsigned cover__report(bool table);
+
+#endif

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* world.c - virtual time, links, and the loop that runs one seed. */
+#include "tests/sim/sim.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+uint64_t rng__next(struct rng *rng)
+{
+	uint64_t z = rng->state += 0x9e3779b97f4a7c15ull; /* splitmix64 */
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
+	return z ^ (z >> 31);
+}
+
+uint32_t rng__below(struct rng *rng, uint32_t limit)
+{
+	return (uint32_t)(((rng__next(rng) >> 32) * limit) >> 32);
+}
+
+uint32_t rng__between(struct rng *rng, uint32_t low, uint32_t high)
+{
+	return low + rng__below(rng, high - low + 1);
+}
+
+bool rng__chance(struct rng *rng, uint32_t percent)
+{
+	return rng__below(rng, 100) < percent;
+}
+
+uint16_t world__id(const struct world *w, const struct node *n)
+{
+	return (uint16_t)(n - w->nodes);
+}
+
+const char *world__kind(enum fail kind)
+{
+	static const char *const names[] = {"core", "port", "invariant", "history", "progress"};
+
+	return names[kind];
+}
+
+void world__fail(struct world *w, enum fail kind, const char *format, ...)
+{
+	va_list args;
+
+	if (w->failed) /* the first one tells most */
+		return;
+	if (w->history_only && (kind == FAIL_PORT || kind == FAIL_INVARIANT))
+		return;
+	w->failed = true;
+	w->kind = kind;
+	va_start(args, format);
+	vsnprintf(w->failure, sizeof(w->failure), format, args);
+	va_end(args);
+	if (w->verbose)
+		printf("%8" PRIu64 "  FAILED: %s\n", w->now, w->failure);
+}
+
+/* ---- what is due: a heap by time, then by order of creation ---- */
+
+static bool before(const struct due *a, const struct due *b)
+{
+	return a->time != b->time ? a->time < b->time : a->order < b->order;
+}
+
+static void push(struct world *w, struct due due)
+{
+	size_t i = w->ndue++;
+
+	if (w->ndue > w->heap_cap) {
+		w->heap_cap = w->heap_cap ? 2 * w->heap_cap : 256;
+		w->heap = realloc(w->heap, w->heap_cap * sizeof(*w->heap));
+		if (!w->heap)
+			abort();
+	}
+	due.order = w->order++;
+	for (; i && before(&due, &w->heap[(i - 1) / 2]); i = (i - 1) / 2)
+		w->heap[i] = w->heap[(i - 1) / 2];
+	w->heap[i] = due;
+}
+
+static struct due pop(struct world *w)
+{
+	struct due top = w->heap[0], last = w->heap[--w->ndue];
+	size_t i = 0, child;
+
+	while ((child = 2 * i + 1) < w->ndue) {
+		if (child + 1 < w->ndue && before(&w->heap[child + 1], &w->heap[child]))
+			child++;
+		if (!before(&w->heap[child], &last))
+			break;
+		w->heap[i] = w->heap[child];
+		i = child;
+	}
+	w->heap[i] = last;
+	return top;
+}
+
+void world__wake(struct world *w, struct node *n, uint32_t after)
+{
+	push(w, (struct due){.time = w->now + after, .node = world__id(w, n)});
+}
+
+/* ---- links ---- */
+
+static void packet__free(struct packet *p)
+{
+	if (!p)
+		return;
+	free(p->entries);
+	free(p->data);
+	free(p);
+}
+
+/* The bytes that the port attaches, taken now. */
+static void fill_payload(struct world *w, struct node *n, const struct core_entry *e, struct payload *to)
+{
+	const struct memory *m = &n->memory[e->page];
+	unsigned i;
+
+	if (e->data == CORE_DATA_COMMITTED) {
+		memcpy(to->word, core_mutant(dirty_served) ? m->frame : port__committed(m), PAGE_BYTES);
+		to->changed = 0xff;
+	}
+	if (e->data != CORE_DATA_CHANGES)
+		return;
+	if (!m->has_twin)
+		world__fail(w, FAIL_PORT, "node %u: changes of page %u asked for, but it has no twin",
+			    world__id(w, n), e->page);
+	memcpy(to->word, m->frame, PAGE_BYTES);
+	for (i = 0; i < WORDS; i++)
+		if (m->frame[i] != m->twin[i])
+			to->changed |= (uint8_t)(1u << i);
+}
+
+static void print_message(const struct world *w, const struct core_msg *m, const char *what)
+{
+	uint32_t i;
+
+	printf("%8" PRIu64 "  %s %u->%u %-10s tx %u:%" PRIu64 ".%u", w->now, what, m->from, m->to,
+	       core_msg__name(m->type), m->tx.node, m->tx.number, m->tx.attempt);
+	for (i = 0; i < m->npages && i < 6; i++)
+		printf(" p%u v%" PRIu64 " s%" PRIu64 " f%x d%u", m->entries[i].page, m->entries[i].version,
+		       m->entries[i].stamp, m->entries[i].flags, m->entries[i].data);
+	printf("\n");
+}
+
+void world__send(struct world *w, struct node *n, const struct core_msg *msg)
+{
+	uint32_t nodes = w->profile.nodes, count = msg->npages + msg->nwset, i;
+	struct link *link = &w->links[(msg->from * nodes + msg->to) * 2u + msg->channel];
+	struct packet *p = calloc(1, sizeof(*p));
+	uint64_t at = w->now + link->base + rng__below(&w->rng, w->profile.jitter_max + 1);
+
+	if (w->verbose)
+		print_message(w, msg, "send");
+	p->msg = *msg;
+	p->entries = calloc(count + 1, sizeof(*p->entries));
+	p->data = calloc(msg->npages + 1, sizeof(*p->data));
+	if (count)
+		memcpy(p->entries, msg->entries, count * sizeof(*p->entries));
+	p->msg.entries = p->entries;
+	for (i = 0; i < msg->npages; i++)
+		fill_payload(w, n, &p->entries[i], &p->data[i]);
+	if (at <= link->last)
+		at = link->last + 1;
+	link->last = at;
+	w->totals->messages++;
+	push(w, (struct due){.time = at, .node = msg->to, .packet = p});
+}
+
+/* ---- steps ---- */
+
+void world__step(struct world *w, struct node *n, struct core_event *event, struct packet *packet)
+{
+	const struct core_actions *actions;
+	int rc;
+
+	if (packet) {
+		event->type = CORE_MESSAGE;
+		event->msg = &packet->msg;
+		if (!core_msg__sane(n->core, &packet->msg)) {
+			world__fail(w, FAIL_CORE, "node %u: %s from node %u is not sane", world__id(w, n),
+				    core_msg__name(packet->msg.type), packet->msg.from);
+			return;
+		}
+	}
+	w->steps++;
+	rc = core_step(n->core, event, &actions);
+	if (rc) {
+		world__fail(w, FAIL_CORE, "node %u: core_step says %s to event %d (%s)", world__id(w, n),
+			    strerror(-rc), event->type,
+			    packet ? core_msg__name(packet->msg.type) : "its mutator's");
+		return;
+	}
+	port__run(w, n, actions, packet);
+	if (w->steps % 64 == 0)
+		check__exclusivity(w);
+}
+
+static void open_world(struct world *w, const struct run *run)
+{
+	struct profile *p = &w->profile;
+	uint32_t i, k;
+
+	w->seed = run->seed;
+	w->rng.state = run->seed * 0x2545f4914f6cdd1dull + 1;
+	profile__draw(p, &w->rng, run->nodes);
+	w->nodes = calloc(p->nodes, sizeof(*w->nodes));
+	w->links = calloc((size_t)p->nodes * p->nodes * 2, sizeof(*w->links));
+	for (i = 0; i < p->nodes * p->nodes * 2; i++) {
+		w->links[i].base = rng__between(&w->rng, 1, p->delay_max);
+		if (rng__chance(&w->rng, p->slow_links))
+			w->links[i].base *= 20;
+		if (w->links[i].base > w->worst)
+			w->worst = w->links[i].base;
+	}
+	w->worst += p->jitter_max + p->think_max;
+	if (verify__open(&w->history, true))
+		abort();
+	for (i = 0; i < p->nodes; i++) {
+		struct core_config config = {.node = (uint16_t)i,
+					     .nodes = (uint16_t)p->nodes,
+					     .pages = p->pages,
+					     .pages_per_home = p->pages_per_home,
+					     .generation = 1,
+					     .elevate_after = p->elevate_after};
+		struct node *n = &w->nodes[i];
+		if (core__open(&n->core, &config))
+			abort();
+		n->memory = calloc(p->pages, sizeof(*n->memory));
+		n->views = calloc(p->pages, sizeof(*n->views));
+		n->seen = calloc(p->pages, sizeof(*n->seen));
+		n->rng.state = rng__next(&w->rng);
+		for (k = 0; k < p->pages; k++)
+			n->memory[k].rights = CORE_NONE;
+		program__start(w, n);
+	}
+	w->running = p->nodes;
+}
+
+static void close_world(struct world *w)
+{
+	uint32_t i;
+
+	for (i = 0; i < w->profile.nodes; i++) {
+		core__close(w->nodes[i].core);
+		free(w->nodes[i].memory);
+		free(w->nodes[i].views);
+		free(w->nodes[i].seen);
+	}
+	while (w->ndue)
+		packet__free(w->heap[--w->ndue].packet);
+	free(w->nodes);
+	free(w->links);
+	free(w->heap);
+	verify__close(w->history);
+}
+
+/* Everything that is due, until nothing is. What is left then is at rest. */
+static void run_all(struct world *w)
+{
+	while (w->ndue && !w->failed) {
+		struct core_event event = {0};
+		struct due due = pop(w);
+		struct node *n = &w->nodes[due.node];
+
+		w->now = due.time;
+		if (due.packet) {
+			if (w->verbose)
+				print_message(w, &due.packet->msg, "     recv");
+			world__step(w, n, &event, due.packet);
+			packet__free(due.packet);
+		} else {
+			program__move(w, n);
+		}
+		if (w->now - w->last_progress > PATIENCE)
+			world__fail(w, FAIL_PROGRESS, "livelock: nobody committed since %" PRIu64,
+				    w->last_progress);
+		if (w->steps > STEPS_MAX)
+			world__fail(w, FAIL_PROGRESS, "livelock: not done after %" PRIu64 " steps", w->steps);
+	}
+}
+
+bool world__run(struct world *w, const struct run *run, struct totals *totals)
+{
+	memset(w, 0, sizeof(*w));
+	w->verbose = run->verbose;
+	w->history_only = run->history_only;
+	w->totals = totals;
+	open_world(w, run);
+	if (w->verbose)
+		printf("seed %" PRIu64 ": %s, %u nodes, %u pages\n", run->seed, w->profile.name,
+		       w->profile.nodes, w->profile.pages);
+	run_all(w);
+	if (w->failed && w->history_only && w->kind == FAIL_CORE) {
+		w->failed = false; /* the history up to here may show it too */
+		check__whole_history(w);
+	} else if (!w->failed) {
+		check__end(w);
+	}
+	totals->seeds++;
+	totals->steps += w->steps;
+	close_world(w);
+	return !w->failed;
+}
