@@ -39,13 +39,13 @@ static void name_fields(const struct work *w, struct advice *a)
 	for (size_t i = 0; i < w->tally->rows.n; i++) {
 		const struct row *r = &w->tally->rows.at[i];
 
-		if (r->key.verdict != VERDICT_FALSE || r->key.winner.group != a->group ||
-		    r->key.loser.group != a->group || r->key.winner.fields == r->key.loser.fields ||
+		if (r->key.verdict != VERDICT_FALSE || r->key.changed.group != a->group ||
+		    r->key.touched.group != a->group || r->key.changed.fields == r->key.touched.fields ||
 		    row__ns(r) <= most)
 			continue;
 		most = row__ns(r);
-		a->fields[0] = r->key.winner.fields;
-		a->fields[1] = r->key.loser.fields;
+		a->fields[0] = r->key.changed.fields;
+		a->fields[1] = r->key.touched.fields;
 	}
 }
 
@@ -90,13 +90,13 @@ static void collect_losses(const struct work *w, struct losses *out)
 		const struct row *r = &w->tally->rows.at[i];
 		size_t k;
 
-		if (r->key.verdict != VERDICT_TRUE || r->group == GROUP_NONE || !r->key.loser.site)
+		if (r->key.verdict != VERDICT_TRUE || r->group == GROUP_NONE || !row__loser(r)->site)
 			continue;
 		for (k = 0; k < out->n; k++)
-			if (out->at[k].site == r->key.loser.site && out->at[k].group == r->group)
+			if (out->at[k].site == row__loser(r)->site && out->at[k].group == r->group)
 				break;
 		if (k == out->n)
-			*VEC_ADD(out) = (struct true_loss){.site = r->key.loser.site, .group = r->group};
+			*VEC_ADD(out) = (struct true_loss){.site = row__loser(r)->site, .group = r->group};
 		out->at[k].ns += row__ns(r);
 		out->at[k].conflicts += r->seen + r->estimated;
 		out->at[k].seen += r->seen;
@@ -115,7 +115,7 @@ static uint32_t forbids(const struct work *w, uint32_t site, uint32_t group, dou
 		const struct row *r = &w->tally->rows.at[i];
 
 		if (r->key.verdict != VERDICT_TRUE ||
-		    (r->key.loser.site != site && r->key.winner.site != site))
+		    (r->key.touched.site != site && r->key.changed.site != site))
 			continue;
 		*seen += r->seen;
 		if (r->group != group && r->group != GROUP_NONE && r->seen > 0)

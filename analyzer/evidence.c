@@ -1,37 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "evidence.h"
 
-#include <errno.h>
 #include <string.h>
 
-#include "decode.h"
-#include "window.h"
+#include "evidence_work.h"
 
 #define DEFAULT_WINDOW ((size_t)192 << 20)
-#define SAMPLES	       8	  /* stand-ins kept for one (node, site, page) */
-#define SAMPLE_KEYS    (1u << 16) /* beyond, no new ones: more conflicts stay unknown */
-
-struct sample { /* what one transaction of a site accessed on one page, completely */
-	struct byteset touched, wrote;
-	VEC(struct touch) touches;
-};
-
-struct samples {
-	unsigned n, next;
-	struct sample at[SAMPLES];
-};
-
-struct evidence {
-	struct model *model;
-	struct layouts *layouts;
-	struct symbols *symbols;
-	struct evidence_sink sink;
-	struct window window;
-	struct table sample_keys;
-	VEC(struct samples *) samples;
-	struct table operand_keys; /* (code, access) -> operands */
-	VEC(unsigned) operands;
-};
+#define ENOUGH_ABORTED 3 /* transactions seen as far as they got, to stand in for others */
 
 const char *basis__name(enum basis b)
 {
@@ -64,309 +39,165 @@ struct evidence *evidence__new(struct model *m, struct layouts *l, struct symbol
 	return e;
 }
 
-static void free_sample(struct sample *s)
-{
-	byteset__free(&s->touched);
-	byteset__free(&s->wrote);
-	VEC_FREE(&s->touches);
-}
-
 void evidence__free(struct evidence *e)
 {
 	if (!e)
 		return;
 	window__free(&e->window);
-	for (size_t i = 0; i < e->samples.n; i++) {
-		for (unsigned k = 0; k < e->samples.at[i]->n; k++)
-			free_sample(&e->samples.at[i]->at[k]);
-		mem__free(e->samples.at[i]);
-	}
-	VEC_FREE(&e->samples);
-	table__free(&e->sample_keys);
+	for (size_t i = 0; i < e->profiles.n; i++)
+		profile__free(e->profiles.at[i]);
+	VEC_FREE(&e->profiles);
+	table__free(&e->profile_keys);
 	table__free(&e->operand_keys);
 	VEC_FREE(&e->operands);
 	mem__free(e);
 }
 
-/* ---- reading byte sets out of records ---- */
+/* ---- the two sides of one page ---- */
 
-static unsigned operand(struct evidence *e, struct code code, unsigned access)
+static struct who winner_of(const struct dsm_ev_abort *a)
 {
-	struct {
-		struct code code;
-		uint64_t access;
-	} key = {code, access};
-	uint32_t n;
-
-	if (!code.image)
-		return 0;
-	n = table__intern(&e->operand_keys, &key, sizeof(key));
-	if (n == e->operands.n) {
-		unsigned char bytes[15];
-		size_t got = symbols__bytes(e->symbols, code, bytes, sizeof(bytes));
-		unsigned size = decode__operand(bytes, got, access);
-
-		*VEC_ADD(&e->operands) = size;
-	}
-	return e->operands.at[n];
+	return (struct who){a->winner.node, a->winner.generation, a->winner.interval.number,
+			    a->winner.interval.attempt};
 }
 
-/* An access of unknown size covers its operand, decoded from the program, or else the rest of its scalar. */
-static void add_access(struct evidence *e, const struct page_view *v, uint16_t node,
-		       const struct dsm_ev_access *a, struct byteset *touched, struct byteset *wrote,
-		       struct touch *t)
+static struct who loser_of(const struct dsm_ev_abort *a)
 {
-	uint32_t size = a->size, end;
-
-	t->code = model__code(e->model, v->run, node, a->ip);
-	if (!size)
-		size = operand(e, t->code, a->access);
-	if (!size)
-		size = place__scalar_rest(v, a->offset);
-	end = a->offset + size < v->bytes ? a->offset + size : (uint32_t)v->bytes;
-	byteset__add(touched, a->offset, end);
-	if (a->access & DSM_EV_ACCESS_WRITE)
-		byteset__add(wrote, a->offset, end);
-	t->offset = a->offset;
-	t->size = (uint16_t)(size < UINT16_MAX ? size : UINT16_MAX);
-	t->access = a->access;
+	return (struct who){a->hdr.node, a->hdr.generation, a->interval.number, a->interval.attempt};
 }
 
-struct access_set {
-	bool any, complete;
-	uint32_t attempt;
-	struct byteset touched, wrote;
-	VEC(struct touch) touches;
-};
-
-static void free_access_set(struct access_set *s)
+/* What one side changed and stored. Without its diff, all that it stored stands for what it changed: too
+ * much, so that nothing true is called false. */
+static bool changing_side(struct evidence *e, struct met_page *p, struct who who)
 {
-	byteset__free(&s->touched);
-	byteset__free(&s->wrote);
-	VEC_FREE(&s->touches);
-}
-
-/* Adds up the ACCESSES of one attempt on the view's page. A part may have been lost: without losses of that
- * type the flags decide; with losses each part must directly follow its predecessor. */
-static void collect_accesses(struct evidence *e, const struct page_view *v, dsm_ev_page page, uint16_t node,
-			     uint32_t generation, uint64_t number, uint32_t attempt, struct access_set *out)
-{
-	bool lossy = e->model->runs.at[v->run].lost[DSM_EV_ACCESSES];
-	bool complete = true, last = true;
-	struct window_cursor c;
-	const struct entry *entry;
-
-	out->attempt = attempt;
-	window__find(&e->window, &c, v->run, node, generation, number, page);
-	while ((entry = window__next(&c))) {
-		const struct dsm_ev_accesses *a = (const void *)entry->record;
-
-		if (a->hdr.type != DSM_EV_ACCESSES || a->interval.attempt != attempt)
-			continue;
-		complete =
-			complete && (a->flags & DSM_EV_ACCESSES_COMPLETE) && a->basis == DSM_EV_BASIS_OPERAND;
-		complete =
-			complete && (!last || a->naccesses < DSM_EV_ACCESSES) && (!lossy || entry->follows);
-		last = false; /* newest first: only the last part may be short */
-		out->any = true;
-		for (unsigned i = 0; i < a->naccesses; i++)
-			add_access(e, v, node, &a->access[i], &out->touched, &out->wrote,
-				   VEC_ADD(&out->touches));
-	}
-	out->complete = out->any && complete;
-}
-
-/* An attempt that aborted stopped half way: it proves what it accessed, not what it would not have. */
-static bool ran_to_its_end(struct evidence *e, uint32_t run, uint16_t node, uint32_t generation,
-			   uint64_t number, uint32_t attempt)
-{
-	const struct node *n = model__find_node(e->model, run, node);
-	struct window_cursor c;
-	const struct entry *entry;
-
-	window__find(&e->window, &c, run, node, generation, number, 0);
-	while ((entry = window__next(&c))) {
-		const struct dsm_ev_hdr *hdr = entry__hdr(entry);
-		const struct dsm_ev_interval *iv = (const void *)(hdr + 1);
-
-		if (iv->attempt == attempt && (hdr->type == DSM_EV_COMMIT || hdr->type == DSM_EV_ABORT))
-			return hdr->type == DSM_EV_COMMIT;
-	}
-	/* Local commits are sampled. Without one in the trace, the node must have gone on to another
-	 * transaction, and no abort may be missing. */
-	return n && n->last_number > number && !e->model->runs.at[run].lost[DSM_EV_ABORT];
-}
-
-static void add_runs(const struct dsm_ev_writes *w, struct byteset *out)
-{
-	for (unsigned i = 0; i < w->nruns; i++)
-		byteset__add(out, w->run[i].offset, (uint32_t)w->run[i].offset + w->run[i].length);
-}
-
-/* The bytes an attempt wrote; returns whether they are all there. */
-static bool collect_writes(struct evidence *e, const struct page_view *v, dsm_ev_page page, uint16_t node,
-			   uint32_t generation, const struct dsm_ev_interval *iv, unsigned flags,
-			   struct byteset *out)
-{
-	bool lossy = e->model->runs.at[v->run].lost[DSM_EV_WRITES];
-	bool any = false, whole = true, last = true;
-	struct window_cursor c;
-	const struct entry *entry;
-
-	window__find(&e->window, &c, v->run, node, generation, iv->number, page);
-	while ((entry = window__next(&c))) {
-		const struct dsm_ev_writes *w = (const void *)entry->record;
-
-		if (w->hdr.type != DSM_EV_WRITES || w->interval.attempt != iv->attempt ||
-		    (w->flags & DSM_EV_WRITES_COMMITTED) != flags)
-			continue;
-		any = true;
-		whole = whole && (w->basis == DSM_EV_BASIS_CHANGED || w->basis == DSM_EV_BASIS_OPERAND);
-		whole = whole && (!last || w->nruns < DSM_EV_RUNS) && (!lossy || entry->follows);
-		last = false;
-		if (w->basis != DSM_EV_BASIS_PAGE) /* "somewhere on the page" is not evidence of any byte */
-			add_runs(w, out);
-	}
-	return any && whole;
-}
-
-/* ---- judging ---- */
-
-static void winner_side(struct evidence *e, struct met_page *p, const struct dsm_ev_abort *a, bool *known)
-{
-	const struct dsm_ev_party *w = &a->winner;
 	struct access_set seen = {0};
+	bool known = gather__writes(e, &p->view, p->page, who, &p->changed);
 
-	*known = collect_writes(e, &p->view, p->page, w->node, w->generation, &w->interval,
-				DSM_EV_WRITES_COMMITTED, &p->changed);
+	gather__accesses(e, &p->view, p->page, who, &seen);
+	if (!known && seen.complete) {
+		byteset__add_all(&p->changed, &seen.wrote);
+		known = true;
+	}
 	place__widen(&p->view, &p->changed, &p->stored);
-	collect_accesses(e, &p->view, p->page, w->node, w->generation, w->interval.number,
-			 w->interval.attempt, &seen);
 	byteset__add_all(&p->stored, &seen.wrote); /* here silent stores are seen */
-	free_access_set(&seen);
-}
-
-/* What is known of the lost attempt itself: first touches and changed bytes. */
-static void own_traces(struct evidence *e, struct met_page *p, const struct dsm_ev_abort *a)
-{
-	struct byteset changed = {0};
-	struct window_cursor c;
-	const struct entry *entry;
-
-	collect_writes(e, &p->view, p->page, a->hdr.node, a->hdr.generation, &a->interval, 0, &changed);
-	place__widen(&p->view, &changed, &p->wrote);
-	byteset__add_all(&p->touched, &p->wrote);
-	byteset__free(&changed);
-	window__find(&e->window, &c, p->view.run, a->hdr.node, a->hdr.generation, a->interval.number,
-		     p->page);
-	while ((entry = window__next(&c))) {
-		const struct dsm_ev_fault *f = (const void *)entry->record;
-
-		if (f->hdr.type == DSM_EV_FAULT && f->interval.attempt == a->interval.attempt) {
-			struct dsm_ev_access access = {f->offset, 0, f->access, f->ip};
-
-			add_access(e, &p->view, a->hdr.node, &access, &p->touched, &p->wrote,
-				   VEC_ADD(&p->touches));
-		}
-	}
-}
-
-/* The microscoped retry that comes next after the lost attempt, if any. */
-static bool find_retry(struct evidence *e, const struct met_page *p, const struct dsm_ev_abort *a,
-		       uint32_t *attempt)
-{
-	struct window_cursor c;
-	const struct entry *entry;
-	bool found = false;
-
-	*attempt = 0;
-	window__find(&e->window, &c, p->view.run, a->hdr.node, a->hdr.generation, a->interval.number,
-		     p->page);
-	while ((entry = window__next(&c))) {
-		const struct dsm_ev_accesses *s = (const void *)entry->record;
-
-		if (s->hdr.type != DSM_EV_ACCESSES || s->interval.attempt <= a->interval.attempt)
-			continue;
-		if (!found || s->interval.attempt < *attempt)
-			*attempt = s->interval.attempt;
-		found = true;
-	}
-	return found;
-}
-
-static void adopt(struct met_page *p, const struct byteset *touched, const struct byteset *wrote,
-		  const struct touch *touches, size_t ntouches, enum basis basis)
-{
-	byteset__add_all(&p->touched, touched);
-	byteset__add_all(&p->wrote, wrote);
-	for (size_t i = 0; i < ntouches; i++)
-		*VEC_ADD(&p->touches) = touches[i];
-	p->basis = basis;
-}
-
-/* May another attempt's accesses speak for the lost one? It must have done all that the lost one is known to
- * have done; a retry that drew another random number, say, has not. */
-static bool speaks_for(const struct met_page *p, const struct byteset *touched, const struct byteset *wrote,
-		       const struct dsm_ev_meeting *meeting)
-{
-	if (!byteset__within(&p->touched, touched))
-		return false;
-	if (meeting->access && !touched->n)
-		return false;
-	return !(meeting->tracked && (meeting->access & DSM_EV_ACCESS_WRITE)) || wrote->n;
-}
-
-/* Fills touched and says whether it is complete; p->why says why not. */
-static bool loser_side(struct evidence *e, struct met_page *p, const struct dsm_ev_abort *a,
-		       const struct dsm_ev_meeting *meeting)
-{
-	struct access_set own = {0}, retry = {0};
-	bool known = false;
-	uint32_t attempt = 0;
-
-	own_traces(e, p, a);
-	p->why = WHY_READS;
-	p->basis = p->touched.n ? BASIS_OWN : BASIS_NONE;
-	collect_accesses(e, &p->view, p->page, a->hdr.node, a->hdr.generation, a->interval.number,
-			 a->interval.attempt, &own);
-	if (own.any) {
-		known = own.complete;
-		p->why = known ? WHY_NOT : WHY_BUDGET;
-		adopt(p, &own.touched, &own.wrote, own.touches.at, own.touches.n, BASIS_OWN);
-	}
-	if (!known && !byteset__meets(&p->changed, &p->touched) && find_retry(e, p, a, &attempt)) {
-		collect_accesses(e, &p->view, p->page, a->hdr.node, a->hdr.generation, a->interval.number,
-				 attempt, &retry);
-		known = retry.complete && ran_to_its_end(e, p->view.run, a->hdr.node, a->hdr.generation,
-							 a->interval.number, attempt);
-		p->why = known ? WHY_NOT : WHY_BUDGET;
-		if (known && !speaks_for(p, &retry.touched, &retry.wrote, meeting)) {
-			known = false;
-			p->why = WHY_DIFFERED;
-		} else {
-			adopt(p, &retry.touched, &retry.wrote, retry.touches.at, retry.touches.n,
-			      BASIS_RETRY);
-		}
-	}
-	free_access_set(&own);
-	free_access_set(&retry);
+	gather__free(&seen);
 	return known;
 }
 
-static void judge_page(struct evidence *e, struct met_page *p, const struct dsm_ev_abort *a,
-		       const struct dsm_ev_meeting *meeting)
+static void adopt(struct met_page *p, const struct byteset *touched, const struct byteset *wrote,
+		  const struct touches *touches, enum basis basis)
 {
-	struct meeting_evidence me = {.changed = &p->changed, .stored = &p->stored, .touched = &p->touched};
+	byteset__add_all(&p->touched, touched);
+	byteset__add_all(&p->wrote, wrote);
+	touches__add_all(&p->touches, touches, SIZE_MAX);
+	p->basis = basis;
+}
 
-	winner_side(e, p, a, &me.winner_known);
-	me.untouched = a->cause == DSM_EV_CAUSE_UNTOUCHED || (meeting->tracked && !meeting->access);
-	if (!me.untouched)
-		me.loser_known = loser_side(e, p, a, meeting);
-	p->verdict = verdict__page(&me);
-	if (p->verdict != VERDICT_UNKNOWN)
+/* The earliest later attempt that was seen whole: complete, and committed. An attempt that aborted stopped
+ * half way: it proves what it accessed, not what it would not have. Without a whole one, what partial ones
+ * accessed is added to `partial`. */
+static bool find_retry(struct evidence *e, const struct met_page *p, struct who who, struct access_set *whole,
+		       struct access_set *partial)
+{
+	uint32_t tried[16], ntried = 0;
+	struct window_cursor c;
+	const struct entry *entry;
+	uint32_t best = UINT32_MAX;
+
+	window__find(&e->window, &c, p->view.run, who.node, who.generation, who.number, p->page);
+	while ((entry = window__next(&c)) && ntried < 16) {
+		const struct dsm_ev_accesses *s = (const void *)entry->record;
+		struct who retry = who;
+		struct access_set set = {0};
+		bool microscope;
+		uint32_t k;
+
+		if (s->hdr.type != DSM_EV_ACCESSES || s->interval.attempt <= who.attempt)
+			continue;
+		for (k = 0; k < ntried && tried[k] != s->interval.attempt; k++)
+			;
+		if (k < ntried)
+			continue;
+		tried[ntried++] = retry.attempt = s->interval.attempt;
+		gather__accesses(e, &p->view, p->page, retry, &set);
+		if (set.complete && retry.attempt < best &&
+		    gather__outcome(e, p->view.run, retry, &microscope) == OUTCOME_COMMITTED) {
+			gather__free(whole);
+			*whole = set;
+			best = retry.attempt;
+			continue;
+		}
+		partial->any = true;
+		byteset__add_all(&partial->touched, &set.touched);
+		byteset__add_all(&partial->wrote, &set.wrote);
+		touches__add_all(&partial->touches, &set.touches, SIZE_MAX);
+		gather__free(&set);
+	}
+	return best != UINT32_MAX;
+}
+
+/* May another attempt's accesses speak for this one? It must have done all that this one is known to have
+ * done; a retry that drew another random number, say, has not. */
+static bool speaks_for(const struct met_page *p, const struct access_set *other,
+		       const struct dsm_ev_meeting *m)
+{
+	if (!byteset__within(&p->touched, &other->touched))
+		return false;
+	if (m && m->access && !other->touched.n)
+		return false;
+	return !(m && m->tracked && (m->access & DSM_EV_ACCESS_WRITE)) || other->wrote.n;
+}
+
+static bool ask_retries(struct evidence *e, struct met_page *p, struct who who,
+			const struct dsm_ev_meeting *m)
+{
+	struct access_set whole = {0}, partial = {0};
+	bool known = false;
+
+	if (find_retry(e, p, who, &whole, &partial)) {
+		if (speaks_for(p, &whole, m)) {
+			adopt(p, &whole.touched, &whole.wrote, &whole.touches, BASIS_RETRY);
+			known = true;
+		} else {
+			p->why = WHY_DIFFERED;
+		}
+	} else if (partial.any) {
+		adopt(p, &partial.touched, &partial.wrote, &partial.touches, BASIS_RETRY);
+		p->why = WHY_ENDED;
+	}
+	gather__free(&whole);
+	gather__free(&partial);
+	return known;
+}
+
+/* Fills what the other side accessed and says whether that is all; p->why says why not. `m` is what the
+ * runtime noted of the loser's access; NULL when the other side is the winner. */
+static bool touching_side(struct evidence *e, struct met_page *p, struct who who,
+			  const struct dsm_ev_meeting *m)
+{
+	struct access_set own = {0};
+	struct byteset changed = {0};
+	bool known;
+
+	gather__writes(e, &p->view, p->page, who, &changed);
+	place__widen(&p->view, &changed, &p->wrote);
+	byteset__add_all(&p->touched, &p->wrote);
+	byteset__free(&changed);
+	gather__first_touches(e, &p->view, p->page, who, &p->touched, &p->wrote, &p->touches);
+	p->why = WHY_READS;
+	p->basis = p->touched.n ? BASIS_OWN : BASIS_NONE;
+	gather__accesses(e, &p->view, p->page, who, &own);
+	known = own.complete;
+	if (own.any) {
+		p->why = WHY_ENDED;
+		adopt(p, &own.touched, &own.wrote, &own.touches, BASIS_OWN);
+	}
+	gather__free(&own);
+	if (!known && !byteset__meets(&p->changed, &p->touched))
+		known = ask_retries(e, p, who, m);
+	if (known)
 		p->why = WHY_NOT;
-	else if (!me.winner_known)
-		p->why = WHY_WINNER;
+	return known;
 }
 
 static void free_page(struct met_page *p)
@@ -378,42 +209,55 @@ static void free_page(struct met_page *p)
 	VEC_FREE(&p->touches);
 }
 
-static const struct samples *samples_of(const struct evidence *e, uint32_t run, uint16_t node, uint32_t site,
-					dsm_ev_page page)
-{
-	struct {
-		uint64_t page;
-		uint32_t run, node, site, zero;
-	} key = {page, run, node, site, 0};
-	uint32_t n = table__find(&e->sample_keys, &key, sizeof(key));
+/* ---- judging ---- */
 
-	return n == TABLE_NONE ? NULL : e->samples.at[n];
-}
-
-/* Judges an unknown page again with a stand-in's accesses. */
-static void judge_standin(struct met_page *p, const struct sample *s)
+static void judge_one_way(struct evidence *e, struct met_page *p, const struct dsm_ev_abort *a,
+			  const struct dsm_ev_meeting *m, bool reversed)
 {
 	struct meeting_evidence me = {.changed = &p->changed, .stored = &p->stored, .touched = &p->touched};
+	struct who winner = winner_of(a), loser = loser_of(a);
 
-	adopt(p, &s->touched, &s->wrote, s->touches.at, s->touches.n, BASIS_SITE);
-	me.winner_known = me.loser_known = true;
+	p->reversed = reversed;
+	me.winner_known = changing_side(e, p, reversed ? loser : winner);
+	me.untouched = !reversed && (a->cause == DSM_EV_CAUSE_UNTOUCHED || (m->tracked && !m->access));
+	if (!me.untouched)
+		me.loser_known = touching_side(e, p, reversed ? winner : loser, reversed ? NULL : m);
 	p->verdict = verdict__page(&me);
+	if (p->verdict != VERDICT_UNKNOWN)
+		p->why = WHY_NOT;
+	else if (!me.winner_known)
+		p->why = WHY_WRITES;
 }
 
-static void copy_page(struct met_page *to, const struct met_page *from)
+static struct met_page same_page(const struct met_page *p)
 {
-	*to = *from;
-	memset(&to->changed, 0, sizeof(to->changed));
-	memset(&to->stored, 0, sizeof(to->stored));
-	memset(&to->touched, 0, sizeof(to->touched));
-	memset(&to->wrote, 0, sizeof(to->wrote));
-	memset(&to->touches, 0, sizeof(to->touches));
-	byteset__add_all(&to->changed, &from->changed);
-	byteset__add_all(&to->stored, &from->stored);
-	byteset__add_all(&to->touched, &from->touched);
-	byteset__add_all(&to->wrote, &from->wrote);
-	for (size_t i = 0; i < from->touches.n; i++)
-		*VEC_ADD(&to->touches) = from->touches.at[i];
+	struct met_page other;
+
+	other.view = p->view;
+	memset(&other.page, 0, sizeof(other) - offsetof(struct met_page, page));
+	other.page = p->page;
+	return other;
+}
+
+/* A loser that gave way at its commit did so because it wanted to change what the other had accessed. If the
+ * other was at its commit too (it has a version to make), both ways count. */
+static void judge_page(struct evidence *e, struct met_page *p, const struct dsm_ev_abort *a,
+		       const struct dsm_ev_meeting *m)
+{
+	bool gave_way = a->cause == DSM_EV_CAUSE_PRIORITY || a->cause == DSM_EV_CAUSE_IRREVOCABLE;
+	struct met_page forward;
+
+	judge_one_way(e, p, a, m, gave_way);
+	if (!gave_way || p->verdict == VERDICT_TRUE || (!m->winner_version && p->why != WHY_WRITES))
+		return;
+	forward = same_page(p);
+	judge_one_way(e, &forward, a, m, false);
+	if (p->why == WHY_WRITES || forward.verdict == VERDICT_TRUE || forward.verdict == VERDICT_UNKNOWN) {
+		free_page(p);
+		*p = forward;
+		return;
+	}
+	free_page(&forward);
 }
 
 static void conclude(struct conflict *c)
@@ -432,27 +276,75 @@ static void conclude(struct conflict *c)
 		if ((v[i] == c->verdict || c->verdict != VERDICT_TRUE) && v[i] != VERDICT_UNTOUCHED &&
 		    c->page[i].basis > c->basis)
 			c->basis = c->page[i].basis;
+	if (c->verdict == VERDICT_UNKNOWN && !c->pages && !c->cut)
+		c->why = WHY_CUT;
+}
+
+/* ---- stand-ins ---- */
+
+struct standin {
+	const struct byteset *touched, *wrote;
+	const struct touches *touches;
+};
+
+static void judge_standin(struct met_page *p, const struct standin *s)
+{
+	struct meeting_evidence me = {.changed = &p->changed, .stored = &p->stored, .touched = &p->touched};
+
+	adopt(p, s->touched, s->wrote, s->touches, BASIS_SITE);
+	me.winner_known = me.loser_known = true;
+	p->verdict = verdict__page(&me);
+	p->why = WHY_NOT;
+}
+
+static void copy_page(struct met_page *to, const struct met_page *from)
+{
+	*to = same_page(from);
+	to->reversed = from->reversed;
+	to->verdict = from->verdict;
+	to->basis = from->basis;
+	byteset__add_all(&to->changed, &from->changed);
+	byteset__add_all(&to->stored, &from->stored);
+	byteset__add_all(&to->touched, &from->touched);
+	byteset__add_all(&to->wrote, &from->wrote);
+	touches__add_all(&to->touches, &from->touches, SIZE_MAX);
+}
+
+/* Finds stand-ins for an unknown page. If all that the site was ever seen to access does not meet the other
+ * side's changes, that stands for every one of its transactions; else single transactions share. */
+static unsigned find_standins(struct evidence *e, const struct conflict *c, const struct met_page *p,
+			      struct standin *out)
+{
+	uint16_t node = p->reversed ? c->winner : c->loser;
+	uint32_t site = p->reversed ? c->winner_site : c->loser_site;
+	const struct profile *s = profile__get(e, c->run, node, site, p->page, false);
+	unsigned n = 0;
+
+	if (!s || p->why == WHY_WRITES || (!s->committed && s->aborted < ENOUGH_ABORTED))
+		return 0;
+	out[0] = (struct standin){&s->touched, &s->wrote, &s->touches};
+	if (!byteset__meets(&p->changed, &s->touched))
+		return 1;
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->sample[i].committed || !s->committed)
+			out[n++] = (struct standin){&s->sample[i].touched, &s->sample[i].wrote,
+						    &s->sample[i].touches};
+	return n ? n : 1;
 }
 
 /* Splits an unknown conflict among the stand-ins for its unknown pages. Returns false when a page has none.
  */
 static bool apportion(struct evidence *e, const struct conflict *c)
 {
-	const struct sample *fit[DSM_EV_MEETINGS][SAMPLES];
+	struct standin fit[DSM_EV_MEETINGS][SAMPLES];
 	unsigned nfit[DSM_EV_MEETINGS] = {0}, k = 1;
 
-	if (c->cut)
+	if (c->cut || !c->pages)
 		return false;
 	for (unsigned i = 0; i < c->pages; i++) {
-		const struct met_page *p = &c->page[i];
-		const struct samples *s;
-
-		if (p->verdict != VERDICT_UNKNOWN)
+		if (c->page[i].verdict != VERDICT_UNKNOWN)
 			continue;
-		s = p->why == WHY_WINNER ? NULL : samples_of(e, c->run, c->loser, c->loser_site, p->page);
-		for (unsigned j = 0; s && j < s->n; j++)
-			if (byteset__within(&p->touched, &s->at[j].touched))
-				fit[i][nfit[i]++] = &s->at[j];
+		nfit[i] = find_standins(e, c, &c->page[i], fit[i]);
 		if (!nfit[i])
 			return false;
 		k = nfit[i] > k ? nfit[i] : k;
@@ -466,8 +358,7 @@ static bool apportion(struct evidence *e, const struct conflict *c)
 		for (unsigned i = 0; i < c->pages; i++) {
 			copy_page(&pages[i], &c->page[i]);
 			if (nfit[i])
-				judge_standin(&pages[i], fit[i][j % nfit[i]]);
-			pages[i].why = WHY_NOT;
+				judge_standin(&pages[i], &fit[i][j % nfit[i]]);
 		}
 		conclude(&part);
 		part.basis = BASIS_SITE;
@@ -500,6 +391,8 @@ static void judge(struct evidence *e, const struct entry *entry)
 	};
 
 	c.wasted_ns = c.weight * (double)a->wasted_ns;
+	if (c.has_winner)
+		gather__outcome(e, entry->run, winner_of(a), &c.winner_microscope);
 	for (unsigned i = 0; i < a->nmeetings && i < DSM_EV_MEETINGS; i++) {
 		struct met_page *p = &pages[c.pages];
 
@@ -514,147 +407,18 @@ static void judge(struct evidence *e, const struct entry *entry)
 		judge_page(e, p, a, &a->meeting[i]);
 	}
 	conclude(&c);
-	if (c.verdict == VERDICT_UNKNOWN && !c.pages && !c.cut)
-		c.why = WHY_CUT;
 	if (c.verdict != VERDICT_UNKNOWN || !apportion(e, &c))
 		e->sink.conflict(e->sink.context, &c);
 	for (unsigned i = 0; i < c.pages; i++)
 		free_page(&pages[i]);
 }
 
-/* ---- what is seen of accesses apart from conflicts ---- */
-
-static void keep_sample(struct evidence *e, const struct usage_event *u, dsm_ev_page page,
-			struct access_set *set)
-{
-	struct {
-		uint64_t page;
-		uint32_t run, node, site, zero;
-	} key = {page, u->run, u->node, u->site, 0};
-	struct samples *s;
-	struct sample *into;
-	uint32_t n;
-
-	if (e->samples.n >= SAMPLE_KEYS && table__find(&e->sample_keys, &key, sizeof(key)) == TABLE_NONE)
-		return;
-	n = table__intern(&e->sample_keys, &key, sizeof(key));
-	if (n == e->samples.n)
-		*VEC_ADD(&e->samples) = mem__alloc(sizeof(struct samples));
-	s = e->samples.at[n];
-	into = &s->at[s->next];
-	s->next = (s->next + 1) % SAMPLES;
-	if (s->n < SAMPLES)
-		s->n++;
-	else
-		free_sample(into);
-	memset(into, 0, sizeof(*into));
-	byteset__add_all(&into->touched, &set->touched);
-	byteset__add_all(&into->wrote, &set->wrote);
-	for (size_t i = 0; i < set->touches.n; i++)
-		*VEC_ADD(&into->touches) = set->touches.at[i];
-}
-
-/* True for the newest part of an attempt's ACCESSES, so that each attempt is taken once. */
-static bool newest_part(struct evidence *e, const struct entry *entry, dsm_ev_page page)
-{
-	const struct dsm_ev_accesses *a = (const void *)entry->record;
-	struct window_cursor c;
-	const struct entry *other;
-
-	window__find(&e->window, &c, entry->run, a->hdr.node, a->hdr.generation, a->interval.number, page);
-	while ((other = window__next(&c))) {
-		const struct dsm_ev_accesses *b = (const void *)other->record;
-
-		if (b->hdr.type == DSM_EV_ACCESSES && b->interval.attempt == a->interval.attempt)
-			return other == entry;
-	}
-	return false;
-}
-
-static void use_accesses(struct evidence *e, const struct entry *entry, struct usage_event *u,
-			 struct page_view *v)
-{
-	const struct dsm_ev_accesses *a = (const void *)entry->record;
-	struct access_set set = {0};
-
-	if (!newest_part(e, entry, a->page))
-		return;
-	collect_accesses(e, v, a->page, a->hdr.node, a->hdr.generation, a->interval.number,
-			 a->interval.attempt, &set);
-	u->kind = USAGE_ACCESSES;
-	u->bytes = &set.touched;
-	u->touches = set.touches.at;
-	u->ntouches = set.touches.n;
-	e->sink.usage(e->sink.context, u);
-	if (set.complete &&
-	    ran_to_its_end(e, u->run, u->node, a->hdr.generation, a->interval.number, a->interval.attempt))
-		keep_sample(e, u, a->page, &set);
-	free_access_set(&set);
-}
-
-static void use_fault(struct evidence *e, const struct entry *entry, struct usage_event *u,
-		      struct page_view *v)
-{
-	const struct dsm_ev_fault *f = (const void *)entry->record;
-	struct dsm_ev_access access = {f->offset, 0, f->access, f->ip};
-	struct byteset touched = {0}, wrote = {0};
-	struct touch t;
-
-	add_access(e, v, f->hdr.node, &access, &touched, &wrote, &t);
-	u->kind = USAGE_FIRST_TOUCH;
-	u->bytes = &touched;
-	u->touches = &t;
-	u->ntouches = 1;
-	e->sink.usage(e->sink.context, u);
-	byteset__free(&touched);
-	byteset__free(&wrote);
-}
-
-static void use_writes(struct evidence *e, const struct entry *entry, struct usage_event *u,
-		       struct page_view *v)
-{
-	const struct dsm_ev_writes *w = (const void *)entry->record;
-	struct byteset changed = {0}, wide = {0};
-
-	if (!(w->flags & DSM_EV_WRITES_COMMITTED) || w->basis == DSM_EV_BASIS_PAGE)
-		return;
-	add_runs(w, &changed);
-	place__widen(v, &changed, &wide);
-	u->kind = USAGE_COMMITTED_WRITE;
-	u->bytes = &wide;
-	e->sink.usage(e->sink.context, u);
-	byteset__free(&changed);
-	byteset__free(&wide);
-}
-
-static void use(struct evidence *e, const struct entry *entry)
-{
-	const struct dsm_ev_hdr *hdr = entry__hdr(entry);
-	const struct dsm_ev_interval *iv = (const void *)(hdr + 1);
-	dsm_ev_page page = hdr->type == DSM_EV_FAULT	  ? ((const struct dsm_ev_fault *)hdr)->page
-			   : hdr->type == DSM_EV_ACCESSES ? ((const struct dsm_ev_accesses *)hdr)->page
-			   : hdr->type == DSM_EV_WRITES	  ? ((const struct dsm_ev_writes *)hdr)->page
-							  : 0;
-	struct usage_event u = {
-		.run = entry->run, .node = hdr->node, .weight = hdr->weight ? hdr->weight : 1};
-	struct page_view v;
-
-	if (!place__load(&v, e->model, e->layouts, entry->run, page, entry->time_ns))
-		return;
-	u.site = model__site(e->model, entry->run, hdr->node, iv->site);
-	u.view = &v;
-	if (hdr->type == DSM_EV_ACCESSES)
-		use_accesses(e, entry, &u, &v);
-	else if (hdr->type == DSM_EV_FAULT)
-		use_fault(e, entry, &u, &v);
-	else if (hdr->type == DSM_EV_WRITES)
-		use_writes(e, entry, &u, &v);
-}
+/* ---- the flow of records ---- */
 
 static void use_generation(struct evidence *e, int g)
 {
 	for (size_t i = 0; i < e->window.generation[g].order.n; i++)
-		use(e, e->window.generation[g].order.at[i]);
+		usage__tell(e, e->window.generation[g].order.at[i]);
 }
 
 static void judge_generation(struct evidence *e, int g)

@@ -25,11 +25,11 @@ const char *basis__name(enum basis b); /* "own", "retry", "site", "none" */
 /* X(enumerator, text after "unknown: ") */
 #define WHYS(X)                                                                                              \
 	X(NOT, "")                                                                                           \
-	X(WINNER, "the winner's writes are not in the trace")                                                \
-	X(READS, "the loser's reads were not seen: no retry of it ran under the microscope")                 \
-	X(BUDGET, "the microscope's budget ended before the loser did")                                      \
+	X(WRITES, "the bytes that one side changed are not in the trace")                                    \
+	X(READS, "the other side's reads were not seen: it did not run under the microscope")                \
+	X(ENDED, "the other side was seen under the microscope, but not to its end")                         \
 	X(DIFFERED, "the retry under the microscope went another way than the attempt that was lost")        \
-	X(CUT, "the abort lists only some of its pages")
+	X(CUT, "the abort does not list all pages where they met")
 enum why {
 #define X(name, text) WHY_##name,
 	WHYS(X)
@@ -38,29 +38,39 @@ enum why {
 };
 const char *why__text(enum why w);
 
-struct touch { /* one access of the loser, or a write of a winner under the microscope */
+struct touch { /* one access, with its instruction */
 	uint16_t offset;
 	uint16_t size;
 	uint8_t access;
 	struct code code;
 };
 
+struct touches {
+	struct touch *at;
+	size_t n, cap;
+};
+
+/* One page of a conflict. One side's changes meet the other side's accesses: the winner's changes, or, where
+ * the loser gave way at its own commit to a transaction that had accessed the page and had to win
+ * (`reversed`), the loser's. */
 struct met_page {
 	struct page_view view;
 	dsm_ev_page page;
 	enum verdict verdict;
 	enum basis basis;
 	enum why why;
-	struct byteset changed, stored; /* by the winner */
-	struct byteset touched, wrote;	/* by the loser; wrote is the part of touched that it wrote */
-	VEC(struct touch) touches;	/* of the loser, with instructions */
-	uint32_t why_page;
+	bool reversed;
+	struct byteset changed, stored; /* by the one side */
+	struct byteset touched, wrote;	/* by the other; wrote is the part of touched that it wrote */
+	struct touches touches;		/* of the other, with instructions */
 };
 
 struct conflict {
 	uint32_t run;
 	uint16_t winner, loser; /* nodes */
-	bool has_winner, microscope;
+	bool has_winner;
+	bool microscope;		  /* the loser was slowed down by it */
+	bool winner_microscope;		  /* the winner was, so they might not have met without it */
 	uint32_t winner_site, loser_site; /* interned */
 	uint32_t cause;			  /* enum dsm_ev_cause */
 	int64_t time_ns;

@@ -66,7 +66,7 @@ static void fill_untouched(struct replay *r, size_t i)
 		struct {
 			uint64_t page;
 			uint32_t run, node;
-		} key = {0, s->run, s->loser};
+		} key = {0, s->run, s->toucher};
 		struct page_view v;
 		uint32_t n;
 
@@ -506,7 +506,7 @@ void replay__owners(struct replay *r, uint32_t group, struct owners *out)
 				     out->count);
 	}
 	for (size_t i = 0; i < t->shapes.n; i++)
-		claim_pieces(r, stored_of(shape_at(r, i)), shape_at(r, i)->nstored, shape_at(r, i)->winner,
+		claim_pieces(r, stored_of(shape_at(r, i)), shape_at(r, i)->nstored, shape_at(r, i)->changer,
 			     t->shapes.at[i].conflicts, group, claims, out->count);
 	/* Whoever wrote one time in twenty or less, at the start say, does not own. */
 	for (uint64_t e = 0; e < out->count; e++)

@@ -27,11 +27,6 @@ static struct json_object *whole(double x)
 	return json_object_new_int64((int64_t)llround(fmin(fmax(x, -9e18), 9e18)));
 }
 
-static struct json_object *text_or_null(const char *text)
-{
-	return text && text[0] ? json_object_new_string(text) : NULL;
-}
-
 /* Names come out of a file that anybody may have made: bytes that are not UTF-8 would make bad JSON. */
 static struct json_object *clean(const char *text)
 {
@@ -130,15 +125,15 @@ static struct json_object *totals_json(const struct report *r)
 
 static struct json_object *side_json(const struct report *r, const struct row *row, bool winner)
 {
-	const struct row_side *side = winner ? &row->key.winner : &row->key.loser;
+	const struct row_side *side = winner ? row__winner(row) : row__loser(row);
+	unsigned did = row__access(row, side);
 	const struct node_pair *pair = report__pair(row);
 	struct json_object *o = json_object_new_object();
 	struct source src = {0}, tx;
 	char name[160], where[192];
-	const char *access = winner		? "write"
-			     : row->loser_wrote ? "read,write"
-			     : row->loser_read	? "read"
-						: NULL;
+	const char *access = did == DSM_EV_ACCESS_WRITE	 ? "write"
+			     : did == DSM_EV_ACCESS_READ ? "read"
+							 : "read,write";
 
 	put(o, "role", json_object_new_string(winner ? "winner" : "loser"));
 	put(o, "node", row->npairs ? whole(winner ? pair->winner : pair->loser) : NULL);
@@ -148,7 +143,7 @@ static struct json_object *side_json(const struct report *r, const struct row *r
 	put(o, "line", src.line ? whole(src.line) : NULL);
 	put(o, "function", clean(src.function));
 	put(o, "field", clean(tally__text(&r->tally, side->fields)));
-	put(o, "access", row->key.verdict == VERDICT_UNTOUCHED ? NULL : text_or_null(access));
+	put(o, "access", did ? json_object_new_string(access) : NULL);
 	if (side->group != GROUP_NONE) {
 		model__group_name(&r->model, side->group, name, sizeof(name));
 		put(o, "object", clean(name));
@@ -161,7 +156,7 @@ static struct json_object *side_json(const struct report *r, const struct row *r
 
 static const struct row_side *charged_side(const struct row *row)
 {
-	return row->key.winner.group == row->group ? &row->key.winner : &row->key.loser;
+	return row->key.changed.group == row->group ? &row->key.changed : &row->key.touched;
 }
 
 static void object_keys(const struct report *r, uint32_t group, struct json_object *o)
@@ -290,6 +285,7 @@ static struct json_object *ledger_json(const struct ledger *b)
 	put(o, "judged_ns", seen);
 	put(o, "apportioned_ns", apportioned);
 	put(o, "slowed_by_the_microscope_ns", whole(b->microscope));
+	put(o, "met_one_slowed_by_the_microscope_ns", whole(b->met_microscope));
 	put(o, "aborts_by_cause", causes);
 	return o;
 }

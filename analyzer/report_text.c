@@ -240,10 +240,10 @@ static void advice(const struct report *r, const struct report_options *o, const
 
 static void side(const struct report *r, const struct row *row, bool winner, struct text *out)
 {
-	const struct row_side *x = winner ? &row->key.winner : &row->key.loser;
+	const struct row_side *x = winner ? row__winner(row) : row__loser(row);
 	const struct node_pair *pair = report__pair(row);
 	const char *fields = tally__text(&r->tally, x->fields);
-	const char *did = winner ? "wrote" : row->loser_wrote ? "wrote" : "read";
+	const char *did = row__access(row, x) & DSM_EV_ACCESS_WRITE ? "wrote" : "read";
 	char code[192], line[120], other[128], where[192];
 	struct source src = {0}, tx;
 
@@ -345,7 +345,9 @@ static void ledger(const struct report *r, struct text *out)
 	entry(out, "+ lost (no record)", b->lost);
 	entry(out, "+ remainder", b->remainder);
 	if (b->microscope > 0)
-		entry(out, "(in attempts that the microscope slowed down)", b->microscope);
+		entry(out, "(of these, in attempts that the microscope slowed down)", b->microscope);
+	if (b->met_microscope > 0)
+		entry(out, "(of these, meeting a winner that the microscope slowed down)", b->met_microscope);
 }
 
 static void sureness(const struct report *r, const struct style *s, struct text *out)

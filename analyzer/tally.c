@@ -43,6 +43,15 @@ const char *tally__text(const struct tally *t, uint32_t number)
 	return table__key(&t->texts, number, NULL);
 }
 
+unsigned row__access(const struct row *r, const struct row_side *side)
+{
+	if (r->key.verdict == VERDICT_UNTOUCHED)
+		return 0;
+	if (side == &r->key.changed)
+		return DSM_EV_ACCESS_WRITE;
+	return (r->read ? DSM_EV_ACCESS_READ : 0) | (r->wrote ? DSM_EV_ACCESS_WRITE : 0);
+}
+
 /* ---- one page's two sides ---- */
 
 static uint32_t group_at(const struct page_view *v, uint32_t byte)
@@ -140,7 +149,7 @@ static void name_side(struct tally *t, const struct page_view *v, const struct b
 	side->fields = table__intern(&t->texts, fields, strlen(fields) + 1);
 }
 
-/* The loser's instruction: one that accessed the bytes in question, a write rather than a read. */
+/* The other side's instruction: one that accessed the bytes in question, a write rather than a read. */
 static const struct touch *pick_touch(const struct met_page *p, const struct byteset *where, uint32_t group)
 {
 	const struct touch *best = NULL;
@@ -167,10 +176,11 @@ static void fill_row_key(struct tally *t, const struct conflict *c, const struct
 	memset(key, 0, sizeof(*key));
 	key->verdict = c->verdict;
 	key->why = c->verdict == VERDICT_UNKNOWN ? c->why : WHY_NOT;
-	key->winner.site = c->winner_site;
-	key->loser.site = c->loser_site;
-	key->winner.group = key->loser.group = GROUP_NONE;
-	key->winner.leaf = key->loser.leaf = UINT32_MAX;
+	key->reversed = p->reversed;
+	key->changed.site = p->reversed ? c->loser_site : c->winner_site;
+	key->touched.site = p->reversed ? c->winner_site : c->loser_site;
+	key->changed.group = key->touched.group = GROUP_NONE;
+	key->changed.leaf = key->touched.leaf = UINT32_MAX;
 	*read = *wrote = false;
 	if (c->verdict == VERDICT_UNTOUCHED)
 		return; /* a cost of the tracking: no object's fault */
@@ -178,15 +188,15 @@ static void fill_row_key(struct tally *t, const struct conflict *c, const struct
 		byteset__common(&both, c->verdict == VERDICT_TRUE ? &p->changed : &p->stored, &p->touched);
 		w = l = &both;
 	}
-	pick_groups(&p->view, w, l, &key->winner, &key->loser);
-	if (c->verdict == VERDICT_UNKNOWN && key->winner.group == GROUP_NONE &&
-	    key->loser.group == GROUP_NONE && p->view.n == 1)
-		key->winner.group = model__group(p->view.model, p->view.object[0]);
-	name_side(t, &p->view, w, &key->winner);
-	name_side(t, &p->view, l, &key->loser);
-	touch = pick_touch(p, l, key->loser.group);
+	pick_groups(&p->view, w, l, &key->changed, &key->touched);
+	if (c->verdict == VERDICT_UNKNOWN && key->changed.group == GROUP_NONE &&
+	    key->touched.group == GROUP_NONE && p->view.n == 1)
+		key->changed.group = model__group(p->view.model, p->view.object[0]);
+	name_side(t, &p->view, w, &key->changed);
+	name_side(t, &p->view, l, &key->touched);
+	touch = pick_touch(p, l, key->touched.group);
 	if (touch)
-		key->loser.code = touch->code;
+		key->touched.code = touch->code;
 	*wrote = byteset__meets(&p->wrote, l);
 	*read = !*wrote || (touch && (touch->access & DSM_EV_ACCESS_READ));
 	byteset__free(&both);
@@ -222,8 +232,8 @@ static void add_row(struct tally *t, const struct conflict *c, const struct met_
 	if (n == t->rows.n)
 		*VEC_ADD(&t->rows) = (struct row){.key = key, .group = GROUP_NONE};
 	r = &t->rows.at[n];
-	r->loser_read = r->loser_read || read;
-	r->loser_wrote = r->loser_wrote || wrote;
+	r->read = r->read || read;
+	r->wrote = r->wrote || wrote;
 	if (c->basis == BASIS_SITE) {
 		r->estimated += count;
 		r->estimated_ns += ns;
@@ -242,10 +252,10 @@ static void add_shape(struct tally *t, const struct conflict *c)
 {
 	struct pieces stored = {0}, touched = {0};
 	struct shape shape = {.run = c->run,
-			      .winner = c->winner,
-			      .loser = c->loser,
-			      .winner_site = c->winner_site,
+			      .changer = c->winner,
+			      .toucher = c->loser,
 			      .loser_site = c->loser_site,
+			      .loser = c->loser,
 			      .verdict = c->verdict};
 	uint64_t untouched[DSM_EV_MEETINGS];
 	double count = c->weight * c->share, ns = c->wasted_ns * c->share;
@@ -256,6 +266,10 @@ static void add_shape(struct tally *t, const struct conflict *c)
 		t->stuck += count;
 		t->stuck_ns += ns;
 		return;
+	}
+	if (c->pages && c->page[0].reversed) {
+		shape.changer = c->loser;
+		shape.toucher = c->winner;
 	}
 	for (unsigned i = 0; i < c->pages; i++) {
 		place__pieces(&c->page[i].view, &c->page[i].stored, &stored);
@@ -320,6 +334,8 @@ static void on_conflict(void *context, const struct conflict *c)
 		book->microscope += ns;
 		book->microscope_aborts += count;
 	}
+	if (c->winner_microscope)
+		book->met_microscope += ns;
 	if (!by_sharing(c->cause)) {
 		book->other += ns;
 		return;
@@ -489,11 +505,11 @@ static void find_line(const struct tally *t, struct row_side *side, bool write)
  * are not true. */
 static uint32_t charge_to(const struct tally *t, const double *true_ns, const struct row *r)
 {
-	uint32_t w = r->key.winner.group, l = r->key.loser.group;
+	uint32_t w = r->key.changed.group, l = r->key.touched.group;
 
 	if (w == GROUP_NONE || l == GROUP_NONE || w == l)
 		return w == GROUP_NONE ? l : w;
-	if (!r->loser_wrote && t->groups[l].writes < 0.01 * t->groups[w].writes)
+	if (!r->wrote && t->groups[l].writes < 0.01 * t->groups[w].writes)
 		return w;
 	if (true_ns[w] != true_ns[l])
 		return true_ns[w] < true_ns[l] ? w : l;
@@ -514,10 +530,10 @@ static void note_written(struct tally *t)
 	for (size_t i = 0; i < t->rows.n; i++) {
 		const struct row *r = &t->rows.at[i];
 
-		if (r->key.loser.group != GROUP_NONE && r->loser_wrote)
-			t->groups[r->key.loser.group].writes += r->seen + r->estimated;
-		if (r->key.winner.group != GROUP_NONE && r->key.winner.fields)
-			t->groups[r->key.winner.group].writes += r->seen + r->estimated;
+		if (r->key.touched.group != GROUP_NONE && r->wrote)
+			t->groups[r->key.touched.group].writes += r->seen + r->estimated;
+		if (r->key.changed.group != GROUP_NONE && r->key.changed.fields)
+			t->groups[r->key.changed.group].writes += r->seen + r->estimated;
 	}
 }
 
@@ -528,8 +544,8 @@ static void charge_rows(struct tally *t)
 	for (size_t i = 0; i < t->rows.n; i++) {
 		const struct row *r = &t->rows.at[i];
 
-		if (r->key.verdict == VERDICT_TRUE && r->key.winner.group != GROUP_NONE)
-			true_ns[r->key.winner.group] += row__ns(r);
+		if (r->key.verdict == VERDICT_TRUE && r->key.changed.group != GROUP_NONE)
+			true_ns[r->key.changed.group] += row__ns(r);
 	}
 	for (size_t i = 0; i < t->rows.n; i++) {
 		struct row *r = &t->rows.at[i];
@@ -542,9 +558,9 @@ static void charge_rows(struct tally *t)
 		g->estimated[r->key.verdict] += r->estimated;
 		g->squares += r->key.verdict == VERDICT_UNKNOWN ? 0 : r->squares;
 		if (r->key.verdict != VERDICT_UNTOUCHED) {
-			find_line(t, &r->key.winner, true);
-			if (!r->key.loser.code.image)
-				find_line(t, &r->key.loser, r->loser_wrote);
+			find_line(t, &r->key.changed, true);
+			if (!r->key.touched.code.image)
+				find_line(t, &r->key.touched, r->wrote);
 		}
 	}
 	mem__free(true_ns);

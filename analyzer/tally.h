@@ -16,13 +16,15 @@ struct row_side {
 	uint32_t fields;  /* tally.texts */
 	uint32_t site;	  /* of the transaction */
 	uint32_t leaf;	  /* first byte of the scalar, in its element */
-	struct code code; /* image 0 until tally__finish() for winners, or when unknown */
+	struct code code; /* image 0 when unknown */
 };
 
 struct row_key {
 	uint32_t verdict;
-	uint32_t why; /* of unknown ones */
-	struct row_side winner, loser;
+	uint32_t why;	   /* of unknown ones */
+	uint32_t reversed; /* the loser is the side that changed, see struct met_page */
+	uint32_t zero;
+	struct row_side changed, touched; /* the side that changed bytes, and the one that accessed some */
 };
 
 struct node_pair {
@@ -32,8 +34,8 @@ struct node_pair {
 
 struct row {
 	struct row_key key;
-	uint32_t group; /* that the row is charged to; GROUP_NONE: none */
-	bool loser_wrote, loser_read;
+	uint32_t group;		/* that the row is charged to; GROUP_NONE: none */
+	bool wrote, read;	/* the side that accessed */
 	double seen, estimated; /* conflicts: judged by evidence of their own; apportioned by stand-ins */
 	double seen_ns, estimated_ns;
 	double squares;	     /* of weights, for the effective number */
@@ -44,8 +46,8 @@ struct row {
 
 struct shape { /* header of a shape's key; then W pieces, then T pieces, then untouched pages */
 	uint32_t run;
-	uint16_t winner, loser;
-	uint32_t winner_site, loser_site;
+	uint16_t changer, toucher; /* nodes */
+	uint32_t loser_site, loser;
 	uint32_t verdict;
 	uint32_t nstored, ntouched, npages;
 };
@@ -71,6 +73,7 @@ struct ledger { /* ns; measured = false + true + silent + unknown + untouched + 
 	double lost;		    /* aborts whose records were lost, or made before the recording */
 	double remainder;	    /* what still differs */
 	double microscope;	    /* part of all these: attempts that the microscope slowed down */
+	double met_microscope; /* and attempts that met a winner that it slowed down */
 	double aborts, microscope_aborts, microscope_commits;
 	double by_cause[DSM_EV_CAUSE_MAX];
 };
@@ -123,6 +126,16 @@ void tally__free(struct tally *t);
 const char *tally__text(const struct tally *t, uint32_t number);
 /* The instruction that most often accessed a scalar in transactions of a site (0: any site). */
 struct code tally__line(const struct tally *t, uint32_t site, uint32_t group, uint32_t leaf, bool write);
+static inline const struct row_side *row__winner(const struct row *r)
+{
+	return r->key.reversed ? &r->key.touched : &r->key.changed;
+}
+static inline const struct row_side *row__loser(const struct row *r)
+{
+	return r->key.reversed ? &r->key.changed : &r->key.touched;
+}
+/* What a side did: DSM_EV_ACCESS_*, 0 when not known. */
+unsigned row__access(const struct row *r, const struct row_side *side);
 static inline double row__ns(const struct row *r)
 {
 	return r->seen_ns + r->estimated_ns;
