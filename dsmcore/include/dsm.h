@@ -137,7 +137,7 @@ DSM_API struct dsm__loop dsm__loop_begin(long from, long to);
 DSM_API int dsm__loop_more(struct dsm__loop *loop);
 DSM_API void dsm__loop_leave(struct dsm__loop *loop);
 DSM_API void *dsm__new(size_t size, size_t count, const char *type, int flat);
-DSM_API void *dsm__at(const void *array, size_t index, size_t size);
+DSM_API __attribute__((const)) void *dsm__at(const void *array, size_t index, size_t size);
 
 /* Static analysers take a transaction for a block that runs once, and dsm_at() for an index: else they
  * warn of blocks that might never run (only after dsm_cancel()), and some stumble over the cast. */

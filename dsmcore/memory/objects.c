@@ -340,7 +340,7 @@ static int make(struct object *o, size_t size, const char *type)
 
 void *dsm__new(size_t size, size_t count, const char *type, int flat)
 {
-	const void *pc = OBJECTS_CALLER;
+	const void *pc = NODE_CALLER;
 	struct object o = {.elem_size = size, .count = count, .flags = flat ? DSM_EV_OBJECT_FLAT : 0};
 	struct ref ref;
 	void *address;
@@ -429,7 +429,7 @@ static void free_own(const void *pc, void *address, uint64_t offset)
 
 void dsm_free(void *object)
 {
-	const void *pc = OBJECTS_CALLER;
+	const void *pc = NODE_CALLER;
 	int64_t offset;
 
 	if (!object)
@@ -495,5 +495,5 @@ void *dsm__at(const void *array, size_t index, size_t size)
 {
 	if (__builtin_expect(heap.layout.strided_pages == 0, 1))
 		return (char *)array + index * size;
-	return at_planned(array, index, size, OBJECTS_CALLER);
+	return at_planned(array, index, size, NODE_CALLER);
 }

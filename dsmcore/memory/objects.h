@@ -29,10 +29,6 @@ void objects__rundown(void);
 void objects__foreign_free(const uint64_t *offsets, uint32_t count);
 #define OBJECTS_NOTE_FREE 1 /* transport note type */
 
-/* The program's call of the function where this stands, for messages: within the call instruction, since the
- * return address may belong to the next line. */
-#define OBJECTS_CALLER ((const void *)((const char *)__builtin_return_address(0) - 1))
-
 /* Ends the run with a message when the DSM cannot be used here: before main(), or in a second thread. */
 void objects__check_caller(const void *pc, const char *call);
 

@@ -148,7 +148,7 @@ int dsm_root_set(const char *name, const void *object)
 	int64_t offset = 0;
 	int err = 0;
 
-	objects__check_caller(OBJECTS_CALLER, "dsm_root_set()");
+	objects__check_caller(NODE_CALLER, "dsm_root_set()");
 	if (!name || !name[0])
 		return -EINVAL;
 	if (strlen(name) >= NAME)
@@ -167,7 +167,7 @@ void *dsm_root(const char *name)
 	struct root *slot = NULL, *vacant;
 	uint64_t offset = 0;
 
-	objects__check_caller(OBJECTS_CALLER, "dsm_root()");
+	objects__check_caller(NODE_CALLER, "dsm_root()");
 	if (!name || !name[0] || strlen(name) >= NAME)
 		return NULL;
 	DSM_TX {

@@ -264,7 +264,7 @@ static int open_core(void)
 		.node = node.options.node,
 		.nodes = node.options.nodes,
 		.pages = pages,
-		.pages_per_home = (pages + node.options.nodes - 1) / node.options.nodes,
+		.pages_per_home = objects__pages_per_home(node.options.heap_bytes, node.options.nodes),
 		.generation = node.options.generation,
 	};
 	int err = core__open(&node.core, &config);

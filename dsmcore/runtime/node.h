@@ -28,6 +28,10 @@ struct node {
 
 extern struct node node;
 
+/* The call of the function that uses it: within the call's instruction, so that its line is found (a return
+ * address may belong to the next line). */
+#define NODE_CALLER ((const void *)((const char *)__builtin_return_address(0) - 1))
+
 /* Ends the whole run with a message. `pc` is an address in the program that the message is about
  * (its file and line are named), or NULL. Exit status 2. Any thread; async-signal-safe. */
 __attribute__((noreturn, format(printf, 2, 3))) void node__fatal(const void *pc, const char *format, ...);

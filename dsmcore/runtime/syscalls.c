@@ -46,55 +46,55 @@ static void prepare_vector(const char *name, const struct iovec *v, int n, enum 
 DSM_API ssize_t read(int fd, void *buffer, size_t bytes)
 {
 	NEXT(read);
-	prepare("read", buffer, bytes, DSM_WRITE, __builtin_return_address(0));
+	prepare("read", buffer, bytes, DSM_WRITE, NODE_CALLER);
 	return next(fd, buffer, bytes);
 }
 
 DSM_API ssize_t write(int fd, const void *buffer, size_t bytes)
 {
 	NEXT(write);
-	prepare("write", buffer, bytes, DSM_READ, __builtin_return_address(0));
+	prepare("write", buffer, bytes, DSM_READ, NODE_CALLER);
 	return next(fd, buffer, bytes);
 }
 
 DSM_API ssize_t pread(int fd, void *buffer, size_t bytes, off_t at)
 {
 	NEXT(pread);
-	prepare("pread", buffer, bytes, DSM_WRITE, __builtin_return_address(0));
+	prepare("pread", buffer, bytes, DSM_WRITE, NODE_CALLER);
 	return next(fd, buffer, bytes, at);
 }
 
 DSM_API ssize_t pwrite(int fd, const void *buffer, size_t bytes, off_t at)
 {
 	NEXT(pwrite);
-	prepare("pwrite", buffer, bytes, DSM_READ, __builtin_return_address(0));
+	prepare("pwrite", buffer, bytes, DSM_READ, NODE_CALLER);
 	return next(fd, buffer, bytes, at);
 }
 
 DSM_API ssize_t readv(int fd, const struct iovec *v, int n)
 {
 	NEXT(readv);
-	prepare_vector("readv", v, n, DSM_WRITE, __builtin_return_address(0));
+	prepare_vector("readv", v, n, DSM_WRITE, NODE_CALLER);
 	return next(fd, v, n);
 }
 
 DSM_API ssize_t writev(int fd, const struct iovec *v, int n)
 {
 	NEXT(writev);
-	prepare_vector("writev", v, n, DSM_READ, __builtin_return_address(0));
+	prepare_vector("writev", v, n, DSM_READ, NODE_CALLER);
 	return next(fd, v, n);
 }
 
 DSM_API ssize_t send(int fd, const void *buffer, size_t bytes, int flags)
 {
 	NEXT(send);
-	prepare("send", buffer, bytes, DSM_READ, __builtin_return_address(0));
+	prepare("send", buffer, bytes, DSM_READ, NODE_CALLER);
 	return next(fd, buffer, bytes, flags);
 }
 
 DSM_API ssize_t recv(int fd, void *buffer, size_t bytes, int flags)
 {
 	NEXT(recv);
-	prepare("recv", buffer, bytes, DSM_WRITE, __builtin_return_address(0));
+	prepare("recv", buffer, bytes, DSM_WRITE, NODE_CALLER);
 	return next(fd, buffer, bytes, flags);
 }

@@ -135,7 +135,7 @@ static int begin(const void *pc, const char *call)
 	}
 	require_mutator(pc, call);
 	tx.begin_pc = pc;
-	tx.site = site_of(pc);
+	tx.site = site_of((const char *)pc + 1); /* sites are return addresses */
 	reserve_copy();
 	if (snapshot__take(&tx.start) == TX_CANCELLED)
 		return 0;
@@ -146,7 +146,7 @@ static int begin(const void *pc, const char *call)
 
 int dsm__tx_begin(void)
 {
-	return begin(__builtin_return_address(0), "DSM_TX");
+	return begin(NODE_CALLER, "DSM_TX");
 }
 
 /* ---- undo ---- */
@@ -284,7 +284,7 @@ void dsm__tx_leave(int *live)
 void dsm_cancel(void)
 {
 	struct core_event event = {.type = CORE_CANCEL};
-	const void *pc = __builtin_return_address(0);
+	const void *pc = NODE_CALLER;
 
 	if (!tx.depth)
 		node__fatal(pc, "dsm_cancel() outside a transaction");
@@ -319,7 +319,7 @@ int dsm__loop_more(struct dsm__loop *l)
 	while (l->at < l->end) {
 		l->stop = l->end - l->at < l->chunk ? l->end : l->at + l->chunk;
 		l->open = 1;
-		if (begin(__builtin_return_address(0), "DSM_TX_FOR"))
+		if (begin(NODE_CALLER, "DSM_TX_FOR"))
 			return 1;
 		l->open = 0; /* cancelled: these iterations are skipped */
 		l->at = l->stop;
@@ -337,7 +337,7 @@ void dsm__loop_leave(struct dsm__loop *l)
 
 void dsm_peek(void *dst, const void *src, size_t bytes)
 {
-	int live = begin(__builtin_return_address(0), "dsm_peek()");
+	int live = begin(NODE_CALLER, "dsm_peek()");
 
 	memcpy(dst, src, bytes);
 	dsm__tx_leave(&live);
@@ -345,7 +345,7 @@ void dsm_peek(void *dst, const void *src, size_t bytes)
 
 int dsm_touch(const void *ptr, size_t bytes, enum dsm_touch_mode mode)
 {
-	const void *pc = __builtin_return_address(0);
+	const void *pc = NODE_CALLER;
 	int64_t at = region__offset(node.region, ptr);
 
 	if (!tx.depth)
@@ -404,7 +404,7 @@ void dsm_progress(uint64_t units)
 void dsm_barrier(void)
 {
 	struct core_event event = {.type = CORE_BARRIER};
-	const void *pc = __builtin_return_address(0);
+	const void *pc = NODE_CALLER;
 
 	require_mutator(pc, "dsm_barrier()");
 	if (tx.depth)
