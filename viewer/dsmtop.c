@@ -13,9 +13,11 @@
 #include <string.h>
 
 #include "viewer/loop.h"
+#include "viewer/replay.h"
 
 static const char usage_text[] =
 	"usage: dsmtop [SOCKET] [options]\n"
+	"       dsmtop --trace FILE [options]\n"
 	"Shows what a running cluster does: nodes, hottest pages with their objects, abort rate, losses.\n"
 	"Without SOCKET it takes your newest live run.\n\n"
 	"  -b, --batch         print text instead of taking over the terminal\n"
@@ -25,6 +27,9 @@ static const char usage_text[] =
 	"                      invalidations, updates, page, object\n"
 	"      --pages N       pages printed in batch mode (default 20; 0: all)\n"
 	"      --json          print samples as JSON lines (schema " LIVE_SCHEMA "); implies -b\n"
+	"      --trace FILE    show a recorded trace instead, as if it were live\n"
+	"      --speed X       so many times as fast as it was (default 1; 0, and in batch mode: no "
+	"waiting)\n"
 	"      --ascii         no characters outside ASCII\n"
 	"  -l, --list          print the sockets of your live runs, newest first\n"
 	"  -h, --help          this text\n"
@@ -39,7 +44,7 @@ static int usage_error(const char *what, const char *value)
 	return 2;
 }
 
-enum { OPT_JSON = 256, OPT_ASCII, OPT_PAGES, OPT_VERSION };
+enum { OPT_JSON = 256, OPT_ASCII, OPT_PAGES, OPT_TRACE, OPT_SPEED, OPT_VERSION };
 
 static int number(const char *arg, double least, double most, double *out)
 {
@@ -70,6 +75,8 @@ static int parse(int argc, char **argv, struct loop_options *o, bool *list)
 		{"pages", required_argument, NULL, OPT_PAGES},
 		{"json", no_argument, NULL, OPT_JSON},
 		{"ascii", no_argument, NULL, OPT_ASCII},
+		{"trace", required_argument, NULL, OPT_TRACE},
+		{"speed", required_argument, NULL, OPT_SPEED},
 		{"list", no_argument, NULL, 'l'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, OPT_VERSION},
@@ -109,6 +116,13 @@ static int parse(int argc, char **argv, struct loop_options *o, bool *list)
 		case OPT_JSON:
 			o->json = o->batch = true;
 			break;
+		case OPT_TRACE:
+			o->trace = optarg;
+			break;
+		case OPT_SPEED:
+			if (number(optarg, 0, 1e6, &o->speed))
+				return usage_error("--speed needs a number of at least 0, not", optarg);
+			break;
 		case OPT_ASCII:
 			o->utf8 = false;
 			break;
@@ -129,7 +143,11 @@ static int parse(int argc, char **argv, struct loop_options *o, bool *list)
 	}
 	if (argc - optind > 1)
 		return usage_error("one socket at most, but there is also", argv[optind + 1]);
-	o->path = optind < argc ? argv[optind] : NULL;
+	if (optind < argc && o->trace)
+		return usage_error("a socket or a --trace, not both; there is also", argv[optind]);
+	o->path = optind < argc ? argv[optind] : o->trace;
+	if (o->batch)
+		o->speed = 0;
 	return -1;
 }
 
@@ -188,9 +206,10 @@ static int report_open(const char *path, int rc)
 
 int main(int argc, char **argv)
 {
-	struct loop_options o = {.pages = 20};
+	struct loop_options o = {.pages = 20, .speed = 1};
 	struct source source;
-	char path[108];
+	pid_t player = 0;
+	char path[108], why[512];
 	bool list = false;
 	int rc;
 
@@ -206,10 +225,18 @@ int main(int argc, char **argv)
 		if (rc >= 0)
 			return rc;
 	}
-	rc = source__open(&source, o.path);
-	if (rc)
-		return report_open(o.path, rc);
+	if (o.trace && replay__open(&source, o.trace, o.speed, &player, why, sizeof(why))) {
+		fprintf(stderr, "dsmtop: %s\n", why);
+		return 2;
+	}
+	if (!o.trace) {
+		rc = source__open(&source, o.path);
+		if (rc)
+			return report_open(o.path, rc);
+	}
 	rc = o.batch ? loop__batch(&source, &o) : loop__screen(&source, &o);
 	source__close(&source);
+	if (player)
+		replay__close(player);
 	return rc;
 }

@@ -69,6 +69,14 @@ static int close_signals(int fd, const sigset_t *before, int sig)
 	return 128 + sig;
 }
 
+static void say_gone(const struct loop_options *o)
+{
+	fprintf(stderr,
+		o->trace ? "dsmtop: replaying %s stopped before its end\n"
+			 : "dsmtop: the collector at %s went away before the run had ended\n",
+		o->path);
+}
+
 /* ---- on the terminal ---- */
 
 struct show {
@@ -164,7 +172,7 @@ static bool turn(struct show *s, int signals, int *sig)
 
 int loop__screen(struct source *source, const struct loop_options *o)
 {
-	struct show s = {.source = source, .o = o, .ui = {.pane = UI_PAGES}};
+	struct show s = {.source = source, .o = o, .ui = {.pane = UI_PAGES, .replay = o->trace != NULL}};
 	int signals, sig = 0, rc;
 	sigset_t before;
 
@@ -192,7 +200,7 @@ int loop__screen(struct source *source, const struct loop_options *o)
 	canvas__free(&s.canvas);
 	rc = s.ui.gone && !s.model.ended ? 1 : 0;
 	if (rc)
-		fprintf(stderr, "dsmtop: the collector at %s went away before the run had ended\n", o->path);
+		say_gone(o);
 	model__free(&s.model);
 	sig = close_signals(signals, &before, sig);
 	return sig ? sig : rc;
@@ -215,7 +223,7 @@ static int batch_width(void)
 
 static int print_text(const struct model *m, const struct loop_options *o, bool gone)
 {
-	struct ui ui = {.gone = gone};
+	struct ui ui = {.gone = gone, .replay = o->trace != NULL};
 	struct canvas c = {0};
 	int rc = canvas__resize(&c, batch_width(), view__batch_rows(m, o->pages), o->utf8);
 
@@ -299,8 +307,7 @@ static int end_of_stream(struct batch *b, int rc)
 	if (rc == -EPIPE && !b->model.samples && b->model.bad_lines)
 		fprintf(stderr, "dsmtop: %s is not a live socket of Procope\n", b->o->path);
 	else if (rc == -EPIPE)
-		fprintf(stderr, "dsmtop: the collector at %s went away before the run had ended\n",
-			b->o->path);
+		say_gone(b->o);
 	else
 		fprintf(stderr, "dsmtop: reading %s: %s\n", b->o->path, strerror(-rc));
 	return !b->model.samples && b->model.bad_lines ? 2 : 1;

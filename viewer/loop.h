@@ -9,9 +9,11 @@
 struct loop_options {
 	const char *path; /* of the socket, for messages */
 	bool batch, json, utf8;
-	long count;   /* screens; 0 = no limit */
-	double delay; /* seconds between screens; 0 = each sample */
-	size_t pages; /* of batch mode */
+	const char *trace; /* shown instead of a live run, or NULL */
+	double speed;	   /* of the replay; 0 = no waiting */
+	long count;	   /* screens; 0 = no limit */
+	double delay;	   /* seconds between screens; 0 = each sample */
+	size_t pages;	   /* of batch mode */
 	enum page_key sort;
 	char note[200]; /* to be shown, may be empty */
 };

@@ -5,6 +5,6 @@ view_SRCS := viewer/text.c viewer/canvas.c viewer/live.c viewer/model.c viewer/u
 	viewer/source.c
 
 PROGRAMS += dsmtop
-dsmtop_SRCS  := viewer/dsmtop.c viewer/loop.c viewer/screen.c
-dsmtop_NEEDS := view
-dsmtop_LIBS  := -lncursesw -ltinfo -ljson-c -lm
+dsmtop_SRCS  := viewer/dsmtop.c viewer/loop.c viewer/screen.c viewer/replay.c
+dsmtop_NEEDS := view collect trace
+dsmtop_LIBS  := -lncursesw -ltinfo -ljson-c -lzstd -lxxhash -lm

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +125,15 @@ int source__open(struct source *s, const char *path)
 	memset(s, 0, sizeof(*s));
 	s->fd = fd < 0 ? -1 : fd;
 	return fd < 0 ? fd : 0;
+}
+
+int source__adopt(struct source *s, int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	memset(s, 0, sizeof(*s));
+	s->fd = fd;
+	return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) ? -errno : 0;
 }
 
 void source__close(struct source *s)

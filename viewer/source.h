@@ -29,6 +29,8 @@ struct source {
 
 /* Connects. Negative errno: -ENOENT, -ECONNREFUSED (nobody listens any more), -EACCES, -ENAMETOOLONG. */
 int source__open(struct source *s, const char *path);
+/* Reads from a connected socket instead, and owns it. */
+int source__adopt(struct source *s, int fd);
 void source__close(struct source *s);
 
 /* Reads what is there without blocking. Returns 1 when bytes came, 0 when none are there now, -EPIPE at

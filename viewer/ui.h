@@ -34,6 +34,7 @@ struct ui {
 	int visible[UI_PANES];	   /* rows drawn last time: what Page Up and Down move by */
 	int menu;		   /* entry under the cursor */
 	char note[200];		   /* one line that the user should see, e.g. which run was picked */
+	bool replay;		   /* the source is a trace */
 	bool gone;		   /* the collector went away without saying that the run ended */
 };
 

@@ -18,6 +18,7 @@ static void draw_title(struct canvas *c, const struct model *m, const struct ui 
 	const char *state = ui->gone && !m->ended ? "collector gone"
 			    : m->ended		  ? "run ended"
 			    : m->paused		  ? "paused"
+			    : ui->replay	  ? "replay"
 						  : "live";
 	enum style style = ui->gone && !m->ended ? STYLE_ALARM : STYLE_TITLE;
 	int end = c->width - (int)strlen(state) - 2;

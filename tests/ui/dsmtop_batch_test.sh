@@ -142,11 +142,17 @@ check "missing socket" code 2
 check "missing socket, named" says "$dir/none.sock"
 run "$top" "$dir/procope/live-2.sock" -b
 check "dead socket" says "its collector has ended"
-for bad in "-n 0" "-n x" "-d 0" "-d nan" "--sort nothing" "--pages -1" "--frobnicate" "-n" "a b"; do
+for bad in "-n 0" "-n x" "-d 0" "-d nan" "--sort nothing" "--pages -1" "--frobnicate" "-n" "a b" "--speed -1" \
+	"--trace" "--trace x y"; do
 	run "$top" $bad
 	check "usage: $bad" code 2
 	check "usage: $bad says what" test -s "$dir/err"
 done
+run "$top" --trace "$dir/none.dsmt" -b
+check "missing trace" code 2
+check "missing trace, named" says "none.dsmt: No such file"
+run "$top" --trace "$top" -b
+check "not a trace" says "is not a trace"
 run "$top" "$dir/a.sock"
 check "no terminal" code 2
 check "no terminal: remedy" says "dsmtop -b"

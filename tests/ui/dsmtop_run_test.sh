@@ -56,6 +56,13 @@ for source in $sources; do
 	check "and says so" grep -q "run ended" "$dir/out"
 	wait "${pids[-1]}"
 	check "the run itself was well" test $? = 0
+	timeout 60 "$top" --trace "$dir/t.dsmt" -b >"$dir/out" 2>"$dir/err"
+	check "the trace can be replayed" test $? = 0
+	check "to its end" grep -q "run ended" "$dir/out"
+	check "with the same page in front" \
+		bash -c "grep -A1 OBJECT '$dir/out' | tail -n 1 | grep -q 'avatars: struct avatar\['"
+	timeout 60 "$top" --trace "$dir/t.dsmt" --json >"$dir/out" 2>"$dir/err"
+	check "about a line a second" test "$(wc -l <"$dir/out")" -ge 5
 	check "no socket is left" bash -c "! ls '$dir'/procope/*.sock 2>/dev/null"
 done
 echo "dsmtop beside a run ($sources): $checks checks, $failed failed"
