@@ -138,6 +138,7 @@ static int node_record(struct aggregate *a, const struct dsm_ev_node *record)
 	if (aggregate__add_node(a, record->hdr.node, record->nodes, record->pid, record->run_id))
 		return -ENOMEM;
 	n = find_node(a, record->hdr.node);
+	n->described = true;
 	memcpy(n->host, record->host, sizeof(n->host));
 	memcpy(n->program, record->program, sizeof(n->program));
 	return 0;

@@ -26,6 +26,7 @@ struct agg_rates {					 /* over the last sample interval */
 struct agg_node {
 	uint16_t node, nodes;
 	uint32_t pid;
+	bool described;	     /* its NODE record was seen */
 	bool ended, crashed; /* crashed: it went away without an END record */
 	int32_t status;	     /* of END */
 	uint64_t run_id;

@@ -10,9 +10,11 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,12 +26,17 @@
 #define STRANGER_NS	 (100 * MS)  /* before a process that owned no node is looked at again */
 #define MISSING_NODES_NS (1000 * MS) /* how long an ended run may still bring nodes that this host lacks */
 #define CLOSE_CLIENTS_MS 200
+#define DESCRIBE_NS	 (30 * MS)  /* in which a node found should have described itself */
+#define ASK_NS		 (500 * MS) /* for how long it is asked to */
+#define ASK_TIMES	 10
 
 struct sender {
 	pid_t pid;
 	bool known;
 	uint64_t run_id;
 	uint64_t asked_ns;
+	bool described; /* it sent a NODE record: it is `node` */
+	uint16_t node;
 };
 
 uint64_t collect__now(void)
@@ -107,7 +114,7 @@ static void on_node_found(void *ctx, struct node_view *view)
 	meet_run(c, view->pid, view->run_id);
 	if (view->run_id != c->run_id)
 		return;
-	c->last_node_ns = collect__now();
+	c->last_node_ns = view->found_ns = collect__now();
 	if (aggregate__add_node(c->known, view->node, view->nodes, (uint32_t)view->pid, view->run_id))
 		failed(c, -ENOMEM);
 	if (c->source->ops->node_found)
@@ -152,16 +159,33 @@ static void write_info(struct collect *c)
 	c->info_written = true;
 }
 
+/* The process may be gone before the next scan, so it is looked at now, for its counters; if it is gone
+ * already, its record is all that says which run it belongs to. */
+static void on_node_record(struct collect *c, pid_t pid, const struct dsm_ev_node *record)
+{
+	struct sender *s = sender_of(c, pid);
+
+	if (!s)
+		return;
+	s->described = true;
+	s->node = record->hdr.node;
+	if (s->known)
+		return;
+	nodes__of_pid(c->nodes, pid);
+	if (s->known)
+		return;
+	meet_run(c, pid, record->run_id);
+	c->last_node_ns = collect__now();
+}
+
 static void on_record(void *ctx, pid_t pid, const struct dsm_ev_hdr *record)
 {
 	struct collect *c = ctx;
 	struct trace_page_stat stat;
 	int rc;
 
-	if (record->type == DSM_EV_NODE && sender_of(c, pid) && !sender_of(c, pid)->known) {
-		meet_run(c, pid, ((const struct dsm_ev_node *)record)->run_id);
-		c->last_node_ns = collect__now();
-	}
+	if (record->type == DSM_EV_NODE)
+		on_node_record(c, pid, (const void *)record);
 	if (!ours(c, pid))
 		return;
 	rc = aggregate__record(c->known, record);
@@ -329,27 +353,61 @@ static void look_for_nodes(struct collect *c, uint64_t now)
 	}
 }
 
-static void mark_ended(struct collect *c, const struct node_view *const *dead, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		aggregate__node_gone(c->known, dead[i]->node,
-				     __atomic_load_n(dead[i]->ended, __ATOMIC_ACQUIRE) == 1);
-}
+struct dead {
+	uint16_t node;
+	bool clean; /* it had said so */
+};
 
-/* The dead are collected before the source is drained and marked after it (see above). */
-static void poll_source(struct collect *c)
+/* Nodes whose process has ended and that are not marked yet; at most `most`, the rest comes next time. */
+static size_t find_dead(struct collect *c, struct dead *dead, size_t most)
 {
-	const struct node_view *dead[64];
-	size_t n = 0;
+	const struct sender *s;
+	size_t at = 0, n = 0;
 
 	nodes__check_alive(c->nodes);
-	for (struct node_view *v = nodes__first(c->nodes); v && n < 64; v = v->next) {
+	for (struct node_view *v = nodes__first(c->nodes); v && n < most; v = v->next) {
 		const struct agg_node *known = aggregate__node(c->known, v->node);
 		if ((v->gone || v->broken) && v->run_id == c->run_id && known && !known->ended)
-			dead[n++] = v;
+			dead[n++] = (struct dead){v->node, __atomic_load_n(v->ended, __ATOMIC_ACQUIRE) == 1};
 	}
+	/* Those that lived too shortly to be found. A negative pid is not of our namespace. */
+	while ((s = table__next(&c->senders, &at)) && n < most) {
+		const struct agg_node *known = s->described ? aggregate__node(c->known, s->node) : NULL;
+		if (known && !known->ended && s->run_id == c->run_id && s->pid > 0 && kill(s->pid, 0) < 0 &&
+		    errno == ESRCH)
+			dead[n++] = (struct dead){s->node, false};
+	}
+	return n;
+}
+
+/* The dead are found before the source is drained and marked after it (see above). */
+static void poll_source(struct collect *c)
+{
+	struct dead dead[64];
+	size_t n = find_dead(c, dead, 64);
+
 	c->source->ops->poll(c->source, &c->sink, false);
-	mark_ended(c, dead, n);
+	for (size_t i = 0; i < n; i++)
+		aggregate__node_gone(c->known, dead[i].node, dead[i].clean);
+}
+
+/* A node that has not described itself ran before the probes were attached, or began while they were. */
+static void ask_for_rundowns(struct collect *c, uint64_t now)
+{
+	for (struct node_view *v = nodes__first(c->nodes); v; v = v->next) {
+		const struct agg_node *known = aggregate__node(c->known, v->node);
+		if (v->run_id != c->run_id || !known)
+			continue;
+		if (v->asked_ns && (known->described || known->ended || now - v->asked_ns > ASK_NS)) {
+			node_view__ask_rundown(v, false);
+			v->asked_ns = 0;
+		} else if (!v->asked_ns && !known->described && !known->ended && v->asked < ASK_TIMES &&
+			   now - v->found_ns > DESCRIBE_NS) {
+			node_view__ask_rundown(v, true);
+			v->asked_ns = now;
+			v->asked++;
+		}
+	}
 }
 
 static void one_round(struct collect *c)
@@ -358,6 +416,8 @@ static void one_round(struct collect *c)
 
 	look_for_nodes(c, now);
 	poll_source(c);
+	if (!c->source->ops->node_found)
+		ask_for_rundowns(c, now);
 	if (c->live && live__poll(c->live))
 		tell_clients(c, now, true, false);
 	if (now - c->last_sample_ns >= LIVE_INTERVAL_NS) {
@@ -439,6 +499,10 @@ static int open_output(struct collect *c)
 
 static void release(struct collect *c)
 {
+	for (struct node_view *v = c->nodes ? nodes__first(c->nodes) : NULL; v; v = v->next) {
+		if (v->asked_ns)
+			node_view__ask_rundown(v, false);
+	}
 	live__close(c->live, c->end ? CLOSE_CLIENTS_MS : 0);
 	if (c->source)
 		c->source->ops->free(c->source);
@@ -483,15 +547,17 @@ static int close_trace(struct collect *c)
 {
 	char *json = collect_json__summary(c);
 	uint64_t records = c->written_total;
+	struct stat st;
 	int rc = 0;
 
 	write_info(c);
 	if (json && !c->error)
 		trace_writer__summary(c->trace, json);
 	free(json);
-	c->trace_bytes = trace_writer__bytes(c->trace);
 	rc = trace_writer__close(c->trace);
 	c->trace = NULL;
+	if (!rc && stat(c->options->output, &st) == 0 && S_ISREG(st.st_mode))
+		c->trace_bytes = (uint64_t)st.st_size;
 	if (!rc && c->error)
 		rc = c->error;
 	if (!rc)
@@ -514,6 +580,8 @@ int collect__close(struct collect *c)
 	now = collect__now();
 	sample(c, now);
 	write_statistics(c);
+	if (c->live)
+		live__poll(c->live); /* who has just come learns at least that it is over */
 	tell_clients(c, now, false, true);
 	if (c->trace)
 		rc = close_trace(c);

@@ -59,7 +59,7 @@ static __always_inline uint32_t current_pid(void)
 
 	if (bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &info, sizeof(info)) == 0)
 		return info.tgid;
-	return bpf_get_current_pid_tgid() >> 32;
+	return DSM_BPF_FOREIGN | bpf_get_current_pid_tgid() >> 32;
 }
 
 static __always_inline void count_loss(uint32_t pid, uint32_t type)

@@ -7,9 +7,11 @@
 
 /* stdint.h comes from the includer: the BPF compiler has no C library headers of the host's word size. */
 
+#define DSM_BPF_FOREIGN 0x80000000u
+
 /* A sample in the ring buffer; it may be longer than 8 + size. */
 struct dsm_bpf_sample {
-	uint32_t pid;  /* in the collector's pid namespace where it can be told */
+	uint32_t pid;  /* in the collector's pid namespace, or DSM_BPF_FOREIGN with one that it cannot use */
 	uint32_t size; /* of the record that follows */
 };
 

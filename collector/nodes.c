@@ -313,3 +313,11 @@ bool node_view__ended(const struct node_view *view)
 {
 	return view->gone || view->broken || __atomic_load_n(view->ended, __ATOMIC_ACQUIRE) != 0;
 }
+
+void node_view__ask_rundown(struct node_view *view, bool ask)
+{
+	uint64_t self = (uint64_t)getpid(), from = ask ? 0 : self;
+
+	__atomic_compare_exchange_n(view->listeners, &from, ask ? self : 0, false, __ATOMIC_ACQ_REL,
+				    __ATOMIC_ACQUIRE);
+}

@@ -33,6 +33,9 @@ struct node_view {
 	volatile sig_atomic_t broken; /* the memory was taken away: only zeros are left */
 	bool gone;		      /* the process has ended */
 	bool seen;		      /* by the scan that runs */
+	uint64_t found_ns;	      /* the receiver's own notes: when it was found, */
+	uint64_t asked_ns;	      /* and when it was asked for a rundown; 0 = it is not being asked */
+	unsigned asked;		      /* how often */
 };
 
 struct nodes;
@@ -56,5 +59,10 @@ void nodes__drop(struct nodes *n, struct node_view *view);
 /* The counters now; missing ones (an older writer) are 0. False: the memory is gone. */
 bool node_view__counters(const struct node_view *view, struct dsm_counters *counters);
 bool node_view__ended(const struct node_view *view);
+
+/* Asks the node to tell what is true, or stops asking. A tracer's semaphore does that too, but it rises
+ * before the tracer can receive, and not at all for a second tracer. The node answers every new
+ * listener of its ring, so be one for a moment, unless somebody is. */
+void node_view__ask_rundown(struct node_view *view, bool ask);
 
 #endif

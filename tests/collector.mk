@@ -30,3 +30,9 @@ trace_dump_DIR   := tests/collector
 FUZZERS += fuzz_trace
 fuzz_trace_SRCS := tests/fuzz/fuzz_trace.c collector/trace_read.c collector/trace_sane.c
 fuzz_trace_LIBS := -lzstd -lxxhash
+
+PROGRAMS += live_client
+live_client_SRCS := tests/collector/live_client.c
+live_client_DIR  := tests/collector
+
+SCRIPT_TESTS += tests/integration/collector_bpf.sh tests/integration/collector_ring.sh tests/integration/collector_cli.sh
