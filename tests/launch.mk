@@ -20,4 +20,6 @@ TESTS += unit/control_test
 unit/control_test_SRCS := tests/unit/control_test.c dsmcore/launch/where.c $(control_SRCS)
 unit/control_test_LIBS := -lcmocka -lpthread -ldw -lelf
 
+TSAN_TESTS += unit/transport_test unit/control_test
+
 SCRIPT_TESTS += $(addprefix tests/integration/,dsmrun_start.sh dsmrun_end.sh dsmrun_bad_input.sh dsmrun_monitor.sh)

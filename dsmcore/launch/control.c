@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,7 @@ int proto__recv(int fd, struct proto_packet *p, int fds[2], int flags)
 	ssize_t n;
 
 	fds[0] = fds[1] = -1;
+	p->version = p->type = 0;
 	do {
 		n = recvmsg(fd, &mh, flags | MSG_CMSG_CLOEXEC);
 	} while (n < 0 && errno == EINTR);
@@ -122,6 +124,7 @@ static int receive(int fd, enum proto_type want, struct proto_packet *p, int fds
 	} while (rc < 0 && errno == EINTR);
 	if (rc == 0)
 		return -ETIMEDOUT;
+	p->type = 0;
 	rc = rc < 0 ? -errno : proto__recv(fd, p, fds, 0);
 	if (rc == 0 && want && p->type != want)
 		rc = -EPROTO;
@@ -223,6 +226,13 @@ out:
 	return rc;
 }
 
+static bool launcher_died(const struct control *c)
+{
+	struct pollfd pfd = {.fd = c->lifeline, .events = POLLIN};
+
+	return poll(&pfd, 1, 0) > 0;
+}
+
 static int open_launched(struct control *c, struct run_options *o, int (**fds)[2], const char *where)
 {
 	struct proto_packet p;
@@ -246,6 +256,10 @@ static int open_launched(struct control *c, struct run_options *o, int (**fds)[2
 		return complain(rc, "receiving the options from dsmrun");
 	*o = p.options;
 	c->lifeline = got[0];
+	/* dsmrun has asked this for the process that it started; that may be a script, and we its child. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (launcher_died(c))
+		return complain(-EPIPE, "start");
 	if (got[0] < 0 || o->nodes < 1 || o->nodes > OPTIONS_NODES_MAX || o->node >= o->nodes)
 		return complain(-EPROTO, "receiving the options from dsmrun");
 	return connect_all(c, o, fds);

@@ -16,13 +16,13 @@ struct run_options {
 	uint16_t node, nodes;
 	uint32_t generation;
 	uint64_t run_id;
-	uint64_t heap_bytes;   /* of the whole region, a multiple of the page size */
-	uint64_t ring_bytes;   /* of a node's event ring, a power of two */
+	uint64_t heap_bytes; /* of the whole region, a multiple of the page size */
+	uint64_t ring_bytes; /* of a node's event ring, a power of two */
 	bool strict;
 	uint32_t microscope_permille; /* share of run time the microscope may take; 0 = off */
-	char plan[4096];       /* absolute path, "" = none */
-	char history[4096];    /* directory for history files, "" = none */
-	char transport[16];    /* "unix" or "tcp" */
+	char plan[4096];	      /* absolute path, "" = none */
+	char history[4096];	      /* directory for history files, "" = none */
+	char transport[16];	      /* "unix" or "tcp" */
 };
 
 struct control;

@@ -142,7 +142,7 @@ static int set_timeout(struct run *run, const char *text, char *why, size_t size
 
 static int set_source(struct run *run, const char *text, char *why, size_t size)
 {
-	if (strcmp(text, "auto") && strcmp(text, "bpf") && strcmp(text, "ring")) {
+	if (strcmp(text, "auto") != 0 && strcmp(text, "bpf") != 0 && strcmp(text, "ring") != 0) {
 		snprintf(why, size, "source '%s': give auto, bpf or ring", text);
 		return -EINVAL;
 	}
@@ -320,7 +320,7 @@ static void raise_limit(const struct run *run)
 
 static int open_signals(struct run *run)
 {
-	static const int wanted[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	static const int wanted[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -408,12 +408,14 @@ int main(int argc, char **argv)
 			 (unsigned long long)run.options.run_id, run.options.nodes, run.program,
 			 run.options.transport);
 	rc = monitor__start(&run);
-	if (rc)
-		return rc;
-	rc = loop__run(&run);
-	monitor__finish(&run, run.failed);
-	if (run.stats && stats__write(&run) && rc == 0)
-		rc = EXIT_BAD;
+	if (!rc) {
+		rc = loop__run(&run);
+		monitor__finish(&run, run.failed);
+		if (run.stats && stats__write(&run) && rc == 0)
+			rc = EXIT_BAD;
+		if (rc == 0)
+			rc = run.collector_status;
+	}
 	free(run.procs);
-	return rc ? rc : run.collector_status;
+	return rc;
 }

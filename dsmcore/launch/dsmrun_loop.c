@@ -26,16 +26,17 @@
 #define END_NS	  2000000000ll	/* from SIGTERM to SIGKILL */
 #define STRAGGLER 2000000000ll	/* what the others get when one has returned non-zero */
 
+static void signal_all(struct run *run, int sig)
+{
+	for (unsigned n = 0; n < run->options.nodes; n++)
+		if (run->procs[n].pid)
+			kill(-run->procs[n].pid, sig);
+}
+
 static void end_all(struct run *run, int sig)
 {
-	for (unsigned n = 0; n < run->options.nodes; n++) {
-		struct proc *p = &run->procs[n];
-
-		if (!p->pid)
-			continue;
-		kill(-p->pid, sig);
-		kill(-p->pid, SIGCONT);
-	}
+	signal_all(run, sig);
+	signal_all(run, SIGCONT);
 	run->ending = true;
 	run->deadline_ns = run__now() + END_NS;
 }
@@ -280,6 +281,14 @@ static void reap_all(struct run *run)
 	}
 }
 
+/* Ctrl-Z reaches only us: the nodes stop with us and go on with us. Time-outs go on too. */
+static void pause_all(struct run *run)
+{
+	signal_all(run, SIGSTOP);
+	raise(SIGSTOP);
+	signal_all(run, SIGCONT);
+}
+
 static void on_signal(struct run *run)
 {
 	struct signalfd_siginfo si;
@@ -287,6 +296,10 @@ static void on_signal(struct run *run)
 	while (read(run->signals, &si, sizeof(si)) == sizeof(si)) {
 		if (si.ssi_signo == SIGCHLD)
 			continue;
+		if (si.ssi_signo == SIGTSTP) {
+			pause_all(run);
+			continue;
+		}
 		if (run->ending && run->failed) { /* a second Ctrl-C */
 			end_all(run, SIGKILL);
 			run->killed = true;
@@ -319,12 +332,17 @@ static void on_deadline(struct run *run)
 
 static void advance(struct run *run)
 {
+	int rc;
+
 	if (!run->handed_over && run->hellos == run->options.nodes && !run->ending) {
 		run->handed_over = true;
 		run->deadline_ns = 0;
 		run->start_ns = run__now();
-		if (spawn__hand_over(run) && run->alive == run->options.nodes)
+		rc = spawn__hand_over(run);
+		if (rc)
 			reap_all(run); /* a death explains it better */
+		if (rc && rc != -EPIPE)
+			decide(run, EXIT_BAD);
 	}
 	if (!run->told_end && run->done == run->options.nodes && !run->ending) {
 		run->told_end = true;

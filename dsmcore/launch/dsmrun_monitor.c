@@ -82,7 +82,7 @@ static int await_ready(struct run *run, int fd)
 			return EXIT_BAD;
 		}
 		if (p[1].revents && read(run->signals, &si, sizeof(si)) == sizeof(si) &&
-		    si.ssi_signo != SIGCHLD)
+		    si.ssi_signo != SIGCHLD && si.ssi_signo != SIGTSTP)
 			return EXIT_SIGNAL + (int)si.ssi_signo;
 		if (!p[0].revents)
 			continue;
@@ -168,7 +168,7 @@ void monitor__finish(struct run *run, bool failed)
 		}
 		if (poll(&p, 1, 50) > 0)
 			while (read(run->signals, &si, sizeof(si)) == sizeof(si))
-				if (si.ssi_signo != SIGCHLD)
+				if (si.ssi_signo != SIGCHLD && si.ssi_signo != SIGTSTP)
 					term = run__now();
 	}
 }

@@ -45,7 +45,7 @@ void stats__find(struct proc *p)
 		if (n < 0)
 			continue;
 		target[n] = 0;
-		if (strncmp(target, "/memfd:" DSM_SHM_NAME, strlen("/memfd:" DSM_SHM_NAME)))
+		if (strncmp(target, "/memfd:" DSM_SHM_NAME, strlen("/memfd:" DSM_SHM_NAME)) != 0)
 			continue;
 		fd = openat(dirfd(d), e->d_name, O_RDONLY | O_CLOEXEC);
 		if (fd >= 0 && is_node_memory(fd, p->node))

@@ -155,7 +155,7 @@ int options__history(struct run_options *o, const char *text, char *why, size_t 
 
 int options__transport(struct run_options *o, const char *text, char *why, size_t size)
 {
-	if (strcmp(text, "unix") && strcmp(text, "tcp"))
+	if (strcmp(text, "unix") != 0 && strcmp(text, "tcp") != 0)
 		return fail(-EINVAL, why, size, "transport '%s': give unix or tcp", text);
 	strcpy(o->transport, text);
 	return 0;
@@ -163,7 +163,7 @@ int options__transport(struct run_options *o, const char *text, char *why, size_
 
 static int strict_from(struct run_options *o, const char *text, char *why, size_t size)
 {
-	if (strcmp(text, "0") && strcmp(text, "1"))
+	if (strcmp(text, "0") != 0 && strcmp(text, "1") != 0)
 		return fail(-EINVAL, why, size, "'%s': give 0 or 1", text);
 	o->strict = *text == '1';
 	return 0;

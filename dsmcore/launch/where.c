@@ -65,7 +65,7 @@ static void set_file(const char *source, struct where *w)
 	char here[1024];
 	size_t n;
 
-	if (getcwd(here, sizeof(here)) && strcmp(here, "/")) {
+	if (getcwd(here, sizeof(here)) && strcmp(here, "/") != 0) {
 		n = strlen(here);
 		if (!strncmp(source, here, n) && source[n] == '/')
 			source += n + 1;

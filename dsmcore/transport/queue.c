@@ -90,7 +90,7 @@ int conn__flush(struct transport *t, struct conn *c)
 		conn__count(&t->stats.bytes_out, (uint64_t)n);
 		c->queued -= (size_t)n;
 		__atomic_fetch_sub(&t->queued, (uint64_t)n, __ATOMIC_RELAXED);
-		while (n > 0) {
+		while (n > 0 && c->head) {
 			struct chunk *k = c->head;
 			size_t part = k->size - k->sent < (size_t)n ? k->size - k->sent : (size_t)n;
 

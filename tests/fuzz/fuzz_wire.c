@@ -30,7 +30,7 @@ static void encode_again(const struct wire_frame *f, const uint8_t *bytes, size_
 	if (!out || wire__measure(&f->msg, f->blobs, &head, &total) || total != size)
 		abort();
 	wire__put(&f->msg, f->blobs, total, out);
-	if (memcmp(out, bytes, size))
+	if (memcmp(out, bytes, size) != 0)
 		abort();
 	free(out);
 }

@@ -73,4 +73,29 @@ for transport in unix tcp; do
 		nobody_left "after KILL of dsmrun ($transport, $mode)"
 	done
 done
+# ... also behind a script.
+printf '#!/bin/sh\n"%s" deaf\nexit 1\n' "$(realpath "$member")" >"$work/script"
+chmod +x "$work/script"
+"$dsmrun" -n 2 "$work/script" >"$work/out" 2>"$work/err" &
+pid=$!
+await 2
+kill -KILL $pid
+wait $pid 2>/dev/null
+nobody_left "after KILL of dsmrun (behind a script)"
+
+# Ctrl-Z stops everybody, fg goes on.
+env --default-signal=TSTP "$dsmrun" -n 2 "$member" spin >"$work/out" 2>"$work/err" &
+pid=$!
+await 2
+states() { for p in $(marked); do sed 's/.*) //; s/ .*//' "/proc/$p/stat"; done | sort | tr -d '\n'; }
+kill -TSTP $pid
+sleep 0.5
+same "states after TSTP" "$(states)" TTT
+kill -CONT $pid
+sleep 0.5
+after=$(states)
+same "stopped after CONT" "${after//[!T]/}" ''
+kill -TERM $pid
+wait $pid
+same "status after TERM" $? 143
 finish

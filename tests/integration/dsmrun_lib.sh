@@ -30,12 +30,10 @@ expect() {
 }
 # The processes that carry our mark and are not this shell or its helpers.
 marked() {
-	local p
-	for p in /proc/[0-9]*; do
-		if grep -qaF "DSMRUN_TEST=$DSMRUN_TEST" "$p/environ" 2>/dev/null &&
-			readlink "$p/exe" | grep -qE '/(dsmrun|dsmrun_member|dsmcollect|sleep)$'; then
-			echo "${p#/proc/}"
-		fi
+	local f
+	for f in $(grep -laF "DSMRUN_TEST=$DSMRUN_TEST" /proc/[0-9]*/environ 2>/dev/null); do
+		f=${f%/environ}
+		readlink "$f/exe" | grep -qE '/(dsmrun|dsmrun_member|dsmcollect|sleep)$' && echo "${f#/proc/}"
 	done
 }
 # nobody_left WHAT: within 5 s no process of ours is left

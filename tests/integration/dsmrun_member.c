@@ -175,8 +175,10 @@ static int be_bad(const char *mode)
 {
 	if (!strcmp(mode, "exit"))
 		exit(number); /* without saying so */
-	if (!strcmp(mode, "signal"))
+	if (!strcmp(mode, "signal")) {
+		signal(number, SIG_DFL); /* a sanitizer may have its own ideas */
 		raise(number);
+	}
 	if (!strcmp(mode, "report"))
 		report();
 	if (!strcmp(mode, "return"))
@@ -195,7 +197,10 @@ static int act(const char *mode)
 
 	if (!strcmp(mode, "pass"))
 		return pass();
-	if (!strcmp(mode, "nap"))
+	if (!strcmp(mode, "spin"))
+		for (;;)
+			__asm__ volatile("pause");
+	else if (!strcmp(mode, "nap"))
 		usleep(700000);
 	else if (!strcmp(mode, "options"))
 		show_options();

@@ -97,7 +97,7 @@ static bool same(const struct core_msg *a, const struct wire_blob *ab, const str
 	for (uint32_t i = 0; i < a->npages; i++)
 		if (a->entries[i].version != b->entries[i].version || ab[i].kind != b->blobs[i].kind ||
 		    ab[i].bytes != b->blobs[i].bytes ||
-		    (ab[i].bytes && memcmp(ab[i].data, b->blobs[i].data, ab[i].bytes)))
+		    (ab[i].bytes && memcmp(ab[i].data, b->blobs[i].data, ab[i].bytes) != 0))
 			return false;
 	return true;
 }
@@ -683,7 +683,7 @@ static void test_kick(void **state)
 /* One node alone: no peers, waiting works all the same. */
 static void test_alone(void **state)
 {
-	struct end e;
+	static struct end e;
 
 	(void)state;
 	open_end(&e, 0, 1, NULL);
