@@ -5,7 +5,6 @@ set -u
 build=${BUILD:-build}
 program=$(realpath "$build/bin/dsmcheck")
 dir=$(mktemp -d "${TMPDIR:-/tmp}/dsmcheck.XXXXXX")
-chmod 755 "$dir"
 trap 'rm -rf "$dir"' EXIT
 checks=0 failed=0 rc=0
 
@@ -68,25 +67,26 @@ printf '#!/bin/sh\necho "not an image"\n' >"$dir/dot"
 chmod 755 "$dir/dot"
 run env PATH="$dir" "$program" --json
 check "a dot that does not draw" ok dot false
-run bash -c "ulimit -v 700000; exec '$program'"
-check "no address space" code 1
-check "no address space: remedy" has "ulimit -v unlimited"
+if [ -z "${SANITIZE:-}" ]; then # a sanitizer's own memory needs the whole address space
+	run bash -c "ulimit -v 700000; exec '$program'"
+	check "no address space" code 1
+	check "no address space: remedy" has "ulimit -v unlimited"
+fi
 run env DSM_HEAP=abc "$program"
 check "bad DSM_HEAP" code 1
 check "bad DSM_HEAP: named" has "DSM_HEAP"
 run bash -c "ulimit -n 100; exec '$program' --json"
 check "few descriptors" ok "open files" false
 
-# without privileges; the program must be where that user can read it
+# without privileges: still root by name, so that every file can be read, but with no capability
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
-	mkdir -p "$dir/bin" "$dir/lib"
-	cp "$program" "$dir/bin/"
-	cp "$build/lib/libdsm.so" "$dir/lib/"
-	run setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs "$dir/bin/dsmcheck" --json
-	check "nobody: can run" code 0
-	check "nobody: pages" ok "page protection"
-	check "nobody: no BPF" ok "BPF on a probe" false
-	check "nobody: the ring" test "$(jq -r .source "$dir/out")" = ring
+	run setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "$program" --json
+	check "no capabilities: can run" code 0
+	check "no capabilities: pages" ok "page protection"
+	if [ "$(cat /proc/sys/kernel/unprivileged_bpf_disabled 2>/dev/null || echo 0)" != 0 ]; then
+		check "no capabilities: no BPF" ok "BPF on a probe" false
+		check "no capabilities: the ring" test "$(jq -r .source "$dir/out")" = ring
+	fi
 fi
 # with system calls refused, as sandboxes do
 if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then

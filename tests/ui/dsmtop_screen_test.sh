@@ -10,14 +10,18 @@ build=${BUILD:-build}
 top=$(realpath "$build/bin/dsmtop")
 fake=$(realpath "$build/tests/ui/fake_live")
 dir=$(mktemp -d "${TMPDIR:-/tmp}/dsmtop.XXXXXX")
-server="procope-$$"
 pids=()
 unset TMUX
-tm() { tmux -L "$server" -f /dev/null "$@"; }
+tm() { tmux -S "$dir/tmux" -f /dev/null "$@"; }
 trap 'tm kill-server 2>/dev/null; for p in "${pids[@]}"; do kill "$p" 2>/dev/null; done; rm -rf "$dir"' EXIT
 checks=0 failed=0 name=
+# the server ends with its last session: one that stays keeps the next from meeting it in its last moment
+tm new-session -d -s keep "sleep 1000" || {
+	echo "FAILED: tmux does not start"
+	exit 1
+}
 
-screen() { tm capture-pane -p -t t; }
+screen() { tm capture-pane -pJ -t t; } # a wrapped line is one line
 fail() {
 	failed=$((failed + 1))
 	echo "FAILED: $name: $1"
