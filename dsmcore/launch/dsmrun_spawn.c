@@ -35,6 +35,7 @@ void spawn__child(pid_t parent, int death_signal, int first)
 	if (getppid() != parent) /* it died before the line above */
 		_exit(EXIT_BAD);
 	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 	signal(SIGTTOU, SIG_IGN); /* in the background of its terminal it may write all the same */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);

@@ -111,9 +111,9 @@ static void publish_counters(void)
 	int fd = memfd_create(DSM_SHM_NAME, MFD_CLOEXEC);
 	struct dsm_shm *shm;
 
-	if (fd < 0 || ftruncate(fd, 1 << 20))
+	if (fd < 0 || ftruncate(fd, 4096))
 		exit(72);
-	shm = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	shm = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	shm->version = DSM_SHM_VERSION;
 	shm->node = options.node;
 	shm->counters_bytes = sizeof(shm->counters);

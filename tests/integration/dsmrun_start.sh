@@ -59,6 +59,10 @@ same statistics "$(jq -c '[.schema, (.nodes | length), .nodes[2].counters.aborts
 	'["procope.stats/1",3,100,300,21,0.5,0.25,true,true]'
 expect 2 'node 0 has no counters' "$dsmrun" -n 2 --stats "$work/stats.json" "$member" pass
 same "good statistics stay" "$(jq -r .schema "$work/stats.json")" procope.stats/1
+# A file that cannot be written whole (here 5 KiB is the limit) leaves the old one.
+expect 2 "cannot write statistics to '$work/stats.json': File too large" bash -c 'ulimit -f 5; exec "$@"' - \
+	"$dsmrun" -n 8 --stats "$work/stats.json" "$member" counters
+same "good statistics stay" "$(jq -r .schema "$work/stats.json")" procope.stats/1
 same "temporary files" "$(find "$work" -name '*tmp*' | wc -l)" 0
 
 nobody_left "after all runs"
