@@ -163,13 +163,15 @@ INCLUDEDIR := $(DESTDIR)$(PREFIX)/include
 MANDIR     := $(DESTDIR)$(PREFIX)/share/man
 .PHONY: install
 install: all
-	install -d $(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(MANDIR)/man1 $(MANDIR)/man3 $(DESTDIR)$(PREFIX)/share/procope
+	install -d $(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(MANDIR)/man1 $(MANDIR)/man3 $(DESTDIR)$(PREFIX)/share/procope/scenes
 	install $(BUILD)/bin/* $(BINDIR)
 	install $(LIBDSM) $(LIBDIR)
 	install -m 644 dsmcore/include/dsm.h dsmcore/include/dsm_events.h $(INCLUDEDIR)
 	sed -e 's|@LIBDIR@|$(PREFIX)/lib|' -e 's|@INCLUDEDIR@|$(PREFIX)/include|' dsmcore/dsm.pc.in >$(LIBDIR)/pkgconfig/dsm.pc
 	install -m 644 docs/man/*.1 $(MANDIR)/man1
-	install -m 644 apps/scenes/* $(DESTDIR)$(PREFIX)/share/procope
+	install -m 644 docs/man/*.3 $(MANDIR)/man3
+	install $(BUILD)/apps/world $(BUILD)/apps/sor $(BUILD)/apps/sor-sequential $(BINDIR)
+	install -m 644 apps/scenes/* $(DESTDIR)$(PREFIX)/share/procope/scenes
 
 .PHONY: clean
 clean:
