@@ -188,6 +188,17 @@ void home__serve(struct dsm_core *core, uint32_t page)
 	}
 }
 
+/* A node makes one fetch at a time. */
+static bool waits_already(const struct dir_page *d, uint16_t node)
+{
+	size_t i;
+
+	for (i = 0; i < d->nwaiters; i++)
+		if (!d->waiters[i].lock && d->waiters[i].node == node)
+			return true;
+	return false;
+}
+
 int home__on_fetch(struct dsm_core *core, const struct core_msg *msg)
 {
 	const struct core_entry *e = &msg->entries[0];
@@ -196,7 +207,7 @@ int home__on_fetch(struct dsm_core *core, const struct core_msg *msg)
 
 	if (!d)
 		return 0;
-	if (d->owner == msg->from || w.version > d->version)
+	if (d->owner == msg->from || w.version > d->version || waits_already(d, msg->from))
 		return -EPROTO;
 	if (core_mutant(locked_page_served) && locked(d) && d->owner == NOBODY) {
 		w.write = false;

@@ -24,7 +24,9 @@ struct edge {
 
 struct graph {
 	const struct verify *v;
-	uint32_t nvertices, barriers; /* attempts first, then the barriers, then time */
+	uint32_t nvertices;	   /* attempts first, then the barriers, then time */
+	uint32_t *phases, nphases; /* the different numbers of barriers passed, ascending: barrier i lies
+				    * behind phase i */
 	struct edge *edges;
 	size_t nedges, cap;
 	uint32_t *start; /* by vertex: its first edge once sorted; nvertices + 1 of them */
@@ -61,10 +63,44 @@ static int add_page_edges(struct graph *g)
 				rc = add_edge(g, i, next->by, WHY_OVERWRITTEN, p->page, p->version);
 		}
 	}
-	for (w = v->writes; !rc && w + 1 < v->writes + v->nwrites; w++)
+	for (i = 1; i < v->nwrites && !rc; i++) {
+		w = &v->writes[i - 1];
 		if (w[1].page == w->page && w[1].version == w->version + 1)
 			rc = add_edge(g, w->by, w[1].by, WHY_REWRITTEN, w->page, w->version);
+	}
 	return rc;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static int find_phases(struct graph *g)
+{
+	const struct verify *v = g->v;
+	uint32_t i;
+
+	g->phases = malloc((v->nattempts + 1) * sizeof(*g->phases));
+	if (!g->phases)
+		return -ENOMEM;
+	for (i = 0; i < v->nattempts; i++)
+		g->phases[i] = v->attempts[i].barriers;
+	if (v->nattempts > 1)
+		qsort(g->phases, v->nattempts, sizeof(*g->phases), by_value);
+	for (i = 0; i < v->nattempts; i++)
+		if (!i || g->phases[i] != g->phases[g->nphases - 1])
+			g->phases[g->nphases++] = g->phases[i];
+	return 0;
+}
+
+static uint32_t phase_of(const struct graph *g, const struct attempt *a)
+{
+	const uint32_t *at = bsearch(&a->barriers, g->phases, g->nphases, sizeof(*g->phases), by_value);
+
+	return (uint32_t)(at - g->phases);
 }
 
 /* A node runs one attempt after the other; at a barrier all nodes meet. */
@@ -83,12 +119,13 @@ static int add_program_edges(struct graph *g)
 		if (last[a->node] != UINT32_MAX)
 			rc = add_edge(g, last[a->node], i, WHY_NODE, 0, 0);
 		last[a->node] = i;
-		if (!rc && a->barriers < g->barriers)
-			rc = add_edge(g, i, (uint32_t)v->nattempts + a->barriers, WHY_BARRIER, 0, 0);
-		if (!rc && a->barriers)
-			rc = add_edge(g, (uint32_t)v->nattempts + a->barriers - 1, i, WHY_BARRIER, 0, 0);
+		b = phase_of(g, a);
+		if (!rc && b + 1 < g->nphases)
+			rc = add_edge(g, i, (uint32_t)v->nattempts + b, WHY_BARRIER, 0, 0);
+		if (!rc && b)
+			rc = add_edge(g, (uint32_t)v->nattempts + b - 1, i, WHY_BARRIER, 0, 0);
 	}
-	for (b = 1; b < g->barriers && !rc; b++)
+	for (b = 1; b + 1 < g->nphases && !rc; b++)
 		rc = add_edge(g, (uint32_t)v->nattempts + b - 1, (uint32_t)v->nattempts + b, WHY_BARRIER, 0,
 			      0);
 	free(last);
@@ -224,8 +261,8 @@ static void describe(const struct graph *g, uint32_t vertex, char *buf, size_t s
 {
 	if (vertex < g->v->nattempts)
 		verify__name(&g->v->attempts[vertex], buf, size);
-	else if (vertex < g->v->nattempts + g->barriers)
-		snprintf(buf, size, "barrier %zu", vertex - g->v->nattempts + 1);
+	else if (vertex + 1 < g->v->nattempts + g->nphases)
+		snprintf(buf, size, "barrier %u", g->phases[vertex - g->v->nattempts + 1]);
 	else
 		snprintf(buf, size, "(a moment)");
 }
@@ -340,15 +377,16 @@ out:
 int verify_graph__check(const struct verify *v, struct report *r)
 {
 	struct graph g = {.v = v};
-	uint32_t i;
 	int rc;
 
 	if (v->nattempts > UINT32_MAX / 8)
 		return -ENOMEM;
-	for (i = 0; i < v->nattempts; i++)
-		if (v->attempts[i].barriers > g.barriers)
-			g.barriers = v->attempts[i].barriers;
-	g.nvertices = (uint32_t)v->nattempts + g.barriers;
+	if (!v->nattempts)
+		return 0;
+	rc = find_phases(&g);
+	if (rc)
+		return rc;
+	g.nvertices = (uint32_t)v->nattempts + g.nphases - 1;
 	rc = add_page_edges(&g);
 	if (!rc)
 		rc = add_program_edges(&g);
@@ -358,6 +396,7 @@ int verify_graph__check(const struct verify *v, struct report *r)
 		rc = sort_edges(&g);
 	if (!rc)
 		rc = report_cycles(&g, r);
+	free(g.phases);
 	free(g.edges);
 	free(g.start);
 	return rc;

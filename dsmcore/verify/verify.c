@@ -251,7 +251,9 @@ static void check_reads(const struct verify *v, const struct attempt *a, struct 
 				r, "%s read version %" PRIu64 " of page %" PRIu64 ", which no commit made",
 				verify__name(a, name, sizeof(name)), p->version, p->page);
 		} else if (w->hash != p->hash) {
-			explain_content(v, p, what, sizeof(what));
+			what[0] = '\0';
+			if (r->errors < VERIFY_SHOWN)
+				explain_content(v, p, what, sizeof(what));
 			verify_report__error(r,
 					     "%s read page %" PRIu64 " as version %" PRIu64 ", but found %s",
 					     verify__name(a, name, sizeof(name)), p->page, p->version, what);

@@ -58,8 +58,7 @@
 	X(FETCH)                                                                                             \
 	X(LOCK)                                                                                              \
 	X(LOCK_STALE)                                                                                        \
-	X(CANCEL) X(PUBLISH) X(ACK) X(ACK_LATE) X(REFUSE) X(REFUSE_LATE) X(DOWNGRADE_NEWER)                  \
-		X(DOWNGRADE_SAME)
+	X(CANCEL) X(PUBLISH) X(ACK) X(ACK_LATE) X(REFUSE) X(REFUSE_LATE) X(DOWNGRADE_NEWER) X(DOWNGRADE_SAME)
 
 /* ---- the attempt ---- */
 
@@ -357,7 +356,7 @@ static const char *reason(char letter)
 	case 'v':
 		return "its owner locked the version that the home has";
 	case 'm':
-		return "misuse: -EINVAL (tests/unit/core_misuse)";
+		return "misuse: -EINVAL (tests/unit/core_test.c)";
 	case 'i':
 		return "that answer comes only while waiting for it";
 	}

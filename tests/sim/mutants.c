@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * mutants.c - does the simulator bite? Breaks the protocol in each of the ways of hooks.h, one at a time,
- * and demands that some seed of the first 500 shows it. The right-hand side tells how soon the history
- * alone shows it, without a look into the cores: that is what dsmverify could see in a real run.
+ * and demands that some seed of the first 500 shows it. "history alone" tells how soon it shows without a
+ * look into the cores: that is what dsmverify can see of a real run. (What breaks only progress or a priority
+ * leaves no trace in a history.)
  */
 #include "tests/sim/sim.h"
 
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 
 #define SEEDS	      500u
-#define SEEDS_HISTORY 150u
+#define SEEDS_HISTORY 200u
 
 static const struct {
 	const char *name, *what;
@@ -20,14 +21,14 @@ static const struct {
 #undef X
 };
 
-/* The first seed that shows the active mutant, 0 if none does. */
-static uint64_t hunt(struct world *w, uint64_t seeds, bool history_only)
+/* The first seed that shows the active mutant, 0 if none does; history: in the history. */
+static uint64_t hunt(struct world *w, uint64_t seeds, bool history)
 {
-	struct run run = {.history_only = history_only};
+	struct run run = {.history_only = history};
 	struct totals t = {0};
 
 	for (run.seed = 1; run.seed <= seeds; run.seed++)
-		if (!world__run(w, &run, &t))
+		if (!world__run(w, &run, &t) && (!history || w->kind == FAIL_HISTORY))
 			return run.seed;
 	return 0;
 }
@@ -50,10 +51,10 @@ int main(void)
 		else
 			printf("seed %3" PRIu64 " (%s)", seed, world__kind(w.kind));
 		if (seed && history)
-			printf("; looking from outside: seed %" PRIu64 " (%s)", history, world__kind(h.kind));
+			printf(", history alone: seed %3" PRIu64, history);
 		if (seed)
 			printf(": %s\n", w.failure);
 	}
-	printf("%u mutants, %u found, %u of them from outside too\n", i - 1, i - 1 - missed, by_history);
+	printf("%u mutants, %u found, %u of them by the history alone\n", i - 1, i - 1 - missed, by_history);
 	return missed != 0;
 }

@@ -1,0 +1,18 @@
+# The protocol core and the checker of histories, one rule at a time.
+TESTS += unit/core_test unit/core_message_test unit/verify_test
+
+unit/core_test_SRCS  := tests/unit/core_test.c
+unit/core_test_NEEDS := core
+unit/core_test_LIBS  := -lcmocka
+
+unit/core_message_test_SRCS  := tests/unit/core_message_test.c
+unit/core_message_test_NEEDS := core
+unit/core_message_test_LIBS  := -lcmocka
+
+unit/verify_test_SRCS  := tests/unit/verify_test.c
+unit/verify_test_NEEDS := verify
+unit/verify_test_LIBS  := -lcmocka
+
+FUZZERS += fuzz_core_msg fuzz_history
+fuzz_core_msg_SRCS := tests/fuzz/fuzz_core_msg.c $(core_SRCS)
+fuzz_history_SRCS  := tests/fuzz/fuzz_history.c $(verify_SRCS)

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * core_util.h - a few cores joined by one queue, without memory: what the unit tests of the core ask is
+ * which actions and messages come, and in which order. tests/sim looks at the bytes.
+ */
+#ifndef CORE_UTIL_H
+#define CORE_UTIL_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "dsmcore/protocol/core.h"
+
+#define CLUSTER_MAX 4
+#define LOG_MAX	    8192
+
+struct mail {
+	struct core_msg msg;
+	struct core_entry *entries;
+};
+
+struct logged { /* an action, and which node was to carry it out */
+	uint16_t node;
+	struct core_action action;
+	uint32_t npages; /* SEND */
+	struct core_meeting meeting[4];
+};
+
+struct cluster {
+	unsigned nodes;
+	struct dsm_core *core[CLUSTER_MAX];
+	struct mail mail[LOG_MAX];
+	size_t head, tail;
+	struct logged log[LOG_MAX];
+	size_t nlog;
+	size_t sent[32]; /* by message type */
+};
+
+static struct cluster *cluster__open(unsigned nodes, uint32_t pages, uint32_t per_home,
+				     uint32_t elevate_after)
+{
+	struct cluster *c = calloc(1, sizeof(*c));
+	unsigned i;
+
+	assert_non_null(c);
+	c->nodes = nodes;
+	for (i = 0; i < nodes; i++) {
+		struct core_config config = {.node = (uint16_t)i,
+					     .nodes = (uint16_t)nodes,
+					     .pages = pages,
+					     .pages_per_home = per_home,
+					     .generation = 7,
+					     .elevate_after = elevate_after};
+		assert_int_equal(core__open(&c->core[i], &config), 0);
+	}
+	return c;
+}
+
+static void cluster__close(struct cluster *c)
+{
+	unsigned i;
+
+	for (i = 0; i < c->nodes; i++)
+		core__close(c->core[i]);
+	for (; c->head < c->tail; c->head++)
+		free(c->mail[c->head].entries);
+	free(c);
+}
+
+static void cluster__forget(struct cluster *c)
+{
+	c->nlog = 0;
+	memset(c->sent, 0, sizeof(c->sent));
+}
+
+static void post(struct cluster *c, const struct core_msg *msg)
+{
+	struct mail *m = &c->mail[c->tail++];
+	size_t bytes = (msg->npages + msg->nwset) * sizeof(*msg->entries);
+
+	assert_true(c->tail < LOG_MAX);
+	m->msg = *msg;
+	m->entries = malloc(bytes + 1);
+	assert_non_null(m->entries);
+	if (bytes)
+		memcpy(m->entries, msg->entries, bytes);
+	m->msg.entries = m->entries;
+	c->sent[msg->type]++;
+}
+
+/* One step. Returns core_step()'s code; *verdict: RESUME, WAIT, ABORT, or -1. */
+static int step(struct cluster *c, unsigned node, const struct core_event *event, int *verdict)
+{
+	const struct core_actions *actions;
+	struct logged *l;
+	size_t i;
+	int rc = core_step(c->core[node], event, &actions);
+
+	*verdict = -1;
+	for (i = 0; !rc && i < actions->count; i++) {
+		assert_true(c->nlog < LOG_MAX);
+		l = &c->log[c->nlog++];
+		l->node = (uint16_t)node;
+		l->action = actions->list[i];
+		if (l->action.type == CORE_DO_SEND) {
+			l->npages = l->action.msg.npages;
+			post(c, &l->action.msg);
+		}
+		if (l->action.emit == CORE_EMIT_ABORT && l->action.nmeetings)
+			memcpy(l->meeting, l->action.meetings,
+			       (l->action.nmeetings < 4 ? l->action.nmeetings : 4) * sizeof(l->meeting[0]));
+		if (l->action.type == CORE_DO_RESUME || l->action.type == CORE_DO_WAIT ||
+		    l->action.type == CORE_DO_ABORT) {
+			assert_int_equal(i + 1, actions->count);
+			*verdict = (int)l->action.type;
+		}
+	}
+	return rc;
+}
+
+/* Delivers everything; the last verdict for `node` that a message brought replaces *verdict. */
+static void deliver(struct cluster *c, unsigned node, int *verdict)
+{
+	struct core_event event = {.type = CORE_MESSAGE};
+	struct mail *m;
+	int got;
+
+	while (c->head < c->tail) {
+		m = &c->mail[c->head++];
+		event.msg = &m->msg;
+		assert_true(core_msg__sane(c->core[m->msg.to], &m->msg));
+		assert_int_equal(step(c, m->msg.to, &event, &got), 0);
+		if (m->msg.to == node && got >= 0)
+			*verdict = got;
+		free(m->entries);
+	}
+	c->head = c->tail = 0;
+}
+
+/* A mutator's event, and all that follows from it. Returns the verdict. */
+static int act(struct cluster *c, unsigned node, struct core_event event)
+{
+	int verdict;
+
+	assert_int_equal(step(c, node, &event, &verdict), 0);
+	deliver(c, node, &verdict);
+	return verdict;
+}
+
+#define BEGIN(c, node)	  act(c, node, (struct core_event){.type = CORE_BEGIN, .site = 3})
+#define READ(c, node, p)  act(c, node, (struct core_event){.type = CORE_ACCESS, .page = (p)})
+#define WRITE(c, node, p) act(c, node, (struct core_event){.type = CORE_ACCESS, .page = (p), .write = true})
+#define SAFE(c, node)	  act(c, node, (struct core_event){.type = CORE_SAFE})
+#define CANCEL(c, node)	  act(c, node, (struct core_event){.type = CORE_CANCEL})
+#define BARRIER(c, node)  act(c, node, (struct core_event){.type = CORE_BARRIER})
+
+static const bool all_changed[512] = {[0 ... 511] = true};
+static const bool none_changed[512];
+#define COMMIT(c, node)	       act(c, node, (struct core_event){.type = CORE_COMMIT, .changed = all_changed})
+#define COMMIT_SILENT(c, node) act(c, node, (struct core_event){.type = CORE_COMMIT, .changed = none_changed})
+
+/* The n-th logged action of a node of this type (and emit, if an EMIT), or NULL. */
+static const struct logged *find(const struct cluster *c, unsigned node, enum core_action_type type,
+				 enum core_emit_type emit, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < c->nlog; i++)
+		if (c->log[i].node == node && c->log[i].action.type == type &&
+		    (type != CORE_DO_EMIT || c->log[i].action.emit == emit) && !n--)
+			return &c->log[i];
+	return NULL;
+}
+
+static size_t total_sent(const struct cluster *c)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < 32; i++)
+		n += c->sent[i];
+	return n;
+}
+
+#endif
