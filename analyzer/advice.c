@@ -53,19 +53,28 @@ void advice__rates(const struct dsm_counters *c, double seconds, struct rates *o
 	out->wasted_share = tx > 0 ? (double)c->wasted_ns / tx : 0;
 }
 
-/* Fetch time inside aborted attempts is wasted time and already counted with them. */
-static double fetch_cost(const struct work *w, const struct effect *e)
+/* What fetches and commit messages cost more (or less, negative) in attempts that commit. Inside aborted ones
+ * both are wasted time and counted with it. A commit needs messages where others hold what it wrote, and they
+ * hold it because they fetched it: its cost goes with the fetches. */
+static double traffic_cost(const struct work *w, const struct effect *e)
 {
 	const struct dsm_counters *c = &w->totals.sum;
 	double tx = (double)c->wasted_ns + (double)c->committed_ns;
 	double committed = tx > 0 ? (double)c->committed_ns / tx : 1;
+	double fetches = (e->fetches_after - e->fetches_before) * w->fetch_ns * committed;
+	double remote = c->commits > c->commits_local ? (double)(c->commits - c->commits_local) : 0;
+	double tried = remote + (double)c->aborts_priority;
+	double commits =
+		tried > 0 && e->fetches_before > 0
+			? (double)c->commit_ns * remote / tried * (e->fetches_after / e->fetches_before - 1)
+			: 0;
 
-	return (e->fetches_after - e->fetches_before) * w->fetch_ns * committed;
+	return fetches + fmin(commits, (double)c->commit_ns);
 }
 
 static double net_ns(const struct work *w, const struct effect *e)
 {
-	return e->saved_ns * w->scale - fetch_cost(w, e);
+	return e->saved_ns * w->scale - traffic_cost(w, e);
 }
 
 void advice_work__predict(const struct work *w, double saved_ns, double saved_conflicts, double added_ns,
@@ -92,7 +101,7 @@ void advice_work__predict(const struct work *w, double saved_ns, double saved_co
 
 static void predict_effect(const struct work *w, const struct effect *e, struct prediction *out)
 {
-	advice_work__predict(w, e->saved_ns, e->saved_conflicts, fetch_cost(w, e), 0, out);
+	advice_work__predict(w, e->saved_ns, e->saved_conflicts, traffic_cost(w, e), 0, out);
 }
 
 /* ---- layouts ---- */

@@ -200,6 +200,29 @@ static void commit_often(struct work *w, uint32_t site, uint32_t group)
 	advice_work__predict(w, saved, 0, added, (m - 1) * commits, &a->predicted);
 }
 
+/* For what is really shared and got no advice: say so, and what people do about it. */
+static void note_true(struct work *w)
+{
+	for (uint32_t g = 0; g < w->tally->model->groups.n; g++) {
+		const struct group_sum *sum = &w->tally->groups[g];
+		bool advised = false;
+		char name[128], time[40];
+
+		for (size_t i = 0; i < w->out->all.n; i++)
+			advised = advised || w->out->all.at[i].group == g;
+		if (advised || sum->ns[VERDICT_TRUE] < 0.1 * w->wasted_ns)
+			continue;
+		model__group_name(w->tally->model, g, name, sizeof(name));
+		names__duration(sum->ns[VERDICT_TRUE], time, sizeof(time));
+		note(w, mem__format("%s is really shared (%s wasted): no layout helps. What can: touch it "
+				    "last and only "
+				    "when needed, keep a part per node and add the parts up when the whole "
+				    "is read, or "
+				    "let one node do the work that needs it.",
+				    name, time));
+	}
+}
+
 void advice_work__source(struct work *w)
 {
 	struct losses losses = {0};
@@ -214,6 +237,7 @@ void advice_work__source(struct work *w)
 		if (table__intern(&done, &losses.at[i].site, sizeof(uint32_t)) == before)
 			commit_often(w, losses.at[i].site, losses.at[i].group);
 	}
+	note_true(w);
 	table__free(&done);
 	VEC_FREE(&losses);
 }

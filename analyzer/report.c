@@ -68,6 +68,25 @@ static void sort(struct report *r)
 		qsort(r->groups, r->ngroups, sizeof(*r->groups), by_group_cost);
 }
 
+void report__begin(struct report *r, const char *debug_dir, struct evidence_sink *sink)
+{
+	memset(r, 0, sizeof(*r));
+	model__init(&r->model);
+	r->symbols = symbols__new(&r->model, debug_dir);
+	r->layouts = layouts__new(&r->model, r->symbols);
+	tally__init(&r->tally, &r->model, r->layouts);
+	tally__sink(&r->tally, sink);
+}
+
+void report__end(struct report *r)
+{
+	tally__finish(&r->tally);
+	model__totals(&r->model, &r->totals);
+	r->replay = replay__new(&r->tally);
+	advice__make(&r->tally, r->replay, r->symbols, &r->advice);
+	sort(r);
+}
+
 int report__make(struct report *r, const struct report_options *o)
 {
 	struct ingest_options io = {0};
@@ -75,21 +94,12 @@ int report__make(struct report *r, const struct report_options *o)
 	struct evidence *e;
 	int err;
 
-	memset(r, 0, sizeof(*r));
-	model__init(&r->model);
-	r->symbols = symbols__new(&r->model, o->debug_dir);
-	r->layouts = layouts__new(&r->model, r->symbols);
-	tally__init(&r->tally, &r->model, r->layouts);
-	tally__sink(&r->tally, &sink);
+	report__begin(r, o->debug_dir, &sink);
 	e = evidence__new(&r->model, r->layouts, r->symbols, o->window_bytes, &sink);
 	err = ingest__files(&r->model, e, o->traces, o->ntraces, &io);
 	if (!err) {
 		evidence__finish(e);
-		tally__finish(&r->tally);
-		model__totals(&r->model, &r->totals);
-		r->replay = replay__new(&r->tally);
-		advice__make(&r->tally, r->replay, r->symbols, &r->advice);
-		sort(r);
+		report__end(r);
 	}
 	evidence__free(e);
 	if (err)

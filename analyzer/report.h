@@ -33,6 +33,10 @@ struct report_options {
  * freed. */
 int report__make(struct report *r, const struct report_options *o);
 void report__free(struct report *r);
+/* The two ends of report__make(), for records that come from elsewhere: begin gives the sink for
+ * evidence__new(); end comes after evidence__finish(). */
+void report__begin(struct report *r, const char *debug_dir, struct evidence_sink *sink);
+void report__end(struct report *r);
 
 void report__text(struct report *r, const struct report_options *o, struct text *out);
 void report__json(struct report *r, const struct report_options *o, struct text *out);

@@ -22,11 +22,14 @@ static const char *const meaning[VERDICTS] = {
 	"the loser held the page but did not access it: a cost of read tracking",
 };
 
-static void wrapped(struct text *out, const char *indent, const char *text)
+/* Lines of at most 100 columns; `first` begins the first of them, `indent` the others. */
+static void wrapped(struct text *out, const char *first, const char *indent, const char *text)
 {
-	size_t width = 100 - strlen(indent), len;
+	size_t len;
 
-	for (; *text; text += len) {
+	for (; *text; text += len, first = indent) {
+		size_t width = 100 - strlen(first);
+
 		while (*text == ' ')
 			text++;
 		len = strlen(text);
@@ -35,7 +38,7 @@ static void wrapped(struct text *out, const char *indent, const char *text)
 				;
 			len = len ? len : width;
 		}
-		text__add(out, "%s%.*s\n", indent, (int)len, text);
+		text__add(out, "%s%.*s\n", first, (int)len, text);
 	}
 }
 
@@ -198,8 +201,8 @@ static void one_advice(const struct report *r, const struct advice *a, unsigned 
 		text__add(out, ", costs %s page%s of memory", pages, a->pages == 1 ? "" : "s");
 	}
 	text__add(out, "; aborts per commit %.3f -> %.3f\n", now->aborts_per_commit, p->aborts_per_commit);
-	wrapped(out, "     ", a->text);
-	wrapped(out, "     because: ", a->why);
+	wrapped(out, "     ", "     ", a->text);
+	wrapped(out, "     because ", "     ", a->why);
 }
 
 static void rates_line(const char *what, const struct rates *x, struct text *out)
@@ -227,7 +230,7 @@ static void advice(const struct report *r, const struct report_options *o, const
 		text__add(out, "  Nothing: no change of layout or transaction would save 1 %% of the wasted "
 			       "time.\n");
 	for (size_t i = 0; i < r->advice.nnotes; i++)
-		wrapped(out, "  - ", r->advice.notes[i]);
+		wrapped(out, "  - ", "    ", r->advice.notes[i]);
 	if (!rules)
 		return;
 	text__add(out, "\n  The plan (%u rule%s, %.0f more pages): dsmrun --plan=plan.json ...\n", rules,
@@ -244,75 +247,117 @@ static void side(const struct report *r, const struct row *row, bool winner, str
 	const struct node_pair *pair = report__pair(row);
 	const char *fields = tally__text(&r->tally, x->fields);
 	const char *did = row__access(row, x) & DSM_EV_ACCESS_WRITE ? "wrote" : "read";
-	char code[192], line[120], other[128], where[192];
-	struct source src = {0}, tx;
+	char code[192], line[120], other[128], what[256];
+	struct source src = {0};
 
 	names__code(r->symbols, &r->model, x->code, false, code, sizeof(code));
-	text__add(out, "      %s node %-2u %-5s ", winner ? "winner" : "loser ",
-		  winner ? pair->winner : pair->loser, did);
-	if (x->group != GROUP_NONE && x->group != row->group) {
+	other[0] = 0;
+	if (x->group != GROUP_NONE && x->group != row->group)
 		model__group_name(&r->model, x->group, other, sizeof(other));
-		text__add(out, "%s: ", other);
-	}
-	text__add(out, "%s", fields[0] ? fields : "(bytes not known)");
-	text__add(out, "  at %s", code);
+	snprintf(what, sizeof(what), "%s%s%s", other, other[0] ? ": " : "",
+		 fields[0] ? fields : "(bytes not known)");
+	text__add(out, "               node %-2u %s %-5s %-28s %s", winner ? pair->winner : pair->loser,
+		  winner ? "won,    " : "aborted,", did, what, code);
 	if (x->code.image && symbols__source(r->symbols, x->code, false, &src)) {
 		names__line_text(&src, line, sizeof(line));
 		if (line[0])
-			text__add(out, "\n                          | %s", line);
-	}
-	names__site(r->symbols, &r->model, x->site, &tx);
-	names__place(&tx, where, sizeof(where));
-	text__add(out, "\n                          in the transaction at %s\n", where);
-}
-
-static void one_row(const struct report *r, const struct row *row, const struct style *s, struct text *out)
-{
-	char time[40], n[40], born[192];
-	struct source src;
-	char name[160];
-
-	names__object(&r->tally, row, name, sizeof(name));
-	names__duration(row__ns(row), time, sizeof(time));
-	names__count(row->seen + row->estimated, n, sizeof(n));
-	text__add(out, "\n  %s%s%s: %s%s%s, %s in %s aborts", s->bold, name, s->off,
-		  row->key.verdict == VERDICT_FALSE ? s->bad : "", verdict__name(row->key.verdict), s->off,
-		  time, n);
-	if (row->estimated > 0)
-		text__add(out, " (%.0f apportioned)", row->estimated);
-	if (row->key.why)
-		text__add(out, "\n    %s", why__text(row->key.why));
-	if (row->group != GROUP_NONE) {
-		names__site(r->symbols, &r->model, r->model.groups.at[row->group].site, &src);
-		names__place(&src, born, sizeof(born));
-		text__add(out, "\n    allocated at %s", born);
+			text__add(out, "   | %s", line);
 	}
 	text__add(out, "\n");
-	if (row->key.verdict == VERDICT_UNTOUCHED)
-		return;
+}
+
+static void one_row(const struct report *r, const struct row *row, struct text *out)
+{
+	char time[40], n[40], where[2][192];
+	struct source tx;
+
+	names__duration(row__ns(row), time, sizeof(time));
+	names__count(row->seen + row->estimated, n, sizeof(n));
+	for (int k = 0; k < 2; k++) {
+		names__site(r->symbols, &r->model, k ? row__loser(row)->site : row__winner(row)->site, &tx);
+		names__place(&tx, where[k], sizeof(where[k]));
+	}
+	text__add(out, "    %9s  %s aborts", time, n);
+	if (!strcmp(where[0], where[1]))
+		text__add(out, ", both in the transaction at %s\n", where[0]);
+	else
+		text__add(out, "; won: transaction at %s, aborted: at %s\n", where[0], where[1]);
+	if (row->key.why)
+		text__add(out, "               %s\n", why__text(row->key.why));
 	side(r, row, true, out);
 	side(r, row, false, out);
+}
+
+/* All rows of one object (or none) and class. */
+static void one_block(const struct report *r, uint32_t group, enum verdict v, unsigned most,
+		      const struct style *s, struct text *out)
+{
+	double ns = 0, seen = 0, estimated = 0, rest = 0;
+	char name[160], time[40], n[40], born[192] = "";
+	const struct row *first = NULL;
+	unsigned shown = 0, left = 0;
+	struct source src;
+
+	for (size_t i = 0; i < r->tally.rows.n; i++) {
+		const struct row *row = &r->tally.rows.at[r->rows[i]];
+
+		if (row->group != group || row->key.verdict != v)
+			continue;
+		first = first ? first : row;
+		ns += row__ns(row);
+		seen += row->seen;
+		estimated += row->estimated;
+	}
+	if (!first)
+		return;
+	names__object(&r->tally, first, name, sizeof(name));
+	names__duration(ns, time, sizeof(time));
+	names__count(seen + estimated, n, sizeof(n));
+	text__add(out, "\n  %s%s%s: %s%s%s, %s in %s aborts", s->bold, name, s->off,
+		  v == VERDICT_FALSE ? s->bad : "", verdict__name(v), s->off, time, n);
+	if (estimated > 0)
+		text__add(out, " (%.0f judged, %.0f apportioned)", seen, estimated);
+	if (group != GROUP_NONE) {
+		names__site(r->symbols, &r->model, r->model.groups.at[group].site, &src);
+		names__place(&src, born, sizeof(born));
+		text__add(out, ", allocated at %s", born);
+	}
+	text__add(out, "\n");
+	for (size_t i = 0; i < r->tally.rows.n && v != VERDICT_UNTOUCHED; i++) {
+		const struct row *row = &r->tally.rows.at[r->rows[i]];
+
+		if (row->group != group || row->key.verdict != v)
+			continue;
+		if (shown++ < most) {
+			one_row(r, row, out);
+		} else {
+			left++;
+			rest += row__ns(row);
+		}
+	}
+	if (left) {
+		names__duration(rest, time, sizeof(time));
+		text__add(out, "    %9s  in %u more combinations of fields and lines\n", time, left);
+	}
 }
 
 static void details(const struct report *r, const struct report_options *o, const struct style *s,
 		    struct text *out)
 {
-	double rest = 0;
-	char time[40];
+	static const enum verdict order[] = {VERDICT_FALSE, VERDICT_TRUE, VERDICT_SILENT, VERDICT_UNKNOWN};
+	unsigned most = o->top < 3 ? o->top : 3 + (o->top - 3) / 4;
 
-	text__add(out, "\n%sWho met whom%s  (costliest first; the winner committed, the loser aborted)\n",
+	text__add(out,
+		  "\n%sWho met whom%s  (costliest first; one transaction committed, the other aborted for "
+		  "it)\n",
 		  s->bold, s->off);
-	for (size_t i = 0; i < r->tally.rows.n; i++) {
-		if (i < o->top)
-			one_row(r, &r->tally.rows.at[r->rows[i]], s, out);
-		else
-			rest += row__ns(&r->tally.rows.at[r->rows[i]]);
-	}
-	if (r->tally.rows.n > o->top) {
-		names__duration(rest, time, sizeof(time));
-		text__add(out, "\n  ... and %zu kinds of conflict more, %s in all (--top shows more)\n",
-			  r->tally.rows.n - o->top, time);
-	}
+	for (size_t i = 0; i < r->ngroups && i < o->top; i++)
+		for (size_t v = 0; v < sizeof(order) / sizeof(order[0]); v++)
+			one_block(r, r->groups[i], order[v], most, s, out);
+	for (int v = 0; v < VERDICTS; v++)
+		one_block(r, GROUP_NONE, (enum verdict)v, most, s, out);
+	if (r->ngroups > o->top)
+		text__add(out, "\n  ... and %zu objects more (--top shows more)\n", r->ngroups - o->top);
 }
 
 static void entry(struct text *out, const char *what, double ns)

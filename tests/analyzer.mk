@@ -1,0 +1,26 @@
+# Tests of the analyzer: its logic on synthetic records whose truth is known, the program on bad input.
+analyzer_test_LIBS := -lcmocka $(analyzer_LIBS)
+TESTS += unit/analyzer_sets_test unit/analyzer_symbols_test unit/analyzer_evidence_test unit/analyzer_report_test
+unit/analyzer_sets_test_SRCS  := tests/unit/analyzer_sets_test.c tests/analyzer/feed.c
+unit/analyzer_sets_test_NEEDS := analyzer trace
+unit/analyzer_sets_test_LIBS  := $(analyzer_test_LIBS)
+unit/analyzer_symbols_test_SRCS  := tests/unit/analyzer_symbols_test.c tests/analyzer/feed.c tests/analyzer/self.c
+unit/analyzer_symbols_test_NEEDS := analyzer trace
+unit/analyzer_symbols_test_LIBS  := $(analyzer_test_LIBS)
+unit/analyzer_evidence_test_SRCS  := tests/unit/analyzer_evidence_test.c tests/analyzer/feed.c
+unit/analyzer_evidence_test_NEEDS := analyzer trace
+unit/analyzer_evidence_test_LIBS  := $(analyzer_test_LIBS)
+unit/analyzer_report_test_SRCS  := tests/unit/analyzer_report_test.c tests/analyzer/feed.c tests/analyzer/self.c
+unit/analyzer_report_test_NEEDS := analyzer trace
+unit/analyzer_report_test_LIBS  := $(analyzer_test_LIBS)
+SCRIPT_TESTS += tests/integration/report_bad_input.sh
+
+PROGRAMS += report_make_trace
+report_make_trace_SRCS  := tests/analyzer/report_make_trace.c tests/analyzer/feed.c
+report_make_trace_NEEDS := analyzer trace
+report_make_trace_LIBS  := $(analyzer_LIBS)
+report_make_trace_DIR   := tests/analyzer
+
+FUZZERS += fuzz_report
+fuzz_report_SRCS := tests/fuzz/fuzz_report.c $(analyzer_SRCS) $(trace_SRCS)
+fuzz_report_LIBS := $(filter-out -lZydis,$(analyzer_LIBS))

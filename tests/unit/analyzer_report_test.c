@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Whole reports of synthetic traces: objects, fields and classes named, the ledger balanced, advice that
+ * removes what is false, leaves alone what is true and costs no more than it must.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <json-c/json.h>
+
+#include "analyzer/proof.h"
+#include "analyzer/report.h"
+#include "tests/analyzer/feed.h"
+#include "tests/analyzer/self.h"
+
+struct walker {
+	double x, y;
+	uint64_t steps;
+	uint64_t padding[3];
+};
+
+struct tally_of_node {
+	uint64_t count, sum;
+};
+
+struct shared {
+	uint64_t total;
+};
+
+static volatile struct walker kept_walker;
+static volatile struct tally_of_node kept_tally;
+static volatile struct shared kept_shared;
+
+static char folder[] = "/tmp/procope-report-XXXXXX";
+static const struct dsm_ev_ip nowhere = {0, 0};
+
+static const char *path(const char *name)
+{
+	static char text[4][256];
+	static int next;
+	char *t = text[next++ % 4];
+
+	snprintf(t, 256, "%s/%s", folder, name);
+	return t;
+}
+
+/* Four nodes, as the runtime tells of them; types 1..3 and sites 1..3 on each. */
+static void scene(struct feed *f, uint64_t seed)
+{
+	struct self self;
+	uint32_t offset[3] = {0x1000, 0x2000, 0x3000};
+
+	kept_walker.steps = kept_tally.count + kept_shared.total;
+	self__find(&self);
+	feed__start(f, 4, seed);
+	feed__nodes(f);
+	for (unsigned n = 0; n < 4; n++) {
+		feed__module(f, n, 1, self.path, self.build_id, self.build_id_len);
+		for (uint32_t s = 0; s < 3; s++)
+			feed__site(f, n, s + 1, 1, &offset[s], 1);
+		feed__type(f, n, 1, "struct walker", sizeof(struct walker), 1);
+		feed__type(f, n, 2, "struct tally_of_node", sizeof(struct tally_of_node), 1);
+		feed__type(f, n, 3, "struct shared", sizeof(struct shared), 1);
+	}
+}
+
+/* Node `a` commits changes of [from, to) of a page, for which node `b` aborts, seen under the microscope. */
+static void meet(struct feed *f, uint64_t number, unsigned a, unsigned b, unsigned page, uint32_t from,
+		 uint32_t to, uint32_t other_from, uint32_t other_to, bool reads)
+{
+	struct feed_iv winner = {a, number, 0, 3}, loser = {b, number, 0, 3}, retry = {b, number, 1, 3};
+	struct feed_meeting m = {page, reads ? 1 : 3, 1, 1};
+	struct byteset changed = {0}, touched = {0}, none = {0};
+
+	byteset__add(&changed, from, to);
+	byteset__add(&touched, other_from, other_to);
+	feed__writes(f, winner, page, &changed, true);
+	if (!reads)
+		feed__writes(f, loser, page, &touched, false);
+	feed__abort(f, loser, winner, DSM_EV_CAUSE_CONFLICT, 1000000, &m, 1, false);
+	feed__commit(f, winner, false);
+	feed__accesses(f, retry, page, &touched, reads ? &none : &touched, true, nowhere);
+	if (!reads)
+		feed__writes(f, retry, page, &touched, true);
+	feed__commit(f, retry, true);
+	byteset__free(&changed);
+	byteset__free(&touched);
+}
+
+static void make(struct report *r, struct report_options *o, const char *const *trace)
+{
+	*o = (struct report_options){.traces = trace, .ntraces = 1, .top = 10};
+	assert_int_equal(report__make(r, o), 0);
+}
+
+static const struct row *find_row(const struct report *r, const char *object, enum verdict v)
+{
+	for (size_t i = 0; i < r->tally.rows.n; i++) {
+		const struct row *row = &r->tally.rows.at[r->rows[i]];
+		char name[128];
+
+		names__object(&r->tally, row, name, sizeof(name));
+		if (row->key.verdict == v && !strcmp(name, object))
+			return row;
+	}
+	return NULL;
+}
+
+static double sum(const struct ledger *b)
+{
+	double ns = b->other + b->lost + b->remainder;
+
+	for (int v = 0; v < VERDICTS; v++)
+		ns += b->verdict[v] + b->estimated[v];
+	return ns;
+}
+
+#define WALKER sizeof(struct walker)
+
+/* `walkers` at page 1: 24 elements of 48 bytes, node n owns 6n .. 6n+5; four tallies on page 2, one a node;
+ * the total on page 3. */
+static void plant_world(struct feed *f, unsigned rounds)
+{
+	for (unsigned n = 0; n < 4; n++)
+		feed__object(f, 0, 0x2000 + n * 16, 1, 16, 2, 2, 0);
+	feed__object(f, 0, 0x1000, 24, WALKER, 1, 1, 0);
+	feed__root(f, 0, 0x1000, "walkers");
+	feed__object(f, 0, 0x3000, 1, 8, 3, 3, 0);
+	feed__root(f, 0, 0x3000, "total");
+	for (unsigned i = 0; i < rounds; i++) {
+		unsigned a = i % 4, b = (i + 1 + i / 4 % 3) % 4;
+		uint32_t ea = (6 * a + i % 6) * (uint32_t)WALKER, eb = (6 * b + i / 2 % 6) * (uint32_t)WALKER;
+
+		meet(f, 1000 + 10 * i, a, b, 1, ea, ea + 6, eb, eb + 24, false);
+		if (i % 2)
+			meet(f, 1001 + 10 * i, a, b, 2, 16 * a, 16 * a + 2, 16 * b, 16 * b + 16, false);
+		if (i % 5 == 0)
+			meet(f, 1002 + 10 * i, a, b, 3, 0, 1, 0, 8, false);
+	}
+}
+
+static void a_planted_world_is_seen_through(void **state)
+{
+	const char *trace = path("world.dsmt");
+	const struct advice *first = NULL;
+	bool tallies = false;
+	struct report_options o;
+	const struct row *row;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	scene(&f, 1);
+	plant_world(&f, 200);
+	feed__shuffle(&f);
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	make(&r, &o, &trace);
+	row = find_row(&r, "walkers", VERDICT_FALSE);
+	assert_non_null(row);
+	assert_string_equal(tally__text(&r.tally, row->key.changed.fields), "x");
+	assert_string_equal(tally__text(&r.tally, row->key.touched.fields), "x, y, steps");
+	row = find_row(&r, "total", VERDICT_TRUE);
+	assert_non_null(row);
+	assert_string_equal(tally__text(&r.tally, row->key.changed.fields), "total");
+	assert_null(find_row(&r, "total", VERDICT_FALSE));
+	assert_null(find_row(&r, "walkers", VERDICT_TRUE));
+	assert_non_null(find_row(&r, "4 x struct tally_of_node", VERDICT_FALSE));
+	assert_true(r.tally.ledger.verdict[VERDICT_FALSE] == 300e6 &&
+		    r.tally.ledger.verdict[VERDICT_TRUE] == 40e6);
+
+	for (size_t i = 0; i < r.advice.all.n; i++) {
+		const struct advice *a = &r.advice.all.at[i];
+		char name[128];
+
+		model__group_name(&r.model, a->group, name, sizeof(name));
+		if (a->kind <= ADVICE_PAD)
+			assert_string_not_equal(name, "total");
+		if (!strcmp(name, "walkers") && a->kind <= ADVICE_PAD)
+			first = a;
+		tallies = tallies ||
+			  (!strcmp(name, "4 x struct tally_of_node") && a->kind == ADVICE_ISOLATE && a->rule);
+		assert_true(!i || a->predicted.ns_per_s <= r.advice.all.at[i - 1].predicted.ns_per_s);
+	}
+	assert_non_null(first);
+	assert_int_equal(first->kind, ADVICE_PARTITION); /* cheaper than a page for each of 24 */
+	assert_int_equal(first->change.block, 6);
+	assert_int_equal(first->change.block_stride, 4096);
+	assert_int_equal(first->rule, 1);
+	assert_true(tallies);
+	assert_true(r.advice.plan_effect.saved_ns == 300e6);
+	assert_true(r.advice.plan.rates.aborts_per_commit < r.advice.now.aborts_per_commit / 5);
+	report__free(&r);
+	feed__free(&f);
+}
+
+/* When neighbours belong to different nodes only a page for each helps. */
+static void interleaved_elements_are_padded(void **state)
+{
+	const char *trace = path("turns.dsmt");
+	struct report_options o;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	scene(&f, 2);
+	feed__object(&f, 0, 0x1000, 8, WALKER, 1, 1, 0);
+	for (unsigned i = 0; i < 80; i++) {
+		unsigned a = i % 4, b = (i + 1 + i / 4 % 3) % 4;
+		uint32_t ea = (a + 4 * (i / 8 % 2)) * (uint32_t)WALKER,
+			 eb = (b + 4 * (i / 16 % 2)) * (uint32_t)WALKER;
+
+		meet(&f, 1000 + i, a, b, 1, ea, ea + 8, eb, eb + 8, false);
+	}
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	make(&r, &o, &trace);
+	assert_true(r.advice.all.n >= 1);
+	assert_int_equal(r.advice.all.at[0].kind, ADVICE_PAD);
+	assert_int_equal(r.advice.all.at[0].change.stride, 4096);
+	assert_true(r.advice.all.at[0].pages >= 7);
+	report__free(&r);
+	feed__free(&f);
+}
+
+/* A plain C array can be moved, not padded; fields of one element that part nodes need another struct. */
+static void what_a_plan_cannot_do_is_a_source_change(void **state)
+{
+	const char *trace = path("flat.dsmt");
+	bool split = false;
+	struct report_options o;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	scene(&f, 3);
+	feed__object(&f, 0, 0x1000, 8, WALKER, 1, 1, DSM_EV_OBJECT_FLAT);
+	feed__object(&f, 0, 0x5000, 1, WALKER, 1, 2, 0);
+	for (unsigned i = 0; i < 80; i++) {
+		unsigned a = i % 4, b = (i + 1 + i / 4 % 3) % 4;
+
+		meet(&f, 1000 + i, a, b, 1, a * 96, a * 96 + 8, b * 96, b * 96 + 8, false);
+		meet(&f, 2000 + i, 0, 1, 5, 0, 8, 16, 24, i % 2);
+	}
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	make(&r, &o, &trace);
+	for (size_t i = 0; i < r.advice.all.n; i++) {
+		const struct advice *a = &r.advice.all.at[i];
+
+		if (r.model.groups.at[a->group].flat)
+			assert_true(a->kind == ADVICE_ISOLATE || !a->rule);
+		if (a->kind == ADVICE_SPLIT_STRUCT) {
+			split = true;
+			assert_int_equal(a->rule, 0);
+			assert_non_null(strstr(a->text, "{x}"));
+			assert_non_null(strstr(a->text, "{steps}"));
+		}
+	}
+	assert_true(split);
+	report__free(&r);
+	feed__free(&f);
+}
+
+/* Whatever is planted, nothing whose conflicts are true is ever moved, and the ledger balances. */
+static void true_sharing_is_never_moved(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 40; seed++) {
+		const char *trace = path("random.dsmt");
+		unsigned objects = 0;
+		bool is_true[16];
+		struct report_options o;
+		struct report r;
+		struct feed f;
+		uint32_t at = 0x1000;
+
+		scene(&f, seed);
+		for (; objects < 16; objects++) { /* packed as they come, each of its own allocation site */
+			uint32_t type = 1 + feed__random(&f, 3), site = 10 + objects,
+				 code = 0x4000 + 16 * objects;
+			uint32_t size = type == 1 ? WALKER : type == 2 ? 16 : 8;
+
+			for (unsigned n = 0; n < 4; n++)
+				feed__site(&f, n, site, 1, &code, 1);
+			feed__object(&f, 0, at, 4, size, type, site, 0);
+			is_true[objects] = feed__random(&f, 2);
+			for (unsigned i = 0; i < 24; i++) {
+				unsigned a = feed__random(&f, 4), b = (a + 1 + feed__random(&f, 3)) % 4;
+				uint32_t from = at % 4096 + (is_true[objects] ? 0 : a * size);
+				uint32_t to = at % 4096 + (is_true[objects] ? 0 : b * size);
+
+				meet(&f, 1000 * (objects + 1) + i, a, b, at / 4096, from, from + 8, to,
+				     to + 8, i % 3 == 0);
+			}
+			at += 4 * size;
+			if ((at % 4096) + 4 * WALKER > 4096)
+				at = (at + 4095) / 4096 * 4096;
+		}
+		feed__shuffle(&f);
+		assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+		make(&r, &o, &trace);
+		assert_true(r.tally.ledger.measured == 16 * 24 * 1e6);
+		assert_true(sum(&r.tally.ledger) == r.tally.ledger.measured);
+		assert_true(r.tally.ledger.remainder == 0 && r.tally.ledger.lost == 0);
+		for (size_t i = 0; i < r.advice.all.n; i++) {
+			const struct advice *a = &r.advice.all.at[i];
+			uint32_t site = r.model.groups.at[a->group].site;
+			uint32_t object = (model__site_at(&r.model, site)->frame[0].offset - 0x4000) / 16;
+
+			assert_true(object < 16);
+			if (a->kind <= ADVICE_SPLIT_STRUCT)
+				assert_false(is_true[object]);
+		}
+		report__free(&r);
+		feed__free(&f);
+	}
+}
+
+/* Aborts without a record: with losses known they are `lost`, else the remainder shows them. */
+static void the_ledger_shows_what_is_missing(void **state)
+{
+	const struct trace_loss loss = {.type = DSM_EV_ABORT, .count = 3};
+
+	(void)state;
+	for (int known = 0; known < 2; known++) {
+		const char *trace = path("lost.dsmt");
+		struct report_options o;
+		struct report r;
+		struct feed f;
+
+		scene(&f, 4);
+		plant_world(&f, 20);
+		f.counters[2].wasted_ns += 7000000;
+		f.counters[2].aborts += 3;
+		assert_int_equal(feed__write(&f, trace, &loss, (size_t)known), 0);
+		make(&r, &o, &trace);
+		assert_true((known ? r.tally.ledger.lost : r.tally.ledger.remainder) == 7e6);
+		assert_true((known ? r.tally.ledger.remainder : r.tally.ledger.lost) == 0);
+		assert_true(sum(&r.tally.ledger) == r.tally.ledger.measured);
+		report__free(&r);
+		feed__free(&f);
+	}
+}
+
+static struct json_object *get(struct json_object *o, const char *key)
+{
+	struct json_object *x = NULL;
+
+	if (!json_object_object_get_ex(o, key, &x))
+		fail_msg("no key \"%s\"", key);
+	return x;
+}
+
+static void every_form_is_written(void **state)
+{
+	static const char *const forms[] = {"verdicts", "advice", "ledger", "losses",
+					    "totals",	"run",	  "schema"};
+	const char *trace = path("forms.dsmt");
+	struct text json = {0}, text = {0}, dot = {0}, plan = {0};
+	struct json_object *o, *v, *rule;
+	struct report_options ro;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	scene(&f, 5);
+	plant_world(&f, 60);
+	feed__root(&f, 0, 0x2000, "a \"quoted\" \\name\nof two lines");
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	make(&r, &ro, &trace);
+	report__json(&r, &ro, &json);
+	o = json_tokener_parse(json.at);
+	assert_non_null(o);
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
+		get(o, forms[i]);
+	v = json_object_array_get_idx(get(o, "verdicts"), 0);
+	assert_string_equal(json_object_get_string(get(v, "class")), "false");
+	assert_string_equal(json_object_get_string(get(v, "type")), "struct walker");
+	assert_int_equal(json_object_array_length(get(v, "sides")), 2);
+	json_object_put(o);
+	report__plan(&r, &plan);
+	o = json_tokener_parse(plan.at);
+	assert_string_equal(json_object_get_string(get(o, "schema")), "procope.plan/1");
+	rule = json_object_array_get_idx(get(o, "rules"), 0);
+	assert_string_equal(json_object_get_string(get(get(rule, "match"), "type")), "struct walker");
+	assert_int_equal(json_object_get_int(get(get(rule, "layout"), "block")), 6);
+	assert_int_equal(json_object_array_length(get(get(rule, "match"), "site")), 1);
+	json_object_put(o);
+	report__dot(&r, &ro, &dot);
+	assert_non_null(strstr(dot.at, "a \\\"quoted\\\" \\\\name\\nof"));
+	report__text(&r, &ro, &text);
+	assert_non_null(strstr(text.at, "walkers"));
+	assert_null(strchr(text.at, '\033'));
+	text__free(&json);
+	text__free(&text);
+	text__free(&dot);
+	text__free(&plan);
+	report__free(&r);
+	feed__free(&f);
+}
+
+static void a_run_without_aborts_is_a_report(void **state)
+{
+	const char *trace = path("quiet.dsmt");
+	struct text text = {0};
+	struct report_options o;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	scene(&f, 6);
+	feed__commit(&f, (struct feed_iv){0, 1, 0, 3}, false);
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	make(&r, &o, &trace);
+	report__text(&r, &o, &text);
+	assert_non_null(strstr(text.at, "no transaction aborted"));
+	text__free(&text);
+	report__free(&r);
+	feed__free(&f);
+}
+
+static void before_predicted_and_after_are_compared(void **state)
+{
+	const char *before = path("before.dsmt"), *after = path("after.dsmt");
+	struct proof p;
+	struct feed f;
+
+	(void)state;
+	scene(&f, 7);
+	plant_world(&f, 100);
+	f.time_ns = 2000000000;
+	assert_int_equal(feed__write(&f, before, NULL, 0), 0);
+	feed__free(&f);
+	scene(&f, 8);
+	for (unsigned i = 0; i < 500; i++)
+		feed__commit(&f, (struct feed_iv){i % 4, i, 0, 3}, false);
+	f.time_ns = 2000000000;
+	assert_int_equal(feed__write(&f, after, NULL, 0), 0);
+	feed__free(&f);
+	assert_int_equal(proof__make(&p, before, after, NULL, NULL), 0);
+	assert_true(p.before.aborts_per_commit > 0.4 && p.after.aborts_per_commit == 0);
+	assert_true(p.predicted.aborts_per_commit < p.before.aborts_per_commit / 5);
+	assert_true(p.predicted.commits_per_s > p.before.commits_per_s);
+	assert_true(p.after.work_per_s > 490 && p.after.work_per_s < 510);
+}
+
+static int make_folder(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+	char command[300];
+
+	(void)state;
+	snprintf(command, sizeof(command), "rm -r '%s'", folder);
+	return system(command);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_planted_world_is_seen_through),
+		cmocka_unit_test(interleaved_elements_are_padded),
+		cmocka_unit_test(what_a_plan_cannot_do_is_a_source_change),
+		cmocka_unit_test(true_sharing_is_never_moved),
+		cmocka_unit_test(the_ledger_shows_what_is_missing),
+		cmocka_unit_test(every_form_is_written),
+		cmocka_unit_test(a_run_without_aborts_is_a_report),
+		cmocka_unit_test(before_predicted_and_after_are_compared),
+	};
+
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
