@@ -108,11 +108,12 @@ _Static_assert(offsetof(struct dsm_shm, ring_listeners) ==
 static bool place_fields(struct node_view *v, uint64_t counters_bytes)
 {
 	uint64_t base = offsetof(struct dsm_shm, counters) + (counters_bytes + LINE - 1) / LINE * LINE;
-	char *start = (char *)v->shm + base;
+	char *start;
 
 	if (counters_bytes > 65536 || counters_bytes % 8 ||
 	    base + sizeof(struct dsm_shm) - offsetof(struct dsm_shm, ring_listeners) > v->size)
 		return false;
+	start = (char *)v->shm + base;
 	v->counters_bytes = counters_bytes;
 	v->listeners = (uint64_t *)(start + BEHIND_COUNTERS(ring_listeners));
 	v->head = (uint64_t *)(start + BEHIND_COUNTERS(ring_head));
@@ -138,8 +139,9 @@ static bool adopt_header(struct node_view *v)
 		return false;
 	offset = shm->ring_offset;
 	bytes = shm->ring_bytes;
-	if (bytes >= DSM_EV_MAX && (bytes & (bytes - 1)) == 0 && (char *)v->shm + offset > (char *)v->ended &&
-	    offset % 8 == 0 && offset <= v->size && bytes <= v->size - offset) {
+	if (bytes >= DSM_EV_MAX && (bytes & (bytes - 1)) == 0 &&
+	    offset > (uint64_t)((char *)v->ended - (char *)v->shm) && offset % 8 == 0 && offset <= v->size &&
+	    bytes <= v->size - offset) {
 		v->ring_offset = offset;
 		v->ring_bytes = bytes;
 	}

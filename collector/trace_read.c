@@ -44,9 +44,11 @@ static int fill(struct trace_reader *r, size_t want)
 {
 	if (r->len - r->pos >= want || r->eof)
 		return 0;
-	memmove(r->buf, r->buf + r->pos, r->len - r->pos);
-	r->len -= r->pos;
-	r->pos = 0;
+	if (r->pos) {
+		memmove(r->buf, r->buf + r->pos, r->len - r->pos);
+		r->len -= r->pos;
+		r->pos = 0;
+	}
 	if (want + READ_AHEAD > r->size) {
 		uint8_t *grown = realloc(r->buf, want + READ_AHEAD);
 		if (!grown)
