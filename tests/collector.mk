@@ -35,4 +35,5 @@ PROGRAMS += live_client
 live_client_SRCS := tests/collector/live_client.c
 live_client_DIR  := tests/collector
 
-SCRIPT_TESTS += tests/integration/collector_bpf.sh tests/integration/collector_ring.sh tests/integration/collector_cli.sh
+SCRIPT_TESTS += tests/integration/collector_bpf.sh tests/integration/collector_ring.sh tests/integration/collector_cli.sh \
+	tests/integration/collector_world.sh
