@@ -40,8 +40,8 @@ int core__open(struct dsm_core **out, const struct core_config *config)
 	find_home_range(core);
 	core->client = calloc(config->pages, sizeof(*core->client));
 	core->mapped = calloc((config->pages + 63) / 64, sizeof(*core->mapped));
-	core->dir = calloc(core->home_count + 1, sizeof(*core->dir));
-	core->tx = calloc(config->nodes, sizeof(*core->tx));
+	core->dir = calloc(core->home_count + 1, sizeof(struct dir_page *));
+	core->tx = calloc(config->nodes, sizeof(struct home_tx *));
 	core->arrived = calloc(config->nodes, sizeof(*core->arrived));
 	if (!core->client || !core->mapped || !core->dir || !core->tx || !core->arrived) {
 		core__close(core);

@@ -18,18 +18,19 @@
 /* NULL: out of memory. */
 struct dir_page *home__page(struct dsm_core *core, uint32_t page)
 {
-	struct dir_page **slot = &core->dir[page - core->home_first];
+	struct dir_page *d = core->dir[page - core->home_first];
 
-	if (*slot)
-		return *slot;
-	*slot = calloc(1, sizeof(**slot));
-	if (!*slot) {
+	if (d)
+		return d;
+	d = calloc(1, sizeof(*d));
+	if (!d) {
 		core->nomem = true;
 		return NULL;
 	}
-	(*slot)->page = page;
-	(*slot)->owner = (*slot)->recall = (*slot)->lock = NOBODY;
-	return *slot;
+	d->page = page;
+	d->owner = d->recall = d->lock = NOBODY;
+	core->dir[page - core->home_first] = d;
+	return d;
 }
 
 /* Index of the node, or where it belongs. */

@@ -71,7 +71,7 @@ static void check_known(struct world *w, struct node *n, const struct touched *t
 			world__fail(w, FAIL_INVARIANT,
 				    "node %u: the core does not know that page %u was accessed",
 				    world__id(w, n), n->seen[i]);
-		if (t->committed && memcmp(v->image, n->memory[n->seen[i]].frame, PAGE_BYTES) &&
+		if (t->committed && memcmp(v->image, n->memory[n->seen[i]].frame, PAGE_BYTES) != 0 &&
 		    !listed(t->writes, t->nwrites, n->seen[i]))
 			world__fail(w, FAIL_INVARIANT,
 				    "node %u: the change of page %u is not part of its commit",
@@ -83,14 +83,13 @@ void check__history(struct world *w, struct node *n, bool committed)
 {
 	static struct touched t; /* large */
 	struct dsm_history_page pages[1024];
-	struct core_party party = core__attempt(n->core, NULL);
+	struct core_party party = n->core->attempt.party; /* it has ended: no query tells it any more */
 	struct dsm_history_attempt a = {.begin_ns = n->begin, .end_ns = w->now, .barriers = n->barriers};
 
 	t.w = w;
 	t.n = n;
 	t.nreads = t.nwrites = 0;
 	t.committed = committed;
-	party = n->core->attempt.party;
 	core__touched(n->core, add_touched, &t);
 	check_known(w, n, &t);
 	qsort(t.reads, t.nreads, sizeof(t.reads[0]), by_number);

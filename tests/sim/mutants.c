@@ -55,6 +55,9 @@ int main(void)
 		if (seed)
 			printf(": %s\n", w.failure);
 	}
-	printf("%u mutants, %u found, %u of them by the history alone\n", i - 1, i - 1 - missed, by_history);
+	printf("%u mutants, %u found", i - 1, i - 1 - missed);
+	if (by_history)
+		printf(", %u of them by the history alone", by_history);
+	printf("\n");
 	return missed != 0;
 }

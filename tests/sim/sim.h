@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define CORE_MUTANTS /* the core here is the one of core.c */
 #include "dsmcore/protocol/core.h"
 #include "dsmcore/protocol/hooks.h"
 #include "dsmcore/verify/verify.h"
