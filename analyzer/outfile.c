@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,17 +33,31 @@ static int complain(const char *path, int err)
 	return err;
 }
 
+/* Ctrl-C waits until the temporary file has become the result or is gone. */
+static void hold_signals(sigset_t *was)
+{
+	sigset_t stop;
+
+	sigemptyset(&stop);
+	sigaddset(&stop, SIGINT);
+	sigaddset(&stop, SIGTERM);
+	sigaddset(&stop, SIGHUP);
+	sigprocmask(SIG_BLOCK, &stop, was);
+}
+
 static int write_beside(const char *path, const void *data, size_t bytes)
 {
 	char *temp = mem__format("%s.XXXXXX", path);
-	int fd = mkostemp(temp, O_CLOEXEC), err = 0;
 	mode_t mask = umask(0);
+	int fd, err = 0;
+	sigset_t was;
 
 	umask(mask);
+	hold_signals(&was);
+	fd = mkostemp(temp, O_CLOEXEC);
 	if (fd < 0) {
 		err = -errno;
-		mem__free(temp);
-		return err;
+		goto out;
 	}
 	err = write_all(fd, data, bytes);
 	if (!err && fchmod(fd, 0666 & ~mask))
@@ -53,6 +68,8 @@ static int write_beside(const char *path, const void *data, size_t bytes)
 		err = -errno;
 	if (err)
 		unlink(temp);
+out:
+	sigprocmask(SIG_SETMASK, &was, NULL);
 	mem__free(temp);
 	return err;
 }
