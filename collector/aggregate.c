@@ -83,7 +83,7 @@ static struct agg_node *need_node(struct aggregate *a, uint16_t node)
 
 	if (n)
 		return n;
-	grown = realloc(a->nodes, (a->nnodes + 1) * sizeof(*grown));
+	grown = realloc(a->nodes, (a->nnodes + 1) * sizeof(void *));
 	if (!grown)
 		return NULL;
 	a->nodes = grown;
@@ -92,7 +92,7 @@ static struct agg_node *need_node(struct aggregate *a, uint16_t node)
 		return NULL;
 	n->node = node;
 	at = node_slot(a, node);
-	memmove(&grown[at + 1], &grown[at], (a->nnodes - at) * sizeof(*grown));
+	memmove(&grown[at + 1], &grown[at], (a->nnodes - at) * sizeof(void *));
 	grown[at] = n;
 	a->nnodes++;
 	return n;
@@ -440,7 +440,7 @@ size_t aggregate__hottest(struct aggregate *a, const struct agg_page **pages, si
 	size_t at = 0, n = 0;
 
 	if (a->order_size < a->pages.used) {
-		const struct agg_page **grown = realloc(a->order, a->pages.used * 2 * sizeof(*grown));
+		const struct agg_page **grown = realloc(a->order, a->pages.used * 2 * sizeof(void *));
 		if (!grown)
 			return 0;
 		a->order = grown;
@@ -451,11 +451,11 @@ size_t aggregate__hottest(struct aggregate *a, const struct agg_page **pages, si
 			a->order[n++] = p;
 	}
 	if (n)
-		qsort(a->order, n, sizeof(*a->order), hotter);
+		qsort(a->order, n, sizeof(void *), hotter);
 	if (n > most)
 		n = most;
 	if (n)
-		memcpy(pages, a->order, n * sizeof(*pages));
+		memcpy(pages, a->order, n * sizeof(void *));
 	return n;
 }
 

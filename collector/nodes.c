@@ -161,7 +161,7 @@ static bool owns(pid_t pid, uint32_t claimed)
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	f = fopen(path, "re");
 	while (f && fgets(line, sizeof(line), f)) {
-		const char *last = strncmp(line, "NSpid:", 6) ? NULL : strrchr(line, '\t');
+		const char *last = strncmp(line, "NSpid:", 6) != 0 ? NULL : strrchr(line, '\t');
 		if (last)
 			yes = (uint32_t)strtoul(last + 1, NULL, 10) == claimed;
 	}
@@ -250,7 +250,7 @@ static struct node_view *scan_process(struct nodes *n, pid_t pid)
 		snprintf(path, sizeof(path), "%s/%.20s", folder, entry->d_name);
 		length = readlink(path, text, sizeof(text));
 		if (length < (ssize_t)strlen(LINK_TEXT) ||
-		    strncmp(text, LINK_TEXT " ", strlen(LINK_TEXT) + 1))
+		    strncmp(text, LINK_TEXT " ", strlen(LINK_TEXT) + 1) != 0)
 			continue;
 		found = look_at(n, pid, path);
 	}

@@ -26,5 +26,5 @@ $(BUILD)/gen/dsm.bpf.o: collector/dsm.bpf.c collector/dsm_bpf.h collector/dsm_bp
 	$(Q)$(BPFTOOL) gen object $@ $(@:.bpf.o=.bpf.raw.o)
 $(BUILD)/gen/dsm.skel.h: $(BUILD)/gen/dsm.bpf.o
 	$(call say,SKEL,$<)
-	$(Q)$(BPFTOOL) gen skeleton $< name dsm_bpf > $@
+	$(Q){ echo '/* NOLINTBEGIN: generated */'; $(BPFTOOL) gen skeleton $< name dsm_bpf; echo '/* NOLINTEND */'; } > $@
 $(BUILD)/obj/collector/source_bpf.o: | $(BUILD)/gen/dsm.skel.h

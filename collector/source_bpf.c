@@ -35,6 +35,7 @@ struct source_bpf {
 	struct table losses; /* (pid, type) -> uint64_t */
 	uint64_t full_told;
 	struct dsm_bpf_page_key *keys;	/* BATCH */
+	uint64_t *counts;		/* cpus */
 	struct dsm_bpf_page *values;	/* BATCH * cpus */
 	const struct source_sink *sink; /* of the poll that runs */
 };
@@ -149,7 +150,6 @@ static void read_losses(struct source_bpf *b)
 {
 	struct dsm_bpf_loss_key key, next;
 	int fd = bpf_map__fd(b->skel->maps.losses);
-	uint64_t values[b->cpus];
 	bool first = true;
 
 	while (bpf_map_get_next_key(fd, first ? NULL : &key, &next) == 0) {
@@ -157,10 +157,10 @@ static void read_losses(struct source_bpf *b)
 		uint64_t sum = 0, *told = table__get(&b->losses, k);
 		key = next;
 		first = false;
-		if (bpf_map_lookup_elem(fd, &key, values))
+		if (bpf_map_lookup_elem(fd, &key, b->counts))
 			continue;
 		for (int cpu = 0; cpu < b->cpus; cpu++)
-			sum += values[cpu];
+			sum += b->counts[cpu];
 		if (!told) {
 			told = calloc(1, sizeof(*told));
 			if (!told || table__put(&b->losses, k, told)) {
@@ -226,6 +226,7 @@ static void bpf_free(struct source *s)
 	table__free(&b->losses, free);
 	free(b->keys);
 	free(b->values);
+	free(b->counts);
 	free(b);
 }
 
@@ -347,7 +348,8 @@ int source_bpf__new(struct source **out, const struct source_options *options, c
 		goto out;
 	b->keys = calloc(BATCH, sizeof(*b->keys));
 	b->values = calloc((size_t)BATCH * (size_t)b->cpus, sizeof(*b->values));
-	if (!b->keys || !b->values)
+	b->counts = calloc((size_t)b->cpus, sizeof(*b->counts));
+	if (!b->keys || !b->values || !b->counts)
 		goto out;
 	rc = load(b, options, why, why_size);
 	if (!rc)

@@ -89,7 +89,7 @@ static int read_file_header(struct trace_reader *r)
 
 	if (rc)
 		return rc;
-	if (unread(r) < sizeof(h.magic) || memcmp(r->buf + r->pos, TRACE_MAGIC, sizeof(h.magic)))
+	if (unread(r) < sizeof(h.magic) || memcmp(r->buf + r->pos, TRACE_MAGIC, sizeof(h.magic)) != 0)
 		return -EBADMSG;
 	if (unread(r) < sizeof(h)) {
 		r->state = CUT;

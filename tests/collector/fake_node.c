@@ -26,7 +26,7 @@
 
 /* libbpf does not understand an operand like `opt(%rip)`: registers and constants only. */
 #define STAP_SDT_ARG_CONSTRAINT nr
-#define _SDT_HAS_SEMAPHORES 1
+#define _SDT_HAS_SEMAPHORES	1
 #define X(name, number, probe)                                                                               \
 	__extension__ unsigned short dsm_##probe##_semaphore __attribute__((unused, section(".probes")));
 DSM_EV_TYPES(X)
@@ -151,13 +151,14 @@ static void emit(struct dsm_ev_hdr *r, unsigned type, size_t size, dsm_ev_page p
 
 	if (!ring_wants() && !tracer_wants(type))
 		return;
+	seq++;
 	*r = (struct dsm_ev_hdr){.size = (uint16_t)size,
 				 .type = (uint16_t)type,
 				 .version = DSM_EV_VERSION,
 				 .flags = flags,
 				 .node = (uint16_t)opt.node,
 				 .weight = 1,
-				 .seq = ++seq,
+				 .seq = seq,
 				 .time_ns = now_ns()};
 	shm->counters.events++;
 	if (log_file)
