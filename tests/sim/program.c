@@ -84,8 +84,10 @@ void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced)
 	draw_ops(p, rng);
 	draw_links(p, rng);
 	draw_size(p, rng);
-	if (nodes_forced)
+	if (nodes_forced) { /* about as much work in all */
+		p->transactions = p->transactions * p->nodes / nodes_forced + 1;
 		p->nodes = nodes_forced;
+	}
 	p->elevate_after = elevate[rng__below(rng, 5)];
 	p->conservative = rng__chance(rng, 50);
 	spread = rng__below(rng, 4);
