@@ -23,21 +23,11 @@
 #define SCAN_FAST_NS	 (20 * MS) /* while nodes are missing: what they do before they are found is not seen */
 #define SCAN_NS		 (200 * MS) /* afterwards */
 #define FLUSH_NS	 (1000 * MS)
-#define STRANGER_NS	 (100 * MS)  /* before a process that owned no node is looked at again */
 #define MISSING_NODES_NS (1000 * MS) /* how long an ended run may still bring nodes that this host lacks */
 #define CLOSE_CLIENTS_MS 200
 #define DESCRIBE_NS	 (30 * MS)  /* in which a node found should have described itself */
 #define ASK_NS		 (500 * MS) /* for how long it is asked to */
 #define ASK_TIMES	 10
-
-struct sender {
-	pid_t pid;
-	bool known;
-	uint64_t run_id;
-	uint64_t asked_ns;
-	bool described; /* it sent a NODE record: it is `node` */
-	uint16_t node;
-};
 
 uint64_t collect__now(void)
 {
@@ -45,14 +35,6 @@ uint64_t collect__now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-static void failed(struct collect *c, int error)
-{
-	if (!c->error)
-		c->error = error;
-	if (c->end == COLLECT_GOING_ON)
-		c->end = COLLECT_FAILED;
 }
 
 const struct agg_node *collect__first_node(const struct collect *c)
@@ -65,81 +47,6 @@ const struct agg_node *collect__first_node(const struct collect *c)
 			return nodes[i];
 	}
 	return n ? nodes[0] : NULL;
-}
-
-/* ---- whose records are whose ---- */
-
-static struct sender *sender_of(struct collect *c, pid_t pid)
-{
-	struct table_key key = {(uint64_t)pid, 0};
-	struct sender *s = table__get(&c->senders, key);
-
-	if (s)
-		return s;
-	s = calloc(1, sizeof(*s));
-	if (!s || table__put(&c->senders, key, s)) {
-		free(s);
-		failed(c, -ENOMEM);
-		return NULL;
-	}
-	s->pid = pid;
-	return s;
-}
-
-static void meet_run(struct collect *c, pid_t pid, uint64_t run_id)
-{
-	struct sender *s = sender_of(c, pid);
-
-	if (s) {
-		s->known = true;
-		s->run_id = run_id;
-	}
-	if (!c->run_id)
-		c->run_id = run_id;
-	if (c->run_id == run_id || c->several_runs || c->options->run_id)
-		return;
-	c->several_runs = true;
-	fprintf(stderr,
-		"dsmcollect: watching run %016llx only; process %d belongs to run %016llx: "
-		"choose with --run\n",
-		(unsigned long long)c->run_id, (int)pid, (unsigned long long)run_id);
-}
-
-static void on_node_found(void *ctx, struct node_view *view)
-{
-	struct collect *c = ctx;
-
-	if (!c->run_id && node_view__ended(view))
-		return; /* the rest of a run that is over is not the run to watch */
-	meet_run(c, view->pid, view->run_id);
-	if (view->run_id != c->run_id)
-		return;
-	c->last_node_ns = view->found_ns = collect__now();
-	if (aggregate__add_node(c->known, view->node, view->nodes, (uint32_t)view->pid, view->run_id))
-		failed(c, -ENOMEM);
-	if (c->source->ops->node_found)
-		c->source->ops->node_found(c->source, view);
-}
-
-/* Is this process's event of our run? A process that nothing is known of is looked at now, since it
- * may be gone at the next scan. */
-static bool ours(struct collect *c, pid_t pid)
-{
-	struct sender *s = sender_of(c, pid);
-	uint64_t now;
-
-	if (!s)
-		return false;
-	if (!s->known) {
-		now = collect__now();
-		if (!s->asked_ns || now - s->asked_ns > STRANGER_NS) {
-			s->asked_ns = now;
-			nodes__of_pid(c->nodes, pid); /* tells on_node_found() */
-		}
-	}
-	if (!s->known)
-		c->strangers++;
-	return s->known && s->run_id == c->run_id;
 }
 
 /* ---- the sink ---- */
@@ -155,27 +62,8 @@ static void write_info(struct collect *c)
 	rc = json ? trace_writer__info(c->trace, json) : -ENOMEM;
 	free(json);
 	if (rc)
-		failed(c, rc);
+		collect__failed(c, rc);
 	c->info_written = true;
-}
-
-/* The process may be gone before the next scan, so it is looked at now, for its counters; if it is gone
- * already, its record is all that says which run it belongs to. */
-static void on_node_record(struct collect *c, pid_t pid, const struct dsm_ev_node *record)
-{
-	struct sender *s = sender_of(c, pid);
-
-	if (!s)
-		return;
-	s->described = true;
-	s->node = record->hdr.node;
-	if (s->known)
-		return;
-	nodes__of_pid(c->nodes, pid);
-	if (s->known)
-		return;
-	meet_run(c, pid, record->run_id);
-	c->last_node_ns = collect__now();
 }
 
 static void on_record(void *ctx, pid_t pid, const struct dsm_ev_hdr *record)
@@ -185,24 +73,24 @@ static void on_record(void *ctx, pid_t pid, const struct dsm_ev_hdr *record)
 	int rc;
 
 	if (record->type == DSM_EV_NODE)
-		on_node_record(c, pid, (const void *)record);
-	if (!ours(c, pid))
+		collect__node_record(c, pid, (const void *)record);
+	if (!collect__ours(c, pid))
 		return;
 	rc = aggregate__record(c->known, record);
 	if (rc) {
 		if (rc < 0)
-			failed(c, rc);
+			collect__failed(c, rc);
 		return;
 	}
 	if (!c->source->ops->counts_pages && aggregate__page_of(record, &stat) &&
 	    aggregate__add_page(c->known, &stat))
-		failed(c, -ENOMEM);
+		collect__failed(c, -ENOMEM);
 	if (!source__keeps(record->type, c->options->from.all) || !c->trace)
 		return;
 	write_info(c);
 	rc = trace_writer__record(c->trace, record);
 	if (rc) {
-		failed(c, rc);
+		collect__failed(c, rc);
 		return;
 	}
 	c->written[record->type < DSM_EV_TYPE_MAX ? record->type : 0]++;
@@ -213,15 +101,15 @@ static void on_page(void *ctx, pid_t pid, const struct trace_page_stat *delta)
 {
 	struct collect *c = ctx;
 
-	if (ours(c, pid) && aggregate__add_page(c->known, delta))
-		failed(c, -ENOMEM);
+	if (collect__ours(c, pid) && aggregate__add_page(c->known, delta))
+		collect__failed(c, -ENOMEM);
 }
 
 static void on_loss(void *ctx, pid_t pid, unsigned type, uint64_t count)
 {
 	struct collect *c = ctx;
 
-	if (ours(c, pid))
+	if (collect__ours(c, pid))
 		aggregate__add_loss(c->known, type, count);
 }
 
@@ -270,7 +158,7 @@ static void write_counters(struct collect *c)
 
 	free(counters);
 	if (rc)
-		failed(c, rc);
+		collect__failed(c, rc);
 }
 
 static void write_statistics(struct collect *c)
@@ -293,7 +181,7 @@ static void write_statistics(struct collect *c)
 	if (!rc)
 		rc = trace_writer__flush(c->trace);
 	if (rc)
-		failed(c, rc);
+		collect__failed(c, rc);
 }
 
 /* ---- clients ---- */
@@ -522,7 +410,7 @@ int collect__open(struct collect *c, const struct collect_options *options)
 	c->last_flush_ns = c->start_ns;
 	c->sink = (struct source_sink){.ctx = c, .record = on_record, .page = on_page, .loss = on_loss};
 	c->known = aggregate__new();
-	if (!c->known || nodes__new(&c->nodes, on_node_found, c)) {
+	if (!c->known || nodes__new(&c->nodes, collect__node_found, c)) {
 		fprintf(stderr, "dsmcollect: no memory\n");
 		rc = 1;
 	} else {

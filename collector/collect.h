@@ -34,6 +34,15 @@ struct collect_options {
 
 enum collect_end { COLLECT_GOING_ON, COLLECT_RUN_ENDED, COLLECT_SIGNAL, COLLECT_TIME, COLLECT_FAILED };
 
+struct sender { /* a process from which something came */
+	pid_t pid;
+	bool known;
+	uint64_t run_id;
+	uint64_t asked_ns;
+	bool described; /* it sent a NODE record: it is `node` */
+	uint16_t node;
+};
+
 struct collect {
 	const struct collect_options *options;
 	struct nodes *nodes;
@@ -46,6 +55,7 @@ struct collect {
 	uint64_t run_id;	    /* 0: no run yet */
 	bool several_runs;	    /* others were seen and left out; told once */
 	bool info_written;
+	char command[1024]; /* of the first node met, words separated by blanks; "" = it could not be read */
 	char why_ring[512]; /* why `auto` did not take BPF */
 	uint64_t written[DSM_EV_TYPE_MAX], written_total;
 	uint64_t strangers; /* records of processes that could not be told to be of this run */
@@ -63,6 +73,15 @@ int collect__open(struct collect *c, const struct collect_options *options);
 void collect__run(struct collect *c, int stop_fd);
 /* Last samples, summary, closing. Returns the exit code. */
 int collect__close(struct collect *c);
+
+/* An error that ends the collection. */
+void collect__failed(struct collect *c, int error);
+/* A node was found on this host: a nodes_found_fn. */
+void collect__node_found(void *collect, struct node_view *view);
+/* A process has described itself as a node. */
+void collect__node_record(struct collect *c, pid_t pid, const struct dsm_ev_node *record);
+/* Is this process's event of the run that is collected? Asks the system about a process not known yet. */
+bool collect__ours(struct collect *c, pid_t pid);
 
 /* JSON of the trace's info and summary, to be freed; NULL: no memory. */
 char *collect_json__info(const struct collect *c);

@@ -5,7 +5,6 @@
  */
 #include "collector/collect.h"
 
-#include <fcntl.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,33 +64,6 @@ static char *finish(struct json_object *o)
 	return copy;
 }
 
-/* The command line of the first node that still runs, with blanks between the words. */
-static void put_command(struct json_object *o, const struct agg_node *node)
-{
-	char path[64], text[4096];
-	ssize_t n = -1;
-	int fd;
-
-	if (!node)
-		return;
-	snprintf(path, sizeof(path), "/proc/%u/cmdline", node->pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		n = read(fd, text, sizeof(text) - 1);
-		close(fd);
-	}
-	while (n > 0 && !text[n - 1])
-		n--;
-	if (n <= 0)
-		return;
-	for (ssize_t i = 0; i < n; i++) {
-		if (!text[i])
-			text[i] = ' ';
-	}
-	text[n] = 0;
-	put_text(o, "command", text);
-}
-
 char *collect_json__info(const struct collect *c)
 {
 	struct json_object *o = json_object_new_object();
@@ -119,7 +91,8 @@ char *collect_json__info(const struct collect *c)
 		put_text(o, "probe_file", c->options->from.probe_file);
 	if (c->run_id)
 		put_run(o, c->run_id);
-	put_command(o, collect__first_node(c));
+	if (c->command[0])
+		put_text(o, "command", c->command);
 	if (getenv("DSM_PLAN") && *getenv("DSM_PLAN"))
 		put_text(o, "plan", getenv("DSM_PLAN"));
 	return finish(o);

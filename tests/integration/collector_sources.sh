@@ -28,7 +28,7 @@ compare_all() { # NAME
 start_collector --source "$SOURCE" -o "$WORK/t.dsmt"
 check "attached as $SOURCE" [ "$source" = "$SOURCE" ]
 for n in 0 1 2; do
-	start_node $n --nodes 3 --records 20000 --wait 10 --pause-us 200 --ring 33554432 --linger 0.1
+	start_node $n --nodes 3 --records 20000 --wait 10 --pause-us 200 --ring 33554432 --linger 0.5
 done
 wait_collector
 check "ends with the run" [ "$collect_rc" = 0 ]
