@@ -163,47 +163,10 @@ double advice_work__pages(const struct effect *e)
 	return fmax(0, ceil(e->pages_after - e->pages_before - 1e-9));
 }
 
-static void try_change(struct work *w, uint32_t group, const struct change *c, struct effect *out)
+static double net_of(struct work *w, struct effect *e)
 {
-	struct change was = w->change[group];
-
-	w->change[group] = *c;
-	replay__run(w->replay, w->change, out);
-	w->change[group] = was;
-}
-
-struct best {
-	uint32_t group;
-	struct change change;
-	struct effect together;
-	double gain, pages;
-};
-
-/* The cheapest layout of a group among those that save nearly as much as the best. */
-static bool best_layout(struct work *w, uint32_t group, struct best *out)
-{
-	struct change c[CANDIDATES];
-	struct effect e[CANDIDATES];
-	double gain[CANDIDATES], most = 0, now = net_ns(w, &w->effect);
-	unsigned n = candidates(w, group, c), pick = 0;
-	bool found = false;
-
-	for (unsigned i = 0; i < n; i++) {
-		try_change(w, group, &c[i], &e[i]);
-		gain[i] = net_ns(w, &e[i]) - now;
-		most = gain[i] > most ? gain[i] : most;
-	}
-	for (unsigned i = 0; i < n; i++) {
-		if (gain[i] <= 0 || gain[i] < ALIKE * most)
-			continue;
-		if (!found || e[i].pages_after < e[pick].pages_after)
-			pick = i;
-		found = true;
-	}
-	if (found)
-		*out = (struct best){group, c[pick], e[pick], gain[pick],
-				     advice_work__pages(&e[pick]) - advice_work__pages(&w->effect)};
-	return found;
+	replay__run(w->replay, w->change, e);
+	return net_ns(w, e);
 }
 
 /* Never an object whose conflicts are true: moving it cures nothing. */
@@ -211,8 +174,8 @@ static bool movable(const struct work *w, uint32_t group)
 {
 	const struct group_sum *g = &w->tally->groups[group];
 
-	return g->ns[VERDICT_FALSE] > 0 && g->seen[VERDICT_FALSE] + g->estimated[VERDICT_FALSE] > 0 &&
-	       g->ns[VERDICT_TRUE] < g->ns[VERDICT_FALSE] && !w->change[group].moved;
+	return g->seen[VERDICT_FALSE] + g->estimated[VERDICT_FALSE] > 0 && g->ns[VERDICT_FALSE] > 0 &&
+	       g->ns[VERDICT_TRUE] < g->ns[VERDICT_FALSE];
 }
 
 static const struct group_sum *sort_groups;
@@ -225,59 +188,122 @@ static int by_false(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
-static void add_layout(struct work *w, const struct best *b)
+/* Beside the layouts of the others as they stand, the cheapest of those that save nearly as much as the best.
+ */
+static void choose_layout(struct work *w, uint32_t group)
+{
+	struct change c[CANDIDATES];
+	struct effect e[CANDIDATES], without;
+	double gain[CANDIDATES], most = 0, none;
+	unsigned n = candidates(w, group, c), pick = 0;
+
+	w->change[group] = (struct change){0};
+	none = net_of(w, &without);
+	for (unsigned i = 0; i < n; i++) {
+		w->change[group] = c[i];
+		gain[i] = net_of(w, &e[i]) - none;
+		most = gain[i] > most ? gain[i] : most;
+	}
+	for (unsigned i = 1; i < n; i++)
+		if (gain[i] >= ALIKE * most &&
+		    (gain[pick] < ALIKE * most || e[i].pages_after < e[pick].pages_after))
+			pick = i;
+	w->change[group] = c[pick];
+}
+
+static void add_layout(struct work *w, uint32_t group, double whole_ns)
 {
 	struct model *m = w->tally->model;
-	const struct group *g = &m->groups.at[b->group];
-	struct change *alone = mem__alloc(m->groups.n * sizeof(*alone));
+	const struct group *g = &m->groups.at[group];
+	struct change *only = mem__alloc(m->groups.n * sizeof(*only)), mine = w->change[group];
 	struct advice *a = VEC_ADD(&w->out->all);
+	struct effect without;
 	uint64_t region = 0;
 
 	memset(a, 0, sizeof(*a));
-	alone[b->group] = b->change;
-	replay__run(w->replay, alone, &a->effect);
-	mem__free(alone);
-	a->group = b->group;
-	a->change = b->change;
-	a->kind = !b->change.stride ? ADVICE_ISOLATE : b->change.block ? ADVICE_PARTITION : ADVICE_PAD;
-	a->marginal_ns = b->gain;
-	a->pages = b->pages;
+	only[group] = mine;
+	replay__run(w->replay, only, &a->effect);
+	mem__free(only);
+	w->change[group] = (struct change){0};
+	a->alone_ns = net_ns(w, &a->effect);
+	a->missed_ns = whole_ns - net_of(w, &without);
+	w->change[group] = mine;
+	a->group = group;
+	a->change = mine;
+	a->kind = !mine.stride ? ADVICE_ISOLATE : mine.block ? ADVICE_PARTITION : ADVICE_PAD;
+	a->pages = advice_work__pages(&a->effect);
 	for (size_t r = 0; r < m->runs.n; r++)
 		for (size_t i = 0; i < m->runs.at[r].nodes.n; i++)
-			region = m->runs.at[r].nodes.at[i].region_bytes > region
-					 ? m->runs.at[r].nodes.at[i].region_bytes
-					 : region;
+			if (m->runs.at[r].nodes.at[i].region_bytes > region)
+				region = m->runs.at[r].nodes.at[i].region_bytes;
 	a->plannable = g->type && (!g->flat || a->kind == ADVICE_ISOLATE);
 	if (region && a->pages * (double)((uint64_t)1 << w->log2) > PLAN_PAGES_SHARE * (double)region)
 		a->plannable = false;
-	predict_effect(w, &a->effect, &a->predicted);
-	w->change[b->group] = b->change;
-	w->effect = b->together;
+	/* Its share of what the changes save together: half of what it saves alone and what the others miss
+	 * without it. */
+	advice_work__predict(
+		w, (a->effect.saved_ns + w->effect.saved_ns - without.saved_ns) / 2,
+		(a->effect.saved_conflicts + w->effect.saved_conflicts - without.saved_conflicts) / 2,
+		(traffic_cost(w, &a->effect) + traffic_cost(w, &w->effect) - traffic_cost(w, &without)) / 2,
+		0, &a->predicted);
 }
 
+/* Takes out, one at a time, the change that is missed least, as long as it is not worth having. */
+static void drop_useless(struct work *w, uint32_t *list, size_t *n)
+{
+	while (*n) {
+		double whole = net_of(w, &w->effect), least = 0;
+		size_t drop = *n;
+
+		for (size_t i = 0; i < *n; i++) {
+			struct change mine = w->change[list[i]];
+			struct effect without;
+			double missed;
+
+			w->change[list[i]] = (struct change){0};
+			missed = whole - net_of(w, &without);
+			w->change[list[i]] = mine;
+			if (drop == *n || missed < least) {
+				drop = i;
+				least = missed;
+			}
+		}
+		if (least > WORTH * w->wasted_ns)
+			return;
+		w->change[list[drop]] = (struct change){0};
+		memmove(list + drop, list + drop + 1, (*n - drop - 1) * sizeof(*list));
+		(*n)--;
+	}
+}
+
+/* A conflict that meets on several pages is gone only when it meets on none, so changes are judged together:
+ * all objects that false sharing is charged to are moved, each gets the cheapest layout that will do beside
+ * the others, and what is not missed is left where it was. */
 void advice_work__layouts(struct work *w)
 {
 	struct model *m = w->tally->model;
 	uint32_t *list = mem__alloc(m->groups.n * sizeof(*list));
-	double worth = WORTH * w->wasted_ns;
 	size_t n = 0;
+	double whole;
 
 	for (uint32_t g = 0; g < m->groups.n; g++)
 		if (movable(w, g))
 			list[n++] = g;
 	sort_groups = w->tally->groups;
-	qsort(list, n, sizeof(*list), by_false);
+	if (n)
+		qsort(list, n, sizeof(*list), by_false);
 	n = n < MOST_OBJECTS ? n : MOST_OBJECTS;
-	for (;;) {
-		struct best best = {.gain = 0}, b;
+	for (size_t i = 0; i < n; i++) {
+		struct change c[CANDIDATES];
 
-		for (size_t i = 0; i < n; i++)
-			if (movable(w, list[i]) && best_layout(w, list[i], &b) && b.gain > best.gain)
-				best = b;
-		if (best.gain <= worth)
-			break;
-		add_layout(w, &best);
+		w->change[list[i]] = c[candidates(w, list[i], c) - 1]; /* the one that parts most */
 	}
+	for (size_t i = 0; i < n; i++)
+		choose_layout(w, list[i]);
+	drop_useless(w, list, &n);
+	whole = net_of(w, &w->effect);
+	for (size_t i = 0; i < n; i++)
+		add_layout(w, list[i], whole);
 	mem__free(list);
 }
 

@@ -2,9 +2,9 @@
 /*
  * advice.h - what to change, ranked by the nanoseconds it is predicted to save each second.
  *
- * Layout changes are found one after the other: of all objects and layouts the one that the replay credits
- * with most is taken, then the next beside it, so that two cures of one page are not both advised. The rest,
- * that no layout removes, is looked at for changes of the source.
+ * Layout changes are sought together, because a conflict may meet on several pages: whatever is not missed
+ * when it is left out is left out, so that two cures of one page are not both advised. The rest, that no
+ * layout removes, is looked at for changes of the source.
  */
 #ifndef ANALYZER_ADVICE_H
 #define ANALYZER_ADVICE_H
@@ -38,7 +38,7 @@ struct advice {
 	bool plannable;		     /* the runtime can do it at allocation */
 	unsigned rule;		     /* of the plan, from 1; 0 = none */
 	struct effect effect;	     /* alone */
-	double marginal_ns;	     /* beside the advice before it */
+	double alone_ns, missed_ns;  /* saved by it alone; that the others save less without it */
 	double pages;		     /* more memory */
 	struct prediction predicted; /* alone */
 	double elements;	     /* commit-every-k: that the transaction touches */

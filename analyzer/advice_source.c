@@ -64,7 +64,7 @@ static void split_structs(struct work *w)
 		new = add(w, ADVICE_SPLIT_STRUCT, g, 0);
 		new->fields[0] = a.fields[0];
 		new->fields[1] = a.fields[1];
-		new->marginal_ns = ns * w->scale;
+		new->alone_ns = new->missed_ns = ns * w->scale;
 		new->conflicts = w->tally->groups[g].seen[VERDICT_FALSE];
 		advice_work__predict(w, ns,
 				     w->wasted_ns > 0 ? ns / w->wasted_ns * (double)w->totals.sum.aborts : 0,
@@ -156,7 +156,7 @@ static void split_transaction(struct work *w, const struct true_loss *l)
 		return;
 	}
 	a = add(w, ADVICE_SPLIT_TRANSACTION, l->group, l->site);
-	a->marginal_ns = saved * w->scale;
+	a->alone_ns = a->missed_ns = saved * w->scale;
 	a->conflicts = seen;
 	advice_work__predict(w, saved, 0, l->conflicts * w->commit_ns, l->conflicts, &a->predicted);
 }
@@ -196,7 +196,7 @@ static void commit_often(struct work *w, uint32_t site, uint32_t group)
 	a->elements = left.elements;
 	a->conflicts = left.conflicts;
 	a->k = (unsigned)fmax(1, floor(left.elements / m));
-	a->marginal_ns = (saved - added) * w->scale;
+	a->alone_ns = a->missed_ns = (saved - added) * w->scale;
 	advice_work__predict(w, saved, 0, added, (m - 1) * commits, &a->predicted);
 }
 

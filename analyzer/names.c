@@ -77,13 +77,15 @@ void names__line_text(const struct source *src, char *out, size_t size)
 		return;
 	while (*at == ' ' || *at == '\t')
 		at++;
+	len = strlen(at);
+	while (len && (unsigned char)at[len - 1] <= ' ')
+		line[at - line + (ptrdiff_t)--len] = 0;
 	snprintf(out, size, "%s", at);
-	len = strlen(out);
-	while (len && (unsigned char)out[len - 1] <= ' ')
-		out[--len] = 0;
 	for (char *c = out; *c; c++)
 		if ((unsigned char)*c < ' ' || *c == 0x7f)
 			*c = ' ';
+	if (strlen(at) >= size && size > 4)
+		memcpy(out + size - 4, "...", 4);
 }
 
 void names__duration(double ns, char *out, size_t size)

@@ -367,8 +367,9 @@ static struct json_object *advice_json(const struct report *r, const struct advi
 		put(o, "transaction", clean(where));
 	}
 	put(o, "predicted", prediction(&a->predicted));
-	put(o, "beside_others_ns_per_s",
-	    r->advice.seconds > 0 ? number(a->marginal_ns / r->advice.seconds) : NULL);
+	put(o, "alone_ns_per_s", r->advice.seconds > 0 ? number(a->alone_ns / r->advice.seconds) : NULL);
+	put(o, "missed_if_left_out_ns_per_s",
+	    r->advice.seconds > 0 ? number(a->missed_ns / r->advice.seconds) : NULL);
 	put(o, "text", clean(a->text));
 	put(o, "why", clean(a->why));
 	put(o, "cost_pages", whole(a->pages));

@@ -247,7 +247,7 @@ static void side(const struct report *r, const struct row *row, bool winner, str
 	const struct node_pair *pair = report__pair(row);
 	const char *fields = tally__text(&r->tally, x->fields);
 	const char *did = row__access(row, x) & DSM_EV_ACCESS_WRITE ? "wrote" : "read";
-	char code[192], line[120], other[128], what[256];
+	char code[192], line[64], other[128], what[256];
 	struct source src = {0};
 
 	names__code(r->symbols, &r->model, x->code, false, code, sizeof(code));
@@ -277,7 +277,7 @@ static void one_row(const struct report *r, const struct row *row, struct text *
 		names__site(r->symbols, &r->model, k ? row__loser(row)->site : row__winner(row)->site, &tx);
 		names__place(&tx, where[k], sizeof(where[k]));
 	}
-	text__add(out, "    %9s  %s aborts", time, n);
+	text__add(out, "    %9s  %s abort%s", time, n, strcmp(n, "1") ? "s" : "");
 	if (!strcmp(where[0], where[1]))
 		text__add(out, ", both in the transaction at %s\n", where[0]);
 	else

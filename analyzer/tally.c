@@ -88,37 +88,41 @@ static unsigned bytes_by_group(const struct page_view *v, const struct byteset *
 	return n;
 }
 
-/* The objects to name: one that both accessed, if there is one, else each side's most accessed. */
-static void pick_groups(const struct page_view *v, const struct byteset *w, const struct byteset *l,
-			struct row_side *winner, struct row_side *loser)
+#define MOST_GROUPS 16 /* on one page, told apart */
+
+struct group_pair {
+	uint32_t changed, touched;
+};
+
+static uint32_t most_bytes(const struct group_bytes *g, unsigned n)
 {
-	struct group_bytes a[16], b[16];
-	unsigned na = bytes_by_group(v, w, a, 16), nb = bytes_by_group(v, l, b, 16);
-	uint64_t best = 0, best_a = 0, best_b = 0;
+	uint32_t best = GROUP_NONE;
+	uint64_t bytes = 0;
 
-	winner->group = loser->group = GROUP_NONE;
-	for (unsigned i = 0; i < na; i++) {
-		if (a[i].group != GROUP_NONE && a[i].bytes > best_a) {
-			best_a = a[i].bytes;
-			winner->group = a[i].group;
+	for (unsigned i = 0; i < n; i++) {
+		if (g[i].group != GROUP_NONE && g[i].bytes > bytes) {
+			bytes = g[i].bytes;
+			best = g[i].group;
 		}
 	}
-	for (unsigned j = 0; j < nb; j++) {
-		if (b[j].group != GROUP_NONE && b[j].bytes > best_b) {
-			best_b = b[j].bytes;
-			loser->group = b[j].group;
-		}
-	}
-	for (unsigned i = 0; i < na; i++) {
-		for (unsigned j = 0; j < nb; j++) {
-			uint64_t both = a[i].bytes < b[j].bytes ? a[i].bytes : b[j].bytes;
+	return best;
+}
 
-			if (a[i].group == b[j].group && a[i].group != GROUP_NONE && both > best) {
-				best = both;
-				winner->group = loser->group = a[i].group;
-			}
-		}
-	}
+/* The objects to name: each that both sides accessed, since each of them would keep the conflict alive;
+ * without such a one, what each side accessed most. */
+static unsigned pick_groups(const struct page_view *v, const struct byteset *w, const struct byteset *l,
+			    struct group_pair *out)
+{
+	struct group_bytes a[MOST_GROUPS], b[MOST_GROUPS];
+	unsigned na = bytes_by_group(v, w, a, MOST_GROUPS), nb = bytes_by_group(v, l, b, MOST_GROUPS), n = 0;
+
+	for (unsigned i = 0; i < na; i++)
+		for (unsigned j = 0; j < nb; j++)
+			if (a[i].group == b[j].group && a[i].group != GROUP_NONE)
+				out[n++] = (struct group_pair){a[i].group, a[i].group};
+	if (!n)
+		out[n++] = (struct group_pair){most_bytes(a, na), most_bytes(b, nb)};
+	return n;
 }
 
 static uint32_t first_leaf(const struct page_view *v, const struct byteset *set, uint32_t group)
@@ -166,11 +170,37 @@ static const struct touch *pick_touch(const struct met_page *p, const struct byt
 	return best;
 }
 
-static void fill_row_key(struct tally *t, const struct conflict *c, const struct met_page *p,
-			 struct row_key *key, bool *read, bool *wrote)
+/* What a page's row is about: for a true or silent meeting the bytes in common, else each side's own. */
+struct subject {
+	struct byteset both;
+	const struct byteset *changed, *touched;
+	struct group_pair pair[MOST_GROUPS];
+	unsigned n;
+};
+
+static void find_subject(const struct conflict *c, const struct met_page *p, struct subject *s)
 {
-	struct byteset both = {0};
-	const struct byteset *w = &p->stored, *l = &p->touched;
+	memset(&s->both, 0, sizeof(s->both));
+	s->changed = &p->stored;
+	s->touched = &p->touched;
+	s->n = 1;
+	s->pair[0] = (struct group_pair){GROUP_NONE, GROUP_NONE};
+	if (c->verdict == VERDICT_UNTOUCHED)
+		return; /* a cost of the tracking: no object's fault */
+	if (c->verdict == VERDICT_TRUE || c->verdict == VERDICT_SILENT) {
+		byteset__common(&s->both, c->verdict == VERDICT_TRUE ? &p->changed : &p->stored, &p->touched);
+		s->changed = s->touched = &s->both;
+	}
+	s->n = pick_groups(&p->view, s->changed, s->touched, s->pair);
+	if (c->verdict == VERDICT_UNKNOWN && s->pair[0].changed == GROUP_NONE &&
+	    s->pair[0].touched == GROUP_NONE && p->view.n == 1)
+		s->pair[0].changed = model__group(p->view.model, p->view.object[0]);
+}
+
+static void fill_row_key(struct tally *t, const struct conflict *c, const struct met_page *p,
+			 const struct subject *s, struct group_pair pair, struct row_key *key, bool *read,
+			 bool *wrote)
+{
 	const struct touch *touch;
 
 	memset(key, 0, sizeof(*key));
@@ -179,27 +209,19 @@ static void fill_row_key(struct tally *t, const struct conflict *c, const struct
 	key->reversed = p->reversed;
 	key->changed.site = p->reversed ? c->loser_site : c->winner_site;
 	key->touched.site = p->reversed ? c->winner_site : c->loser_site;
-	key->changed.group = key->touched.group = GROUP_NONE;
+	key->changed.group = pair.changed;
+	key->touched.group = pair.touched;
 	key->changed.leaf = key->touched.leaf = UINT32_MAX;
 	*read = *wrote = false;
 	if (c->verdict == VERDICT_UNTOUCHED)
-		return; /* a cost of the tracking: no object's fault */
-	if (c->verdict == VERDICT_TRUE || c->verdict == VERDICT_SILENT) {
-		byteset__common(&both, c->verdict == VERDICT_TRUE ? &p->changed : &p->stored, &p->touched);
-		w = l = &both;
-	}
-	pick_groups(&p->view, w, l, &key->changed, &key->touched);
-	if (c->verdict == VERDICT_UNKNOWN && key->changed.group == GROUP_NONE &&
-	    key->touched.group == GROUP_NONE && p->view.n == 1)
-		key->changed.group = model__group(p->view.model, p->view.object[0]);
-	name_side(t, &p->view, w, &key->changed);
-	name_side(t, &p->view, l, &key->touched);
-	touch = pick_touch(p, l, key->touched.group);
+		return;
+	name_side(t, &p->view, s->changed, &key->changed);
+	name_side(t, &p->view, s->touched, &key->touched);
+	touch = pick_touch(p, s->touched, key->touched.group);
 	if (touch)
 		key->touched.code = touch->code;
-	*wrote = byteset__meets(&p->wrote, l);
+	*wrote = byteset__meets(&p->wrote, s->touched);
 	*read = !*wrote || (touch && (touch->access & DSM_EV_ACCESS_READ));
-	byteset__free(&both);
 }
 
 static void count_pair(struct row *r, const struct conflict *c, double ns)
@@ -219,7 +241,8 @@ static void count_pair(struct row *r, const struct conflict *c, double ns)
 	r->pair[least] = (struct node_pair){c->winner, c->loser, ns};
 }
 
-static void add_row(struct tally *t, const struct conflict *c, const struct met_page *p, double part)
+static void add_row(struct tally *t, const struct conflict *c, const struct met_page *p,
+		    const struct subject *s, struct group_pair pair, double part)
 {
 	struct row_key key;
 	bool read, wrote;
@@ -227,7 +250,7 @@ static void add_row(struct tally *t, const struct conflict *c, const struct met_
 	struct row *r;
 	uint32_t n;
 
-	fill_row_key(t, c, p, &key, &read, &wrote);
+	fill_row_key(t, c, p, s, pair, &key, &read, &wrote);
 	n = table__intern(&t->row_keys, &key, sizeof(key));
 	if (n == t->rows.n)
 		*VEC_ADD(&t->rows) = (struct row){.key = key, .group = GROUP_NONE};
@@ -244,6 +267,16 @@ static void add_row(struct tally *t, const struct conflict *c, const struct met_
 	}
 	r->basis[c->basis] += count;
 	count_pair(r, c, ns);
+}
+
+static void add_page(struct tally *t, const struct conflict *c, const struct met_page *p, double part)
+{
+	struct subject s;
+
+	find_subject(c, p, &s);
+	for (unsigned i = 0; i < s.n; i++)
+		add_row(t, c, p, &s, s.pair[i], part / s.n);
+	byteset__free(&s.both);
 }
 
 /* ---- shapes ---- */
@@ -350,14 +383,14 @@ static void on_conflict(void *context, const struct conflict *c)
 		n += charged(c, &c->page[i]);
 	for (unsigned i = 0; i < c->pages; i++)
 		if (charged(c, &c->page[i]))
-			add_row(t, c, &c->page[i], 1.0 / n);
+			add_page(t, c, &c->page[i], 1.0 / n);
 	if (!n) { /* no page is named: the cost stays, without a place */
 		struct met_page nowhere;
 
 		memset(&nowhere, 0, sizeof(nowhere));
 		nowhere.view.model = t->model;
 		nowhere.view.layouts = t->layouts;
-		add_row(t, c, &nowhere, 1);
+		add_page(t, c, &nowhere, 1);
 	}
 	add_shape(t, c);
 }

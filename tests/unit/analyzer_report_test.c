@@ -200,6 +200,112 @@ static void a_planted_world_is_seen_through(void **state)
 	feed__free(&f);
 }
 
+/* Each transaction meets on two pages, on one of them in two kinds of objects: only all changes together
+ * help, and all are named. */
+static void several_pages_are_cured_together(void **state)
+{
+	const char *trace = path("joint.dsmt");
+	struct byteset none = {0};
+	struct report_options o;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	scene(&f, 9);
+	feed__object(&f, 0, 0x1000, 4, WALKER, 1, 1, 0);
+	for (unsigned n = 0; n < 4; n++) {
+		feed__object(&f, 0, 0x2000 + n * 16, 1, 16, 2, 2, 0);
+		feed__object(&f, 0, 0x2400 + n * 8, 1, 8, 3, 3, 0);
+	}
+	for (unsigned i = 0; i < 60; i++) {
+		unsigned a = i % 4, b = (i + 1 + i / 4 % 3) % 4;
+		struct feed_iv winner = {a, 100 + i, 0, 3}, loser = {b, 100 + i, 0, 3};
+		struct feed_meeting m[2] = {{1, 3, 1, 1}, {2, 3, 1, 1}};
+
+		for (unsigned page = 1; page <= 2; page++) {
+			struct byteset w = {0}, l = {0};
+
+			byteset__add(&w, page == 1 ? a * 48 : a * 16, page == 1 ? a * 48 + 8 : a * 16 + 8);
+			byteset__add(&l, page == 1 ? b * 48 : b * 16, page == 1 ? b * 48 + 8 : b * 16 + 8);
+			if (page == 2) {
+				byteset__add(&w, 0x400 + a * 8, 0x400 + a * 8 + 8);
+				byteset__add(&l, 0x400 + b * 8, 0x400 + b * 8 + 8);
+			}
+			feed__writes(&f, winner, page, &w, true);
+			feed__accesses(&f, loser, page, &none, &l, true, nowhere);
+			byteset__free(&w);
+			byteset__free(&l);
+		}
+		feed__abort(&f, loser, winner, DSM_EV_CAUSE_CONFLICT, 1000000, m, 2, true);
+		feed__commit(&f, winner, false);
+	}
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	make(&r, &o, &trace);
+	assert_non_null(find_row(&r, "4 x struct tally_of_node", VERDICT_FALSE));
+	assert_non_null(find_row(&r, "4 x struct shared", VERDICT_FALSE));
+	assert_non_null(find_row(&r, "struct walker[4]", VERDICT_FALSE));
+	assert_int_equal(r.advice.all.n, 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_true(r.advice.all.at[i].rule != 0);
+		assert_true(r.advice.all.at[i].alone_ns <= 0 && r.advice.all.at[i].missed_ns > 0);
+		assert_true(r.advice.all.at[i].predicted.ns_per_s > 0);
+	}
+	assert_true(r.advice.plan_effect.saved_ns == 60e6);
+	report__free(&r);
+	feed__free(&f);
+}
+
+/* Two hosts' clocks differ by an hour; each wrote a trace of its own. */
+static void traces_of_several_hosts_are_merged(void **state)
+{
+	const char *traces[2] = {path("host1.dsmt"), path("host2.dsmt")};
+	struct report_options o = {.traces = traces, .ntraces = 2, .top = 10};
+	const uint64_t hour = 3600000000000ull;
+	struct report r;
+	struct feed f, part;
+
+	(void)state;
+	scene(&f, 10);
+	plant_world(&f, 40);
+	for (unsigned host = 0; host < 2; host++) {
+		struct dsm_ev_clock clock = {.hdr = {.size = sizeof(clock),
+						     .type = DSM_EV_CLOCK,
+						     .version = 1,
+						     .weight = 1,
+						     .node = (uint16_t)(host * 2),
+						     .time_ns = 1000000000 + host * hour},
+					     .offset_ns = host ? -(int64_t)hour : (int64_t)hour,
+					     .rtt_ns = 40000,
+					     .peer = (uint16_t)(host ? 0 : 2)};
+		struct dsm_ev_clock inside = clock;
+
+		part = f;
+		memset(&part.records, 0, sizeof(part.records));
+		*VEC_ADD(&part.records) = &clock.hdr;
+		inside.peer = (uint16_t)(host * 2 + 1);
+		inside.offset_ns = 100;
+		*VEC_ADD(&part.records) = &inside.hdr;
+		for (size_t i = 0; i < f.records.n; i++) {
+			struct dsm_ev_hdr *h = f.records.at[i];
+
+			if (h->node / 2 != host)
+				continue;
+			h->time_ns += host * hour;
+			*VEC_ADD(&part.records) = h;
+		}
+		assert_int_equal(feed__write(&part, traces[host], NULL, 0), 0);
+		VEC_FREE(&part.records);
+	}
+	assert_int_equal(report__make(&r, &o), 0);
+	assert_int_equal(r.model.runs.n, 1);
+	assert_int_equal(r.model.runs.at[0].nodes.n, 4);
+	assert_true(r.model.runs.at[0].last_ns - r.model.runs.at[0].first_ns < (int64_t)(hour / 2));
+	assert_true(r.tally.ledger.verdict[VERDICT_FALSE] == 60e6 &&
+		    r.tally.ledger.verdict[VERDICT_TRUE] == 8e6);
+	report__free(&r);
+	feed__free(&f);
+}
+
 /* When neighbours belong to different nodes only a page for each helps. */
 static void interleaved_elements_are_padded(void **state)
 {
@@ -468,6 +574,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_planted_world_is_seen_through),
+		cmocka_unit_test(several_pages_are_cured_together),
+		cmocka_unit_test(traces_of_several_hosts_are_merged),
 		cmocka_unit_test(interleaved_elements_are_padded),
 		cmocka_unit_test(what_a_plan_cannot_do_is_a_source_change),
 		cmocka_unit_test(true_sharing_is_never_moved),
