@@ -1,5 +1,5 @@
 # The protocol core and the checker of histories, one rule at a time.
-TESTS += unit/core_test unit/core_message_test unit/verify_test
+TESTS += unit/core_test unit/core_message_test unit/core_memory_test unit/verify_test
 
 unit/core_test_SRCS  := tests/unit/core_test.c
 unit/core_test_NEEDS := core
@@ -8,6 +8,11 @@ unit/core_test_LIBS  := -lcmocka
 unit/core_message_test_SRCS  := tests/unit/core_message_test.c
 unit/core_message_test_NEEDS := core
 unit/core_message_test_LIBS  := -lcmocka
+
+unit/core_memory_test_SRCS    := tests/unit/core_memory_test.c
+unit/core_memory_test_NEEDS   := core
+unit/core_memory_test_LIBS    := -lcmocka
+unit/core_memory_test_LDFLAGS := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
 unit/verify_test_SRCS  := tests/unit/verify_test.c
 unit/verify_test_NEEDS := verify

@@ -187,7 +187,7 @@ static int settle(struct dsm_core *core)
 	size_t i = 0;
 	int rc;
 
-	while (i < core->nqueue || core->nserve) {
+	while (!core->nomem && (i < core->nqueue || core->nserve)) {
 		if (i < core->nqueue) {
 			msg = core->queue[i++];
 			rc = on_message(core, &msg);

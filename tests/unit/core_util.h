@@ -42,8 +42,8 @@ struct cluster {
 	size_t sent[32]; /* by message type */
 };
 
-static struct cluster *cluster__open(unsigned nodes, uint32_t pages, uint32_t per_home,
-				     uint32_t elevate_after)
+static inline struct cluster *cluster__open(unsigned nodes, uint32_t pages, uint32_t per_home,
+					    uint32_t elevate_after)
 {
 	struct cluster *c = calloc(1, sizeof(*c));
 	unsigned i;
@@ -62,7 +62,7 @@ static struct cluster *cluster__open(unsigned nodes, uint32_t pages, uint32_t pe
 	return c;
 }
 
-static void cluster__close(struct cluster *c)
+static inline void cluster__close(struct cluster *c)
 {
 	unsigned i;
 
@@ -73,13 +73,13 @@ static void cluster__close(struct cluster *c)
 	free(c);
 }
 
-static void cluster__forget(struct cluster *c)
+static inline void cluster__forget(struct cluster *c)
 {
 	c->nlog = 0;
 	memset(c->sent, 0, sizeof(c->sent));
 }
 
-static void post(struct cluster *c, const struct core_msg *msg)
+static inline void post(struct cluster *c, const struct core_msg *msg)
 {
 	struct mail *m = &c->mail[c->tail++];
 	size_t bytes = (msg->npages + msg->nwset) * sizeof(*msg->entries);
@@ -95,7 +95,7 @@ static void post(struct cluster *c, const struct core_msg *msg)
 }
 
 /* One step. Returns core_step()'s code; *verdict: RESUME, WAIT, ABORT, or -1. */
-static int step(struct cluster *c, unsigned node, const struct core_event *event, int *verdict)
+static inline int step(struct cluster *c, unsigned node, const struct core_event *event, int *verdict)
 {
 	const struct core_actions *actions;
 	struct logged *l;
@@ -125,7 +125,7 @@ static int step(struct cluster *c, unsigned node, const struct core_event *event
 }
 
 /* Delivers everything; the last verdict for `node` that a message brought replaces *verdict. */
-static void deliver(struct cluster *c, unsigned node, int *verdict)
+static inline void deliver(struct cluster *c, unsigned node, int *verdict)
 {
 	struct core_event event = {.type = CORE_MESSAGE};
 	struct mail *m;
@@ -144,7 +144,7 @@ static void deliver(struct cluster *c, unsigned node, int *verdict)
 }
 
 /* A mutator's event, and all that follows from it. Returns the verdict. */
-static int act(struct cluster *c, unsigned node, struct core_event event)
+static inline int act(struct cluster *c, unsigned node, struct core_event event)
 {
 	int verdict;
 
@@ -161,13 +161,13 @@ static int act(struct cluster *c, unsigned node, struct core_event event)
 #define BARRIER(c, node)  act(c, node, (struct core_event){.type = CORE_BARRIER})
 
 static const bool all_changed[512] = {[0 ... 511] = true};
-static const bool none_changed[512];
+static const bool none_changed[512] = {false};
 #define COMMIT(c, node)	       act(c, node, (struct core_event){.type = CORE_COMMIT, .changed = all_changed})
 #define COMMIT_SILENT(c, node) act(c, node, (struct core_event){.type = CORE_COMMIT, .changed = none_changed})
 
 /* The n-th logged action of a node of this type (and emit, if an EMIT), or NULL. */
-static const struct logged *find(const struct cluster *c, unsigned node, enum core_action_type type,
-				 enum core_emit_type emit, size_t n)
+static inline const struct logged *find(const struct cluster *c, unsigned node, enum core_action_type type,
+					enum core_emit_type emit, size_t n)
 {
 	size_t i;
 
@@ -178,7 +178,7 @@ static const struct logged *find(const struct cluster *c, unsigned node, enum co
 	return NULL;
 }
 
-static size_t total_sent(const struct cluster *c)
+static inline size_t total_sent(const struct cluster *c)
 {
 	size_t i, n = 0;
 
