@@ -135,7 +135,7 @@ static void print_failure(const struct world *w, const struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.first = 1, .last = getenv("PROCOPE_QUICK") ? SEEDS_QUICK : SEEDS};
+	struct options o = {.first = 1, .last = world__quick() ? SEEDS_QUICK : SEEDS};
 	struct totals t = {0};
 	struct world w;
 	unsigned failed = 0, missing = 0;

@@ -8,7 +8,6 @@
 #include "tests/sim/sim.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #define SEEDS	      500u
 #define SEEDS_HISTORY 200u
@@ -42,7 +41,7 @@ int main(void)
 	for (i = CORE_MUTANT_none + 1; i < CORE_MUTANT_COUNT; i++) {
 		core_mutant_active = (enum core_mutant)i;
 		seed = hunt(&w, SEEDS, false);
-		history = getenv("PROCOPE_QUICK") ? 0 : hunt(&h, SEEDS_HISTORY, true);
+		history = world__quick() ? 0 : hunt(&h, SEEDS_HISTORY, true);
 		missed += !seed;
 		by_history += history != 0;
 		printf("%-26s ", mutants[i].name);

@@ -162,6 +162,7 @@ struct run {
 };
 bool world__run(struct world *w, const struct run *run, struct totals *totals);
 const char *world__kind(enum fail kind);
+bool world__quick(void); /* PROCOPE_QUICK is set and not empty: under a sanitizer */
 void world__step(struct world *w, struct node *n, struct core_event *event, struct packet *packet);
 void world__fail(struct world *w, enum fail kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -43,6 +43,13 @@ const char *world__kind(enum fail kind)
 	return names[kind];
 }
 
+bool world__quick(void)
+{
+	const char *quick = getenv("PROCOPE_QUICK");
+
+	return quick && *quick;
+}
+
 void world__fail(struct world *w, enum fail kind, const char *format, ...)
 {
 	va_list args;
