@@ -245,12 +245,15 @@ static struct file good_file(void)
 
 static int read_back(const struct file *f, size_t size, bool *cut, uint64_t *attempts)
 {
-	char path[] = "/tmp/verify_test.XXXXXX";
+	const char *tmp = getenv("TMPDIR");
+	char path[4096];
 	struct dsm_history_file head;
 	struct verify_result result;
 	struct verify *v;
-	int fd = mkstemp(path), rc;
+	int fd, rc;
 
+	snprintf(path, sizeof(path), "%s/verify_test.XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	fd = mkstemp(path);
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, f, size), (ssize_t)size);
 	close(fd);
