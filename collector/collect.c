@@ -22,6 +22,7 @@
 #define POLL_MS		 10	   /* the ring buffers are never woken for: this is how old a record gets */
 #define SCAN_FAST_NS	 (20 * MS) /* while nodes are missing: what they do before they are found is not seen */
 #define SCAN_NS		 (200 * MS) /* afterwards */
+#define SCAN_SHARE	 20	    /* at most one part in so many of the time */
 #define FLUSH_NS	 (1000 * MS)
 #define MISSING_NODES_NS (1000 * MS) /* how long an ended run may still bring nodes that this host lacks */
 #define CLOSE_CLIENTS_MS 200
@@ -228,12 +229,24 @@ static bool run_ended(const struct collect *c)
 	return n && !nodes_missing(c);
 }
 
+/* Only the ring source is in a hurry: a BPF program hears of a node by its first record. A host with many
+ * processes must not pay for the hurry. */
+static uint64_t scan_interval(const struct collect *c)
+{
+	uint64_t fast = c->scan_cost_ns * SCAN_SHARE;
+
+	if (!c->source->ops->node_found || !nodes_missing(c))
+		return SCAN_NS;
+	return fast < SCAN_FAST_NS ? SCAN_FAST_NS : fast > SCAN_NS ? SCAN_NS : fast;
+}
+
 static void look_for_nodes(struct collect *c, uint64_t now)
 {
-	if (now - c->last_scan_ns < (nodes_missing(c) ? SCAN_FAST_NS : SCAN_NS))
+	if (now - c->last_scan_ns < scan_interval(c))
 		return;
 	nodes__scan(c->nodes);
 	c->last_scan_ns = now;
+	c->scan_cost_ns = collect__now() - now;
 	for (struct node_view *v = nodes__first(c->nodes), *next; v; v = next) {
 		next = v->next;
 		if ((v->gone || v->broken) && v->run_id != c->run_id)

@@ -60,7 +60,7 @@ struct collect {
 	uint64_t written[DSM_EV_TYPE_MAX], written_total;
 	uint64_t strangers; /* records of processes that could not be told to be of this run */
 	uint64_t start_ns, start_realtime_ns; /* monotonic; wall clock */
-	uint64_t last_scan_ns, last_sample_ns, last_flush_ns, last_node_ns;
+	uint64_t scan_cost_ns, last_scan_ns, last_sample_ns, last_flush_ns, last_node_ns;
 	uint64_t trace_bytes;
 	enum collect_end end;
 	int error; /* the first one; ends the collection */

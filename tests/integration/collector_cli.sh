@@ -67,5 +67,19 @@ check "full disk: exit 1" [ $? = 1 ]
 check "full disk: says what can be read" grep -q "File too large.*t.dsmt.partial" "$WORK/err"
 check "full disk: the old file stays" [ "$(cat "$WORK/t.dsmt")" = precious ]
 check "full disk: the rest can be read" sh -c "'$DUMP' '$WORK/t.dsmt.partial' | grep -q '^cut\$'"
-kill -9 "$last_node"
+kill -9 "$last_node" 2>/dev/null
+
+# And a full disk that is one.
+if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
+	mkdir "$WORK/small"
+	start_node 0 --records 100000 --batch 100 --pause-us 500 --wait 10 --run "${RUN%1}6" --ring 33554432
+	unshare -m sh -c "mount -t tmpfs -o size=128k none '$WORK/small' || exit 9
+		'$COLLECT' --no-live --source ring --run ${RUN%1}6 -o '$WORK/small/t.dsmt' 2>'$WORK/err'
+		[ \$? = 1 ] && [ ! -e '$WORK/small/t.dsmt' ] && '$DUMP' '$WORK/small/t.dsmt.partial' | grep -q '^cut\$'"
+	check "full tmpfs: exit 1, the partial trace can be read" [ $? = 0 ]
+	check "full tmpfs: says so" grep -q "No space left on device.*t.dsmt.partial" "$WORK/err"
+	kill -9 "$last_node" 2>/dev/null
+else
+	echo "part skipped: a small tmpfs needs root"
+fi
 finish
