@@ -57,7 +57,7 @@ void gather__free(struct access_set *s)
 void gather__accesses(struct evidence *e, const struct page_view *v, dsm_ev_page page, struct who who,
 		      struct access_set *out)
 {
-	bool lossy = e->model->runs.at[v->run].lost[DSM_EV_ACCESSES];
+	bool lossy = model__lossy(e->model, v->run, DSM_EV_ACCESSES);
 	bool complete = true, last = true;
 	struct window_cursor c;
 	const struct entry *entry;
@@ -108,7 +108,7 @@ void gather__runs(const struct dsm_ev_writes *w, struct byteset *out)
 static bool gather_kind(struct evidence *e, const struct page_view *v, dsm_ev_page page, struct who who,
 			unsigned flags, struct byteset *out)
 {
-	bool lossy = e->model->runs.at[v->run].lost[DSM_EV_WRITES];
+	bool lossy = model__lossy(e->model, v->run, DSM_EV_WRITES);
 	bool any = false, whole = true, last = true;
 	struct window_cursor c;
 	const struct entry *entry;
@@ -156,7 +156,7 @@ enum outcome gather__outcome(const struct evidence *e, uint32_t run, struct who 
 	}
 	/* Local commits are sampled. Without one in the trace, the node must have gone on to another
 	 * transaction, and no abort may be missing. */
-	return n && n->last_number > who.number && !e->model->runs.at[run].lost[DSM_EV_ABORT]
+	return n && n->last_number > who.number && !model__lossy(e->model, run, DSM_EV_ABORT)
 		       ? OUTCOME_COMMITTED
 		       : OUTCOME_UNKNOWN;
 }

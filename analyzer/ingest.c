@@ -16,6 +16,7 @@ struct input {
 	struct trace_item item;
 	bool ready, ended;
 	uint64_t damaged;
+	uint64_t lost[DSM_EV_TYPE_MAX], lost_in_all; /* by this collector, as told so far */
 };
 
 static int open_input(struct input *in)
@@ -43,6 +44,25 @@ static int open_input(struct input *in)
 	return err;
 }
 
+/* Each host's collector counts its own. */
+static void count_losses(struct input *in, struct run *run)
+{
+	uint64_t lost = trace_reader__lost(in->reader);
+
+	if (lost > in->lost_in_all) {
+		run->lost_in_all += lost - in->lost_in_all;
+		in->lost_in_all = lost;
+	}
+	for (size_t i = 0; in->item.kind == TRACE_LOSSES && i < in->item.count; i++) {
+		const struct trace_loss *l = &in->item.losses[i];
+
+		if (l->type >= DSM_EV_TYPE_MAX || l->count < in->lost[l->type])
+			continue;
+		run->lost[l->type] += l->count - in->lost[l->type];
+		in->lost[l->type] = l->count;
+	}
+}
+
 static int next_item(struct input *in, bool quiet, struct run *run)
 {
 	for (;;) {
@@ -50,6 +70,8 @@ static int next_item(struct input *in, bool quiet, struct run *run)
 
 		if (!err) {
 			in->ended = in->item.kind == TRACE_END_OF_FILE;
+			if (run)
+				count_losses(in, run);
 			in->ready = !in->ended;
 			return 0;
 		}
@@ -135,9 +157,6 @@ static void take(struct model *m, struct evidence *e, struct input *in)
 		break;
 	case TRACE_COUNTERS:
 		model__counters(m, in->run, in->item.counters, in->item.count);
-		break;
-	case TRACE_LOSSES:
-		model__losses(m, in->run, in->item.losses, in->item.count);
 		break;
 	case TRACE_INFO:
 		keep_text(&run->info, in->item.json);

@@ -403,11 +403,14 @@ void model__counters(struct model *m, uint32_t run, const struct trace_counters 
 	}
 }
 
-void model__losses(struct model *m, uint32_t run, const struct trace_loss *losses, size_t count)
+bool model__lossy(const struct model *m, uint32_t run, unsigned type)
 {
-	for (size_t i = 0; i < count; i++)
-		if (losses[i].type < DSM_EV_TYPE_MAX)
-			m->runs.at[run].lost[losses[i].type] = losses[i].count;
+	const struct run *r = &m->runs.at[run];
+	uint64_t told = 0;
+
+	for (unsigned t = 0; t < DSM_EV_TYPE_MAX; t++)
+		told += r->lost[t];
+	return r->damaged || r->lost[type] || r->lost_in_all > told;
 }
 
 static void add_counters(struct dsm_counters *sum, const struct dsm_counters *to,

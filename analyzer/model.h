@@ -104,6 +104,7 @@ struct run {
 	VEC(struct clock_edge) clocks;
 	uint64_t lost[DSM_EV_TYPE_MAX];
 	uint64_t records, aborts_seen;
+	uint64_t lost_in_all; /* as the last chunk says, before it says of which types */
 	bool cut, damaged;
 	int64_t first_ns, last_ns;
 };
@@ -136,12 +137,14 @@ const struct node *model__find_node(const struct model *m, uint32_t run, uint16_
 void model__record(struct model *m, uint32_t run, const struct dsm_ev_hdr *record);
 void model__pages(struct model *m, uint32_t run, const struct trace_page_stat *pages, size_t count);
 void model__counters(struct model *m, uint32_t run, const struct trace_counters *counters, size_t count);
-void model__losses(struct model *m, uint32_t run, const struct trace_loss *losses, size_t count);
 
 /* Parts of model__record() that live in objects.c. */
 void model__take_object(struct model *m, uint32_t run, const struct dsm_ev_object *rec, int64_t time_ns);
 void model__take_free(struct model *m, uint32_t run, const struct dsm_ev_free *rec, int64_t time_ns);
 void model__solve_clocks(struct model *m, uint32_t run);
+
+/* True when records of a type may be missing: lost, or in a damaged part. */
+bool model__lossy(const struct model *m, uint32_t run, unsigned type);
 
 /* A node's time on the run's clock. */
 int64_t model__time(const struct model *m, uint32_t run, uint16_t node, uint64_t time_ns);

@@ -90,8 +90,7 @@ static void warnings(const struct report *r, const struct style *s, struct text 
 		if (run->damaged)
 			text__add(out, "  %s! parts of %s are damaged and left out%s\n", s->bad,
 				  run->source_file, s->off);
-		for (unsigned t = 0; t < DSM_EV_TYPE_MAX; t++)
-			lost += run->lost[t];
+		lost += run->lost_in_all;
 	}
 	if (lost)
 		text__add(out, "  %s! %llu records were lost on the way (see \"How sure\")%s\n", s->bad,

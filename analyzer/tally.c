@@ -611,7 +611,7 @@ static void balance(struct tally *t)
 	for (size_t r = 0; r < t->model->runs.n; r++) {
 		const struct run *run = &t->model->runs.at[r];
 
-		lossy = lossy || run->lost[DSM_EV_ABORT] || run->cut || run->damaged;
+		lossy = lossy || model__lossy(t->model, (uint32_t)r, DSM_EV_ABORT) || run->cut;
 		for (size_t i = 0; i < run->nodes.n; i++) {
 			b->measured += (double)run->nodes.at[i].last.counters.wasted_ns;
 			late = late || (run->nodes.at[i].counted && !run->nodes.at[i].from_start);

@@ -73,7 +73,7 @@ struct ledger { /* ns; measured = false + true + silent + unknown + untouched + 
 	double lost;		    /* aborts whose records were lost, or made before the recording */
 	double remainder;	    /* what still differs */
 	double microscope;	    /* part of all these: attempts that the microscope slowed down */
-	double met_microscope; /* and attempts that met a winner that it slowed down */
+	double met_microscope;	    /* and attempts that met a winner that it slowed down */
 	double aborts, microscope_aborts, microscope_commits;
 	double by_cause[DSM_EV_CAUSE_MAX];
 };

@@ -170,7 +170,7 @@ void feed__accesses(struct feed *f, struct feed_iv iv, unsigned page, const stru
 
 	n = cut_up(wrote, DSM_EV_ACCESS_WRITE, ip, all, n, 8192);
 	do {
-		size_t part = n - from < DSM_EV_ACCESSES ? n - from : DSM_EV_ACCESSES;
+		size_t part = n - from < DSM_EV_ACCESS_LIST ? n - from : DSM_EV_ACCESS_LIST;
 		size_t size = (sizeof(struct dsm_ev_accesses) + part * sizeof(all[0]) + 7) & ~(size_t)7;
 		struct dsm_ev_accesses *a = add(f, iv.node, DSM_EV_ACCESSES, size);
 

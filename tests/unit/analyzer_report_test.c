@@ -255,6 +255,81 @@ static void several_pages_are_cured_together(void **state)
 	feed__free(&f);
 }
 
+static const struct advice *advice_for(const struct report *r, const char *object)
+{
+	for (size_t i = 0; i < r->advice.all.n; i++) {
+		char name[128];
+
+		model__group_name(&r->model, r->advice.all.at[i].group, name, sizeof(name));
+		if (!strcmp(name, object) && r->advice.all.at[i].kind <= ADVICE_PAD)
+			return &r->advice.all.at[i];
+	}
+	return NULL;
+}
+
+/* An object whose conflicts are mostly true stays, even where moving it would end some false ones. */
+static void what_is_mostly_true_stays(void **state)
+{
+	const char *trace = path("mostly.dsmt");
+	struct report_options o;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	scene(&f, 11);
+	feed__object(&f, 0, 0x1000, 4, WALKER, 1, 1, 0);
+	feed__root(&f, 0, 0x1000, "walkers");
+	for (unsigned i = 0; i < 90; i++) {
+		unsigned a = i % 4, b = (i + 1) % 4;
+
+		meet(&f, 100 + i, a, b, 1, i % 3 ? 0 : a * 48, i % 3 ? 8 : a * 48 + 8, i % 3 ? 0 : b * 48,
+		     i % 3 ? 8 : b * 48 + 8, false);
+	}
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	make(&r, &o, &trace);
+	assert_non_null(find_row(&r, "walkers", VERDICT_FALSE));
+	assert_non_null(find_row(&r, "walkers", VERDICT_TRUE));
+	assert_null(advice_for(&r, "walkers"));
+	report__free(&r);
+	feed__free(&f);
+}
+
+/* Different objects met on one page: charged to the one that is not truly shared, and one cure is enough. */
+static void strangers_on_one_page_are_told_apart(void **state)
+{
+	const char *trace = path("strangers.dsmt");
+	struct report_options o;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	scene(&f, 12);
+	feed__object(&f, 0, 0x1000, 1, 8, 3, 3, 0);
+	feed__root(&f, 0, 0x1000, "total");
+	feed__object(&f, 0, 0x1100, 1, WALKER, 1, 1, 0);
+	feed__root(&f, 0, 0x1100, "alone");
+	feed__object(&f, 0, 0x2000, 1, WALKER, 1, 2, 0);
+	feed__root(&f, 0, 0x2000, "left");
+	feed__object(&f, 0, 0x2100, 1, 16, 2, 1, 0);
+	feed__root(&f, 0, 0x2100, "right");
+	for (unsigned i = 0; i < 30; i++) {
+		unsigned a = i % 4, b = (i + 1) % 4;
+
+		meet(&f, 1000 + i, a, b, 1, 0, 4, 0, 8, false);		/* total, true */
+		meet(&f, 2000 + i, a, b, 1, 0, 4, 0x100, 0x108, false); /* total against alone */
+		meet(&f, 3000 + i, 0, 1, 2, 0, 8, 0x100, 0x108, false); /* left against right */
+	}
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	make(&r, &o, &trace);
+	assert_null(find_row(&r, "total", VERDICT_FALSE));
+	assert_non_null(find_row(&r, "alone", VERDICT_FALSE));
+	assert_null(advice_for(&r, "total"));
+	assert_non_null(advice_for(&r, "alone"));
+	assert_true(!advice_for(&r, "left") != !advice_for(&r, "right"));
+	report__free(&r);
+	feed__free(&f);
+}
+
 /* Two hosts' clocks differ by an hour; each wrote a trace of its own. */
 static void traces_of_several_hosts_are_merged(void **state)
 {
@@ -575,6 +650,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_planted_world_is_seen_through),
 		cmocka_unit_test(several_pages_are_cured_together),
+		cmocka_unit_test(what_is_mostly_true_stays),
+		cmocka_unit_test(strangers_on_one_page_are_told_apart),
 		cmocka_unit_test(traces_of_several_hosts_are_merged),
 		cmocka_unit_test(interleaved_elements_are_padded),
 		cmocka_unit_test(what_a_plan_cannot_do_is_a_source_change),
