@@ -13,12 +13,9 @@
  */
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
-#include <stdbool.h>
 #include <stdint.h>
 
 #include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
-#include <bpf/usdt.bpf.h>
 
 #include "collector/dsm_bpf_logic.h"
 
@@ -31,6 +28,14 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 16 << 20); /* set by the collector before loading */
 } events SEC(".maps");
+
+/* Probe sites by the cookie that each one is attached with. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, DSM_BPF_SITES);
+	__type(key, uint32_t);
+	__type(value, struct dsm_bpf_site);
+} sites SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
@@ -104,11 +109,36 @@ static __always_inline long emit(uint32_t pid, const void *record, uint64_t size
 	return -1;
 }
 
-static __always_inline void count_page(struct pt_regs *ctx, uint32_t pid, uint32_t type, const void *record)
+enum { ARG_RECORD, ARG_SIZE, ARG_NODE, ARG_PAGE, ARG_VALUE };
+
+/* 0 when it cannot be read. */
+static __always_inline uint64_t argument(struct pt_regs *ctx, const struct dsm_bpf_site *site,
+					 const unsigned n)
+{
+	const struct dsm_bpf_arg *a = &site->arg[n];
+	uint64_t value = a->value;
+
+	if (a->kind != DSM_BPF_ARG_CONST) {
+		value = 0;
+		/* The verifier forbids reading the context at an offset that it does not know. */
+		if (bpf_probe_read_kernel(&value, sizeof(value), (const char *)ctx + a->reg))
+			return 0;
+		if (a->kind == DSM_BPF_ARG_MEMORY) {
+			const char *where = (const char *)value + a->value;
+			value = 0;
+			if (bpf_probe_read_user(&value, sizeof(value), where))
+				return 0;
+		}
+	}
+	value <<= a->shift & 63;
+	return a->is_signed ? (uint64_t)((int64_t)value >> (a->shift & 63)) : value >> (a->shift & 63);
+}
+
+static __always_inline void count_page(struct pt_regs *ctx, const struct dsm_bpf_site *site, uint32_t pid,
+				       uint32_t type, const void *record)
 {
 	struct dsm_bpf_page_key key = {.pid = pid};
 	struct dsm_bpf_page *p;
-	long node = 0, page = 0, value = 0;
 	uint8_t kind = 0;
 
 	if (type == DSM_EV_FAULT) {
@@ -117,44 +147,41 @@ static __always_inline void count_page(struct pt_regs *ctx, uint32_t pid, uint32
 		if (kind != DSM_EV_FAULT_FETCH)
 			return;
 	}
-	if (bpf_usdt_arg(ctx, 2, &node) || bpf_usdt_arg(ctx, 3, &page) || bpf_usdt_arg(ctx, 4, &value))
-		return;
-	key.page = page;
-	key.node = node;
+	key.page = argument(ctx, site, ARG_PAGE);
+	key.node = argument(ctx, site, ARG_NODE);
 	p = bpf_map_lookup_elem(&pages, &key);
 	if (!p) {
 		bpf_map_update_elem(&pages, &key, &no_page, BPF_NOEXIST);
 		p = bpf_map_lookup_elem(&pages, &key);
 	}
 	if (p)
-		dsm_bpf__count(p, type, kind, value);
+		dsm_bpf__count(p, type, kind, argument(ctx, site, ARG_VALUE));
 	else
 		DSM_BPF_ADD(pages_full, 1);
 }
 
 static __always_inline int handle(struct pt_regs *ctx, const uint32_t type)
 {
+	uint32_t cookie = bpf_get_attach_cookie(ctx);
+	const struct dsm_bpf_site *site = bpf_map_lookup_elem(&sites, &cookie);
 	int keep = dsm_bpf__keeps(type, keep_all);
-	long record = 0, size = 0;
+	const void *record = 0;
 	uint32_t pid;
 
-	if (!keep && !dsm_bpf__counts(type))
+	if (!site || (!keep && !dsm_bpf__counts(type)))
 		return 0;
 	pid = current_pid();
 	if (keep || type == DSM_EV_FAULT)
-		bpf_usdt_arg(ctx, 0, &record);
+		record = (const void *)argument(ctx, site, ARG_RECORD);
 	if (dsm_bpf__counts(type))
-		count_page(ctx, pid, type, (const void *)record);
-	if (!keep)
-		return 0;
-	bpf_usdt_arg(ctx, 1, &size);
-	if (emit(pid, (const void *)record, size))
+		count_page(ctx, site, pid, type, record);
+	if (keep && emit(pid, record, argument(ctx, site, ARG_SIZE)))
 		count_loss(pid, type);
 	return 0;
 }
 
 #define X(name, number, probe)                                                                               \
-	SEC("usdt")                                                                                          \
+	SEC("uprobe")                                                                                        \
 	int on_##probe(struct pt_regs *ctx)                                                                  \
 	{                                                                                                    \
 		return handle(ctx, number);                                                                  \

@@ -34,6 +34,24 @@ struct dsm_bpf_loss_key {
 	uint32_t type;
 };
 
+/* How a BPF program gets the arguments of the probe site that it was called from. */
+enum { DSM_BPF_ARG_CONST, DSM_BPF_ARG_REGISTER, DSM_BPF_ARG_MEMORY };
+
+struct dsm_bpf_arg {
+	int64_t value; /* the constant, or the distance from the register's address */
+	uint16_t reg;  /* offset in struct pt_regs */
+	uint8_t kind;
+	uint8_t shift; /* 64 - bits of the argument */
+	uint8_t is_signed;
+	uint8_t zero[3];
+};
+
+#define DSM_BPF_ARGS 5 /* record, size, node, page, value */
+struct dsm_bpf_site {
+	struct dsm_bpf_arg arg[DSM_BPF_ARGS];
+};
+
+#define DSM_BPF_SITES  256
 #define DSM_BPF_PAGES  1048576 /* (page, node, process) that can be counted */
 #define DSM_BPF_LOSSES 65536   /* (process, type) */
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * source_bpf.c - loads dsm.bpf.c, attaches it to the probes of one file for all processes, now and
+ * source_bpf.c - loads dsm.bpf.c, attaches it to the probe sites of one file in all processes, now and
  * later, and reads what it counted.
  *
  * The probe `node` is attached last: the runtime answers it with its rundown, and by then every other
@@ -15,21 +15,38 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
 #include "collector/dsm_bpf_logic.h"
 #include "collector/table.h"
+#include "collector/usdt.h"
 #include "dsm.skel.h"
 
 #define BATCH 4096
+
+/* Linux 6.6 has links for many uprobes, which the headers here may not know yet. They take no lock that
+ * makes them wait for one another at the end. */
+#define UPROBE_MULTI 48 /* BPF_TRACE_UPROBE_MULTI */
+struct uprobe_multi_attr {
+	uint32_t prog_fd, target_fd, attach_type, flags;
+	uint64_t path, offsets, semaphores, cookies;
+	uint32_t count, multi_flags, pid, reserved[21];
+};
 
 struct source_bpf {
 	struct source source;
 	struct dsm_bpf *skel;
 	struct ring_buffer *ring;
-	struct bpf_link *links[DSM_EV_TYPE_MAX];
+	const char *probe_file;
+	struct usdt_site *sites; /* the index is the cookie */
+	size_t nsites;
+	int fds[DSM_EV_TYPE_MAX]; /* links of many uprobes, one a probe */
+	size_t nfds;
+	struct bpf_link *links[DSM_BPF_SITES]; /* or, on older kernels, one a site */
+	size_t nlinks;
 	int cpus;
 	struct table pages;  /* page key -> struct page_seen: what was told so far */
 	struct table losses; /* (pid, type) -> uint64_t */
@@ -186,33 +203,34 @@ static void bpf_poll(struct source *s, const struct source_sink *sink, bool all)
 	read_losses(b);
 }
 
-/* ---- setting up ---- */
+/* ---- attaching and letting go ---- */
 
-static void *destroy_link(void *link)
+static void *close_one(void *fd)
 {
-	bpf_link__destroy(link);
+	close((int)(intptr_t)fd);
 	return NULL;
 }
 
-/* The kernel waits for a grace period at each probe, about 0.1 s: 2 s one after another, so let them
- * wait together. */
+/* Each link waits until no processor can be inside its program any more, together in a tenth of a second,
+ * one after another in one or two seconds. */
 static void detach(struct source_bpf *b)
 {
 	pthread_t threads[DSM_EV_TYPE_MAX];
-	bool started[DSM_EV_TYPE_MAX] = {false};
+	size_t started = 0;
 
-	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++) {
-		if (b->links[type])
-			started[type] =
-				pthread_create(&threads[type], NULL, destroy_link, b->links[type]) == 0;
-	}
-	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++) {
-		if (started[type])
-			pthread_join(threads[type], NULL);
+	while (started < b->nfds &&
+	       pthread_create(&threads[started], NULL, close_one, (void *)(intptr_t)b->fds[started]) == 0)
+		started++;
+	for (size_t i = 0; i < b->nfds; i++) {
+		if (i < started)
+			pthread_join(threads[i], NULL);
 		else
-			bpf_link__destroy(b->links[type]);
-		b->links[type] = NULL;
+			close(b->fds[i]);
 	}
+	b->nfds = 0;
+	for (size_t i = 0; i < b->nlinks; i++)
+		bpf_link__destroy(b->links[i]);
+	b->nlinks = 0;
 }
 
 static void bpf_free(struct source *s)
@@ -227,6 +245,7 @@ static void bpf_free(struct source *s)
 	free(b->keys);
 	free(b->values);
 	free(b->counts);
+	free(b->sites);
 	free(b);
 }
 
@@ -251,14 +270,27 @@ static int explain_load(int rc, char *why, size_t size)
 	return rc;
 }
 
-static int load(struct source_bpf *b, const struct source_options *options, char *why, size_t size)
+static int fill_sites(struct source_bpf *b)
 {
+	int rc = 0;
+
+	for (uint32_t i = 0; i < b->nsites && !rc; i++)
+		rc = bpf_map_update_elem(bpf_map__fd(b->skel->maps.sites), &i, &b->sites[i].args, BPF_ANY);
+	return rc;
+}
+
+static int load(struct source_bpf *b, const struct source_options *options, bool multi, char *why,
+		size_t size)
+{
+	struct bpf_program *program;
 	struct stat ns;
 	int rc;
 
 	b->skel = dsm_bpf__open();
 	if (!b->skel)
 		return explain_load(-errno, why, size);
+	bpf_object__for_each_program(program, b->skel->obj)
+		bpf_program__set_expected_attach_type(program, multi ? UPROBE_MULTI : 0);
 	b->skel->rodata->keep_all = options->all;
 	if (stat("/proc/self/ns/pid", &ns) == 0) {
 		b->skel->rodata->pidns_dev = ns.st_dev;
@@ -267,31 +299,67 @@ static int load(struct source_bpf *b, const struct source_options *options, char
 	rc = bpf_map__set_max_entries(b->skel->maps.events, (uint32_t)options->ring_bytes);
 	if (!rc)
 		rc = dsm_bpf__load(b->skel);
+	if (!rc)
+		rc = fill_sites(b);
 	if (rc)
 		return explain_load(rc, why, size);
 	b->ring = ring_buffer__new(bpf_map__fd(b->skel->maps.events), on_sample, b, NULL);
 	return b->ring ? 0 : explain_load(-errno, why, size);
 }
 
-/* A probe that the file does not have is left out: an older DSM, or another one. */
-static int attach_one(struct source_bpf *b, struct bpf_program *program, unsigned type, const char *probe,
-		      const struct source_options *options, char *why, size_t size)
-{
-	struct bpf_link *link =
-		bpf_program__attach_usdt(program, -1, options->probe_file, "dsm", probe, NULL);
+struct sites { /* of one probe */
+	uint64_t offsets[DSM_BPF_SITES], semaphores[DSM_BPF_SITES], cookies[DSM_BPF_SITES];
+	uint32_t count;
+};
 
-	if (link) {
-		b->links[type] = link;
-		return 1;
+static void collect_sites(const struct source_bpf *b, const char *probe, struct sites *s)
+{
+	s->count = 0;
+	for (size_t i = 0; i < b->nsites && s->count < DSM_BPF_SITES; i++) {
+		if (strcmp(b->sites[i].probe, probe) != 0)
+			continue;
+		s->offsets[s->count] = b->sites[i].offset;
+		s->semaphores[s->count] = b->sites[i].semaphore;
+		s->cookies[s->count++] = i;
 	}
-	if (errno == ENOENT)
-		return 0;
-	snprintf(why, size, "attaching to the probe dsm:%s of %s failed: %s%s%s", probe, options->probe_file,
-		 strerror(errno), last_warning[0] ? ": " : "", last_warning);
-	return -errno;
 }
 
-static int attach(struct source_bpf *b, const struct source_options *options, char *why, size_t size)
+static int attach_multi(struct source_bpf *b, struct bpf_program *program, const struct sites *s)
+{
+	struct uprobe_multi_attr attr = {
+		.prog_fd = (uint32_t)bpf_program__fd(program),
+		.attach_type = UPROBE_MULTI,
+		.path = (uint64_t)(uintptr_t)b->probe_file,
+		.offsets = (uint64_t)(uintptr_t)s->offsets,
+		.semaphores = (uint64_t)(uintptr_t)s->semaphores,
+		.cookies = (uint64_t)(uintptr_t)s->cookies,
+		.count = s->count,
+	};
+	int fd = (int)syscall(SYS_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
+
+	if (fd < 0)
+		return -errno;
+	b->fds[b->nfds++] = fd;
+	return 0;
+}
+
+static int attach_single(struct source_bpf *b, struct bpf_program *program, const struct sites *s)
+{
+	for (uint32_t i = 0; i < s->count; i++) {
+		LIBBPF_OPTS(bpf_uprobe_opts, options, .ref_ctr_offset = s->semaphores[i],
+			    .bpf_cookie = s->cookies[i]);
+		struct bpf_link *link =
+			bpf_program__attach_uprobe_opts(program, -1, b->probe_file, s->offsets[i], &options);
+		if (!link)
+			return -errno;
+		b->links[b->nlinks++] = link;
+	}
+	return 0;
+}
+
+/* A probe that the file does not have is left out: an older DSM, or another one. */
+static int attach(struct source_bpf *b, const struct source_options *options, bool multi, char *why,
+		  size_t size)
 {
 	struct {
 		struct bpf_program *program;
@@ -303,24 +371,43 @@ static int attach(struct source_bpf *b, const struct source_options *options, ch
 #undef X
 	};
 	size_t n = sizeof(probes) / sizeof(probes[0]);
-	int attached = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		size_t at = (i + 1) % n; /* NODE is the first in the table and comes last */
-		int rc = 0;
-		if (dsm_bpf__keeps(probes[at].type, options->all) || dsm_bpf__counts(probes[at].type))
-			rc = attach_one(b, probes[at].program, probes[at].type, probes[at].probe, options,
-					why, size);
-		if (rc < 0)
+		struct sites s;
+		int rc;
+		if (!dsm_bpf__keeps(probes[at].type, options->all) && !dsm_bpf__counts(probes[at].type))
+			continue;
+		collect_sites(b, probes[at].probe, &s);
+		if (!s.count)
+			continue;
+		rc = multi ? attach_multi(b, probes[at].program, &s)
+			   : attach_single(b, probes[at].program, &s);
+		if (rc) {
+			snprintf(why, size, "attaching to the probe dsm:%s of %s failed: %s%s%s",
+				 probes[at].probe, options->probe_file, strerror(-rc),
+				 last_warning[0] ? ": " : "", last_warning);
 			return rc;
-		attached += rc;
+		}
 	}
-	if (attached)
-		return 0;
-	snprintf(why, size,
-		 "%s has no probe of the provider dsm: name the file that emits them with --probe-file",
-		 options->probe_file);
-	return -ENOENT;
+	return 0;
+}
+
+static int start(struct source_bpf *b, const struct source_options *options, bool multi, char *why,
+		 size_t size)
+{
+	int rc = load(b, options, multi, why, size);
+
+	if (!rc)
+		rc = attach(b, options, multi, why, size);
+	if (rc) {
+		detach(b);
+		ring_buffer__free(b->ring);
+		dsm_bpf__destroy(b->skel);
+		b->ring = NULL;
+		b->skel = NULL;
+	}
+	return rc;
 }
 
 int source_bpf__new(struct source **out, const struct source_options *options, char *why, size_t why_size)
@@ -334,15 +421,20 @@ int source_bpf__new(struct source **out, const struct source_options *options, c
 	}
 	b->source.ops = &bpf_ops;
 	b->source.ring_bytes = options->ring_bytes;
-	snprintf(why, why_size, "no memory");
 	last_warning[0] = 0;
 	libbpf_set_print(keep_warning);
-	if (access(options->probe_file, R_OK) < 0) {
-		rc = -errno;
-		snprintf(why, why_size, "%s: %s: name the file that emits the probes with --probe-file",
-			 options->probe_file, strerror(errno));
+	b->probe_file = options->probe_file;
+	rc = usdt__find(options->probe_file, "dsm", &b->sites, &b->nsites, why, why_size);
+	if (rc)
+		goto out;
+	if (b->nsites > DSM_BPF_SITES) {
+		snprintf(why, why_size, "%s has %zu probe sites, more than %d", options->probe_file,
+			 b->nsites, DSM_BPF_SITES);
+		rc = -E2BIG;
 		goto out;
 	}
+	rc = -ENOMEM;
+	snprintf(why, why_size, "no memory");
 	b->cpus = libbpf_num_possible_cpus();
 	if (b->cpus < 1)
 		goto out;
@@ -351,9 +443,9 @@ int source_bpf__new(struct source **out, const struct source_options *options, c
 	b->counts = calloc((size_t)b->cpus, sizeof(*b->counts));
 	if (!b->keys || !b->values || !b->counts)
 		goto out;
-	rc = load(b, options, why, why_size);
-	if (!rc)
-		rc = attach(b, options, why, why_size);
+	rc = start(b, options, true, why, why_size);
+	if (rc && rc != -EPERM && rc != -EACCES) /* an older kernel */
+		rc = start(b, options, false, why, why_size);
 out:
 	if (rc)
 		bpf_free(&b->source);

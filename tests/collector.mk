@@ -1,6 +1,6 @@
 # tests of the collector
 TESTS += unit/trace_test unit/collector_aggregate_test unit/collector_bpf_logic_test unit/collector_ring_test \
-	unit/collector_live_test
+	unit/collector_live_test unit/collector_usdt_test
 unit/trace_test_SRCS  := tests/unit/trace_test.c
 unit/trace_test_NEEDS := trace
 unit/trace_test_LIBS  := -lcmocka -lzstd -lxxhash
@@ -14,6 +14,9 @@ unit/collector_bpf_logic_test_LIBS  := -lcmocka $(collect_LIBS)
 unit/collector_ring_test_SRCS  := tests/unit/collector_ring_test.c
 unit/collector_ring_test_NEEDS := collect trace
 unit/collector_ring_test_LIBS  := -lcmocka $(collect_LIBS)
+unit/collector_usdt_test_SRCS  := tests/unit/collector_usdt_test.c
+unit/collector_usdt_test_NEEDS := collect trace
+unit/collector_usdt_test_LIBS  := -lcmocka $(collect_LIBS)
 unit/collector_live_test_SRCS  := tests/unit/collector_live_test.c
 unit/collector_live_test_NEEDS := collect trace
 unit/collector_live_test_LIBS  := -lcmocka $(collect_LIBS)
