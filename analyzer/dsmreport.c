@@ -177,7 +177,7 @@ static bool on_a_terminal(const struct options *o)
 {
 	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
 
-	return !o->output && isatty(STDOUT_FILENO) && !(no && no[0]) && term && strcmp(term, "dumb");
+	return !o->output && isatty(STDOUT_FILENO) && !(no && no[0]) && term && strcmp(term, "dumb") != 0;
 }
 
 static int write_text(const char *path, struct text *t)

@@ -136,10 +136,10 @@ static bool find_retry(struct evidence *e, const struct met_page *p, struct who 
 	return best != UINT32_MAX;
 }
 
-/* May another attempt's accesses speak for this one? Registers, stack and DSM are restored, so a retry runs as
- * the lost attempt did until it reads a byte that somebody changed meanwhile: had the lost attempt read what
- * its winner changed, the retry reads it too. Only what is not restored (another random number, say) can lead
- * it elsewhere; then it misses something that the lost attempt is known to have done. */
+/* May another attempt's accesses speak for this one? Registers, stack and DSM are restored, so a retry runs
+ * as the lost attempt did until it reads a byte that somebody changed meanwhile: had the lost attempt read
+ * what its winner changed, the retry reads it too. Only what is not restored (another random number, say) can
+ * lead it elsewhere; then it misses something that the lost attempt is known to have done. */
 static bool speaks_for(const struct met_page *p, const struct access_set *other,
 		       const struct dsm_ev_meeting *m)
 {

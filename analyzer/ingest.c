@@ -215,7 +215,7 @@ static int same_program(const struct input *in, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (!in[i].program[0])
 			continue;
-		if (first && strcmp(first->program, in[i].program)) {
+		if (first && strcmp(first->program, in[i].program) != 0) {
 			fprintf(stderr,
 				"dsmreport: %s is a trace of \"%s\", %s one of \"%s\"; a report is about one "
 				"program: "

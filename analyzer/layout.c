@@ -193,7 +193,7 @@ static const char *skip_word(const char *text, const char *word)
 {
 	size_t n = strlen(word);
 
-	if (strncmp(text, word, n) || isalnum((unsigned char)text[n]) || text[n] == '_')
+	if (strncmp(text, word, n) != 0 || isalnum((unsigned char)text[n]) || text[n] == '_')
 		return NULL;
 	for (text += n; *text == ' '; text++)
 		;
@@ -266,7 +266,7 @@ static bool matches(Dwarf_Die *die, const struct wanted *w)
 
 	if (!aggregate && tag != DW_TAG_typedef && tag != DW_TAG_base_type)
 		return false;
-	if (!name || strcmp(name, w->name) || dwarf_hasattr(die, DW_AT_declaration))
+	if (!name || strcmp(name, w->name) != 0 || dwarf_hasattr(die, DW_AT_declaration))
 		return false;
 	/* Without a keyword C means a typedef or base type, C++ any of them; with one, just that kind. */
 	return w->tag ? tag == w->tag || (w->tag == DW_TAG_structure_type && tag == DW_TAG_class_type) : true;

@@ -24,7 +24,8 @@ void *mem__grow(void *array, size_t n, size_t *cap, size_t size);
 		type *at;                                                                                    \
 		size_t n, cap;                                                                               \
 	}
-#define VEC_ADD(v)  ((v)->at = mem__grow((v)->at, (v)->n, &(v)->cap, sizeof(*(v)->at)), &(v)->at[(v)->n++])
+#define VEC_ADD(v)                                                                                           \
+	((v)->at = mem__grow((v)->at, (v)->n, &(v)->cap, sizeof(__typeof__(*(v)->at))), &(v)->at[(v)->n++])
 #define VEC_FREE(v) (mem__free((v)->at), (v)->at = NULL, (v)->n = (v)->cap = 0)
 void mem__free(void *p);
 

@@ -179,7 +179,7 @@ void place__fields(const struct page_view *v, const struct byteset *set, uint32_
 			if (!path[0]) /* the element itself is the scalar */
 				snprintf(path, sizeof(path), "%s",
 					 v->model->objects.at[object].count > 1 ? "[i]" : "value");
-			for (k = 0; k < n && strcmp(seen[k], path); k++)
+			for (k = 0; k < n && strcmp(seen[k], path) != 0; k++)
 				;
 			if (k < n)
 				continue;

@@ -120,7 +120,7 @@ int proof__make(struct proof *p, const char *before, const char *after, const ch
 	err = measure(before, &p->before, &p->before_seconds, p->program, sizeof(p->program));
 	if (!err)
 		err = measure(after, &p->after, &p->after_seconds, other, sizeof(other));
-	if (!err && strcmp(p->program, other)) {
+	if (!err && strcmp(p->program, other) != 0) {
 		fprintf(stderr,
 			"dsmreport: %s is a trace of \"%s\", %s one of \"%s\": they cannot be compared\n",
 			before, p->program, after, other);
@@ -132,20 +132,29 @@ int proof__make(struct proof *p, const char *before, const char *after, const ch
 	return err;
 }
 
+enum line { ABORTS_PER_COMMIT, COMMITS_PER_S, WASTED_SHARE, WORK_PER_S, LINES };
+
 static const struct {
 	const char *key, *text;
-	size_t at;
-} lines[] = {
-	{"aborts_per_commit", "aborts per commit", offsetof(struct rates, aborts_per_commit)},
-	{"commits_per_s", "commits per second", offsetof(struct rates, commits_per_s)},
-	{"wasted_share", "share of time wasted", offsetof(struct rates, wasted_share)},
-	{"work_per_s", "work per second", offsetof(struct rates, work_per_s)},
+} lines[LINES] = {
+	[ABORTS_PER_COMMIT] = {"aborts_per_commit", "aborts per commit"},
+	[COMMITS_PER_S] = {"commits_per_s", "commits per second"},
+	[WASTED_SHARE] = {"wasted_share", "share of time wasted"},
+	[WORK_PER_S] = {"work_per_s", "work per second"},
 };
-#define LINES (sizeof(lines) / sizeof(lines[0]))
 
-static double value(const struct rates *r, size_t line)
+static double value(const struct rates *r, int line)
 {
-	return *(const double *)((const char *)r + lines[line].at);
+	switch (line) {
+	case ABORTS_PER_COMMIT:
+		return r->aborts_per_commit;
+	case COMMITS_PER_S:
+		return r->commits_per_s;
+	case WASTED_SHARE:
+		return r->wasted_share;
+	default:
+		return r->work_per_s;
+	}
 }
 
 static struct json_object *as_double(double x)
@@ -160,7 +169,7 @@ static struct json_object *rates_json(const struct rates *r)
 {
 	struct json_object *o = json_object_new_object();
 
-	for (size_t i = 0; i < LINES; i++)
+	for (int i = 0; i < LINES; i++)
 		json_object_object_add(o, lines[i].key, as_double(value(r, i)));
 	return o;
 }
@@ -175,7 +184,7 @@ void proof__json(const struct proof *p, struct text *out)
 	json_object_object_add(o, "before", rates_json(&p->before));
 	json_object_object_add(o, "predicted", rates_json(&p->predicted));
 	json_object_object_add(o, "after", rates_json(&p->after));
-	for (size_t i = 0; i < LINES; i++) {
+	for (int i = 0; i < LINES; i++) {
 		double b = value(&p->before, i), q = value(&p->predicted, i), a = value(&p->after, i);
 
 		json_object_object_add(ratio, lines[i].key, b != 0 ? as_double(a / b) : NULL);
@@ -193,11 +202,11 @@ void proof__json(const struct proof *p, struct text *out)
 	json_object_put(o);
 }
 
-static void show(size_t line, double x, char *out, size_t size)
+static void show(int line, double x, char *out, size_t size)
 {
-	if (lines[line].at == offsetof(struct rates, wasted_share))
+	if (line == WASTED_SHARE)
 		snprintf(out, size, "%.1f %%", 100 * x);
-	else if (lines[line].at == offsetof(struct rates, aborts_per_commit))
+	else if (line == ABORTS_PER_COMMIT)
 		snprintf(out, size, "%.4f", x);
 	else
 		names__count(x, out, size);
@@ -209,7 +218,7 @@ void proof__text(const struct proof *p, struct text *out)
 		  p->before_seconds, p->after_seconds);
 	text__add(out, "  %-22s %12s %12s %12s %16s %18s\n", "", "before", "predicted", "after",
 		  "after / before", "prediction off by");
-	for (size_t i = 0; i < LINES; i++) {
+	for (int i = 0; i < LINES; i++) {
 		double b = value(&p->before, i), q = value(&p->predicted, i), a = value(&p->after, i);
 		char x[3][40], ratio[40] = "-", error[40] = "-";
 

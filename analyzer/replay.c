@@ -308,8 +308,10 @@ static double played_fetches(struct replay *r, const struct change *change, cons
 	double *share = NULL, total = foreign_writes(r, change, t, node, &share);
 	double between, expected = 0, weights = 0;
 
-	if (total <= 0)
+	if (total <= 0 || !share) {
+		mem__free(share);
 		return fetches;
+	}
 	between = fmax(1, total / fetches);
 	for (int kind = 0; kind < 2 && weights == 0; kind++) {
 		const uint32_t *list = kind ? t->writes.at : t->accesses.at;

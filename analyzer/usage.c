@@ -19,8 +19,8 @@ static bool newest_part(struct evidence *e, const struct entry *entry, dsm_ev_pa
 	return false;
 }
 
-static void of_accesses(struct evidence *e, const struct entry *entry, struct usage_event *u,
-			struct page_view *v)
+static void of_accesses(struct evidence *e, const struct entry *entry, struct usage_event u,
+			const struct page_view *v)
 {
 	const struct dsm_ev_accesses *a = (const void *)entry->record;
 	struct who who = {a->hdr.node, a->hdr.generation, a->interval.number, a->interval.attempt};
@@ -31,53 +31,53 @@ static void of_accesses(struct evidence *e, const struct entry *entry, struct us
 	if (!newest_part(e, entry, a->page))
 		return;
 	gather__accesses(e, v, a->page, who, &set);
-	u->kind = USAGE_ACCESSES;
-	u->bytes = &set.touched;
-	u->touches = set.touches.at;
-	u->ntouches = set.touches.n;
-	e->sink.usage(e->sink.context, u);
-	p = profile__get(e, u->run, u->node, u->site, a->page, true);
+	u.kind = USAGE_ACCESSES;
+	u.bytes = &set.touched;
+	u.touches = set.touches.at;
+	u.ntouches = set.touches.n;
+	e->sink.usage(e->sink.context, &u);
+	p = profile__get(e, u.run, u.node, u.site, a->page, true);
 	if (p)
-		profile__add(p, &set, set.complete, gather__outcome(e, u->run, who, &microscope));
+		profile__add(p, &set, set.complete, gather__outcome(e, u.run, who, &microscope));
 	gather__free(&set);
 }
 
-static void of_fault(struct evidence *e, const struct entry *entry, struct usage_event *u,
-		     struct page_view *v)
+static void of_fault(struct evidence *e, const struct entry *entry, struct usage_event u,
+		     const struct page_view *v)
 {
 	const struct dsm_ev_fault *f = (const void *)entry->record;
 	struct dsm_ev_access access = {f->offset, 0, f->access, f->ip};
 	struct access_set set = {0};
-	struct profile *p = profile__get(e, u->run, u->node, u->site, f->page, true);
+	struct profile *p = profile__get(e, u.run, u.node, u.site, f->page, true);
 
 	gather__access(e, v, f->hdr.node, &access, &set.touched, &set.wrote, VEC_ADD(&set.touches));
-	u->kind = USAGE_FIRST_TOUCH;
-	u->bytes = &set.touched;
-	u->touches = set.touches.at;
-	u->ntouches = 1;
-	e->sink.usage(e->sink.context, u);
+	u.kind = USAGE_FIRST_TOUCH;
+	u.bytes = &set.touched;
+	u.touches = set.touches.at;
+	u.ntouches = 1;
+	e->sink.usage(e->sink.context, &u);
 	if (p)
 		profile__add(p, &set, false, OUTCOME_UNKNOWN);
 	gather__free(&set);
 }
 
-static void of_writes(struct evidence *e, const struct entry *entry, struct usage_event *u,
-		      struct page_view *v)
+static void of_writes(struct evidence *e, const struct entry *entry, struct usage_event u,
+		      const struct page_view *v)
 {
 	const struct dsm_ev_writes *w = (const void *)entry->record;
 	struct byteset changed = {0};
 	struct access_set set = {0};
-	struct profile *p = profile__get(e, u->run, u->node, u->site, w->page, true);
+	struct profile *p = profile__get(e, u.run, u.node, u.site, w->page, true);
 
 	if (w->basis == DSM_EV_BASIS_PAGE)
 		return;
 	gather__runs(w, &changed);
 	place__widen(v, &changed, &set.wrote);
 	byteset__add_all(&set.touched, &set.wrote);
-	u->kind = USAGE_COMMITTED_WRITE;
-	u->bytes = &set.wrote;
+	u.kind = USAGE_COMMITTED_WRITE;
+	u.bytes = &set.wrote;
 	if (w->flags & DSM_EV_WRITES_COMMITTED)
-		e->sink.usage(e->sink.context, u);
+		e->sink.usage(e->sink.context, &u);
 	if (p)
 		profile__add(p, &set, false, OUTCOME_UNKNOWN);
 	byteset__free(&changed);
@@ -101,9 +101,9 @@ void usage__tell(struct evidence *e, const struct entry *entry)
 	u.site = model__site(e->model, entry->run, hdr->node, iv->site);
 	u.view = &v;
 	if (hdr->type == DSM_EV_ACCESSES)
-		of_accesses(e, entry, &u, &v);
+		of_accesses(e, entry, u, &v);
 	else if (hdr->type == DSM_EV_FAULT)
-		of_fault(e, entry, &u, &v);
+		of_fault(e, entry, u, &v);
 	else if (hdr->type == DSM_EV_WRITES)
-		of_writes(e, entry, &u, &v);
+		of_writes(e, entry, u, &v);
 }

@@ -188,7 +188,9 @@ static void a_planted_world_is_seen_through(void **state)
 			  (!strcmp(name, "4 x struct tally_of_node") && a->kind == ADVICE_ISOLATE && a->rule);
 		assert_true(!i || a->predicted.ns_per_s <= r.advice.all.at[i - 1].predicted.ns_per_s);
 	}
-	assert_non_null(first);
+	if (!first)
+		fail_msg("no layout for the walkers");
+	first = first ? first : &r.advice.all.at[0];	 /* for analysers: fail_msg() does not return */
 	assert_int_equal(first->kind, ADVICE_PARTITION); /* cheaper than a page for each of 24 */
 	assert_int_equal(first->change.block, 6);
 	assert_int_equal(first->change.block_stride, 4096);
