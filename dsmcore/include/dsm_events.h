@@ -29,40 +29,40 @@
 typedef uint64_t dsm_ev_page;
 #define DSM_EV_PAGE(offset, log2) ((dsm_ev_page)((uint64_t)(offset) | (uint64_t)(log2)))
 #define DSM_EV_PAGE_OFFSET(page)  ((uint64_t)(page) & ~(uint64_t)0xfff)
-#define DSM_EV_PAGE_LOG2(page)    ((unsigned)((page) & 0xfff))
+#define DSM_EV_PAGE_LOG2(page)	  ((unsigned)((page)&0xfff))
 
 /* X(enumerator, number, probe name). Numbers are part of the contract and never reused. */
-#define DSM_EV_TYPES(X)           \
-	X(NODE, 1, node)          \
-	X(MODULE, 2, module)      \
-	X(SITE, 3, site)          \
-	X(TYPE, 4, type)          \
-	X(OBJECT, 5, object)      \
-	X(FREE, 6, free)          \
-	X(ROOT, 7, root)          \
-	X(CLOCK, 8, clock)        \
-	X(END, 9, end)            \
-	X(BEGIN, 16, begin)       \
-	X(COMMIT, 17, commit)     \
-	X(ABORT, 18, abort)       \
-	X(FAULT, 19, fault)       \
-	X(TRANSFER, 20, transfer) \
-	X(INVALIDATE, 21, invalidate) \
-	X(UPDATE, 22, update)     \
-	X(WRITES, 23, writes)     \
-	X(ACCESSES, 24, accesses) \
+#define DSM_EV_TYPES(X)                                                                                      \
+	X(NODE, 1, node)                                                                                     \
+	X(MODULE, 2, module)                                                                                 \
+	X(SITE, 3, site)                                                                                     \
+	X(TYPE, 4, type)                                                                                     \
+	X(OBJECT, 5, object)                                                                                 \
+	X(FREE, 6, free)                                                                                     \
+	X(ROOT, 7, root)                                                                                     \
+	X(CLOCK, 8, clock)                                                                                   \
+	X(END, 9, end)                                                                                       \
+	X(BEGIN, 16, begin)                                                                                  \
+	X(COMMIT, 17, commit)                                                                                \
+	X(ABORT, 18, abort)                                                                                  \
+	X(FAULT, 19, fault)                                                                                  \
+	X(TRANSFER, 20, transfer)                                                                            \
+	X(INVALIDATE, 21, invalidate)                                                                        \
+	X(UPDATE, 22, update)                                                                                \
+	X(WRITES, 23, writes)                                                                                \
+	X(ACCESSES, 24, accesses)                                                                            \
 	X(BARRIER, 25, barrier)
 
 enum dsm_ev_type {
 #define X(name, number, probe) DSM_EV_##name = number,
 	DSM_EV_TYPES(X)
 #undef X
-	DSM_EV_TYPE_MAX = 32 /* arrays indexed by type have this length */
+		DSM_EV_TYPE_MAX = 32 /* arrays indexed by type have this length */
 };
 
 /* hdr.flags */
 #define DSM_EV_F_RUNDOWN    0x01u /* repeats what is already true, for a collector that came late */
-#define DSM_EV_F_RETRY      0x02u /* the interval is a retry (attempt > 0) */
+#define DSM_EV_F_RETRY	    0x02u /* the interval is a retry (attempt > 0) */
 #define DSM_EV_F_MICROSCOPE 0x04u /* the interval was slowed by the microscope: leave it out of rates */
 
 struct dsm_ev_hdr {
@@ -108,11 +108,11 @@ struct dsm_ev_node {
 	uint32_t pid;
 	uint16_t nodes; /* in the cluster */
 	uint8_t page_log2;
-	uint8_t consistency;	   /* enum dsm_ev_consistency */
-	uint64_t region_bytes;	   /* size of the DSM */
-	uint64_t region_base;	   /* address at which every node maps it (information only) */
+	uint8_t consistency;	    /* enum dsm_ev_consistency */
+	uint64_t region_bytes;	    /* size of the DSM */
+	uint64_t region_base;	    /* address at which every node maps it (information only) */
 	uint64_t start_realtime_ns; /* wall clock at the node's start */
-	uint64_t run_id;	   /* the same on all nodes of one run, random */
+	uint64_t run_id;	    /* the same on all nodes of one run, random */
 	char host[64];
 	char program[128]; /* base name, NUL-terminated */
 };
@@ -206,20 +206,20 @@ struct dsm_ev_commit {		 /* local commits are sampled: weight */
 };
 
 /* X(enumerator, number, name in reports) */
-#define DSM_EV_CAUSES(X)                                                                      \
-	X(CONFLICT, 1, "conflict")	 /* another transaction committed first */            \
-	X(UNTOUCHED, 2, "untouched")	 /* as CONFLICT, but this attempt never accessed the page */ \
-	X(PRIORITY, 3, "priority")	 /* lost at commit to one that had to win */          \
-	X(IRREVOCABLE, 4, "irrevocable") /* lost to one that cannot abort */                  \
-	X(CANCEL, 5, "cancel")		 /* the program asked for it */                       \
-	X(LOCK, 6, "lock")		 /* a lock could not be had */                        \
+#define DSM_EV_CAUSES(X)                                                                                     \
+	X(CONFLICT, 1, "conflict")	 /* another transaction committed first */                           \
+	X(UNTOUCHED, 2, "untouched")	 /* as CONFLICT, but this attempt never accessed the page */         \
+	X(PRIORITY, 3, "priority")	 /* lost at commit to one that had to win */                         \
+	X(IRREVOCABLE, 4, "irrevocable") /* lost to one that cannot abort */                                 \
+	X(CANCEL, 5, "cancel")		 /* the program asked for it */                                      \
+	X(LOCK, 6, "lock")		 /* a lock could not be had */                                       \
 	X(NODE_LOSS, 7, "node-loss")
 
 enum dsm_ev_cause {
 #define X(name, number, text) DSM_EV_CAUSE_##name = number,
 	DSM_EV_CAUSES(X)
 #undef X
-	DSM_EV_CAUSE_MAX = 8
+		DSM_EV_CAUSE_MAX = 8
 };
 
 #define DSM_EV_ACCESS_READ  0x1u
@@ -328,7 +328,7 @@ struct dsm_ev_access {
 
 /* What the microscope saw of one page in one attempt (read AND written bytes). */
 #define DSM_EV_ACCESSES_COMPLETE 0x1u /* every access of the attempt to this page is listed */
-#define DSM_EV_ACCESS_LIST	 330 /* most in one record */
+#define DSM_EV_ACCESS_LIST	 330  /* most in one record */
 struct dsm_ev_accesses {
 	struct dsm_ev_hdr hdr;
 	struct dsm_ev_interval interval;
@@ -355,36 +355,36 @@ struct dsm_ev_barrier {
 #define DSM_SHM_MAGIC	0x31454e4f50434f52ull
 #define DSM_SHM_VERSION 1u
 
-#define DSM_COUNTERS(X)                                              \
-	X(begins, "attempts begun")                                  \
-	X(commits, "commits")                                        \
-	X(commits_local, "commits without a message")                \
-	X(aborts, "aborts, all causes")                              \
-	X(aborts_conflict, "aborts: conflict")                       \
-	X(aborts_untouched, "aborts: untouched")                     \
-	X(aborts_priority, "aborts: priority")                       \
-	X(aborts_cancel, "aborts: cancel")                           \
-	X(aborts_other, "aborts: other causes")                      \
-	X(committed_ns, "ns in attempts that committed")             \
-	X(wasted_ns, "ns in attempts that aborted")                  \
-	X(commit_ns, "ns in the commit protocol")                    \
-	X(fetch_ns, "ns waiting for pages")                          \
-	X(barrier_ns, "ns waiting at barriers")                      \
-	X(faults_fetch, "faults served by another node")             \
-	X(faults_upgrade, "faults: first write, local")              \
-	X(faults_rearm, "faults: tracking only, local")              \
-	X(pages_in, "page transfers received")                       \
-	X(bytes_in, "bytes received")                                \
-	X(bytes_out, "bytes sent")                                   \
-	X(messages_out, "messages sent")                             \
-	X(invalidations, "copies lost to another node's commit")     \
-	X(updates, "copies updated by another node's commit")        \
-	X(barriers, "barriers passed")                               \
-	X(microscope_accesses, "accesses seen one by one")           \
-	X(microscope_ns, "ns spent by the microscope")               \
-	X(work, "units of work the program reported")                \
-	X(objects, "live objects")                                   \
-	X(object_bytes, "bytes of live objects")                     \
+#define DSM_COUNTERS(X)                                                                                      \
+	X(begins, "attempts begun")                                                                          \
+	X(commits, "commits")                                                                                \
+	X(commits_local, "commits without a message")                                                        \
+	X(aborts, "aborts, all causes")                                                                      \
+	X(aborts_conflict, "aborts: conflict")                                                               \
+	X(aborts_untouched, "aborts: untouched")                                                             \
+	X(aborts_priority, "aborts: priority")                                                               \
+	X(aborts_cancel, "aborts: cancel")                                                                   \
+	X(aborts_other, "aborts: other causes")                                                              \
+	X(committed_ns, "ns in attempts that committed")                                                     \
+	X(wasted_ns, "ns in attempts that aborted")                                                          \
+	X(commit_ns, "ns in the commit protocol")                                                            \
+	X(fetch_ns, "ns waiting for pages")                                                                  \
+	X(barrier_ns, "ns waiting at barriers")                                                              \
+	X(faults_fetch, "faults served by another node")                                                     \
+	X(faults_upgrade, "faults: first write, local")                                                      \
+	X(faults_rearm, "faults: tracking only, local")                                                      \
+	X(pages_in, "page transfers received")                                                               \
+	X(bytes_in, "bytes received")                                                                        \
+	X(bytes_out, "bytes sent")                                                                           \
+	X(messages_out, "messages sent")                                                                     \
+	X(invalidations, "copies lost to another node's commit")                                             \
+	X(updates, "copies updated by another node's commit")                                                \
+	X(barriers, "barriers passed")                                                                       \
+	X(microscope_accesses, "accesses seen one by one")                                                   \
+	X(microscope_ns, "ns spent by the microscope")                                                       \
+	X(work, "units of work the program reported")                                                        \
+	X(objects, "live objects")                                                                           \
+	X(object_bytes, "bytes of live objects")                                                             \
 	X(events, "records emitted")
 
 struct dsm_counters {
