@@ -239,8 +239,12 @@ static void parse_name(const char *text, struct wanted *w)
 	const char *next;
 	size_t n;
 
-	while (*text == ' ' || (next = skip_word(text, "const")) || (next = skip_word(text, "volatile")))
-		text = *text == ' ' ? text + 1 : next;
+	do {
+		text += strspn(text, " ");
+		next = skip_word(text, "const");
+		next = next ? next : skip_word(text, "volatile");
+		text = next ? next : text;
+	} while (next);
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		next = skip_word(text, kinds[i].word);
 		if (next) {
