@@ -107,8 +107,10 @@ static void object_box(const struct report *r, uint32_t group, struct text *out)
 	names__duration(ns, time, sizeof(time));
 	text__add(out, "  o%u [shape=box, style=rounded, label=\"", group + 1);
 	escaped(out, name);
-	text__add(out, "\\n");
-	escaped(out, shape);
+	if (strcmp(name, shape) != 0) {
+		text__add(out, "\\n");
+		escaped(out, shape);
+	}
 	text__add(out, "\\n");
 	escaped(out, born);
 	text__add(out, "\\n%s wasted\"];\n", time);
@@ -122,12 +124,20 @@ static void draw_edge(const struct edge *e, double most, struct text *out)
 
 	names__duration(e->ns, time, sizeof(time));
 	if (e->winner)
-		text__add(out, "  n%u -> o%u", e->node, object);
+		text__add(out, "  w%u -> o%u", e->node, object);
 	else
-		text__add(out, "  o%u -> n%u", object, e->node);
+		text__add(out, "  o%u -> l%u", object, e->node);
 	text__add(out, " [color=\"%s\", fontcolor=\"%s\", penwidth=%.2f, label=\"%s%s\"];\n",
 		  color[e->verdict], color[e->verdict], width, time,
 		  e->verdict == VERDICT_FALSE || e->verdict == VERDICT_TRUE ? "" : " ?");
+}
+
+/* A node stands on both sides: once for what it won, once for what it lost. */
+static void draw_node(const struct edge *e, struct text *out)
+{
+	text__add(out,
+		  "  %c%u [shape=ellipse, style=filled, fillcolor=\"#eeeeee\", label=\"node %u\\n%s\"];\n",
+		  e->winner ? 'w' : 'l', e->node, e->node, e->winner ? "won" : "aborted");
 }
 
 void report__dot(struct report *r, const struct report_options *o, struct text *out)
@@ -147,11 +157,10 @@ void report__dot(struct report *r, const struct report_options *o, struct text *
 		       "  edge [fontname=\"sans-serif\", fontsize=9];\n  labelloc=t;\n  label=\"");
 	escaped(out,
 		r->model.runs.n && r->model.runs.at[0].program[0] ? r->model.runs.at[0].program : "program");
-	text__add(out, ": which nodes met on which objects\\nan arrow into an object: that node's commit "
-		       "won; out of it: that "
-		       "node's transaction aborted\\nred: false sharing, blue: true, violet: silent, grey: "
-		       "unknown or "
-		       "untouched; width: wasted time");
+	text__add(out, ": who met whom, and on what\\n"
+		       "left: nodes that won; right: nodes whose transactions aborted for it\\n"
+		       "red: false sharing, blue: true, violet: silent, grey: unknown or untouched; "
+		       "width: wasted time");
 	if (shown < e.n) {
 		names__duration(cut, time, sizeof(time));
 		text__add(out, "\\nleft out: %zu of %zu arrows, %.1f %% of the wasted time", e.n - shown, e.n,
@@ -163,15 +172,12 @@ void report__dot(struct report *r, const struct report_options *o, struct text *
 
 		for (size_t k = 0; k < i; k++) {
 			object = object && e.at[k].group != e.at[i].group;
-			node = node && e.at[k].node != e.at[i].node;
+			node = node && (e.at[k].node != e.at[i].node || e.at[k].winner != e.at[i].winner);
 		}
 		if (object)
 			object_box(r, e.at[i].group, out);
 		if (node)
-			text__add(out,
-				  "  n%u [shape=ellipse, style=filled, fillcolor=\"#eeeeee\", label=\"node "
-				  "%u\"];\n",
-				  e.at[i].node, e.at[i].node);
+			draw_node(&e.at[i], out);
 	}
 	for (size_t i = 0; i < shown; i++)
 		draw_edge(&e.at[i], e.at[0].ns, out);

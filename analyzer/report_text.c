@@ -245,7 +245,8 @@ static void side(const struct report *r, const struct row *row, bool winner, str
 	const struct row_side *x = winner ? row__winner(row) : row__loser(row);
 	const struct node_pair *pair = report__pair(row);
 	const char *fields = tally__text(&r->tally, x->fields);
-	const char *did = row__access(row, x) & DSM_EV_ACCESS_WRITE ? "wrote" : "read";
+	static const char *const verbs[] = {"", "read", "wrote", "used"};
+	const char *did = verbs[row__access(row, x) & 3];
 	char code[192], line[64], other[128], what[256];
 	struct source src = {0};
 
@@ -347,8 +348,9 @@ static void details(const struct report *r, const struct report_options *o, cons
 	unsigned most = o->top < 3 ? o->top : 3 + (o->top - 3) / 4;
 
 	text__add(out,
-		  "\n%sWho met whom%s  (costliest first; one transaction committed, the other aborted for "
-		  "it)\n",
+		  "\n%sWho met whom%s  (costliest first; one transaction won, the other aborted; used: read "
+		  "and "
+		  "wrote)\n",
 		  s->bold, s->off);
 	for (size_t i = 0; i < r->ngroups && i < o->top; i++)
 		for (size_t v = 0; v < sizeof(order) / sizeof(order[0]); v++)

@@ -334,6 +334,19 @@ static void name_scope(Dwarf_Die *cu, Dwarf_Addr pc, struct source *out)
 	free(scopes);
 }
 
+/* Names are recorded relative to where the compiler ran. */
+static void make_absolute(Dwarf_Die *cu, struct source *out)
+{
+	Dwarf_Attribute attr;
+	const char *dir = dwarf_formstring(dwarf_attr(cu, DW_AT_comp_dir, &attr));
+	char full[sizeof(out->file)];
+
+	if (!out->file[0] || out->file[0] == '/' || !dir)
+		return;
+	if ((size_t)snprintf(full, sizeof(full), "%s/%s", dir, out->file) < sizeof(full))
+		memcpy(out->file, full, sizeof(full));
+}
+
 static void resolve(struct symbols *s, struct code code, bool return_address, struct source *out)
 {
 	struct file *f = image_file(s, code.image);
@@ -356,6 +369,7 @@ static void resolve(struct symbols *s, struct code code, bool return_address, st
 		out->line = number > 0 ? (unsigned)number : 0;
 	}
 	name_scope(&cu, address + f->bias - f->dwarf_bias, out);
+	make_absolute(&cu, out);
 }
 
 bool symbols__source(struct symbols *s, struct code code, bool return_address, struct source *out)

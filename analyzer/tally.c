@@ -221,7 +221,7 @@ static void fill_row_key(struct tally *t, const struct conflict *c, const struct
 	if (touch)
 		key->touched.code = touch->code;
 	*wrote = byteset__meets(&p->wrote, s->touched);
-	*read = !*wrote || (touch && (touch->access & DSM_EV_ACCESS_READ));
+	*read = !*wrote || !byteset__within(s->touched, &p->wrote);
 }
 
 static void count_pair(struct row *r, const struct conflict *c, double ns)
