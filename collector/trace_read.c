@@ -339,11 +339,12 @@ static int read_chunk(struct trace_reader *r, struct trace_item *item)
 /* Next record of the current chunk; 1 = there is none left. */
 static int next_record(struct trace_reader *r, struct trace_item *item)
 {
-	const struct dsm_ev_hdr *record = (const void *)(r->raw + r->raw_pos);
+	const struct dsm_ev_hdr *record;
 	size_t left = r->raw_len - r->raw_pos;
 
 	if (!left)
 		return 1;
+	record = (const void *)(r->raw + r->raw_pos);
 	if (left < sizeof(*record) || record->size < sizeof(*record) || record->size % 8 ||
 	    record->size > left) {
 		r->raw_pos = r->raw_len; /* no way to find the next record */
