@@ -54,12 +54,26 @@ unsigned row__access(const struct row *r, const struct row_side *side)
 
 /* ---- one page's two sides ---- */
 
-static uint32_t group_at(const struct page_view *v, uint32_t byte)
+/* The group at a byte, and how many bytes from there on surely belong to the same element. */
+static uint32_t group_from(const struct page_view *v, uint32_t byte, uint32_t *rest)
 {
 	uint64_t element;
-	uint32_t in, object = place__at(v, byte, &element, &in);
+	uint32_t in, object = place__at(v, byte, &element, &in), group;
 
-	return object == PLACE_NONE ? GROUP_NONE : model__group(v->model, object);
+	*rest = 1;
+	if (object == PLACE_NONE)
+		return GROUP_NONE;
+	group = model__group(v->model, object);
+	if (element != UINT64_MAX)
+		*rest = v->model->groups.at[group].elem_size - in;
+	return group;
+}
+
+static uint32_t group_at(const struct page_view *v, uint32_t byte)
+{
+	uint32_t rest;
+
+	return group_from(v, byte, &rest);
 }
 
 struct group_bytes {
@@ -73,8 +87,10 @@ static unsigned bytes_by_group(const struct page_view *v, const struct byteset *
 	unsigned n = 0;
 
 	for (size_t i = 0; i < set->n; i++) {
-		for (uint32_t at = set->at[i].from; at < set->at[i].to; at++) {
-			uint32_t group = group_at(v, at);
+		uint32_t rest;
+
+		for (uint32_t at = set->at[i].from; at < set->at[i].to; at += rest) {
+			uint32_t group = group_from(v, at, &rest), left = set->at[i].to - at;
 			unsigned k;
 
 			for (k = 0; k < n && out[k].group != group; k++)
@@ -82,7 +98,7 @@ static unsigned bytes_by_group(const struct page_view *v, const struct byteset *
 			if (k == n && n < max)
 				out[n++] = (struct group_bytes){group, 0};
 			if (k < n)
-				out[k].bytes++;
+				out[k].bytes += rest < left ? rest : left;
 		}
 	}
 	return n;
