@@ -35,6 +35,7 @@ struct options {
 	double seconds;	       /* at most, for one state; 0: its default */
 	enum owner owner;
 	bool disjoint;
+	bool unbound; /* leave the mutators' cores to the scheduler */
 	bool as_node;
 };
 
@@ -133,6 +134,8 @@ struct command {
 int scale__run(const struct options *o, struct results *r, struct json_object **out);
 int probes__run(const struct options *o, struct results *r, struct json_object **out);
 
+/* Runs the measurement of o->command in this node. Exit status. */
+int node__start(const struct options *o);
 int node_floor__main(const struct options *o);
 int node_fault__main(const struct options *o);
 int node_pingpong__main(const struct options *o);

@@ -23,20 +23,21 @@ static int pingpong_run(const struct options *o, struct results *r, struct json_
 static int commit_run(const struct options *o, struct results *r, struct json_object **out);
 static int barrier_run(const struct options *o, struct results *r, struct json_object **out);
 
-/* Options by letter: t transport, n nodes, c count, l seconds, o owner, g gap, p pages, d disjoint, r reps */
+/* Options by letter: t transport, n nodes, c count, l seconds, o owner, g gap, p pages, d disjoint, r reps, u
+ * unbound */
 static const struct command commands[] = {
-	{"floor", "raw sockets and a bare fault handler, no DSM", floor_run, node_floor__main, "tclog", 2, 2,
+	{"floor", "raw sockets and a bare fault handler, no DSM", floor_run, node_floor__main, "tclogu", 2, 2,
 	 4000, 20},
-	{"fault", "read of a 4 KiB page of another node", fault_run, node_fault__main, "tclog", 2, 2, 4000,
+	{"fault", "read of a 4 KiB page of another node", fault_run, node_fault__main, "tclogu", 2, 2, 4000,
 	 20},
-	{"pingpong", "one page written by turns, the round trip", pingpong_run, node_pingpong__main, "tcl", 2,
-	 2, 4000, 20},
-	{"commit", "transaction on pages that nobody else has", commit_run, node_commit__main, "tnclpd", 1,
+	{"pingpong", "one page written by turns, the round trip", pingpong_run, node_pingpong__main, "tclu",
+	 2, 2, 4000, 20},
+	{"commit", "transaction on pages that nobody else has", commit_run, node_commit__main, "tnclpdu", 1,
 	 16, 100000, 2},
-	{"barrier", "all nodes meet", barrier_run, node_barrier__main, "tncl", 2, 16, 4000, 20},
+	{"barrier", "all nodes meet", barrier_run, node_barrier__main, "tnclu", 2, 16, 4000, 20},
 	{"scale", "messages a commit, 8 to 1024 simulated nodes", scale__run, NULL, "nc", 16, 1024, 60, 0},
 	{"probes", "run time with nobody attached, with a collector, recorded", probes__run, node_load__main,
-	 "tnlr", 2, 16, 0, 1},
+	 "tnlru", 2, 16, 0, 1},
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
@@ -62,6 +63,7 @@ static void print_usage(void)
 	     "      --pages N         commit: pages written (default 1, and 16)\n"
 	     "      --disjoint        commit: rate of 1, 2, 4 ... N nodes, each on pages of its own\n"
 	     "      --reps N          probes: repetitions (default 7)\n"
+	     "      --unbound         leave the nodes' cores to the system; default: node i has core i\n"
 	     "      --samples FILE    keep the raw samples: name, owner, nodes, microseconds\n"
 	     "  -h, --help            this text\n"
 	     "      --version         version\n"
@@ -91,6 +93,7 @@ enum {
 	OPT_DISJOINT = 'd',
 	OPT_REPS = 'r',
 	OPT_SAMPLES = 's',
+	OPT_UNBOUND = 'u',
 	OPT_AS_NODE = 'N',
 	OPT_VERSION = 'V'
 };
@@ -106,6 +109,7 @@ static const struct option table[] = {
 	{"disjoint", no_argument, NULL, OPT_DISJOINT},
 	{"reps", required_argument, NULL, OPT_REPS},
 	{"samples", required_argument, NULL, OPT_SAMPLES},
+	{"unbound", no_argument, NULL, OPT_UNBOUND},
 	{"as-node", no_argument, NULL, OPT_AS_NODE},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -193,6 +197,9 @@ static int take(struct options *o, int opt)
 	case OPT_SAMPLES:
 		o->samples = optarg;
 		return 0;
+	case OPT_UNBOUND:
+		o->unbound = true;
+		return 0;
 	case OPT_AS_NODE:
 		o->as_node = true;
 		return 0;
@@ -216,7 +223,7 @@ static int check_taken(const struct options *o, const char *given)
 {
 	for (; *given; given++)
 		for (const struct option *t = table; t->name; t++)
-			if (t->val == *given && strchr("tnclogpdr", *given) &&
+			if (t->val == *given && strchr("tnclogpdru", *given) &&
 			    !strchr(o->command->takes, *given))
 				return bad("--%s says nothing to '%s'", t->name, o->command->name);
 	if (o->nodes && (o->nodes < o->command->nodes_min || o->nodes > o->command->nodes_max)) {
@@ -486,7 +493,7 @@ int main(int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 	if (o.as_node)
-		return o.command->node(&o);
+		return node__start(&o);
 	if (dsm_nodes() > 1)
 		return bad("start it without dsmrun: it starts its nodes itself%s%s", "", "");
 	if (o.samples && can_write(o.samples))

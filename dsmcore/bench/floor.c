@@ -32,7 +32,7 @@ uint64_t floor__now(void)
 
 /* ---- cores ---- */
 
-static cpu_set_t before;
+static cpu_set_t before; /* the last pinning */
 static bool pinned;
 
 int floor__core(unsigned index)

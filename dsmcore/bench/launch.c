@@ -251,6 +251,8 @@ int launch__line(struct launch_line *l, const struct options *o, unsigned nodes,
 	a[n++] = text(l, &used, "%.0f", o->gap_us);
 	a[n++] = "--seconds";
 	a[n++] = text(l, &used, "%.3f", o->seconds);
+	if (o->unbound)
+		a[n++] = "--unbound";
 	if (o->disjoint)
 		a[n++] = "--disjoint";
 	a[n++] = (char *)o->command->name;

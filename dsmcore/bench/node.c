@@ -27,6 +27,24 @@ void node__fail(const char *format, ...)
 	exit(BENCH_FAILED);
 }
 
+/* One node a core, as a machine of a cluster runs them. Left alone, the scheduler puts two mutators on one
+ * core now and then, for as long as they wake one another there; then slices of 4 ms are measured. Other
+ * threads of the runtime keep the cores that they had. */
+static void bind_mutator(void)
+{
+	int core = floor__core((unsigned)dsm_node());
+
+	if (core >= 0)
+		floor__pin(core);
+}
+
+int node__start(const struct options *o)
+{
+	if (!o->unbound && dsm_nodes() > 1)
+		bind_mutator();
+	return o->command->node(o);
+}
+
 /* ---- samples ---- */
 
 void taken__open(struct taken *t, size_t room)

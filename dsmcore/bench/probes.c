@@ -320,8 +320,11 @@ static int run_load(struct session *s, struct results *r, struct json_object *li
 	unsigned reps = s->o->reps ? s->o->reps : REPS;
 	struct measured *m = calloc(MODES, sizeof(*m));
 	uint64_t amount = 0;
-	int rc = m ? open_session(s) : BENCH_FAILED;
+	int rc;
 
+	if (!m)
+		return BENCH_FAILED;
+	rc = open_session(s);
 	if (!rc)
 		rc = calibrate(s, &amount);
 	for (unsigned rep = 0; rep < reps && !rc; rep++)

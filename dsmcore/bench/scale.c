@@ -27,6 +27,8 @@
 #define COMMITS_LEAST  40000u /* in all, so that small clusters are not left to chance */
 
 struct packet {
+	struct packet *next; /* in the list of those that have arrived */
+	size_t room;	     /* entries */
 	struct core_msg msg;
 	struct core_entry entries[];
 };
@@ -50,11 +52,38 @@ struct world {
 	struct node *node;
 	struct due *heap;
 	size_t ndue, room;
+	struct packet *arrived; /* to be used again */
 	uint64_t now, order;
 	uint64_t messages, commits, local, aborts;
 	struct results *results;
 	int rc;
 };
+
+/* ---- packets ---- */
+
+static struct packet *take(struct world *w, size_t entries)
+{
+	struct packet *p = w->arrived;
+
+	if (p && p->room >= entries) {
+		w->arrived = p->next;
+		return p;
+	}
+	if (entries < 8)
+		entries = 8;
+	p = malloc(sizeof(*p) + entries * sizeof(p->entries[0]));
+	if (p)
+		p->room = entries;
+	return p;
+}
+
+static void release(struct world *w, struct packet *p)
+{
+	if (!p)
+		return;
+	p->next = w->arrived;
+	w->arrived = p;
+}
 
 /* ---- what is due ---- */
 
@@ -74,7 +103,7 @@ static void push(struct world *w, uint64_t after, uint32_t node, struct packet *
 
 		if (!heap) {
 			w->rc = -ENOMEM;
-			free(packet);
+			release(w, packet);
 			return;
 		}
 		w->heap = heap;
@@ -116,7 +145,7 @@ static uint32_t draw(struct node *n, uint32_t limit)
 static void post(struct world *w, const struct core_msg *msg)
 {
 	size_t n = msg->npages + msg->nwset;
-	struct packet *p = malloc(sizeof(*p) + n * sizeof(p->entries[0]));
+	struct packet *p = take(w, n);
 
 	if (!p) {
 		w->rc = -ENOMEM;
@@ -263,7 +292,11 @@ static void close_world(struct world *w)
 	for (uint32_t i = 0; w->node && i < w->nodes; i++)
 		core__close(w->node[i].core);
 	while (w->ndue)
-		free(w->heap[--w->ndue].packet);
+		release(w, w->heap[--w->ndue].packet);
+	for (struct packet *p = w->arrived, *next; p; p = next) {
+		next = p->next;
+		free(p);
+	}
 	free(w->heap);
 	free(w->node);
 }
@@ -285,7 +318,7 @@ static void run_world(struct world *w)
 			w->rc = -EPROTO;
 		else
 			step(w, n, &event);
-		free(due.packet);
+		release(w, due.packet);
 	}
 	for (uint32_t i = 0; i < w->nodes && !w->rc && !launch__stopped(); i++)
 		if (w->node[i].left)
