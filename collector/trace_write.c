@@ -23,6 +23,7 @@
 
 /* Level 1: a collector must not take the processor from what it watches. */
 #define TRACE_ZSTD_LEVEL 1
+#define OPEN_TRIES	 100 /* each one more writer that finished in a moment of ours */
 
 struct trace_writer {
 	int fd;
@@ -125,15 +126,30 @@ static void writer__free(struct trace_writer *w)
 	free(w);
 }
 
-/* The lock keeps two writers from one partial file; it goes with the descriptor. */
+static bool is_named(int fd, const char *path)
+{
+	struct stat ours, named;
+
+	return fstat(fd, &ours) == 0 && lstat(path, &named) == 0 && ours.st_dev == named.st_dev &&
+	       ours.st_ino == named.st_ino;
+}
+
+/* The lock keeps two writers from one partial file; it goes with the descriptor. Between open and lock the
+ * file's writer may finish: what we hold is then its trace, under the final name. */
 static int open_partial(struct trace_writer *w)
 {
-	w->fd = open(w->partial, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-	if (w->fd < 0)
-		return -errno;
-	if (flock(w->fd, LOCK_EX | LOCK_NB) < 0)
-		return errno == EWOULDBLOCK ? -EBUSY : -errno;
-	return ftruncate(w->fd, 0) < 0 ? -errno : 0;
+	for (int tries = 0; tries < OPEN_TRIES; tries++) {
+		w->fd = open(w->partial, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+		if (w->fd < 0)
+			return -errno;
+		if (flock(w->fd, LOCK_EX | LOCK_NB) < 0)
+			return errno == EWOULDBLOCK ? -EBUSY : -errno;
+		if (is_named(w->fd, w->partial))
+			return ftruncate(w->fd, 0) < 0 ? -errno : 0;
+		close(w->fd);
+		w->fd = -1;
+	}
+	return -EBUSY;
 }
 
 static int open_target(struct trace_writer *w)

@@ -4,6 +4,7 @@ TESTS += unit/trace_test unit/collector_aggregate_test unit/collector_bpf_logic_
 unit/trace_test_SRCS  := tests/unit/trace_test.c
 unit/trace_test_NEEDS := trace
 unit/trace_test_LIBS  := -lcmocka -lzstd -lxxhash
+unit/trace_test_LDFLAGS := -Wl,--wrap=flock
 
 unit/collector_aggregate_test_SRCS  := tests/unit/collector_aggregate_test.c
 unit/collector_aggregate_test_NEEDS := collect trace

@@ -627,6 +627,50 @@ static void test_disk_full(void **state)
 	fill_disk(100, false);
 }
 
+/* ---- a writer that finishes while another one opens ---- */
+
+/* Linked with --wrap=flock: what happens between the opening of the partial file and its lock. */
+int __real_flock(int fd, int operation);
+int __wrap_flock(int fd, int operation);
+static struct trace_writer *finishing;
+
+int __wrap_flock(int fd, int operation)
+{
+	struct trace_writer *w = finishing;
+
+	finishing = NULL;
+	if (w)
+		assert_int_equal(trace_writer__close(w), 0);
+	return __real_flock(fd, operation);
+}
+
+static void test_finished_meanwhile(void **state)
+{
+	struct trace_writer *first, *second;
+	struct trace_reader *r;
+	struct trace_item item;
+
+	(void)state;
+	assert_int_equal(trace_writer__open(&first, path), 0);
+	assert_int_equal(trace_writer__record(first, record(0)), 0);
+	finishing = first;
+	assert_int_equal(trace_writer__open(&second, path), 0);
+	assert_null(finishing);
+	/* The finished trace is whole, and the second writer has a file of its own. */
+	assert_int_equal(trace_reader__open(&r, path), 0);
+	assert_int_equal(trace_reader__next(r, &item), 0);
+	assert_memory_equal(item.record, record(0), record(0)->size);
+	assert_int_equal(trace_reader__next(r, &item), 0);
+	assert_int_equal(item.kind, TRACE_END_OF_FILE);
+	trace_reader__close(r);
+	assert_int_equal(trace_writer__record(second, record(1)), 0);
+	assert_int_equal(trace_writer__close(second), 0);
+	assert_int_equal(trace_reader__open(&r, path), 0);
+	assert_int_equal(trace_reader__next(r, &item), 0);
+	assert_memory_equal(item.record, record(1), record(1)->size);
+	trace_reader__close(r);
+}
+
 static int setup(void **state)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -665,6 +709,7 @@ int main(void)
 		cmocka_unit_test(test_writer_refuses),
 		cmocka_unit_test(test_not_a_regular_file),
 		cmocka_unit_test(test_disk_full),
+		cmocka_unit_test(test_finished_meanwhile),
 	};
 
 	return cmocka_run_group_tests_name("trace", tests, setup, teardown);
