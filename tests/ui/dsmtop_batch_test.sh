@@ -29,6 +29,7 @@ code() { [ "$rc" -eq "$1" ]; }
 plain() { ! LC_ALL=C grep -q '[^[:print:]]' "$dir/out"; } # no control byte, nothing outside ASCII
 
 serve() { # socket, options: returns once it listens
+	: >"$dir/ready" # or the last server's word would count for this one
 	"$fake" "$@" >"$dir/ready" &
 	pids+=($!)
 	disown # one of them is killed below; the shell need not tell
