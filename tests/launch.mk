@@ -16,6 +16,10 @@ dsmrun_member_SRCS := tests/integration/dsmrun_member.c $(transport_SRCS) $(cont
 dsmrun_member_LIBS := -lpthread
 dsmrun_member_DIR  := tests/integration
 
+PROGRAMS += no_personality
+no_personality_SRCS := tests/integration/no_personality.c
+no_personality_DIR  := tests/integration
+
 TESTS += unit/control_test
 unit/control_test_SRCS := tests/unit/control_test.c dsmcore/launch/where.c $(control_SRCS)
 unit/control_test_LIBS := -lcmocka -lpthread -ldw -lelf

@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dsmcore/memory/plan.h"
+
 #define VERSION "0.1"
 
 static const char usage[] =
@@ -371,10 +373,25 @@ static void open_standard(void)
 		close(fd);
 }
 
+/* A damaged plan stops every node; one message is enough. */
+static int check_plan(const char *path)
+{
+	struct plan *plan = NULL;
+	char why[PATH_MAX + 512];
+	int rc = *path ? plan__open(&plan, path, why, sizeof(why)) : 0;
+
+	if (rc)
+		run__say("%s", why);
+	plan__close(plan);
+	return rc;
+}
+
 static int check(struct run *run)
 {
 	if (find_program(run))
 		return -ENOENT;
+	if (check_plan(run->options.plan))
+		return -EINVAL;
 	name_trace(run);
 	if (run->trace && check_folder("trace file", run->trace))
 		return -EACCES;

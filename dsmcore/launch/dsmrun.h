@@ -67,6 +67,9 @@ __attribute__((format(printf, 1, 2))) void run__say(const char *format, ...);
 /* spawn.c: starts the nodes and, once all have said hello, gives them their connections. Errors:
  * negative errno after a message. */
 int spawn__node(struct run *run, struct proc *p);
+/* Before the first node: same addresses in all nodes, run after run, where the system allows that; else a
+ * warning. */
+void spawn__fix_addresses(void);
 int spawn__hand_over(struct run *run);
 /* In a child between fork and exec: dies with dsmrun, own process group, default signals, and no
  * descriptor from `first` up stays open. */

@@ -25,6 +25,7 @@
 #define HELLO_NS  10000000000ll /* a node must join within this */
 #define END_NS	  2000000000ll	/* from SIGTERM to SIGKILL */
 #define STRAGGLER 2000000000ll	/* what the others get when one has returned non-zero */
+#define LEAVE_S	  10ll		/* what is left for destructors once all programs have returned */
 
 static void signal_all(struct run *run, int sig)
 {
@@ -314,6 +315,22 @@ static void on_signal(struct run *run)
 
 /* ---- phases ---- */
 
+/* Their programs have returned and they know that the run is over, but something in them goes on. */
+static void kill_lingering(struct run *run)
+{
+	for (unsigned n = 0; n < run->options.nodes; n++)
+		if (run->procs[n].pid)
+			run__say("node %u (process %d) has not ended %lld s after its program (does a "
+				 "destructor or an exit handler hang?): killing it",
+				 n, (int)run->procs[n].self, LEAVE_S);
+	if (!run->failed) {
+		run->failed = true;
+		run->status = EXIT_SIGNAL + SIGKILL;
+	}
+	run->killed = true;
+	end_all(run, SIGKILL);
+}
+
 static void on_deadline(struct run *run)
 {
 	run->deadline_ns = 0;
@@ -321,6 +338,8 @@ static void on_deadline(struct run *run)
 		if (!run->killed && run->alive)
 			end_all(run, SIGKILL);
 		run->killed = true;
+	} else if (run->told_end) {
+		kill_lingering(run);
 	} else if (run->failed) {
 		end_all(run, SIGTERM);
 	} else if (!run->handed_over) {
@@ -347,7 +366,7 @@ static void advance(struct run *run)
 	if (!run->told_end && run->done == run->options.nodes && !run->ending) {
 		run->told_end = true;
 		run->end_ns = run__now();
-		run->deadline_ns = 0;
+		run->deadline_ns = run->end_ns + LEAVE_S * 1000000000ll;
 		for (unsigned n = 0; n < run->options.nodes; n++)
 			if (run->procs[n].control >= 0)
 				proto__send(run->procs[n].control, PROTO_END, NULL, 0, NULL, 0);
@@ -429,6 +448,7 @@ int loop__run(struct run *run)
 	run->deadline_ns = run__now() + HELLO_NS;
 	if (run->timeout_s)
 		run->timeout_ns = run__now() + run->timeout_s * 1000000000ll;
+	spawn__fix_addresses();
 	for (unsigned n = 0; n < nodes && !run->ending; n++)
 		if (spawn__node(run, &run->procs[n]))
 			decide(run, EXIT_BAD);

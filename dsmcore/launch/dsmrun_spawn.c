@@ -24,7 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CONTROL_FD 3
+#define CONTROL_FD	3
+#define PERSONALITY_ASK 0xffffffffu
 
 void spawn__child(pid_t parent, int death_signal, int first)
 {
@@ -40,6 +41,19 @@ void spawn__child(pid_t parent, int death_signal, int first)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	close_range((unsigned)first, ~0u, 0);
+}
+
+/* Set in ourselves: it takes effect at exec, so in nodes only. */
+void spawn__fix_addresses(void)
+{
+	int now = personality(PERSONALITY_ASK);
+
+	if (now >= 0 &&
+	    (now & ADDR_NO_RANDOMIZE || personality((unsigned long)(unsigned)now | ADDR_NO_RANDOMIZE) >= 0))
+		return;
+	run__say("warning: the system does not allow to switch address randomisation off (personality: %s): "
+		 "libraries and stacks will lie at other addresses in each node",
+		 strerror(errno));
 }
 
 static void redirect(int fd, int to)
@@ -72,8 +86,6 @@ __attribute__((noreturn)) static void become_node(struct run *run, const struct 
 	redirect(trouble, CONTROL_FD + 1);
 	fcntl(CONTROL_FD + 1, F_SETFD, FD_CLOEXEC);
 	spawn__child(parent, SIGKILL, CONTROL_FD + 2);
-	/* Stacks and libraries at the same place in each run: a checkpoint can be resumed. */
-	personality(ADDR_NO_RANDOMIZE);
 	snprintf(number, sizeof(number), "%d", CONTROL_FD);
 	if (setenv(PROTO_FD_ENV, number, 1))
 		_exit(EXIT_BAD);

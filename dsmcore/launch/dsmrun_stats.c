@@ -127,13 +127,19 @@ static int put_file(const char *path, const char *text)
 {
 	char temp[4096];
 	size_t size = strlen(text);
+	mode_t mask;
 	int fd, rc = 0;
 
-	if (snprintf(temp, sizeof(temp), "%s.tmp-%d", path, (int)getpid()) >= (int)sizeof(temp))
+	if (snprintf(temp, sizeof(temp), "%s.tmp-XXXXXX", path) >= (int)sizeof(temp))
 		return -ENAMETOOLONG;
-	fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	/* A name that nobody can foresee, and never a file or link that is there: the folder may be /tmp. */
+	fd = mkostemp(temp, O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
+	mask = umask(0);
+	umask(mask);
+	if (fchmod(fd, 0644 & ~mask))
+		rc = -errno;
 	for (size_t at = 0; at < size && !rc;) {
 		ssize_t n = write(fd, text + at, size - at);
 

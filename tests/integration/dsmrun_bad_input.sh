@@ -29,6 +29,12 @@ no "timeout '0'" --timeout 0 "$member" pass
 no "microscope share '1001'" --microscope 1001 "$member" pass
 no "plan '$work/none': No such file" --plan "$work/none" "$member" pass
 no "plan '$work' is not a file" --plan "$work" "$member" pass
+# A damaged plan is told once, not by each node.
+printf '{"schema": "procope.plan/1",\n"program": "x", "rules": [' >"$work/cut.json"
+no "plan $work/cut.json: line 2: the file ends too early" -n 4 --plan "$work/cut.json" "$member" pass
+same "messages about a damaged plan" "$(wc -l <"$work/err")" 1
+echo '{}' >"$work/empty.json"
+expect 2 'plan .*empty.json: "schema" is missing' env DSM_PLAN="$work/empty.json" "$dsmrun" -n 2 "$member" pass
 no "history folder '$work/none'" --history "$work/none" "$member" pass
 no "history folder .* is not a folder" --history "$member" "$member" pass
 no "statistics file '/nonexistent/x'" --stats /nonexistent/x "$member" pass

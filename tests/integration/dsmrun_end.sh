@@ -31,6 +31,11 @@ expect 124 'has not ended after 1 s' "$dsmrun" -n 3 --timeout 1 "$member" hang
 expect 124 'has not ended after 1 s' "$dsmrun" -n 3 --timeout 1 "$member" deaf
 nobody_left "after a timeout"
 
+# All programs have returned, but a node does not end.
+expect 137 'node 1 \(process [0-9]+\) has not ended 10 s after its program' "$dsmrun" -n 3 "$member" linger 1
+same "messages about one node that lingers" "$(wc -l <"$work/err")" 1
+nobody_left "after nodes that did not end"
+
 # What a node leaves running is ended with it.
 expect 0 '' "$dsmrun" -n 2 "$member" child
 nobody_left "after children of nodes"

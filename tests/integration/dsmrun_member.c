@@ -217,7 +217,9 @@ static int act(const char *mode)
 	else if (!strcmp(mode, "deaf")) {
 		signal(SIGTERM, SIG_IGN);
 		wait_for_ever();
-	} else if (!strcmp(mode, "input"))
+	} else if (!strcmp(mode, "linger"))
+		return 0; /* main() does it */
+	else if (!strcmp(mode, "input"))
 		printf("%u: %s", options.node, fgets(line, sizeof(line), stdin) ? line : "nothing\n");
 	else if (!strcmp(mode, "talk"))
 		for (int i = 0; i < 3; i++)
@@ -246,6 +248,8 @@ int main(int argc, char **argv)
 	status = act(argv[1]);
 	fflush(NULL);
 	control__done(control, status);
+	if (!strcmp(argv[1], "linger") && options.node == bad_node)
+		wait_for_ever();
 	transport__close(transport);
 	control__close(control);
 	free(fds);

@@ -17,7 +17,7 @@ expect 0 '' bash -c 'exec 7</dev/null 8>/dev/null; exec "$@"' - "$dsmrun" -n 2 "
 same "descriptors with inherited ones" "$(sort -u "$work/out")" 'sockets 3 others 3'
 
 # Options arrive; they win over variables; variables win over defaults.
-echo '{}' >"$work/plan.json"
+echo '{"schema": "procope.plan/1", "program": "any", "rules": []}' >"$work/plan.json"
 mkdir "$work/history"
 expect 0 '' env DSM_HEAP=3M DSM_STRICT=1 DSM_MICROSCOPE=7 "$dsmrun" -n 2 --heap 64M --ring-size 64K --plan "$work/plan.json" \
 	--history "$work/history" --transport tcp "$member" options
@@ -35,6 +35,13 @@ if setarch -R true 2>/dev/null; then
 	cp "$work/out" "$work/first"
 	expect 0 '' "$dsmrun" -n 3 "$member" stack
 	same "different stacks" "$(sort -u "$work/out" "$work/first" | wc -l)" 1
+fi
+
+# Where it is forbidden the run goes on, and one line says so.
+forbid=$build/tests/integration/no_personality
+if "$forbid" true && [ $((0x$(cat /proc/self/personality) & 0x40000)) = 0 ]; then # not switched off already
+	expect 0 'warning: .*address randomisation.*Operation not permitted' "$forbid" "$dsmrun" -n 3 "$member" pass
+	same "warnings about address randomisation" "$(wc -l <"$work/err")" 1
 fi
 
 # Input goes to the first node, the others have none.
@@ -63,6 +70,13 @@ same "good statistics stay" "$(jq -r .schema "$work/stats.json")" procope.stats/
 expect 2 "cannot write statistics to '$work/stats.json': File too large" bash -c 'ulimit -f 5; exec "$@"' - \
 	"$dsmrun" -n 8 --stats "$work/stats.json" "$member" counters
 same "good statistics stay" "$(jq -r .schema "$work/stats.json")" procope.stats/1
+# Nothing that lies in the folder is written through, not even under a name made from our process id.
+echo precious >"$work/victim"
+expect 0 '' bash -c 'ln -s "$0/victim" "$0/stats.json.tmp-$$"; exec "$@"' "$work" \
+	"$dsmrun" -n 1 --stats "$work/stats.json" "$member" counters
+same "a file behind a planted link" "$(cat "$work/victim")" precious
+same "mode of the statistics" "$(stat -c %a "$work/stats.json")" "$(printf %o $((0644 & ~$(umask))))"
+find "$work" -type l -delete
 same "temporary files" "$(find "$work" -name '*tmp*' | wc -l)" 0
 
 nobody_left "after all runs"
