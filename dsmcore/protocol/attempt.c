@@ -82,7 +82,7 @@ struct touch *attempt__touch(struct dsm_core *core, uint32_t page, uint32_t flag
 		cp->slot = (uint32_t)a->ntouches;
 	}
 	t = &a->touches[cp->slot - 1];
-	t->flags |= flags;
+	t->flags |= (uint16_t)flags;
 	return t;
 }
 

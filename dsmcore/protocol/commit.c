@@ -109,7 +109,7 @@ static void raise_version(struct dsm_core *core, uint32_t page)
 	if (t->flags & TOUCH_LOCKED) /* the home says again whether it is exclusive */
 		cp->state = CLIENT_SHARED;
 	if (cp->wrote && core->commits - cp->wrote <= core->config.sticky_clean)
-		t->flags |= TOUCH_HOT;
+		t->pause = (uint16_t)(core->commits - cp->wrote);
 	cp->wrote = core->commits;
 }
 

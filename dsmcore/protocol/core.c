@@ -39,7 +39,7 @@ int core__open(struct dsm_core **out, const struct core_config *config)
 	core->config = *config;
 	if (!config->sticky_max || config->sticky_max > CORE_STICKY_MAX)
 		core->config.sticky_max = CORE_STICKY_MAX;
-	if (!config->sticky_clean)
+	if (!config->sticky_clean || config->sticky_clean > UINT16_MAX)
 		core->config.sticky_clean = CORE_STICKY_CLEAN;
 	find_home_range(core);
 	core->client = calloc(config->pages, sizeof(*core->client));

@@ -41,7 +41,7 @@ struct core_config {
 	uint32_t generation;
 	uint32_t elevate_after; /* aborted attempts before a transaction gets priority; 0 = default 8 */
 	uint32_t sticky_max;	/* pages that stay writable between transactions; 0 = default 64, at most that */
-	uint32_t sticky_clean;	/* commits without a change after which one is closed; 0 = default 32 */
+	uint32_t sticky_clean;	/* commits without a change after which one is closed; 0 = default 8 */
 };
 
 /* A transaction attempt and its rank. */

@@ -28,7 +28,7 @@
 
 #define CORE_ELEVATE_AFTER 8u  /* aborted attempts before a transaction gets priority */
 #define CORE_STICKY_MAX	   64u /* pages that stay writable */
-#define CORE_STICKY_CLEAN  32u /* commits: see sticky.c */
+#define CORE_STICKY_CLEAN  8u  /* commits: see sticky.c */
 #define CORE_REARM_CLEAN   64u /* commits without an invalidation before a re-armed page stays mapped again */
 
 /* ---- client side ---- */
@@ -60,12 +60,12 @@ struct client_page {
 #define TOUCH_MET     0x20u /* a winner met the attempt here */
 #define TOUCH_EMIT    0x40u /* others lost a copy to this attempt: its write runs are evidence */
 #define TOUCH_STUCK   0x80u /* it was sticky and was recalled: written for all we know */
-#define TOUCH_HOT     0x100u /* committing, and changed not long ago too */
 
 struct touch {
 	uint64_t version; /* that the attempt sees */
 	uint32_t page;
-	uint32_t flags; /* TOUCH_* */
+	uint16_t flags; /* TOUCH_* */
+	uint16_t pause; /* commits since its last change, while it commits; 0: too many to count */
 };
 
 /* One attempt at a time: `running` from BEGIN to its end, `doomed` and `committing` within that.
