@@ -213,8 +213,8 @@ static enum core_rights rights_after(struct client_page *cp, bool committed)
 	return cp->rights == CORE_NONE ? CORE_NONE : CORE_READ;
 }
 
-/* The end of an attempt, committed or undone: only sticky pages stay writable, and the RECALLs that waited for
- * it are answered from what is now committed. */
+/* The end of an attempt, committed or undone: only sticky pages stay writable, and the RECALLs that waited
+ * for it are answered from what is now committed. */
 void attempt__close(struct dsm_core *core, bool committed)
 {
 	struct attempt *a = &core->attempt;

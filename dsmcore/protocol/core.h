@@ -40,8 +40,8 @@ struct core_config {
 	uint32_t pages_per_home; /* page p lives at node min(p / pages_per_home, nodes - 1) */
 	uint32_t generation;
 	uint32_t elevate_after; /* aborted attempts before a transaction gets priority; 0 = default 8 */
-	uint32_t sticky_max;	/* pages that stay writable between transactions; 0 = default 64, at most that */
-	uint32_t sticky_clean;	/* commits without a change after which one is closed; 0 = default 8 */
+	uint32_t sticky_max; /* pages that stay writable between transactions; 0 = default 64, at most that */
+	uint32_t sticky_clean; /* commits without a change after which one is closed; 0 = default 8 */
 };
 
 /* A transaction attempt and its rank. */
@@ -171,10 +171,10 @@ enum core_action_type {
 };
 
 enum core_emit_type {
-	CORE_EMIT_COMMIT,     /* party, local, nread, nwritten */
-	CORE_EMIT_ABORT,      /* party, other (winner), cause, meetings */
-	CORE_EMIT_WRITES,     /* party, page, version, committed: the runs FRAME against TWIN, now; changes: it
-				 may have none (a page left writable from earlier) */
+	CORE_EMIT_COMMIT, /* party, local, nread, nwritten */
+	CORE_EMIT_ABORT,  /* party, other (winner), cause, meetings */
+	CORE_EMIT_WRITES, /* party, page, version, committed: the runs FRAME against TWIN, now; changes: it
+			     may have none (a page left writable from earlier) */
 	CORE_EMIT_INVALIDATE, /* page, version lost, other (winner) */
 	CORE_EMIT_TRANSFER,   /* page, version, node it came from, changes: diff */
 	CORE_EMIT_BARRIER,    /* number */
@@ -196,7 +196,7 @@ struct core_meeting {
 	uint64_t winner_version; /* the winner's commit makes */
 	bool read, written;	 /* by the loser in this attempt */
 	bool tracked;		 /* false: the page was left mapped from earlier, `read` is a guess (false) */
-	bool sticky;		 /* it was left writable too: `written` is a guess (true), FRAME and TWIN tell */
+	bool sticky; /* it was left writable too: `written` is a guess (true), FRAME and TWIN tell */
 };
 
 struct core_action {

@@ -35,11 +35,11 @@
 
 enum client_state { CLIENT_INVALID, CLIENT_SHARED, CLIENT_EXCLUSIVE };
 
-#define CLIENT_DIRTY  0x1u /* TWIN exists */
-#define CLIENT_NEXT   0x2u /* NEXT exists (only at the page's home) */
-#define CLIENT_ZOMBIE 0x4u /* invalidated, but a doomed attempt still sees the old frame */
+#define CLIENT_DIRTY  0x1u  /* TWIN exists */
+#define CLIENT_NEXT   0x2u  /* NEXT exists (only at the page's home) */
+#define CLIENT_ZOMBIE 0x4u  /* invalidated, but a doomed attempt still sees the old frame */
 #define CLIENT_STICKY 0x10u /* exclusive; writable with a twin whether an attempt runs or not */
-#define CLIENT_REARM  0x8u /* close it at the end of each attempt, so that the next one's reads are known */
+#define CLIENT_REARM  0x8u  /* close it at the end of each attempt, so that the next one's reads are known */
 
 /* 24 bytes for each page of the region, all zeros until touched. */
 struct client_page {
@@ -158,7 +158,7 @@ struct dsm_core {
 	struct attempt attempt;
 	struct fetch fetch;
 	struct commit commit;
-	uint32_t commits; /* of this node */
+	uint32_t commits;			   /* of this node */
 	uint32_t sticky[CORE_STICKY_MAX], nsticky; /* ascending */
 
 	uint32_t home_first, home_count; /* pages that live here */

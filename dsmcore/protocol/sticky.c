@@ -3,23 +3,23 @@
  * sticky.c - written pages that stay writable from one transaction to the next.
  *
  * Opening a page for its first write and closing it again costs a fault and a change of rights, together some
- * 7 us; comparing a page with its twin costs 0.05 us in the first cache and nearly 1 us from memory. So a page that this node owns and changes again and again
- * is left writable: at each commit the port compares it with its twin (it is in core__dirty() from the BEGIN
- * on), and the twin of a changed one is brought up to date. An attempt that does not change it has nothing of it
- * in its write set.
+ * 7 us; comparing a page with its twin costs 0.05 us in the first cache and nearly 1 us from memory. So a
+ * page that this node owns and changes again and again is left writable: at each commit the port compares it
+ * with its twin (it is in core__dirty() from the BEGIN on), and the twin of a changed one is brought up to
+ * date. An attempt that does not change it has nothing of it in its write set.
  *
  * The rule, like that of who rents skis: 1. A page becomes sticky when it changes twice within sticky_clean
- * commits. 2. It is closed when it has not changed in as many: with 8, a page that turns cold has cost no more than
- * the fault that it would have saved, even when each comparison went to memory. 3. At most sticky_max pages are
- * sticky. When there is no room, the one that changed longest ago leaves, but only if that was longer ago than the
- * newcomer's own last change: a program that walks round and round over more pages than that keeps the first ones,
- * instead of opening each for nothing.
+ * commits. 2. It is closed when it has not changed in as many: with 8, a page that turns cold has cost no
+ * more than the fault that it would have saved, even when each comparison went to memory. 3. At most
+ * sticky_max pages are sticky. When there is no room, the one that changed longest ago leaves, but only if
+ * that was longer ago than the newcomer's own last change: a program that walks round and round over more
+ * pages than that keeps the first ones, instead of opening each for nothing.
  *
- * What holds while a page is sticky: it is EXCLUSIVE, it has a twin, its rights are WRITE; while no attempt runs,
- * frame and twin are equal. So a RECALL is served from the twin whatever the mutator does. It also ends
+ * What holds while a page is sticky: it is EXCLUSIVE, it has a twin, its rights are WRITE; while no attempt
+ * runs, frame and twin are equal. So a RECALL is served from the twin whatever the mutator does. It also ends
  * stickiness: at once if no attempt runs (the mutator writes only in attempts); else the attempt goes on with
- * the page as if it had opened it for writing itself, which for all we know it has used it for: it is dirty and
- * shared, commits through its home if it differs, and dooms the attempt if it is invalidated.
+ * the page as if it had opened it for writing itself, which for all we know it has used it for: it is dirty
+ * and shared, commits through its home if it differs, and dooms the attempt if it is invalidated.
  */
 #include <string.h>
 
@@ -66,7 +66,8 @@ static void leave(struct dsm_core *core, uint32_t page)
 {
 	take_out(core, page);
 	untwin(core, page);
-	attempt__touch(core, page, 0); /* attempt__close() takes its rights back, with those of its neighbours */
+	attempt__touch(core, page,
+		       0); /* attempt__close() takes its rights back, with those of its neighbours */
 }
 
 /* Room for a page that changes every `pause` commits: who changed longest ago leaves, if that was before. */
@@ -134,8 +135,8 @@ void sticky__lose(struct dsm_core *core, uint32_t page)
 		attempt__touch(core, page, TOUCH_WRITTEN | TOUCH_STUCK);
 		return;
 	}
-	/* No attempt has written it, but a program that breaks the rules may have, between its transactions: from
-	 * such a page no two nodes may get different bytes. */
+	/* No attempt has written it, but a program that breaks the rules may have, between its transactions:
+	 * from such a page no two nodes may get different bytes. */
 	core__protect(core, page, CORE_READ);
 	core__do(core, CORE_DO_RESTORE, page);
 	core->client[page].flags &= (uint8_t)~CLIENT_DIRTY;

@@ -175,8 +175,8 @@ void check__exclusivity(struct world *w)
 	}
 }
 
-/* A page that stays writable between transactions is exclusive and has a twin; while no attempt runs, the twin
- * has its bytes. There are not too many, and each was changed not long ago. */
+/* A page that stays writable between transactions is exclusive and has a twin; while no attempt runs, the
+ * twin has its bytes. There are not too many, and each was changed not long ago. */
 void check__sticky(struct world *w, const struct node *n)
 {
 	const struct dsm_core *core = n->core;

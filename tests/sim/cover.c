@@ -207,7 +207,8 @@ void core_cover__mutator(const struct dsm_core *core, const struct core_event *e
 								   : CE_READ]++;
 }
 
-/* An attempt ends, committed or not: what each page that it touched, or might have written, is just before. */
+/* An attempt ends, committed or not: what each page that it touched, or might have written, is just before.
+ */
 void core_cover__end(const struct dsm_core *core, int committed)
 {
 	size_t i;
