@@ -21,6 +21,7 @@ __attribute__((target("avx2"))) static uint64_t blocks_avx2(const uint8_t *page,
 {
 	uint64_t blocks = 0;
 
+#pragma GCC unroll 8
 	for (unsigned i = 0; i < DIFF_PAGE / BLOCK; i++) {
 		const __m256i *p = (const void *)(page + i * BLOCK), *t = (const void *)(twin + i * BLOCK);
 		__m256i low = _mm256_xor_si256(_mm256_loadu_si256(p), _mm256_loadu_si256(t));

@@ -211,10 +211,11 @@ struct core_action {
 	bool committed, local, changes;
 	uint64_t version, number;
 	uint32_t nread, nwritten;
+	/* Valid in an EMIT only: */
 	struct core_party party, other;
 	const struct core_meeting *meetings; /* EMIT_ABORT; until the next core_step() */
 	uint32_t nmeetings;
-	struct core_msg msg; /* SEND only (else not even zeros); entries live until the next core_step() */
+	struct core_msg msg; /* SEND only; entries live until the next core_step() */
 };
 
 struct core_actions {
