@@ -13,25 +13,28 @@
 #define PLAN_PAGES_SHARE 0.25 /* of the DSM that a plan may use up */
 
 const char advice__method[] =
-	"Every conflict that could be judged is kept as the bytes that its winner stored and its loser "
-	"accessed.\n"
-	"A change of layout moves these bytes; the conflict happens again if any page then holds bytes of "
+	"Every conflict that could be judged is kept as the bytes that one side stored and the other "
+	"accessed. A\n"
+	"change of layout moves these bytes; the conflict happens again if any page then holds bytes of "
 	"both, else\n"
 	"it is gone with the time it wasted. Aborts of pages that the loser did not access are replayed with "
 	"all\n"
 	"that its node was seen to access there. Conflicts that could not be judged are apportioned by "
 	"transactions\n"
-	"of the same site seen under the microscope, or else stay as they were. Fetches are replayed too: a "
-	"page\n"
-	"must be fetched again if a foreign write since the last fetch touched it; each costs what a fetch "
-	"cost in\n"
-	"this trace. Saved time is then spent at the rate of now: work and commits per second grow by run "
-	"time /\n"
-	"(run time - saved time). Splitting a transaction leaves its conflict, wasting a commit and a fetch "
-	"instead\n"
-	"of the whole; committing m times leaves 1/m of the waste and costs m - 1 commits more. Not "
-	"replayed: that\n"
-	"a loser spared by its first winner may meet another, and that faster programs meet more often.\n";
+	"of the same site seen under the microscope, or else stay as they were; aborts without a record are "
+	"taken\n"
+	"to be like the recorded ones. Fetches are replayed too: a page must be fetched again if a foreign "
+	"write\n"
+	"since the last fetch touched it; each costs what a fetch cost in this trace, and commits that need\n"
+	"messages grow or shrink with the fetches. Saved time is then spent at the rate of now: work and "
+	"commits\n"
+	"per second grow by run time / (run time - saved time). Splitting a transaction leaves its "
+	"conflict,\n"
+	"wasting a commit and a fetch instead of the whole; committing m times leaves 1/m of the waste and "
+	"costs\n"
+	"m - 1 commits more. Not replayed: that a loser spared by its first winner may meet another, that "
+	"faster\n"
+	"programs meet more often, and that processors with less to do are quicker.\n";
 
 const char *advice__kind(enum advice_kind k)
 {
@@ -93,7 +96,7 @@ void advice_work__predict(const struct work *w, double saved_ns, double saved_co
 	advice__rates(c, w->totals.seconds, &now);
 	out->ns_per_s = w->totals.seconds > 0 ? (saved_ns * w->scale - added_ns) / w->totals.seconds : 0;
 	out->rates.aborts_per_commit =
-		commits > 0 ? fmax(0, (double)c->aborts - saved_conflicts * w->scale) / commits : 0;
+		commits > 0 ? fmax(0, (double)c->aborts - saved_conflicts * w->abort_scale) / commits : 0;
 	out->rates.commits_per_s = c->commits ? now.commits_per_s * faster * commits / (double)c->commits : 0;
 	out->rates.work_per_s = now.work_per_s * faster;
 	out->rates.wasted_share = wasted + committed > 0 ? wasted / (wasted + committed) : 0;
@@ -326,7 +329,9 @@ static void measure(struct work *w)
 	for (int v = 0; v < VERDICTS; v++)
 		w->recorded_ns += b->verdict[v] + b->estimated[v];
 	w->wasted_ns = c->wasted_ns ? (double)c->wasted_ns : w->recorded_ns;
-	w->scale = w->recorded_ns > 0 && b->lost > 0 ? (w->recorded_ns + b->lost) / w->recorded_ns : 1;
+	w->scale =
+		w->recorded_ns > 0 && c->wasted_ns ? (double)c->wasted_ns / (w->recorded_ns + b->other) : 1;
+	w->abort_scale = b->aborts > 0 ? (double)c->aborts / b->aborts : 1;
 	w->fetch_ns = c->faults_fetch ? (double)c->fetch_ns / (double)c->faults_fetch : 0;
 	w->commit_ns = c->commits ? (double)c->commit_ns / (double)c->commits : 0;
 	w->log2 = replay__page_log2(w->tally->model);

@@ -15,7 +15,7 @@ struct work { /* one advice__make() */
 	struct totals totals;
 	struct advice_list *out;
 	double recorded_ns, wasted_ns;
-	double scale;		    /* lost aborts are taken to be like the recorded ones */
+	double scale, abort_scale;  /* the counted ones are taken to be like the recorded ones */
 	double fetch_ns, commit_ns; /* of one */
 	unsigned log2;		    /* of a page's size */
 	struct change *change;	    /* all taken so far */

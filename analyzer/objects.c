@@ -245,16 +245,21 @@ void model__group_shape(const struct model *m, uint32_t group, char *out, size_t
 	const char *type = model__type_at(m, g->type)->name;
 	char unnamed[40];
 	bool alike = true;
+	size_t objects = 1;
 	int n = 0;
 
 	if (!type[0]) {
 		snprintf(unnamed, sizeof(unnamed), "%u bytes", g->elem_size);
 		type = unnamed;
 	}
-	for (size_t i = 1; i < g->objects.n; i++)
-		alike = alike && m->objects.at[g->objects.at[i]].count == first->count;
-	if (g->objects.n > 1)
-		n = snprintf(out, size, "%zu x ", g->objects.n);
+	for (size_t i = 1; i < g->objects.n; i++) {
+		const struct object *o = &m->objects.at[g->objects.at[i]];
+
+		alike = alike && o->count == first->count;
+		objects += o->run == first->run; /* other runs have the same ones again */
+	}
+	if (objects > 1)
+		n = snprintf(out, size, "%zu x ", objects);
 	if (!alike)
 		snprintf(out + n, size - (size_t)n, "%s[]", type);
 	else if (first->count > 1)

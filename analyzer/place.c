@@ -167,11 +167,16 @@ void place__fields(const struct page_view *v, const struct byteset *set, uint32_
 			unsigned k;
 
 			scalar_at(v, at, &from, &to);
+			f = object == PLACE_NONE ? NULL : layout_of(v, object);
+			if (!f && element != UINT64_MAX) { /* then eight bytes have one name */
+				uint32_t rest = v->model->objects.at[object].elem_size - in;
+
+				to = at + (rest < 8 - (in & 7) ? rest : 8 - (in & 7));
+			}
 			at = to;
 			if (object == PLACE_NONE || model__group(v->model, object) != group ||
 			    element == UINT64_MAX)
 				continue;
-			f = layout_of(v, object);
 			if (f)
 				layout__path(f, in, true, path, sizeof(path));
 			else

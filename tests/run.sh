@@ -8,6 +8,7 @@ limit=${TEST_TIMEOUT:-600}
 logs=$BUILD/tests/logs
 mkdir -p "$logs"
 work=$(mktemp -d)
+chmod 711 "$work" # some tests go on as another user
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 passed=0 failed=0 skipped=0 failures=

@@ -42,9 +42,13 @@
  *   in it ends the program with an error.
  * - Handing a DSM pointer to a system call gives EFAULT when the page is not mapped: dsm_touch() it
  *   first, or copy.
- * - An attempt that must be undone while it is inside library code (printf, qsort, ...) goes on to the
- *   next fault or call in the program's own code, so that no lock of the library is left held; until
- *   then it may see newer data.
+ * - An attempt that must be undone while it is inside library code (printf, ...) is undone when it comes back
+ *   to the program's own code, so that no lock of the library is left held. It is undone out of a callback
+ *   (qsort's comparison), too: do not begin transactions or touch DSM memory in pthread_once() and other
+ *   callbacks of a library that holds a lock meanwhile.
+ * - SIGBUS, SIGTRAP and SIGURG are the runtime's in the thread that runs main(), and so is its alternate
+ *stack: sigaction() on these gives EINVAL, and they cannot be blocked. While a signal handler of the program
+ *runs, nothing is undone. A call that sleeps inside a block may return EINTR.
  * - dsm_new() arrays of more than one element are reached through dsm_at(), because a plan may put
  *   distance between the elements; dsm_new_flat() gives a plain C array.
  */

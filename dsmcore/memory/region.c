@@ -31,6 +31,9 @@
 #ifndef UFFDIO_CONTINUE_MODE_WP
 #define UFFDIO_CONTINUE_MODE_WP ((uint64_t)1 << 1)
 #endif
+#ifndef MADV_DONTNEED_LOCKED
+#define MADV_DONTNEED_LOCKED 24
+#endif
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1
 #endif
@@ -165,10 +168,13 @@ void region__close(struct region *r)
 
 static int take_all(struct region *r, uint32_t page, uint32_t count)
 {
-	return madvise(r->app + ((uint64_t)page << DSM_PAGE_LOG2), (uint64_t)count << DSM_PAGE_LOG2,
-		       MADV_DONTNEED)
-		       ? -errno
-		       : 0;
+	void *at = r->app + ((uint64_t)page << DSM_PAGE_LOG2);
+	size_t bytes = (uint64_t)count << DSM_PAGE_LOG2;
+
+	if (!madvise(at, bytes, MADV_DONTNEED))
+		return 0;
+	/* The program has locked its memory. */
+	return errno == EINVAL && !madvise(at, bytes, MADV_DONTNEED_LOCKED) ? 0 : -errno;
 }
 
 static int open_pages(struct region *r, uint32_t page, uint32_t count, bool write)
@@ -235,6 +241,17 @@ int region__protect(struct region *r, uint32_t page, uint32_t count, enum core_r
 		page += n;
 	}
 	return 0;
+}
+
+int region__open_again(struct region *r, uint32_t page, enum core_rights to)
+{
+	int err = open_pages(r, page, 1, to == CORE_WRITE);
+
+	if (err == -EEXIST)
+		err = set_write(r, page, 1, to == CORE_WRITE);
+	if (!err)
+		r->rights[page] = (uint8_t)to;
+	return err;
 }
 
 enum core_rights region__rights(const struct region *r, uint32_t page)

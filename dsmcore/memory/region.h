@@ -26,6 +26,9 @@ int region__open(struct region **out, uint64_t bytes);
 void region__close(struct region *r);
 /* Sets the mutator's rights on `count` pages from `page`. Any thread under node.lock. */
 int region__protect(struct region *r, uint32_t page, uint32_t count, enum core_rights rights);
+/* Gives the mutator these rights on a page whatever the view's state is: for a page that faulted although the
+ * rights set last allow the access. Errors: negative errno. */
+int region__open_again(struct region *r, uint32_t page, enum core_rights rights);
 /* The rights that were set last; the microscope may have taken away what the core granted. */
 enum core_rights region__rights(const struct region *r, uint32_t page);
 /* The runtime's view of a page. */

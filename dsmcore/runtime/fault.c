@@ -24,11 +24,17 @@
 #include "dsmcore/runtime/microscope.h"
 #include "dsmcore/runtime/modules.h"
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/safepoint.h"
 #include "dsmcore/runtime/strict.h"
 #include "dsmcore/runtime/tx.h"
 
 #define ALT_STACK_BYTES (512u << 10)
+#define TRAP_FLAG	0x100
 #define PF_WRITE	0x2 /* page-fault error code, in the signal context */
+
+static bool stepping; /* out of library code, see step_out() */
+
+static void step_out(ucontext_t *c, const void *pc);
 
 static const void *pc_of(const ucontext_t *c)
 {
@@ -44,11 +50,20 @@ static void crash(int sig, const siginfo_t *info, const void *pc)
 	};
 	char text[128];
 
+	if (node.started && getpid() != (pid_t)node.shm->pid) { /* a child of the program, not the node */
+		struct sigaction child = {.sa_handler = SIG_DFL};
+
+		safepoint__sigaction(sig, &child, NULL);
+		raise(sig);
+		return;
+	}
 	snprintf(text, sizeof(text), "killed by %s (address %p)", name[sig], info->si_addr);
 	if (sig == SIGABRT)
 		snprintf(text, sizeof(text), "killed by SIGABRT");
 	node__say(pc, text);
-	signal(sig, SIG_DFL);
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
+
+	safepoint__sigaction(sig, &dfl, NULL);
 	raise(sig);
 }
 
@@ -74,20 +89,44 @@ static void on_bus(int sig, siginfo_t *info, void *arg)
 			    write ? "write to" : "read of");
 	uint32_t page = (uint32_t)((uint64_t)at >> DSM_PAGE_LOG2);
 	uint16_t offset = (uint16_t)(at & (DSM_PAGE_BYTES - 1));
+	bool pinned = !safepoint__here(pc);
 
-	if (tx__access(page, offset, write, !modules__in_program(pc), pc))
+	if (tx__access(page, offset, write, pinned, pc)) {
 		microscope__open(page, offset, write, c);
-	else
+		if (pinned && tx.doomed)
+			step_out(c, pc);
+	} else {
 		tx__unwind_context(c);
+	}
 	errno = saved;
+}
+
+/* A doomed attempt was given a page inside library code, perhaps a newer one than it should see. It runs
+ * there one instruction at a time, so that no instruction of the program runs with what it saw. */
+static void step_out(ucontext_t *c, const void *pc)
+{
+	stepping = tx.depth && !modules__in_runtime(pc); /* dsm.h's calls are safe points themselves */
+	if (stepping)
+		c->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG;
 }
 
 static void on_trap(int sig, siginfo_t *info, void *arg)
 {
+	ucontext_t *c = arg;
 	int saved = errno;
+	bool ours = microscope__close(c) || stepping;
 
-	if (!microscope__close(arg))
-		crash(sig, info, pc_of(arg));
+	if (stepping && safepoint__here(pc_of(c))) {
+		c->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
+		stepping = false;
+		if (tx__check())
+			tx__unwind_context(c);
+	} else if (stepping) {
+		c->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
+		step_out(c, pc_of(c));
+	}
+	if (!ours)
+		crash(sig, info, pc_of(c));
 	errno = saved;
 }
 
@@ -97,8 +136,7 @@ static void on_doom(int sig, siginfo_t *info, void *arg)
 	int saved = errno;
 
 	(void)sig, (void)info;
-	if (node.started && gettid() == node.mutator && tx.depth && modules__in_program(pc_of(c)) &&
-	    tx__check())
+	if (node.started && gettid() == node.mutator && tx.depth && safepoint__here(pc_of(c)) && tx__check())
 		tx__unwind_context(c);
 	errno = saved;
 }
@@ -119,7 +157,7 @@ static void install(int sig, void (*handler)(int, siginfo_t *, void *))
 
 	sigemptyset(&sa.sa_mask);
 	sigaddset(&sa.sa_mask, SIGURG);
-	sigaction(sig, &sa, NULL);
+	safepoint__sigaction(sig, &sa, NULL);
 }
 
 int fault__open(void)

@@ -29,6 +29,8 @@ bool microscope__used(void);
 /* The mutator faulted on a page, which is accessible now. Records the access if the page is watched, and
  * makes the context run one instruction. Mutator's fault handler only. */
 void microscope__open(uint32_t page, uint16_t offset, bool write, ucontext_t *context);
+/* A page was opened for good (dsm_touch, a system call): what happens there is not seen. Mutator only. */
+void microscope__overlook(uint32_t page);
 /* The instruction has run (SIGTRAP). False: the trap was not ours. */
 bool microscope__close(ucontext_t *context);
 

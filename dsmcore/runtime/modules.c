@@ -10,7 +10,7 @@
 
 static struct module table[MODULES_MAX];
 static unsigned count;
-static struct module *program, *runtime;
+static struct module *runtime;
 
 static void read_build_id(struct module *m, const char *note, size_t bytes)
 {
@@ -83,7 +83,8 @@ static int add_module(struct dl_phdr_info *info, size_t size, void *arg)
 void modules__read(void)
 {
 	dl_iterate_phdr(add_module, NULL);
-	program = count ? &table[0] : NULL; /* the loader lists the program first */
+	if (count)
+		table[0].program = true; /* the loader lists the program first */
 	runtime = modules__find((void *)modules__read);
 }
 
@@ -109,7 +110,21 @@ unsigned modules__index(const struct module *m)
 
 bool modules__in_program(const void *pc)
 {
-	return program && (uintptr_t)pc >= program->start && (uintptr_t)pc < program->end;
+	const struct module *m = modules__find(pc);
+
+	return m && m->program;
+}
+
+void modules__begins_transactions(const void *pc)
+{
+	struct module *m = modules__find(pc);
+
+	if (!m) { /* loaded since */
+		modules__read();
+		m = modules__find(pc);
+	}
+	if (m && m != runtime)
+		m->program = true;
 }
 
 bool modules__in_runtime(const void *pc)

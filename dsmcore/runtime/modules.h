@@ -21,6 +21,7 @@ struct module {
 	uint8_t build_id[BUILD_ID_MAX];
 	uint32_t build_id_len;
 	bool described; /* its MODULE record is out */
+	bool program;	/* the program itself, or a library that begins transactions */
 };
 
 /* Reads the loaded modules; call again after a dlopen. Not async-signal-safe. */
@@ -30,8 +31,11 @@ struct module *modules__find(const void *pc);
 /* Number 0 is the program itself, then the libraries; NULL past the end. */
 struct module *modules__get(unsigned index);
 unsigned modules__index(const struct module *m);
-/* Is pc in the program's own text (not libdsm's, not a library's)? Async-signal-safe. */
+/* Is pc in the program's own text: the program, or a library in which a transaction has begun?
+ * Async-signal-safe. */
 bool modules__in_program(const void *pc);
+/* A transaction begins at pc: its module counts as the program's from now on. Not async-signal-safe. */
+void modules__begins_transactions(const void *pc);
 /* Is pc in libdsm's text? */
 bool modules__in_runtime(const void *pc);
 

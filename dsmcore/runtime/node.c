@@ -70,7 +70,10 @@ void node__fatal(const void *pc, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	node__say(pc, text);
+	if (node.shm && getpid() != (pid_t)node.shm->pid)
+		fprintf(stderr, "dsm: in a child process of the program: %s\n", text);
+	else
+		node__say(pc, text);
 	_exit(2);
 }
 

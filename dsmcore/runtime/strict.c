@@ -94,6 +94,23 @@ bool strict__fault(void *address, const void *pc)
 	return true;
 }
 
+void strict__system_write(const void *memory, size_t bytes, const void *pc)
+{
+	size_t range;
+	char *data = data_range(&range), *from = (char *)memory, *to = from + bytes;
+
+	if (!strict.armed || to <= data || from >= data + range)
+		return;
+	if (first_time(pc))
+		node__say(pc, "strict: a system call writes to a global or static variable inside a "
+			      "transaction: an "
+			      "abort does not undo it");
+	from = from < data ? data : from;
+	to = to > data + range ? data + range : to;
+	from = (char *)((uintptr_t)from & ~PAGE_MASK);
+	mprotect(from, (size_t)(to - from), PROT_READ | PROT_WRITE);
+}
+
 /* Memory that means something else, or nothing, on another node. Code addresses are the same everywhere. */
 static const char *private_memory(uintptr_t value)
 {
@@ -125,7 +142,9 @@ static void check_page(uint32_t page)
 		memcpy(&value, frame + at, sizeof(value));
 		const char *what = private_memory(value);
 
-		if (!what || !first_time(tx.begin_pc))
+		uintptr_t key = (uintptr_t)tx.begin_pc ^ (((uintptr_t)page << DSM_PAGE_LOG2) + at) << 20;
+
+		if (!what || !first_time((void *)key))
 			continue;
 		snprintf(text, sizeof(text),
 			 "strict: a pointer to %s (%#lx) becomes visible to other nodes at DSM offset %#llx, "

@@ -14,6 +14,9 @@ void strict__begin(void);
 void strict__end(void);
 /* A SIGSEGV at address: true if it was a write to the protected data, which is reported and let through. */
 bool strict__fault(void *address, const void *pc);
+/* A system call will write to memory: if that is protected data, reports it and lets it through (the kernel
+ * would only say EFAULT). */
+void strict__system_write(const void *memory, size_t bytes, const void *pc);
 /* About to commit: reports pointers to private memory among the bytes that become visible to all. */
 void strict__check_commit(void);
 /* A DSM pointer is handed to a system call by the program. */

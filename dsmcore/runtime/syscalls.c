@@ -15,19 +15,24 @@
 #include "dsm.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/safepoint.h"
 #include "dsmcore/runtime/strict.h"
 #include "dsmcore/runtime/tx.h"
 
 static void prepare(const char *name, const void *buffer, size_t bytes, enum dsm_touch_mode mode,
 		    const void *pc)
 {
-	if (!node.started || !bytes || region__offset(node.region, buffer) < 0 || gettid() != node.mutator)
+	if (!node.started || !bytes || gettid() != node.mutator)
+		return;
+	if (mode == DSM_WRITE)
+		strict__system_write(buffer, bytes, pc);
+	if (region__offset(node.region, buffer) < 0)
 		return;
 	if (!tx.depth)
 		node__fatal(pc, "%s() of DSM memory outside a transaction: copy it with dsm_peek() first",
 			    name);
 	strict__system_call(name, pc);
-	dsm_touch(buffer, bytes, mode);
+	tx__touch(buffer, bytes, mode == DSM_WRITE, !safepoint__here(pc), pc);
 }
 
 static void prepare_vector(const char *name, const struct iovec *v, int n, enum dsm_touch_mode mode,

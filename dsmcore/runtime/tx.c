@@ -16,6 +16,7 @@
  */
 #include "dsmcore/runtime/tx.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -30,7 +31,9 @@
 #include "dsmcore/runtime/evidence.h"
 #include "dsmcore/runtime/history.h"
 #include "dsmcore/runtime/microscope.h"
+#include "dsmcore/runtime/modules.h"
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/safepoint.h"
 #include "dsmcore/runtime/sanitizer.h"
 #include "dsmcore/runtime/strict.h"
 #include "dsmcore/runtime/txlog.h"
@@ -67,8 +70,11 @@ void *tx__open_stack(void)
 /* Room for the stack in use, before snapshot__take() copies it. */
 static void reserve_copy(void)
 {
-	uint64_t used = tx.start.top - (uint64_t)__builtin_frame_address(0) + 4096;
+	uint64_t here = (uint64_t)__builtin_frame_address(0), used = tx.start.top - here + 4096;
 
+	if (here >= tx.start.top || here < (uint64_t)stack_low)
+		node__fatal(tx.begin_pc,
+			    "a transaction on a stack of the program's own: it could not be undone");
 	if (used <= tx.start.capacity)
 		return;
 	alloc_hooks__enter();
@@ -117,6 +123,7 @@ static uint32_t site_of(const void *pc)
 	static uint32_t last_site;
 
 	if (pc != last_pc) {
+		modules__begins_transactions(pc);
 		pthread_mutex_lock(&node.lock);
 		last_site = events__site(&pc, 1);
 		pthread_mutex_unlock(&node.lock);
@@ -128,11 +135,11 @@ static uint32_t site_of(const void *pc)
 /* pc: where the program's block begins. Returns 1 to run the block, 0 when it was cancelled. */
 static int begin(const void *pc, const char *call)
 {
+	require_mutator(pc, call);
 	if (tx.depth) {
 		tx.depth++;
 		return 1;
 	}
-	require_mutator(pc, call);
 	tx.begin_pc = pc;
 	tx.site = site_of((const char *)pc + 1); /* sites are return addresses */
 	reserve_copy();
@@ -217,12 +224,19 @@ bool tx__access(uint32_t page, uint16_t offset, bool write, bool pinned, const v
 		uint64_t start = events__now();
 
 		outcome = dispatch__mutator(&event, &kind);
+		if (pinned && tx.doomed) /* meanwhile */
+			history__pinned();
 		if (outcome == OUTCOME_RESUME)
 			evidence__fault(kind, page, offset, write, pc, events__now() - start);
 	}
-	/* The core's rights may not be the view's: the microscope closes pages behind the core's back. */
-	if (outcome == OUTCOME_RESUME)
-		region__protect(node.region, page, 1, core__rights(node.core, page));
+	/* The view may be more closed than the core's rights: the microscope and strict mode close pages
+	 * behind the core's back, and the kernel does when it reclaims memory. */
+	if (outcome == OUTCOME_RESUME) {
+		int err = region__open_again(node.region, page, core__rights(node.core, page));
+
+		if (err)
+			node__fatal(pc, "page %u cannot be opened: %s", page, strerror(-err));
+	}
 	pthread_mutex_unlock(&node.lock);
 	return outcome == OUTCOME_RESUME;
 }
@@ -254,6 +268,7 @@ static void commit(void)
 void dsm__tx_leave(int *live)
 {
 	(void)live;
+	require_mutator(NODE_CALLER, "the end of a transaction");
 	if (tx.depth > 1)
 		tx.depth--;
 	else if (tx.depth == 1)
@@ -265,6 +280,7 @@ void dsm_cancel(void)
 	struct core_event event = {.type = CORE_CANCEL};
 	const void *pc = NODE_CALLER;
 
+	require_mutator(pc, "dsm_cancel()");
 	if (!tx.depth)
 		node__fatal(pc, "dsm_cancel() outside a transaction");
 	pthread_mutex_lock(&node.lock);
@@ -275,7 +291,7 @@ void dsm_cancel(void)
 
 bool dsm_in_tx(void)
 {
-	return tx.depth != 0;
+	return tx.depth != 0 && alloc_hooks__mutator();
 }
 
 /* ---- loops ---- */
@@ -322,27 +338,35 @@ void dsm_peek(void *dst, const void *src, size_t bytes)
 	dsm__tx_leave(&live);
 }
 
-int dsm_touch(const void *ptr, size_t bytes, enum dsm_touch_mode mode)
+int tx__touch(const void *ptr, size_t bytes, bool write, bool pinned, const void *pc)
 {
-	const void *pc = NODE_CALLER;
 	int64_t at = region__offset(node.region, ptr);
 
-	if (!tx.depth)
-		node__fatal(pc, "dsm_touch() outside a transaction");
 	if (!bytes)
 		return 0;
 	if (at < 0 || bytes > region__bytes(node.region) - (uint64_t)at)
-		return -22; /* EINVAL */
+		return -EINVAL;
+	uint32_t first = (uint32_t)((uint64_t)at >> DSM_PAGE_LOG2);
 	uint32_t last = (uint32_t)(((uint64_t)at + bytes - 1) >> DSM_PAGE_LOG2);
 
-	for (uint32_t page = (uint32_t)((uint64_t)at >> DSM_PAGE_LOG2); page <= last; page++) {
-		uint16_t offset =
-			page == (uint64_t)at >> DSM_PAGE_LOG2 ? (uint16_t)(at & (DSM_PAGE_BYTES - 1)) : 0;
+	for (uint32_t page = first; page <= last; page++) {
+		uint16_t offset = page == first ? (uint16_t)(at & (DSM_PAGE_BYTES - 1)) : 0;
 
-		if (!tx__access(page, offset, mode == DSM_WRITE, false, pc))
+		if (!tx__access(page, offset, write, pinned, pc))
 			tx__unwind(TX_AGAIN);
+		microscope__overlook(page);
 	}
 	return 0;
+}
+
+int dsm_touch(const void *ptr, size_t bytes, enum dsm_touch_mode mode)
+{
+	const void *pc = NODE_CALLER;
+
+	require_mutator(pc, "dsm_touch()");
+	if (!tx.depth)
+		node__fatal(pc, "dsm_touch() outside a transaction");
+	return tx__touch(ptr, bytes, mode == DSM_WRITE, !safepoint__here(pc), pc);
 }
 
 struct deferred {
@@ -360,21 +384,21 @@ static void run_deferred(const void *arg)
 
 void dsm_defer(void (*fn)(void *arg), const void *arg, size_t bytes)
 {
-	struct deferred d = {fn, bytes};
-	_Alignas(16) uint8_t packed[sizeof(d) + bytes];
+	require_mutator(NODE_CALLER, "dsm_defer()");
+	if (!tx.depth) {
+		fn(bytes ? (void *)arg : NULL);
+		return;
+	}
+	struct deferred *d = txlog__reserve(run_deferred, NULL, sizeof(*d) + bytes);
 
-	memcpy(packed, &d, sizeof(d));
+	*d = (struct deferred){fn, bytes};
 	if (bytes)
-		memcpy(packed + sizeof(d), arg, bytes);
-	if (tx.depth)
-		txlog__push(run_deferred, NULL, packed, sizeof(packed));
-	else
-		run_deferred(packed);
+		memcpy(d + 1, arg, bytes);
 }
 
 void dsm_progress(uint64_t units)
 {
-	if (tx.depth)
+	if (tx.depth && alloc_hooks__mutator())
 		tx.progress += units;
 	else if (node.shm)
 		COUNT(work, units);

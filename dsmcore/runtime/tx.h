@@ -7,6 +7,7 @@
 #define DSM_RUNTIME_TX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <ucontext.h>
 
@@ -38,6 +39,8 @@ void *tx__open_stack(void);
  * pc: the instruction, pinned: it is not in the program's text. False: the attempt was undone and the caller
  * must unwind. */
 bool tx__access(uint32_t page, uint16_t offset, bool write, bool pinned, const void *pc);
+/* tx__access() for each page of a range; unwinds by itself. -EINVAL: not all DSM memory. */
+int tx__touch(const void *ptr, size_t bytes, bool write, bool pinned, const void *pc);
 /* Doomed? Then the attempt is undone and true returned: the caller must unwind. */
 bool tx__check(void);
 /* Unwinds to the start of the attempt: by editing the context that a signal handler returns to ... */

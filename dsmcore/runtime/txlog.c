@@ -10,21 +10,21 @@
 
 struct entry {
 	txlog_fn commit, abort;
-	uint32_t bytes;	   /* of the argument that follows, padded to 16 */
-	uint32_t previous; /* offset of the entry before, for going back */
+	size_t bytes;	 /* of the argument that follows, padded to 16 */
+	size_t previous; /* offset of the entry before + 1, for going back; 0 = none */
 };
 
 static struct {
 	uint8_t *data;
-	uint32_t used, capacity, last; /* last: offset of the last entry + 1, 0 = none */
+	size_t used, capacity, last; /* last: offset of the last entry + 1, 0 = none */
 } log;
 
-static uint32_t padded(size_t bytes)
+static size_t padded(size_t bytes)
 {
-	return (uint32_t)((bytes + 15) & ~(size_t)15);
+	return (bytes + 15) & ~(size_t)15;
 }
 
-static void reserve(uint32_t more)
+static void reserve(size_t more)
 {
 	if (log.used + more <= log.capacity)
 		return;
@@ -35,26 +35,34 @@ static void reserve(uint32_t more)
 		node__fatal(NULL, "out of memory for what a transaction has to undo or defer");
 }
 
-void txlog__push(txlog_fn commit, txlog_fn abort, const void *arg, size_t bytes)
+void *txlog__reserve(txlog_fn commit, txlog_fn abort, size_t bytes)
 {
-	uint32_t head = padded(sizeof(struct entry)), need = head + padded(bytes);
+	size_t head = padded(sizeof(struct entry)), need = head + padded(bytes);
 
 	alloc_hooks__enter();
 	reserve(need);
 	alloc_hooks__leave();
-	struct entry e = {commit, abort, (uint32_t)bytes, log.last};
+	struct entry e = {commit, abort, bytes, log.last};
+	uint8_t *at = log.data + log.used;
 
-	memcpy(log.data + log.used, &e, sizeof(e));
-	if (bytes)
-		memcpy(log.data + log.used + head, arg, bytes);
+	memcpy(at, &e, sizeof(e));
 	log.last = log.used + 1;
 	log.used += need;
+	return at + head;
+}
+
+void txlog__push(txlog_fn commit, txlog_fn abort, const void *arg, size_t bytes)
+{
+	void *room = txlog__reserve(commit, abort, bytes);
+
+	if (bytes)
+		memcpy(room, arg, bytes);
 }
 
 /* The log is emptied before its entries run, and they run from a copy: a call may start a transaction. */
 void txlog__commit(void)
 {
-	uint32_t head = padded(sizeof(struct entry)), used = log.used;
+	size_t head = padded(sizeof(struct entry)), used = log.used;
 
 	if (!used)
 		return;
@@ -62,7 +70,7 @@ void txlog__commit(void)
 
 	log.data = NULL;
 	log.used = log.capacity = log.last = 0;
-	for (uint32_t at = 0; at < used;) {
+	for (size_t at = 0; at < used;) {
 		struct entry e;
 
 		memcpy(&e, data + at, sizeof(e));
@@ -82,10 +90,10 @@ void txlog__commit(void)
 
 void txlog__abort(void)
 {
-	uint32_t head = padded(sizeof(struct entry));
+	size_t head = padded(sizeof(struct entry));
 
 	while (log.last) {
-		uint32_t at = log.last - 1;
+		size_t at = log.last - 1;
 		struct entry e;
 
 		memcpy(&e, log.data + at, sizeof(e));

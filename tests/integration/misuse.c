@@ -28,11 +28,20 @@ static void *second_thread(void *arg)
 	return (void *)item->value; /* second-thread */
 }
 
-static void begin_in_thread(void)
+static void *second_block(void *arg)
+{
+	(void)arg;
+	DSM_TX {
+		item->value++; /* thread-inside */
+	}
+	return NULL;
+}
+
+static void run_in_thread(void *(*fn)(void *))
 {
 	pthread_t t;
 
-	pthread_create(&t, NULL, second_thread, NULL);
+	pthread_create(&t, NULL, fn, NULL);
 	pthread_join(t, NULL);
 }
 
@@ -49,9 +58,15 @@ int main(int argc, char **argv)
 	if (is(kind, "outside-read"))
 		global = item->value; /* outside-read */
 	if (is(kind, "second-thread"))
-		begin_in_thread();
+		run_in_thread(second_thread);
+	if (is(kind, "thread-inside"))
+		DSM_TX {
+			run_in_thread(second_block);
+		}
 	if (is(kind, "barrier-inside"))
-		DSM_TX { dsm_barrier(); } /* barrier-inside */
+		DSM_TX {
+			dsm_barrier(); /* barrier-inside */
+		}
 	if (is(kind, "free-twice")) {
 		if (dsm_node() == 0) {
 			void *p = dsm_new(struct item, 1);
@@ -63,8 +78,7 @@ int main(int argc, char **argv)
 	if (is(kind, "free-foreign"))
 		dsm_free(&global); /* free-foreign */
 	if (is(kind, "exit-inside"))
-		DSM_TX /* exit-inside */
-		{
+		DSM_TX { /* exit-inside */
 			exit(0);
 		}
 	if (is(kind, "crash") && dsm_node() == dsm_nodes() - 1)
@@ -74,23 +88,43 @@ int main(int argc, char **argv)
 	if (is(kind, "syscall-outside"))
 		global = write(1, item, 8); /* syscall-outside */
 	if (is(kind, "syscall-inside"))
-		DSM_TX { global = write(STDERR_FILENO, item, 8) == 8; }
+		DSM_TX {
+			global = write(STDERR_FILENO, item, 8) == 8;
+		}
 	if (is(kind, "lonely-barrier") && dsm_node() == 0)
 		dsm_barrier(); /* lonely-barrier */
 	if (is(kind, "touch-outside"))
 		dsm_touch(item, 8, DSM_READ); /* touch-outside */
 	if (is(kind, "strict-global"))
-		DSM_TX { global = item->value; } /* strict-global */
+		DSM_TX {
+			global = item->value; /* strict-global */
+		}
 	if (is(kind, "strict-pointer"))
-		DSM_TX { item->pointer = &global; } /* strict-pointer */
+		DSM_TX { /* strict-pointer */
+			item->pointer = &global;
+		}
 	if (is(kind, "strict-clean"))
-		DSM_TX { item->value++; }
+		DSM_TX {
+			item->value++;
+		}
 	if (is(kind, "resident-strict")) { /* mapped by the transaction before: only --strict sees it */
-		DSM_TX { item->value++; }
+		DSM_TX {
+			item->value++;
+		}
 		global = item->value; /* resident-strict */
 	}
+	if (is(kind, "strict-read")) {
+		int fds[2];
+
+		global = pipe(fds) + write(fds[1], "12345678", 8);
+		DSM_TX {
+			global = read(fds[0], &global, sizeof(global)); /* strict-read */
+		}
+	}
 	if (is(kind, "sleep")) {
-		DSM_TX { item->value++; }
+		DSM_TX {
+			item->value++;
+		}
 		sleep(60);
 	}
 	return is(kind, "exit-3") ? 3 : 0;

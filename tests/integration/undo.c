@@ -8,9 +8,12 @@
 #include <immintrin.h>
 #include <malloc.h>
 #include <math.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <dsm.h>
@@ -25,7 +28,14 @@ struct shared {
 	double numbers[KEYS];
 };
 
+/* On another page, always written together with shared->text. */
+struct mirror {
+	char text[TEXT + 1];
+	char rest[8000];
+};
+
 static struct shared *shared;
+static struct mirror *mirror;
 static long attempts; /* not undone: counts the aborted ones too */
 static FILE *sink;
 
@@ -43,6 +53,7 @@ static void churn(long round)
 
 	shared->counter++;
 	memset(shared->text, 'a' + (int)(round % 26), TEXT);
+	memset(mirror->text, 'a' + (int)(round % 26), TEXT);
 	for (int i = 0; i < KEYS; i++)
 		shared->weight[i] = (int)((i * 7919 + round) % 1000);
 	if (++calls % 16 == 0)
@@ -238,6 +249,82 @@ static void defer(long round)
 	}
 }
 
+/* Signal handlers of the program are program text too, but may stand on top of malloc() or the runtime. */
+static volatile long ticks;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	for (volatile int i = 0; i < 2000; i++)
+		ticks++;
+}
+
+static void alarms(long round)
+{
+	sigset_t blocked;
+
+	if (round == 0) {
+		struct itimerval every = {{0, 1000}, {0, 1000}};
+
+		signal(SIGALRM, on_alarm);
+		setitimer(ITIMER_REAL, &every, NULL);
+	}
+	allocate(round);
+	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+	if (sigismember(&blocked, SIGALRM))
+		fail("an abort left a signal blocked");
+}
+
+/* The faults happen in memcpy(); an attempt that lost meanwhile must not come out of it with two halves. */
+static void halves(long round)
+{
+	char a[TEXT + 1], b[TEXT + 1];
+
+	DSM_TX {
+		attempts++;
+		memcpy(a, shared->text, TEXT);
+		spin(1.0, 100);
+		memcpy(b, mirror->text, TEXT);
+		if (memcmp(a, b, TEXT) != 0)
+			fail("an attempt saw half of another transaction");
+		churn(round);
+	}
+}
+
+/* Blocking all signals must not block the faults. */
+static void blocked(long round)
+{
+	sigset_t all;
+
+	if (round == 0) {
+		sigfillset(&all);
+		sigprocmask(SIG_SETMASK, &all, NULL);
+	}
+	locals(round);
+}
+
+static long deferred_bytes;
+
+static void take_large(void *arg)
+{
+	deferred_bytes += ((char *)arg)[(4 << 20) - 1];
+}
+
+static void large(long round)
+{
+	static char argument[4 << 20];
+
+	argument[sizeof(argument) - 1] = 1;
+	DSM_TX {
+		attempts++;
+		if (round < 20)
+			dsm_defer(take_large, argument, sizeof(argument));
+		churn(round);
+	}
+	if (deferred_bytes != (round < 20 ? round + 1 : 20))
+		fail("a large deferred argument was lost");
+}
+
 static void loop(long round)
 {
 	long sum = 0;
@@ -256,9 +343,10 @@ static const struct {
 	const char *name;
 	void (*run)(long round);
 } mode[] = {
-	{"locals", locals}, {"print", print},	  {"allocate", allocate},
-	{"sort", sort},	    {"vectors", vectors}, {"compute", compute},
-	{"cancel", cancel}, {"defer", defer},	  {"loop", loop},
+	{"locals", locals},   {"print", print},	    {"allocate", allocate}, {"sort", sort},
+	{"vectors", vectors}, {"compute", compute}, {"cancel", cancel},	    {"defer", defer},
+	{"loop", loop},	      {"alarms", alarms},   {"halves", halves},	    {"blocked", blocked},
+	{"large", large},
 };
 
 int main(int argc, char **argv)
@@ -276,9 +364,12 @@ int main(int argc, char **argv)
 	sink = fopen("/dev/null", "w");
 	if (dsm_node() == 0)
 		dsm_root_set("shared", dsm_new(struct shared, 1));
+	if (dsm_node() == dsm_nodes() - 1)
+		dsm_root_set("mirror", dsm_new(struct mirror, 1));
 	dsm_barrier();
 	shared = dsm_root("shared");
-	if (!shared)
+	mirror = dsm_root("mirror");
+	if (!shared || !mirror)
 		fail("the root is not visible after the barrier");
 	size_t before = mallinfo2().uordblks;
 
@@ -292,7 +383,8 @@ int main(int argc, char **argv)
 
 	dsm_barrier();
 	dsm_peek(&total, &shared->counter, sizeof(total));
-	long expected = rounds * dsm_nodes() * (argc > 1 && !strcmp(argv[1], "allocate") ? 2 : 1);
+	long expected = rounds * dsm_nodes() *
+			(argc > 1 && (!strcmp(argv[1], "allocate") || !strcmp(argv[1], "alarms")) ? 2 : 1);
 
 	if (total != expected) {
 		fprintf(stderr, "undo: node %d: counter %ld, expected %ld\n", dsm_node(), total, expected);

@@ -47,6 +47,7 @@ start() { # name, columns, rows, environment, arguments: a shell stays behind to
 		"export LC_ALL=C.UTF-8; stty -echo; $4 $top $5; echo left-with-\$?; stty -a | grep -o -e '-\\?icanon'; sleep 100"
 }
 serve() {
+	: >"$dir/ready" # or the last server's word would count for this one
 	"$fake" "$@" >"$dir/ready" &
 	pids+=($!)
 	for _ in $(seq 100); do

@@ -332,6 +332,71 @@ static void strangers_on_one_page_are_told_apart(void **state)
 	feed__free(&f);
 }
 
+static const struct advice *advice_of(const struct report *r, enum advice_kind kind)
+{
+	for (size_t i = 0; i < r->advice.all.n; i++)
+		if (r->advice.all.at[i].kind == kind)
+			return &r->advice.all.at[i];
+	return NULL;
+}
+
+/* A transaction whose conflicts are true on one object may be split; on two, one could see half of it done.
+ */
+static void transactions_are_split_where_it_is_safe(void **state)
+{
+	(void)state;
+	for (int two = 0; two < 2; two++) {
+		const char *trace = path("split.dsmt");
+		const struct advice *a;
+		struct report_options o;
+		struct report r;
+		struct feed f;
+
+		scene(&f, 13);
+		feed__object(&f, 0, 0x1000, 1, 8, 3, 3, 0);
+		feed__root(&f, 0, 0x1000, "total");
+		feed__object(&f, 0, 0x2000, 1, 16, 2, 2, 0);
+		feed__root(&f, 0, 0x2000, "other");
+		for (unsigned i = 0; i < 60; i++)
+			meet(&f, 100 + i, i % 4, (i + 1) % 4, two && i % 3 == 0 ? 2 : 1, 0, 4, 0, 8, false);
+		assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+		make(&r, &o, &trace);
+		a = advice_of(&r, ADVICE_SPLIT_TRANSACTION);
+		assert_int_equal(a == NULL, two);
+		if (a) {
+			assert_non_null(strstr(a->text, "safe for the observed conflicts"));
+			assert_int_equal(a->rule, 0);
+		} else {
+			assert_true(r.advice.nnotes >= 1);
+			assert_non_null(strstr(r.advice.notes[0], "is not advised"));
+		}
+		report__free(&r);
+		feed__free(&f);
+	}
+}
+
+static void long_transactions_should_commit_within(void **state)
+{
+	const char *trace = path("long.dsmt");
+	const struct advice *a;
+	struct report_options o;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	scene(&f, 14);
+	feed__object(&f, 0, 0x1000, 64, WALKER, 1, 1, 0);
+	for (unsigned i = 0; i < 60; i++)
+		meet(&f, 100 + i, i % 4, (i + 1) % 4, 1, 0, 8, 0, 64 * WALKER, false);
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	make(&r, &o, &trace);
+	a = advice_of(&r, ADVICE_COMMIT_EVERY_K);
+	assert_non_null(a);
+	assert_true(a && a->k >= 1 && a->k <= 32 && a->elements > 60);
+	report__free(&r);
+	feed__free(&f);
+}
+
 /* Two hosts' clocks differ by an hour; each wrote a trace of its own. */
 static void traces_of_several_hosts_are_merged(void **state)
 {
@@ -654,6 +719,8 @@ int main(void)
 		cmocka_unit_test(several_pages_are_cured_together),
 		cmocka_unit_test(what_is_mostly_true_stays),
 		cmocka_unit_test(strangers_on_one_page_are_told_apart),
+		cmocka_unit_test(transactions_are_split_where_it_is_safe),
+		cmocka_unit_test(long_transactions_should_commit_within),
 		cmocka_unit_test(traces_of_several_hosts_are_merged),
 		cmocka_unit_test(interleaved_elements_are_padded),
 		cmocka_unit_test(what_a_plan_cannot_do_is_a_source_change),

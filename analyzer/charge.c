@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* charge.c - when all conflicts are counted: charges rows to objects, finds winners' lines, balances the
+ * ledger. */
+#include "tally.h"
+
+static void find_line(const struct tally *t, struct row_side *side, bool write)
+{
+	const uint32_t sites[2] = {side->site, 0};
+
+	for (int s = 0; s < 2 && !side->code.image; s++) {
+		side->code = tally__line(t, sites[s], side->group, side->leaf, write);
+		if (!side->code.image)
+			side->code = tally__line(t, sites[s], side->group, UINT32_MAX, write);
+	}
+}
+
+/* Two objects of different kinds met on one page without touching the same bytes: charged to the one that
+ * moving would help, which is one that is written (once at the start does not count) and whose own conflicts
+ * are not true. */
+static uint32_t charge_to(const struct tally *t, const double *true_ns, const struct row *r)
+{
+	uint32_t w = r->key.changed.group, l = r->key.touched.group;
+
+	if (w == GROUP_NONE || l == GROUP_NONE || w == l)
+		return w == GROUP_NONE ? l : w;
+	if (!r->wrote && t->groups[l].writes < 0.01 * t->groups[w].writes)
+		return w;
+	if (true_ns[w] != true_ns[l])
+		return true_ns[w] < true_ns[l] ? w : l;
+	return l;
+}
+
+static void note_written(struct tally *t)
+{
+	for (uint32_t i = 0; i < t->usage_keys.n; i++) {
+		const struct usage_key *k = table__key(&t->usage_keys, i, NULL);
+
+		const struct piece *p = (const void *)(k + 1);
+
+		for (uint32_t j = 0; k->kind == USE_WRITE && j < k->n; j++)
+			if (p[j].object != PLACE_NONE)
+				t->groups[model__group(t->model, p[j].object)].writes += t->usages.at[i];
+	}
+	for (size_t i = 0; i < t->rows.n; i++) {
+		const struct row *r = &t->rows.at[i];
+
+		if (r->key.touched.group != GROUP_NONE && r->wrote)
+			t->groups[r->key.touched.group].writes += r->seen + r->estimated;
+		if (r->key.changed.group != GROUP_NONE && r->key.changed.fields)
+			t->groups[r->key.changed.group].writes += r->seen + r->estimated;
+	}
+}
+
+static void charge_rows(struct tally *t)
+{
+	double *true_ns = mem__alloc(t->model->groups.n * sizeof(double));
+
+	for (size_t i = 0; i < t->rows.n; i++) {
+		const struct row *r = &t->rows.at[i];
+
+		if (r->key.verdict == VERDICT_TRUE && r->key.changed.group != GROUP_NONE)
+			true_ns[r->key.changed.group] += row__ns(r);
+	}
+	for (size_t i = 0; i < t->rows.n; i++) {
+		struct row *r = &t->rows.at[i];
+		struct group_sum *g;
+
+		r->group = charge_to(t, true_ns, r);
+		g = r->group == GROUP_NONE ? &t->nobody : &t->groups[r->group];
+		g->ns[r->key.verdict] += row__ns(r);
+		g->seen[r->key.verdict] += r->seen;
+		g->estimated[r->key.verdict] += r->estimated;
+		g->squares += r->key.verdict == VERDICT_UNKNOWN ? 0 : r->squares;
+		if (r->key.verdict != VERDICT_UNTOUCHED) {
+			find_line(t, &r->key.changed, true);
+			if (!r->key.touched.code.image)
+				find_line(t, &r->key.touched, r->wrote);
+		}
+	}
+	mem__free(true_ns);
+}
+
+static void balance(struct tally *t)
+{
+	struct ledger *b = &t->ledger;
+	double known = b->other;
+	bool lossy = false, late = false;
+
+	for (int v = 0; v < VERDICTS; v++)
+		known += b->verdict[v] + b->estimated[v];
+	b->measured = 0;
+	for (size_t r = 0; r < t->model->runs.n; r++) {
+		const struct run *run = &t->model->runs.at[r];
+
+		lossy = lossy || model__lossy(t->model, (uint32_t)r, DSM_EV_ABORT) || run->cut;
+		for (size_t i = 0; i < run->nodes.n; i++) {
+			b->measured += (double)run->nodes.at[i].last.counters.wasted_ns;
+			late = late || (run->nodes.at[i].counted && !run->nodes.at[i].from_start);
+		}
+	}
+	/* Only where something is known to be missing may the difference be called lost. */
+	b->lost = (lossy || late) && b->measured > known ? b->measured - known : 0;
+	b->remainder = b->measured - known - b->lost;
+}
+
+void tally__finish(struct tally *t)
+{
+	for (size_t i = 0; i < t->model->objects.n; i++)
+		model__group(t->model, (uint32_t)i);
+	mem__free(t->groups);
+	t->groups = mem__alloc(t->model->groups.n * sizeof(*t->groups));
+	note_written(t);
+	charge_rows(t);
+	balance(t);
+}

@@ -1,0 +1,10 @@
+# dsmbench: each path of the DSM beside the floor of kernel and wire
+PROGRAMS       += dsmbench
+dsmbench_SRCS  := $(addprefix dsmcore/bench/,dsmbench.c result.c launch.c probes.c scale.c node.c node_fault.c \
+	node_paths.c node_load.c floor.c floor_memory.c)
+dsmbench_NEEDS := dsm core
+dsmbench_LIBS  := -ljson-c -lpthread -lm
+
+# All of them, with the aims beside the figures: make bench, or make bench BENCH="fault barrier"
+bench: dsmbench dsmrun dsmcollect
+	@BUILD=$(BUILD) BENCH="$(BENCH)" BENCH_ARGS="$(BENCH_ARGS)" dsmcore/bench/bench.sh

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* dsmbench.c - options, the table of benchmarks, and what comes out: one JSON object each, and raw samples.
+ */
+#include "dsmcore/bench/bench.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <json-c/json.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dsm.h"
+
+#define COUNT_MAX  100000
+#define FORMAT_TTY (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)
+
+static int floor_run(const struct options *o, struct results *r, struct json_object **out);
+static int fault_run(const struct options *o, struct results *r, struct json_object **out);
+static int pingpong_run(const struct options *o, struct results *r, struct json_object **out);
+static int commit_run(const struct options *o, struct results *r, struct json_object **out);
+static int barrier_run(const struct options *o, struct results *r, struct json_object **out);
+
+/* Options by letter: t transport, n nodes, c count, l seconds, o owner, g gap, p pages, d disjoint, r reps, u
+ * unbound */
+static const struct command commands[] = {
+	{"floor", "raw sockets and a bare fault handler, no DSM", floor_run, node_floor__main, "tclogu", 2, 2,
+	 4000, 20},
+	{"fault", "read of a 4 KiB page of another node", fault_run, node_fault__main, "tclogu", 2, 2, 4000,
+	 20},
+	{"pingpong", "one page written by turns, the round trip", pingpong_run, node_pingpong__main, "tclu",
+	 2, 2, 4000, 20},
+	{"commit", "transaction on pages that nobody else has", commit_run, node_commit__main, "tnclpdu", 1,
+	 16, 100000, 2},
+	{"barrier", "all nodes meet", barrier_run, node_barrier__main, "tnclu", 2, 16, 4000, 20},
+	{"scale", "messages a commit, 8 to 1024 simulated nodes", scale__run, NULL, "nc", 16, 1024, 60, 0},
+	{"probes", "run time with nobody attached, with a collector, recorded", probes__run, node_load__main,
+	 "tnlru", 2, 16, 0, 1},
+};
+#define COMMANDS (sizeof(commands) / sizeof(*commands))
+
+/* ---- help ---- */
+
+static void print_usage(void)
+{
+	puts("Usage: dsmbench BENCHMARK [OPTION]...\n"
+	     "Measures one path of the DSM and, by turns with it, what the kernel and the wire need at least "
+	     "for\n"
+	     "the same (the floor). Prints one JSON object.\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+	puts("\n"
+	     "      --transport KIND  tcp (default), unix, or default: what dsmrun takes by itself\n"
+	     "      --nodes N         commit (default 1), barrier (default 2, and 4), scale (1024), probes "
+	     "(2)\n"
+	     "      --owner STATE     fault, floor: waiting, computing (100 ms without a call) or both "
+	     "(default)\n"
+	     "      --count N         samples (commit: transactions; scale: commits of each node)\n"
+	     "      --seconds S       at most for one state; probes, commit --disjoint: of one measurement\n"
+	     "      --gap US          fault, floor: pause before each sample (default 0)\n"
+	     "      --pages N         commit: pages written (default 1, and 16)\n"
+	     "      --disjoint        commit: rate of 1, 2, 4 ... N nodes, each on pages of its own\n"
+	     "      --reps N          probes: repetitions (default 7)\n"
+	     "      --unbound         leave the nodes' cores to the system; default: node i has core i\n"
+	     "      --samples FILE    keep the raw samples: name, owner, nodes, microseconds\n"
+	     "  -h, --help            this text\n"
+	     "      --version         version\n"
+	     "\n"
+	     "Exit status: 0 measured; 1 a run failed; 2 bad usage; 128 + signal when interrupted.\n"
+	     "It is a benchmark: no figure makes it fail. `make bench` holds them against the aims.");
+}
+
+static int bad(const char *format, const char *what, const char *more)
+{
+	fputs("dsmbench: ", stderr);
+	fprintf(stderr, format, what, more);
+	fputs(" (dsmbench --help)\n", stderr);
+	return BENCH_BAD;
+}
+
+/* ---- options ---- */
+
+enum {
+	OPT_TRANSPORT = 't',
+	OPT_NODES = 'n',
+	OPT_COUNT = 'c',
+	OPT_SECONDS = 'l',
+	OPT_OWNER = 'o',
+	OPT_GAP = 'g',
+	OPT_PAGES = 'p',
+	OPT_DISJOINT = 'd',
+	OPT_REPS = 'r',
+	OPT_SAMPLES = 's',
+	OPT_UNBOUND = 'u',
+	OPT_AS_NODE = 'N',
+	OPT_VERSION = 'V'
+};
+
+static const struct option table[] = {
+	{"transport", required_argument, NULL, OPT_TRANSPORT},
+	{"nodes", required_argument, NULL, OPT_NODES},
+	{"count", required_argument, NULL, OPT_COUNT},
+	{"seconds", required_argument, NULL, OPT_SECONDS},
+	{"owner", required_argument, NULL, OPT_OWNER},
+	{"gap", required_argument, NULL, OPT_GAP},
+	{"pages", required_argument, NULL, OPT_PAGES},
+	{"disjoint", no_argument, NULL, OPT_DISJOINT},
+	{"reps", required_argument, NULL, OPT_REPS},
+	{"samples", required_argument, NULL, OPT_SAMPLES},
+	{"unbound", no_argument, NULL, OPT_UNBOUND},
+	{"as-node", no_argument, NULL, OPT_AS_NODE},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{0},
+};
+
+static int set_number(const char *name, unsigned least, unsigned most, unsigned *to)
+{
+	char *end, range[64];
+	long v;
+
+	errno = 0;
+	v = strtol(optarg, &end, 10);
+	if (errno || end == optarg || *end || v < (long)least || v > (long)most) {
+		snprintf(range, sizeof(range), "%u to %u", least, most);
+		fprintf(stderr, "dsmbench: --%s takes a whole number from %s, not '%s' (dsmbench --help)\n",
+			name, range, optarg);
+		return BENCH_BAD;
+	}
+	*to = (unsigned)v;
+	return 0;
+}
+
+static int set_seconds(struct options *o)
+{
+	char *end;
+
+	o->seconds = strtod(optarg, &end);
+	if (end == optarg || *end || !(o->seconds >= (o->as_node ? 0 : 0.001)) || o->seconds > 3600)
+		return bad("--seconds takes a number up to 3600, not '%s'%s", optarg, "");
+	return 0;
+}
+
+static int set_transport(struct options *o)
+{
+	static const char *const known[] = {"tcp", "unix", "default"};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (!strcmp(optarg, known[i])) {
+			o->transport = known[i];
+			return 0;
+		}
+	if (!strcmp(optarg, "tls") || !strcmp(optarg, "fabric"))
+		return bad("this build of the DSM has no transport '%s'; it has tcp and unix%s", optarg, "");
+	return bad("unknown transport '%s': give tcp, unix or default%s", optarg, "");
+}
+
+static int set_owner(struct options *o)
+{
+	static const char *const names[] = {"both", "waiting", "computing"};
+
+	for (int i = 0; i < 3; i++)
+		if (!strcmp(optarg, names[i])) {
+			o->owner = (enum owner)i;
+			return 0;
+		}
+	return bad("--owner '%s': give waiting, computing or both%s", optarg, "");
+}
+
+/* 0 is "as the benchmark is defined" when one dsmbench starts another. */
+static int take(struct options *o, int opt)
+{
+	unsigned least = o->as_node ? 0 : 1;
+
+	switch (opt) {
+	case OPT_TRANSPORT:
+		return set_transport(o);
+	case OPT_NODES:
+		return set_number("nodes", 1, 1024, &o->nodes);
+	case OPT_COUNT:
+		return set_number("count", least, 10000000, &o->count);
+	case OPT_SECONDS:
+		return set_seconds(o);
+	case OPT_OWNER:
+		return set_owner(o);
+	case OPT_GAP:
+		return set_number("gap", 0, 1000000, &o->gap_us);
+	case OPT_PAGES:
+		return set_number("pages", least, 1024, &o->pages);
+	case OPT_DISJOINT:
+		o->disjoint = true;
+		return 0;
+	case OPT_REPS:
+		return set_number("reps", 1, 1000, &o->reps);
+	case OPT_SAMPLES:
+		o->samples = optarg;
+		return 0;
+	case OPT_UNBOUND:
+		o->unbound = true;
+		return 0;
+	case OPT_AS_NODE:
+		o->as_node = true;
+		return 0;
+	}
+	return bad(opt == ':' ? "option %s needs a value%s" : "unknown option %s%s", optarg ? optarg : "",
+		   "");
+}
+
+static int find_command(struct options *o, const char *name)
+{
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (!strcmp(name, commands[i].name)) {
+			o->command = &commands[i];
+			return 0;
+		}
+	return bad("unknown benchmark '%s'%s", name, "");
+}
+
+/* Does the benchmark know the option? Those that hold for all are in no list. */
+static int check_taken(const struct options *o, const char *given)
+{
+	for (; *given; given++)
+		for (const struct option *t = table; t->name; t++)
+			if (t->val == *given && strchr("tnclogpdru", *given) &&
+			    !strchr(o->command->takes, *given))
+				return bad("--%s says nothing to '%s'", t->name, o->command->name);
+	if (o->nodes && (o->nodes < o->command->nodes_min || o->nodes > o->command->nodes_max)) {
+		fprintf(stderr, "dsmbench: %s runs on %u to %u nodes, not %u (dsmbench --help)\n",
+			o->command->name, o->command->nodes_min, o->command->nodes_max, o->nodes);
+		return BENCH_BAD;
+	}
+	if (o->disjoint && o->pages > 64)
+		return bad("--disjoint takes at most 64 pages%s%s", "", "");
+	if (strchr("f", o->command->name[0]) && o->count > COUNT_MAX)
+		return bad("%s takes at most 100000 samples%s", o->command->name, "");
+	return 0;
+}
+
+/* Exit status, or -1 to go on. */
+static int parse(struct options *o, int argc, char **argv)
+{
+	char given[64] = "";
+	size_t n = 0;
+	int opt, rc;
+
+	*o = (struct options){.program = argv[0], .transport = "tcp"};
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, ":h", table, NULL)) != -1) {
+		if (opt == 'h')
+			print_usage();
+		else if (opt == OPT_VERSION)
+			puts("dsmbench (Procope) " BENCH_VERSION);
+		if (opt == 'h' || opt == OPT_VERSION)
+			return fflush(stdout) ? BENCH_BAD : 0;
+		if (opt == ':' || opt == '?')
+			optarg = argv[optind - 1];
+		rc = take(o, opt);
+		if (rc)
+			return rc;
+		if (n < sizeof(given) - 1)
+			given[n++] = (char)opt;
+	}
+	if (optind == argc)
+		return bad("which benchmark? Give one of those that --help lists%s%s", "", "");
+	if (optind + 1 < argc)
+		return bad("one benchmark at a time: '%s' is too much%s", argv[optind + 1], "");
+	rc = find_command(o, argv[optind]);
+	if (!rc && !o->as_node)
+		rc = check_taken(o, given);
+	if (!o->count)
+		o->count = o->command ? o->command->count : 0;
+	if (!o->as_node && o->seconds <= 0 && o->command)
+		o->seconds = o->command->seconds;
+	return rc ? rc : -1;
+}
+
+/* ---- benchmarks that nodes run ---- */
+
+static void also(struct json_object *o, struct json_object *more)
+{
+	struct json_object *list;
+
+	if (!json_object_object_get_ex(o, "also", &list)) {
+		list = json_object_new_array();
+		json_object_object_add(o, "also", list);
+	}
+	json_object_array_add(list, more);
+}
+
+static void add(struct json_object **out, struct json_object *figure)
+{
+	if (*out)
+		also(*out, figure);
+	else
+		*out = figure;
+}
+
+/* Both states of the owner, or the one that was asked for. */
+static int by_owner(const struct options *o, struct results *r, struct json_object **out, const char *name,
+		    const char *what)
+{
+	static const char *const owners[] = {NULL, "waiting", "computing"};
+	int rc = launch__nodes(o, 2, r, o->command->name);
+	char key[32];
+
+	for (int i = 1; i < 3 && !rc; i++) {
+		struct json_object *f;
+
+		if (o->owner != OWNER_BOTH && o->owner != (enum owner)i)
+			continue;
+		f = figure__json(name, o->transport, 2, owners[i], results__series(r, what, owners[i], 2),
+				 results__series(r, "floor", owners[i], 2));
+		if (!strcmp(name, "floor")) {
+			json__number(f, "wire_us",
+				     series__quantile(results__series(r, "wire", owners[i], 2), 0.5), 3);
+			json__number(f, "trap_us",
+				     series__quantile(results__series(r, "trap", owners[i], 2), 0.5), 3);
+		} else {
+			snprintf(key, sizeof(key), "fetched.%s", owners[i]);
+			json__number(f, "fetched", results__number(r, key), 0);
+		}
+		json_object_object_add(f, "gap_us", json_object_new_int((int)o->gap_us));
+		add(out, f);
+	}
+	return rc;
+}
+
+static int floor_run(const struct options *o, struct results *r, struct json_object **out)
+{
+	return by_owner(o, r, out, "floor", "floor");
+}
+
+static int fault_run(const struct options *o, struct results *r, struct json_object **out)
+{
+	return by_owner(o, r, out, "fault", "fault");
+}
+
+static int pingpong_run(const struct options *o, struct results *r, struct json_object **out)
+{
+	int rc = launch__nodes(o, 2, r, "pingpong");
+
+	if (rc)
+		return rc;
+	*out = figure__json("pingpong", o->transport, 2, "", results__series(r, "pingpong", "", 2),
+			    results__series(r, "wire", "", 2));
+	json__number(*out, "messages", results__number(r, "messages"), 2);
+	return 0;
+}
+
+static int barrier_run(const struct options *o, struct results *r, struct json_object **out)
+{
+	static const unsigned by_default[] = {2, 4};
+	int rc = 0;
+
+	for (int i = 0; i < (o->nodes ? 1 : 2) && !rc; i++) {
+		unsigned n = o->nodes ? o->nodes : by_default[i];
+
+		rc = launch__nodes(o, n, r, "barrier");
+		if (!rc)
+			add(out,
+			    figure__json("barrier", o->transport, n, "", results__series(r, "barrier", "", n),
+					 results__series(r, "exchange", "", n)));
+	}
+	return rc;
+}
+
+/* Rates of 1, 2, 4 ... nodes, and in the fields that all have, one transaction on all of them. */
+static int disjoint_run(const struct options *o, struct results *r, struct json_object **out)
+{
+	struct json_object *rates = json_object_new_array();
+	unsigned most = o->nodes ? o->nodes : 4, n = 0;
+	double first = NAN, best = 0;
+
+	do {
+		struct json_object *one = json_object_new_object();
+		double rate;
+		char key[32];
+		int rc;
+
+		n = !n ? 1 : 2 * n < most ? 2 * n : most;
+		rc = launch__nodes(o, n, r, "commit");
+		if (rc) {
+			json_object_put(one);
+			json_object_put(rates);
+			return rc;
+		}
+		snprintf(key, sizeof(key), "rate.%u", n);
+		rate = results__number(r, key);
+		first = n == 1 ? rate : first;
+		best = rate > best ? rate : best;
+		json_object_object_add(one, "nodes", json_object_new_int((int)n));
+		json__number(one, "commits_per_s", rate, 0);
+		snprintf(key, sizeof(key), "aborts.%u", n);
+		json__number(one, "aborts", results__number(r, key), 0);
+		json_object_array_add(rates, one);
+	} while (n < most);
+	*out = figure__json("commit", launch__transport(o, most), most, "",
+			    results__series(r, "commit", "", most), results__series(r, "compare", "", most));
+	json_object_object_add(*out, "disjoint", json_object_new_boolean(1));
+	json_object_object_add(*out, "pages", json_object_new_int(o->pages ? (int)o->pages : 1));
+	json_object_object_add(*out, "rates", rates);
+	json__number(*out, "speedup", best / first, 3);
+	return 0;
+}
+
+static int commit_run(const struct options *o, struct results *r, struct json_object **out)
+{
+	static const unsigned by_default[] = {1, 16};
+	unsigned nodes = o->nodes ? o->nodes : 1;
+	int rc = 0;
+
+	if (o->disjoint)
+		return disjoint_run(o, r, out);
+	for (int i = 0; i < (o->pages ? 1 : 2) && !rc; i++) {
+		struct options one = *o;
+		struct results part = {0};
+
+		one.pages = o->pages ? o->pages : by_default[i];
+		rc = launch__nodes(&one, nodes, &part, "commit");
+		if (!rc) {
+			struct json_object *f = figure__json("commit", launch__transport(o, nodes), nodes, "",
+							     results__series(&part, "commit", "", nodes),
+							     results__series(&part, "compare", "", nodes));
+
+			json_object_object_add(f, "pages", json_object_new_int((int)one.pages));
+			add(out, f);
+		}
+		rc = rc ? rc : results__merge(r, &part, one.pages);
+		results__free(&part);
+	}
+	return rc;
+}
+
+/* ---- the raw samples ---- */
+
+static int write_samples(const struct results *r, const char *path)
+{
+	char temp[4096];
+	FILE *f = NULL;
+	int rc = 0;
+
+	if (snprintf(temp, sizeof(temp), "%s.tmp-%d", path, (int)getpid()) >= (int)sizeof(temp))
+		rc = -ENAMETOOLONG;
+	if (!rc && !(f = fopen(temp, "we")))
+		rc = -errno;
+	if (f) {
+		fputs("# name\towner\tnodes\tmicroseconds\n", f);
+		for (size_t i = 0; i < r->nseries; i++)
+			for (size_t k = 0; k < r->series[i].n; k++)
+				fprintf(f, "%s\t%s\t%u\t%.3f\n", r->series[i].name,
+					*r->series[i].owner ? r->series[i].owner : "-", r->series[i].nodes,
+					r->series[i].us[k]);
+		if (ferror(f))
+			rc = -EIO;
+		if (fclose(f) && !rc)
+			rc = -errno;
+		if (!rc && rename(temp, path))
+			rc = -errno;
+		if (rc)
+			unlink(temp);
+	}
+	if (rc)
+		fprintf(stderr, "dsmbench: cannot write the samples to '%s': %s\n", path, strerror(-rc));
+	return rc;
+}
+
+/* Before minutes of measuring, not after. */
+static int can_write(const char *path)
+{
+	char folder[4096];
+	char *slash;
+
+	snprintf(folder, sizeof(folder), "%s", path);
+	slash = strrchr(folder, '/');
+	if (slash)
+		slash[slash == folder] = 0;
+	if (*path && !access(slash ? folder : ".", W_OK | X_OK))
+		return 0;
+	fprintf(stderr, "dsmbench: cannot write the samples to '%s': %s\n", path,
+		*path ? strerror(errno) : "no name");
+	return BENCH_BAD;
+}
+
+int main(int argc, char **argv)
+{
+	struct results r = {0};
+	struct json_object *out = NULL;
+	struct options o;
+	int rc = parse(&o, argc, argv);
+
+	if (rc >= 0)
+		return rc;
+	if (o.as_node)
+		return node__start(&o);
+	if (dsm_nodes() > 1)
+		return bad("start it without dsmrun: it starts its nodes itself%s%s", "", "");
+	if (o.samples && can_write(o.samples))
+		return BENCH_BAD;
+	launch__signals();
+	rc = o.command->run(&o, &r, &out);
+	launch__progress_end();
+	if (!rc && o.samples && write_samples(&r, o.samples))
+		rc = BENCH_BAD;
+	if (!rc && out) {
+		puts(json_object_to_json_string_ext(
+			out, isatty(STDOUT_FILENO) ? FORMAT_TTY : JSON_C_TO_STRING_NOSLASHESCAPE));
+		rc = fflush(stdout) ? BENCH_FAILED : 0;
+	}
+	json_object_put(out);
+	results__free(&r);
+	return rc;
+}

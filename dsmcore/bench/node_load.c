@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * node_load.c - work whose run time shows what probes and collectors cost.
+ *
+ *   walk  like the program `world`: each step of an avatar is a small transaction on objects of this node;
+ * once in a while it adds to a score that all share sor   red-black relaxation of a matrix, a block of rows
+ * for each node, a barrier after each half-sweep
+ *
+ * Node 0 reads orders from its standard input: "walk N" or "sor N" runs so much work on all nodes and prints
+ * how long it took, how many transactions committed and how many records the nodes emitted; "end" ends.
+ */
+#include "dsmcore/bench/node.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "dsm_events.h"
+
+#define AVATARS	    64
+#define SCORE_EVERY 1024
+#define SIDE	    1000l
+
+enum { END, WALK, SOR, OBJECTS };
+static const char *const names[] = {"end", "walk", "sor", "objects"};
+
+struct order {
+	uint64_t kind, amount;
+};
+
+struct avatar {
+	double x, y, dx, dy;
+	uint64_t steps;
+	char name[24];
+};
+
+struct score {
+	uint64_t reached;
+};
+
+struct tally {
+	uint64_t commits, events, cpu_ns;
+};
+
+struct load {
+	struct order *order;
+	struct avatar *avatars; /* of this node */
+	struct score *score;
+	struct tally *tallies;
+	double *cells;
+};
+
+static void step(struct avatar *a)
+{
+	a->x += a->dx;
+	a->y += a->dy;
+	if (a->x < 0 || a->x > 100)
+		a->dx = -a->dx;
+	if (a->y < 0 || a->y > 100)
+		a->dy = -a->dy;
+	a->steps++;
+}
+
+static void walk(struct load *l, uint64_t amount)
+{
+	for (uint64_t i = 0; i < amount; i++)
+		DSM_TX {
+			step(&l->avatars[i % AVATARS]);
+			if (i % SCORE_EVERY == SCORE_EVERY - 1)
+				l->score->reached++;
+		}
+}
+
+static void relax_row(double *g, long row, int colour)
+{
+	double *up = g + (row - 1) * SIDE, *at = g + row * SIDE, *down = g + (row + 1) * SIDE;
+
+	for (long j = 1 + (row + colour) % 2; j < SIDE - 1; j += 2)
+		at[j] = 0.3125 * (up[j] + down[j] + at[j - 1] + at[j + 1]) - 0.25 * at[j];
+}
+
+static void sor(struct load *l, uint64_t amount)
+{
+	long first = SIDE * dsm_node() / dsm_nodes(), end = SIDE * (dsm_node() + 1) / dsm_nodes();
+
+	first = first < 1 ? 1 : first;
+	end = end > SIDE - 1 ? SIDE - 1 : end;
+	for (uint64_t k = 0; k < 2 * amount; k++) {
+		DSM_TX_FOR(row, first, end) {
+			relax_row(l->cells, row, (int)(k % 2));
+		}
+		dsm_barrier();
+	}
+}
+
+static void objects(uint64_t amount)
+{
+	for (uint64_t i = 0; i < amount; i++)
+		DSM_TX {
+			dsm_free(dsm_new(struct avatar, 1));
+		}
+}
+
+/* ---- orders ---- */
+
+static struct order read_order(void)
+{
+	char line[64], name[16];
+	unsigned long long amount = 0;
+
+	if (!fgets(line, sizeof(line), stdin) || sscanf(line, "%15s %llu", name, &amount) < 1)
+		return (struct order){END, 0};
+	for (uint64_t kind = WALK; kind <= OBJECTS; kind++)
+		if (!strcmp(name, names[kind]))
+			return (struct order){kind, amount};
+	return (struct order){END, 0};
+}
+
+static struct order next_order(struct load *l)
+{
+	struct order o;
+
+	if (dsm_node() == 0) {
+		o = read_order();
+		DSM_TX {
+			*l->order = o;
+		}
+	}
+	dsm_barrier();
+	dsm_peek(&o, l->order, sizeof(o));
+	dsm_barrier();
+	return o;
+}
+
+static struct tally so_far(void)
+{
+	struct dsm_counters c;
+	struct timespec cpu;
+
+	node__counters(&c);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+	return (struct tally){c.commits, c.events,
+			      (uint64_t)cpu.tv_sec * 1000000000u + (uint64_t)cpu.tv_nsec};
+}
+
+static void tell(struct load *l, uint64_t ns, struct tally before)
+{
+	struct tally now = so_far(), each, all = {0};
+
+	DSM_TX {
+		l->tallies[dsm_node()] = (struct tally){
+			now.commits - before.commits, now.events - before.events, now.cpu_ns - before.cpu_ns};
+	}
+	dsm_barrier();
+	if (dsm_node())
+		return;
+	for (int i = 0; i < dsm_nodes(); i++) {
+		dsm_peek(&each, &l->tallies[i], sizeof(each));
+		all.commits += each.commits;
+		all.events += each.events;
+		all.cpu_ns += each.cpu_ns;
+	}
+	node__value("cpu", (double)all.cpu_ns * 1e-9);
+	node__value("events", (double)all.events);
+	node__value("commits", (double)all.commits);
+	node__value("seconds", (double)ns * 1e-9); /* the last: it ends the answer */
+}
+
+static void prepare(struct load *l)
+{
+	if (dsm_node() == 0) {
+		dsm_root_set("order", dsm_new(struct order, 1));
+		dsm_root_set("score", dsm_new_flat(struct page, 1));
+		dsm_root_set("tallies", dsm_new_flat(struct tally, (size_t)dsm_nodes()));
+		dsm_root_set("cells", dsm_new_flat(double, SIDE *SIDE));
+	}
+	l->avatars = dsm_new_flat(struct avatar, AVATARS);
+	dsm_barrier();
+	l->order = dsm_root("order");
+	l->score = dsm_root("score");
+	l->tallies = dsm_root("tallies");
+	l->cells = dsm_root("cells");
+	DSM_TX {
+		for (int i = 0; i < AVATARS; i++)
+			l->avatars[i] = (struct avatar){.x = i, .y = 50, .dx = 0.25, .dy = 0.125};
+	}
+	if (dsm_node() == 0)
+		DSM_TX_FOR(i, 0, SIDE) {
+			for (long j = 0; j < SIDE; j++)
+				l->cells[i * SIDE + j] = (double)((i * 31 + j * 17) % 1000) * 1e-9;
+		}
+	dsm_barrier();
+}
+
+int node_load__main(const struct options *o)
+{
+	struct load l;
+
+	(void)o;
+	prepare(&l);
+	if (dsm_node() == 0)
+		node__value("ready", 1);
+	for (;;) {
+		struct order order = next_order(&l);
+
+		if (order.kind == END)
+			return 0;
+		dsm_barrier();
+		struct tally before = so_far();
+		uint64_t start = floor__now();
+
+		if (order.kind == WALK)
+			walk(&l, order.amount);
+		else if (order.kind == SOR)
+			sor(&l, order.amount);
+		else
+			objects(order.amount);
+		dsm_barrier();
+		tell(&l, floor__now() - start, before);
+	}
+}

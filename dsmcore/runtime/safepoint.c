@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * safepoint.c - see safepoint.h. The signal calls are wrapped for three reasons:
+ *
+ * - The program's handlers run through a trampoline that counts them: a handler is program text, but it may
+ *   have interrupted malloc() with its lock held, or the runtime itself.
+ * - SIGBUS, SIGTRAP and SIGURG are the runtime's. A program that asks for them gets EINVAL, and one that
+ * blocks all signals does not block these (a blocked SIGBUS would kill it at the next fault).
+ * - The mutator's alternate stack stays the runtime's, which is large; a handler that wants one gets that.
+ *
+ * Under the sanitizers, which wrap the same calls, nothing is wrapped.
+ */
+#include "dsmcore/runtime/safepoint.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dsm.h"
+#include "dsmcore/memory/alloc_hooks.h"
+#include "dsmcore/runtime/modules.h"
+#include "dsmcore/runtime/node.h"
+
+static volatile sig_atomic_t handlers; /* of the program, running in the mutator */
+
+bool safepoint__here(const void *pc)
+{
+	return !handlers && modules__in_program(pc);
+}
+
+/* The next definition in the search order: libc's. Looked up at the first call. */
+#define NEXT(name)                                                                                           \
+	static __typeof__(name) *next;                                                                       \
+	if (!next)                                                                                           \
+	next = (__typeof__(next))dlsym(RTLD_NEXT, #name)
+
+int safepoint__sigaction(int sig, const struct sigaction *action, struct sigaction *old)
+{
+	NEXT(sigaction);
+	return next(sig, action, old);
+}
+
+#if !defined(DSM_ASAN) && !defined(DSM_TSAN)
+
+/* What the program installed; written before the trampoline is. */
+static struct sigaction installed[NSIG];
+
+static bool reserved(int sig)
+{
+	return sig == SIGBUS || sig == SIGTRAP || sig == SIGURG;
+}
+
+static void trampoline(int sig, siginfo_t *info, void *context)
+{
+	bool mutator = node.started && gettid() == node.mutator;
+
+	handlers += mutator;
+	if (installed[sig].sa_flags & SA_SIGINFO)
+		installed[sig].sa_sigaction(sig, info, context);
+	else
+		installed[sig].sa_handler(sig);
+	handlers -= mutator;
+}
+
+static bool is_function(const struct sigaction *a)
+{
+	return a->sa_flags & SA_SIGINFO || (a->sa_handler != SIG_DFL && a->sa_handler != SIG_IGN);
+}
+
+static void remove_reserved(sigset_t *set)
+{
+	sigdelset(set, SIGBUS);
+	sigdelset(set, SIGTRAP);
+	sigdelset(set, SIGURG);
+}
+
+DSM_API int sigaction(int sig, const struct sigaction *action, struct sigaction *old)
+{
+	struct sigaction wrapped, before;
+
+	if (sig <= 0 || sig >= NSIG || (action && node.started && reserved(sig))) {
+		errno = EINVAL;
+		return -1;
+	}
+	struct sigaction previous = installed[sig];
+
+	if (action) {
+		wrapped = *action;
+		remove_reserved(&wrapped.sa_mask);
+		if (is_function(action)) {
+			installed[sig] = *action;
+			wrapped.sa_flags |= SA_SIGINFO;
+			wrapped.sa_sigaction = trampoline;
+		}
+	}
+	if (safepoint__sigaction(sig, action ? &wrapped : NULL, &before)) {
+		installed[sig] = previous;
+		return -1;
+	}
+	if (old)
+		*old = before.sa_flags & SA_SIGINFO && before.sa_sigaction == trampoline ? previous : before;
+	return 0;
+}
+
+DSM_API sighandler_t signal(int sig, sighandler_t handler)
+{
+	struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART}, old;
+
+	return sigaction(sig, &action, &old) ? SIG_ERR : old.sa_handler;
+}
+
+static int set_mask(int how, const sigset_t *set, sigset_t *old)
+{
+	NEXT(pthread_sigmask);
+	sigset_t allowed;
+
+	if (!set || how == SIG_UNBLOCK || !node.started || gettid() != node.mutator)
+		return next(how, set, old);
+	allowed = *set;
+	remove_reserved(&allowed);
+	return next(how, &allowed, old);
+}
+
+DSM_API int pthread_sigmask(int how, const sigset_t *set, sigset_t *old)
+{
+	return set_mask(how, set, old);
+}
+
+DSM_API int sigprocmask(int how, const sigset_t *set, sigset_t *old)
+{
+	int err = set_mask(how, set, old);
+
+	if (!err)
+		return 0;
+	errno = err;
+	return -1;
+}
+
+DSM_API int sigaltstack(const stack_t *stack, stack_t *old)
+{
+	NEXT(sigaltstack);
+	return next(node.started && gettid() == node.mutator ? NULL : stack, old);
+}
+
+#endif

@@ -1,0 +1,6 @@
+# tests of dsmbench: what it prints, what it refuses, how it ends. Never how fast anything is.
+TESTS += unit/bench_result_test
+unit/bench_result_test_SRCS := tests/unit/bench_result_test.c dsmcore/bench/result.c
+unit/bench_result_test_LIBS := -lcmocka -ljson-c -lm
+
+SCRIPT_TESTS += tests/integration/bench_smoke.sh

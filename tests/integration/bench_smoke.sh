@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# dsmbench: each benchmark prints one JSON object whose fields make sense; bad input is refused; Ctrl-C ends
+# everything. Nothing here depends on how fast the machine is.
+set -u
+build=${BUILD:-build}
+bench=$build/bin/dsmbench
+work=$(mktemp -d "${TMPDIR:-/tmp}/bench-test.XXXXXX") || exit 1
+export TMPDIR=$work/tmp
+mkdir "$TMPDIR"
+trap 'rm -rf "$work"' EXIT
+failures=0
+fail() {
+	echo "FAIL: $*" >&2
+	failures=$((failures + 1))
+}
+
+# What every object of every benchmark must hold.
+common='
+def sane: (.name | type) == "string" and (.transport | IN("tcp", "unix", "default", "none", "simulated"))
+	and .nodes >= 1 and .samples >= 1 and (.owner | IN("waiting", "computing", null))
+	and .median_us > 0 and .p90_us >= .median_us and .p99_us >= .p90_us and .p999_us >= .p99_us
+	and .floor_us > 0 and .ratio > 0;
+def all_sane: [., (.also // [])[]] | all(sane);
+'
+# prints NAME CONDITION arguments...: one JSON object, sane, for which the condition holds
+prints() {
+	local name=$1 condition=$2 status
+	shift 2
+	timeout -k 5 300 "$bench" "$@" >"$work/out" 2>"$work/err" </dev/null
+	status=$?
+	[ "$status" = 0 ] || { fail "dsmbench $*: status $status: $(head -c 500 "$work/err")"; return; }
+	[ ! -s "$work/err" ] || fail "dsmbench $*: says on stderr: $(head -c 300 "$work/err")"
+	[ "$(jq -s length "$work/out" 2>/dev/null)" = 1 ] || { fail "dsmbench $*: not one JSON object"; return; }
+	jq -e "$common .name == \"$name\" and all_sane and ($condition)" "$work/out" >/dev/null ||
+		fail "dsmbench $*: not as it must be ($condition): $(cat "$work/out")"
+}
+# refuses TEXT arguments...: status 2, the text on stderr, nothing on stdout
+refuses() {
+	local text=$1 status
+	shift
+	timeout -k 5 60 "$bench" "$@" >"$work/out" 2>"$work/err" </dev/null
+	status=$?
+	[ "$status" = 2 ] || fail "dsmbench $*: status $status instead of 2"
+	grep -qF -- "$text" "$work/err" || fail "dsmbench $*: does not say \"$text\" but: $(head -c 300 "$work/err")"
+	[ ! -s "$work/out" ] || fail "dsmbench $*: prints on stdout"
+}
+
+for t in tcp unix default; do
+	prints floor '.owner == "waiting" and .also[0].owner == "computing" and .wire_us > 0 and .trap_us > 0' \
+		floor --count 64 --transport $t
+	# Each sample was a page that came from the other node: the node counted as many.
+	prints fault '.samples == 64 and .fetched >= 64 and .also[0].owner == "computing" and .also[0].fetched >= .also[0].samples' \
+		fault --count 64 --transport $t
+done
+prints fault '.owner == "computing" and has("also") == false and .gap_us == 50' \
+	fault --count 32 --owner computing --gap 50 --samples "$work/raw"
+awk -F'\t' 'NR > 1 && NF != 4 { bad = 1 } END { exit bad }' "$work/raw" || fail "a line of raw samples has not four fields"
+[ "$(grep -c '^fault	computing	2	' "$work/raw")" = "$(jq .samples "$work/out")" ] ||
+	fail "the file of raw samples has not one line for each sample"
+prints pingpong '.messages > 0' pingpong --count 64 --seconds 10
+prints commit '.pages == 1 and .also[0].pages == 16 and .transport == "none"' commit --count 1000
+prints commit '.disjoint and ([.rates[].nodes] == [1, 2]) and ([.rates[].aborts] | add) == 0 and (.rates | all(.commits_per_s > 0))' \
+	commit --nodes 2 --disjoint --count 600 --seconds 0.2 --pages 2
+prints barrier '.nodes == 2 and .also[0].nodes == 4' barrier --count 64
+prints barrier '.nodes == 3 and has("also") == false' barrier --count 32 --nodes 3 --transport unix --unbound
+# The protocol's own figure, from virtual time: it is the same everywhere.
+prints scale '.nodes == 64 and ([.sizes[].nodes] == [8, 16, 32, 64]) and .spread >= 0 and .spread <= 0.1 and .messages_per_commit > 1' \
+	scale --nodes 64
+prints probes '[., .also[]] | length == 9 and (map(.load) | unique) == ["objects", "sor", "walk"] and (map(select(.mode == "recorded")) | all(.probes_per_s > 0 and .lost >= 0)) and (map(select(.mode == "none")) | all(.ratio == 1))' \
+	probes --reps 1 --seconds 0.1
+
+refuses "which benchmark"
+refuses "unknown benchmark" speed
+refuses "one benchmark at a time" fault barrier
+refuses "unknown option --fast" fault --fast
+refuses "option --count needs a value" fault --count
+refuses "no transport 'tls'" fault --transport tls
+refuses "no transport 'fabric'" fault --transport fabric
+refuses "unknown transport" fault --transport pigeon
+refuses "--count takes a whole number" fault --count 0
+refuses "--count takes a whole number" fault --count many
+refuses "at most 100000 samples" fault --count 100001
+refuses "--seconds takes a number" fault --seconds 0
+refuses "--owner 'asleep'" fault --owner asleep
+refuses "says nothing to 'barrier'" barrier --owner waiting
+refuses "says nothing to 'fault'" fault --nodes 2
+refuses "runs on 2 to 16 nodes, not 1" barrier --nodes 1
+refuses "cannot write the samples" fault --samples "$work/no/such/folder/x"
+timeout 60 "$build/bin/dsmrun" -n 2 "$bench" floor >"$work/out" 2>"$work/err"
+[ $? = 2 ] && grep -q "without dsmrun" "$work/err" || fail "under dsmrun it does not say to start it without"
+"$bench" --help | grep -q pingpong || fail "--help does not list pingpong"
+"$bench" --version | grep -q Procope || fail "--version"
+
+# Ctrl-C: in a session of its own, as from a terminal.
+command -v setsid >/dev/null || { echo "setsid is missing (util-linux)"; exit 77; }
+members() {
+	cat /proc/[0-9]*/stat 2>/dev/null |
+		awk -v session="$1" '{ pid = $1; sub(/.*\) /, ""); if ($4 == session && $1 != "Z" && $1 != "X") print pid }'
+}
+for what in "fault --count 100000 --seconds 60" "probes --seconds 20"; do
+	rm -f "$work/leader"
+	# shellcheck disable=SC2086
+	setsid --fork env --default-signal=INT,TERM bash -c 'echo $$ >"$1"; shift; exec "$@"' - "$work/leader" \
+		"$bench" $what --samples "$work/interrupted" >"$work/out" 2>"$work/err" </dev/null
+	for _ in $(seq 100); do
+		[ -s "$work/leader" ] && [ "$(members "$(cat "$work/leader")" | wc -l)" -ge 4 ] && break
+		sleep 0.1
+	done
+	leader=$(cat "$work/leader")
+	sleep 1
+	[ "$(members "$leader" | wc -l)" -ge 4 ] || fail "$what: did not start: $(cat "$work/err")"
+	kill -INT -- "-$leader"
+	for _ in $(seq 100); do
+		[ -z "$(members "$leader")" ] && break
+		sleep 0.1
+	done
+	stayed=$(members "$leader")
+	[ -z "$stayed" ] || {
+		fail "$what: still there 10 s after Ctrl-C"
+		# shellcheck disable=SC2086
+		kill -KILL $stayed
+	}
+	[ ! -s "$work/out" ] || fail "$what: prints a result though interrupted"
+done
+[ ! -e "$work/interrupted" ] || fail "an interrupted run leaves a file of samples"
+[ -z "$(ls -A "$TMPDIR")" ] || fail "left behind: $(ls -A "$TMPDIR")"
+
+[ "$failures" = 0 ] || { echo "$failures failures" >&2; exit 1; }
