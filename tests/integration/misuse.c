@@ -31,8 +31,8 @@ static void *second_thread(void *arg)
 static void *second_block(void *arg)
 {
 	(void)arg;
-	DSM_TX {
-		item->value++; /* thread-inside */
+	DSM_TX { /* thread-inside */
+		item->value++;
 	}
 	return NULL;
 }
