@@ -385,7 +385,9 @@ struct dsm_ev_barrier {
 	X(work, "units of work the program reported")                                                        \
 	X(objects, "live objects")                                                                           \
 	X(object_bytes, "bytes of live objects")                                                             \
-	X(events, "records emitted")
+	X(events, "records emitted")                                                                         \
+	X(sticky_pages, "pages that stay writable between transactions")                                     \
+	X(sticky_writes, "changes committed in such pages")
 
 struct dsm_counters {
 #define X(name, meaning) uint64_t name;

@@ -16,6 +16,10 @@
 
 /* Do the pages differ at all? */
 bool diff__any(const uint8_t *page, const uint8_t *twin);
+/* Bit i: bytes [64 i, 64 i + 64) differ. 0: the pages are equal. */
+uint64_t diff__blocks(const uint8_t *page, const uint8_t *twin);
+/* Copies the blocks of diff__blocks(). */
+void diff__copy_blocks(uint8_t *to, const uint8_t *from, uint64_t blocks);
 /* Runs of bytes that differ, ascending. Runs with at most `gap` equal bytes between them are joined (0:
  * byte-exact). runs has room for DIFF_RUNS_MAX. Returns how many. */
 size_t diff__runs(const uint8_t *page, const uint8_t *twin, unsigned gap, struct dsm_ev_run *runs);

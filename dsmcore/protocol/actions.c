@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* actions.c - the growing answer of a step: actions, messages and the entries that they refer to. */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,6 +36,7 @@ bool core__grow(struct dsm_core *core, void *list, size_t *cap, size_t need, siz
 	return true;
 }
 
+/* Zeroes what its type makes use of: most actions are far smaller than the largest. */
 struct core_action *core__do(struct dsm_core *core, enum core_action_type type, uint32_t page)
 {
 	struct core_actions *a = &core->actions;
@@ -42,17 +44,29 @@ struct core_action *core__do(struct dsm_core *core, enum core_action_type type, 
 
 	if (core__grow(core, &a->list, &core->actions_cap, a->count + 1, sizeof(*a->list)))
 		new = &a->list[a->count++];
-	memset(new, 0, sizeof(*new));
+	memset(new, 0, offsetof(struct core_action, party));
 	new->type = type;
 	new->page = page;
 	new->count = 1;
 	return new;
 }
 
+void core__do_range(struct dsm_core *core, enum core_action_type type, uint32_t page)
+{
+	const struct core_actions *a = &core->actions;
+	struct core_action *last = a->count ? &a->list[a->count - 1] : NULL;
+
+	if (last && last->type == type && last->page + last->count == page)
+		last->count++;
+	else
+		core__do(core, type, page);
+}
+
 struct core_action *core__emit(struct dsm_core *core, enum core_emit_type type)
 {
 	struct core_action *a = core__do(core, CORE_DO_EMIT, 0);
 
+	memset(&a->party, 0, offsetof(struct core_action, msg) - offsetof(struct core_action, party));
 	a->emit = type;
 	return a;
 }

@@ -31,6 +31,13 @@ static void forget_touches(struct dsm_core *core)
 	a->nmeetings = 0;
 }
 
+uint32_t attempt__flags(const struct dsm_core *core, uint32_t page)
+{
+	uint32_t slot = core->client[page].slot;
+
+	return slot ? core->attempt.touches[slot - 1].flags : 0;
+}
+
 int attempt__begin(struct dsm_core *core, uint32_t site)
 {
 	struct attempt *a = &core->attempt;
@@ -39,6 +46,7 @@ int attempt__begin(struct dsm_core *core, uint32_t site)
 	if (a->running)
 		return -EINVAL;
 	forget_touches(core);
+	sticky__carry(core);
 	if (a->retry) {
 		a->party.attempt++;
 	} else {
@@ -74,7 +82,7 @@ struct touch *attempt__touch(struct dsm_core *core, uint32_t page, uint32_t flag
 		cp->slot = (uint32_t)a->ntouches;
 	}
 	t = &a->touches[cp->slot - 1];
-	t->flags |= flags;
+	t->flags |= (uint16_t)flags;
 	return t;
 }
 
@@ -136,6 +144,7 @@ static void emit_abort(struct dsm_core *core)
 		emit->party = a->party;
 		emit->page = t->page;
 		emit->version = t->version;
+		emit->changes = t->flags & TOUCH_STUCK;
 	}
 	for (i = 0; i < a->nmeetings; i++) {
 		m = &a->meetings[i];
@@ -144,6 +153,7 @@ static void emit_abort(struct dsm_core *core)
 		m->read = t->flags & TOUCH_READ;
 		m->written = t->flags & TOUCH_WRITTEN;
 		m->tracked = t->flags & TOUCH_TRACKED;
+		m->sticky = t->flags & TOUCH_STUCK;
 	}
 	emit = core__emit(core, CORE_EMIT_ABORT);
 	emit->party = a->party;
@@ -163,6 +173,11 @@ void attempt__abort(struct dsm_core *core)
 	core_cover__end(core, false);
 	emit_abort(core);
 	for (i = 0; i < a->ndirty; i++) {
+		if (core->client[a->dirty[i]].flags & CLIENT_STICKY) {
+			if (!core_mutant(sticky_not_reset))
+				core__do_range(core, CORE_DO_RESET, a->dirty[i]);
+			continue;
+		}
 		core->client[a->dirty[i]].flags &= (uint8_t)~CLIENT_DIRTY;
 		core__do(core, core_mutant(twin_not_restored) ? CORE_DO_UNTWIN : CORE_DO_RESTORE,
 			 a->dirty[i]);
@@ -183,6 +198,8 @@ void attempt__abort(struct dsm_core *core)
 
 static enum core_rights rights_after(struct client_page *cp, bool committed)
 {
+	if (cp->flags & CLIENT_STICKY)
+		return CORE_WRITE;
 	if (cp->flags & CLIENT_ZOMBIE) {
 		cp->flags &= (uint8_t)~CLIENT_ZOMBIE;
 		return CORE_NONE;
@@ -196,8 +213,8 @@ static enum core_rights rights_after(struct client_page *cp, bool committed)
 	return cp->rights == CORE_NONE ? CORE_NONE : CORE_READ;
 }
 
-/* The end of an attempt, committed or undone: no page stays writable, and the RECALLs that waited for
- * it are answered from what is now committed. */
+/* The end of an attempt, committed or undone: only sticky pages stay writable, and the RECALLs that waited
+ * for it are answered from what is now committed. */
 void attempt__close(struct dsm_core *core, bool committed)
 {
 	struct attempt *a = &core->attempt;

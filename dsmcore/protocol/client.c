@@ -120,8 +120,10 @@ void client__downgrade(struct dsm_core *core, uint32_t page, uint64_t known)
 		e.version = cp->version;
 		if (home != core->config.node && cp->version > known)
 			e.data = CORE_DATA_COMMITTED;
-		if (!core_mutant(exclusivity_kept))
+		if (!core_mutant(exclusivity_kept)) {
 			cp->state = CLIENT_SHARED;
+			sticky__lose(core, page);
+		}
 	}
 	core__send_entry(core, CORE_MSG_DOWNGRADE, home, &core->attempt.party, &e);
 }
@@ -138,7 +140,7 @@ int client__on_recall(struct dsm_core *core, const struct core_msg *msg)
 	uint32_t flags;
 
 	if (cp->state == CLIENT_EXCLUSIVE && core->attempt.committing && cp->flags & CLIENT_DIRTY) {
-		flags = core->attempt.touches[cp->slot - 1].flags;
+		flags = attempt__flags(core, e->page);
 		if (flags & TOUCH_CHANGED && !(flags & TOUCH_LOCKED) && !core_mutant(recall_served)) {
 			if (core__grow(core, &c->deferred, &c->deferred_cap, c->ndeferred + 1,
 				       sizeof(*c->deferred)))
@@ -177,7 +179,7 @@ static bool depends(const struct dsm_core *core, uint32_t page)
 	if (core_mutant(read_untracked) && !cp->slot)
 		return false;
 	if (core_mutant(silent_dropped) && core->attempt.committing && cp->flags & CLIENT_DIRTY &&
-	    !(core->attempt.touches[cp->slot - 1].flags & TOUCH_CHANGED))
+	    !(attempt__flags(core, page) & TOUCH_CHANGED))
 		return false;
 	return true;
 }
@@ -221,7 +223,8 @@ static void rearm_carried(struct dsm_core *core, const struct core_msg *msg)
 
 	for (i = 0; i < msg->npages; i++) {
 		cp = &core->client[msg->entries[i].page];
-		if (cp->rights != CORE_NONE && !cp->slot)
+		if (cp->rights != CORE_NONE &&
+		    (!cp->slot || attempt__flags(core, msg->entries[i].page) & TOUCH_STUCK))
 			cp->flags |= CLIENT_REARM;
 	}
 }

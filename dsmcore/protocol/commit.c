@@ -100,6 +100,19 @@ static void emit_commit(struct dsm_core *core)
 	}
 }
 
+static void raise_version(struct dsm_core *core, uint32_t page)
+{
+	struct client_page *cp = &core->client[page];
+	struct touch *t = &core->attempt.touches[cp->slot - 1];
+
+	cp->version++;
+	if (t->flags & TOUCH_LOCKED) /* the home says again whether it is exclusive */
+		cp->state = CLIENT_SHARED;
+	if (cp->wrote && core->commits - cp->wrote <= core->config.sticky_clean)
+		t->pause = (uint16_t)(core->commits - cp->wrote);
+	cp->wrote = core->commits;
+}
+
 /* The decision. Order matters: the diffs are taken against the twins, then the twins go, and only then do
  * homes (this node's own among them) serve the new versions. */
 static void decide(struct dsm_core *core)
@@ -107,8 +120,6 @@ static void decide(struct dsm_core *core)
 	struct commit *c = &core->commit;
 	struct attempt *a = &core->attempt;
 	struct core_action *emit;
-	struct client_page *cp;
-	struct touch *t;
 	size_t i, hi;
 
 	core_cover__end(core, true);
@@ -126,17 +137,13 @@ static void decide(struct dsm_core *core)
 		send_publish(core, i, hi);
 	}
 	emit_commit(core);
-	for (i = 0; i < a->ndirty; i++) {
-		cp = &core->client[a->dirty[i]];
-		t = &a->touches[cp->slot - 1];
-		core__do(core, CORE_DO_UNTWIN, a->dirty[i]);
-		cp->flags &= (uint8_t)~CLIENT_DIRTY;
-		if (!(t->flags & TOUCH_CHANGED))
-			continue;
-		cp->version++;
-		if (t->flags & TOUCH_LOCKED) /* the home says again whether it is exclusive */
-			cp->state = CLIENT_SHARED;
-	}
+	if (!++core->commits) /* 0 says "never" in client_page.wrote */
+		core->commits = 1;
+	for (i = 0; i < a->ndirty; i++)
+		if (attempt__flags(core, a->dirty[i]) & TOUCH_CHANGED)
+			raise_version(core, a->dirty[i]);
+	for (i = 0; i < a->ndirty; i++)
+		sticky__commit(core, a->dirty[i]);
 	attempt__close(core, true);
 	core->verdict = VERDICT_RESUME;
 }
@@ -160,8 +167,11 @@ int commit__begin(struct dsm_core *core, const bool *changed)
 		if (!changed[i])
 			continue;
 		cp = &core->client[a->dirty[i]];
-		t = &a->touches[cp->slot - 1];
-		t->flags |= TOUCH_CHANGED;
+		if (cp->flags & CLIENT_STICKY && core_mutant(sticky_left_out))
+			continue;
+		t = attempt__touch(core, a->dirty[i], TOUCH_WRITTEN | TOUCH_CHANGED);
+		if (!t)
+			return 0;
 		if (cp->state == CLIENT_EXCLUSIVE)
 			continue;
 		t->flags |= TOUCH_LOCKED;

@@ -37,6 +37,10 @@ int core__open(struct dsm_core **out, const struct core_config *config)
 	if (!core)
 		return -ENOMEM;
 	core->config = *config;
+	if (!config->sticky_max || config->sticky_max > CORE_STICKY_MAX)
+		core->config.sticky_max = CORE_STICKY_MAX;
+	if (!config->sticky_clean || config->sticky_clean > UINT16_MAX)
+		core->config.sticky_clean = CORE_STICKY_CLEAN;
 	find_home_range(core);
 	core->client = calloc(config->pages, sizeof(*core->client));
 	core->mapped = calloc((config->pages + 63) / 64, sizeof(*core->mapped));
@@ -230,6 +234,11 @@ const uint32_t *core__dirty(const struct dsm_core *core, size_t *count)
 {
 	*count = core->attempt.ndirty;
 	return core->attempt.dirty;
+}
+
+uint32_t core__sticky(const struct dsm_core *core)
+{
+	return core->nsticky;
 }
 
 struct core_party core__attempt(const struct dsm_core *core, bool *doomed)

@@ -40,6 +40,8 @@ struct core_config {
 	uint32_t pages_per_home; /* page p lives at node min(p / pages_per_home, nodes - 1) */
 	uint32_t generation;
 	uint32_t elevate_after; /* aborted attempts before a transaction gets priority; 0 = default 8 */
+	uint32_t sticky_max; /* pages that stay writable between transactions; 0 = default 64, at most that */
+	uint32_t sticky_clean; /* commits without a change after which one is closed; 0 = default 8 */
 };
 
 /* A transaction attempt and its rank. */
@@ -148,7 +150,7 @@ struct core_event {
 
 /* RESUME, WAIT or ABORT, if the step has one, is the last action: a mutator's event always ends with
  * one; a message's step only when it ends a wait. EMIT_COMMIT and EMIT_ABORT come before the attempt's
- * UNTWIN, RESTORE and PROMOTE: there TWIN (else FRAME) still is what the attempt read. */
+ * UNTWIN, RESTORE, REFRESH, RESET and PROMOTE: there TWIN (else FRAME) still is what the attempt read. */
 enum core_action_type {
 	CORE_DO_RESUME,	 /* the mutator goes on (`fault` tells what an ACCESS was); after a COMMIT: committed
 			  */
@@ -160,6 +162,8 @@ enum core_action_type {
 	CORE_DO_TWIN,	 /* TWIN <- FRAME, before the first write */
 	CORE_DO_UNTWIN,	 /* drop TWIN (committed) */
 	CORE_DO_RESTORE, /* FRAME <- TWIN, drop TWIN (aborted) */
+	CORE_DO_REFRESH, /* TWIN <- FRAME on [page, page + count): committed, and it stays writable */
+	CORE_DO_RESET,	 /* FRAME <- TWIN on [page, page + count): aborted, and it stays writable */
 	CORE_DO_STORE,	 /* write entry `entry` of the event's message into FRAME */
 	CORE_DO_STORE_NEXT, /* NEXT <- committed bytes with entry `entry` of the event's message applied */
 	CORE_DO_PROMOTE,    /* FRAME <- NEXT, drop NEXT (after RESTORE if it was dirty) */
@@ -167,9 +171,10 @@ enum core_action_type {
 };
 
 enum core_emit_type {
-	CORE_EMIT_COMMIT,     /* party, local, nread, nwritten */
-	CORE_EMIT_ABORT,      /* party, other (winner), cause, meetings */
-	CORE_EMIT_WRITES,     /* party, page, version, committed: the runs FRAME against TWIN, now */
+	CORE_EMIT_COMMIT, /* party, local, nread, nwritten */
+	CORE_EMIT_ABORT,  /* party, other (winner), cause, meetings */
+	CORE_EMIT_WRITES, /* party, page, version, committed: the runs FRAME against TWIN, now; changes: it
+			     may have none (a page left writable from earlier) */
 	CORE_EMIT_INVALIDATE, /* page, version lost, other (winner) */
 	CORE_EMIT_TRANSFER,   /* page, version, node it came from, changes: diff */
 	CORE_EMIT_BARRIER,    /* number */
@@ -191,6 +196,7 @@ struct core_meeting {
 	uint64_t winner_version; /* the winner's commit makes */
 	bool read, written;	 /* by the loser in this attempt */
 	bool tracked;		 /* false: the page was left mapped from earlier, `read` is a guess (false) */
+	bool sticky; /* it was left writable too: `written` is a guess (true), FRAME and TWIN tell */
 };
 
 struct core_action {
@@ -199,16 +205,17 @@ struct core_action {
 	enum core_fault fault;	 /* RESUME of an ACCESS */
 	enum core_cause cause;	 /* EMIT_ABORT */
 	enum core_rights rights; /* PROTECT */
-	uint32_t page, count;	 /* PROTECT: count pages; else one */
+	uint32_t page, count;	 /* PROTECT, REFRESH, RESET: count pages; else one */
 	uint32_t entry;		 /* STORE, STORE_NEXT: index into the event's message entries */
 	uint16_t node;
 	bool committed, local, changes;
 	uint64_t version, number;
 	uint32_t nread, nwritten;
+	/* Valid in an EMIT only: */
 	struct core_party party, other;
-	struct core_msg msg;		     /* SEND; entries live until the next core_step() */
 	const struct core_meeting *meetings; /* EMIT_ABORT; until the next core_step() */
 	uint32_t nmeetings;
+	struct core_msg msg; /* SEND only; entries live until the next core_step() */
 };
 
 struct core_actions {
@@ -228,8 +235,12 @@ void core__close(struct dsm_core *core);
  * caller at a time. */
 int core_step(struct dsm_core *core, const struct core_event *event, const struct core_actions **actions);
 
-/* Dirty pages of the running attempt, ascending, for CORE_COMMIT's changed[]. */
+/* Pages of the running attempt with a twin, ascending, for CORE_COMMIT's changed[]: those that it opened for
+ * writing, and those that are left writable from earlier (sticky), which only a comparison tells. The list
+ * stays until the next BEGIN. */
 const uint32_t *core__dirty(const struct dsm_core *core, size_t *count);
+/* How many pages stay writable between transactions now. */
+uint32_t core__sticky(const struct dsm_core *core);
 /* The running attempt (number 0 = none), and whether it is doomed. */
 struct core_party core__attempt(const struct dsm_core *core, bool *doomed);
 /* Version and rights of a page as the mutator sees it, for records and checks. */

@@ -32,6 +32,12 @@
 	X(late_grant, "a GRANT for a dead attempt counts for the next one")                                  \
 	X(late_ack, "an ACK takes away a copy that was given after it")                                      \
 	X(no_elevation, "who keeps losing gets no priority")                                                 \
+	X(sticky_served, "(in the port) a page left writable is served from the frame, not from its twin")   \
+	X(sticky_kept, "a page stays writable after the RECALL that ends its exclusivity")                   \
+	X(sticky_stale_twin, "the twin of a page left writable is not refreshed at the commit")              \
+	X(sticky_left_out, "a changed page left writable is not part of the write set")                      \
+	X(sticky_not_reset, "an abort leaves what it wrote in a page left writable")                         \
+	X(sticky_unbounded, "pages stay writable though nothing changes them any more")                      \
 	X(barrier_early, "a barrier opens before the last node is there")
 
 #ifdef CORE_MUTANTS

@@ -7,6 +7,7 @@
  *   attempt.c  begin, what was touched, doom, undo           client.c   pages held here
  *   commit.c   the committer                                 home.c     directory: who holds what
  *   lock.c     the home's part of a commit                   barrier.c
+ *   sticky.c   written pages that stay writable
  *
  * The client side (attempt, client, commit) and the home side (home, lock) of a node talk only by
  * messages, even to themselves: those go through an internal queue within the same step, so there is
@@ -26,18 +27,21 @@
 #define NOBODY 0xffffu /* in place of a node */
 
 #define CORE_ELEVATE_AFTER 8u  /* aborted attempts before a transaction gets priority */
+#define CORE_STICKY_MAX	   64u /* pages that stay writable */
+#define CORE_STICKY_CLEAN  8u  /* commits: see sticky.c */
 #define CORE_REARM_CLEAN   64u /* commits without an invalidation before a re-armed page stays mapped again */
 
 /* ---- client side ---- */
 
 enum client_state { CLIENT_INVALID, CLIENT_SHARED, CLIENT_EXCLUSIVE };
 
-#define CLIENT_DIRTY  0x1u /* TWIN exists */
-#define CLIENT_NEXT   0x2u /* NEXT exists (only at the page's home) */
-#define CLIENT_ZOMBIE 0x4u /* invalidated, but a doomed attempt still sees the old frame */
-#define CLIENT_REARM  0x8u /* close it at the end of each attempt, so that the next one's reads are known */
+#define CLIENT_DIRTY  0x1u  /* TWIN exists */
+#define CLIENT_NEXT   0x2u  /* NEXT exists (only at the page's home) */
+#define CLIENT_ZOMBIE 0x4u  /* invalidated, but a doomed attempt still sees the old frame */
+#define CLIENT_STICKY 0x10u /* exclusive; writable with a twin whether an attempt runs or not */
+#define CLIENT_REARM  0x8u  /* close it at the end of each attempt, so that the next one's reads are known */
 
-/* Sixteen bytes for each page of the region, all zeros until touched. */
+/* 24 bytes for each page of the region, all zeros until touched. */
 struct client_page {
 	uint64_t version; /* of the bytes in TWIN, else FRAME, unless this node is the home and INVALID */
 	uint32_t slot;	  /* 1 + index in attempt.touches; 0: not there */
@@ -45,6 +49,7 @@ struct client_page {
 	uint8_t rights;	  /* enum core_rights */
 	uint8_t flags;	  /* CLIENT_* */
 	uint8_t clean;	  /* commits since it was re-armed or last invalidated */
+	uint32_t wrote;	  /* dsm_core.commits at its last changed commit here; 0: none */
 };
 
 #define TOUCH_READ    0x01u
@@ -54,11 +59,13 @@ struct client_page {
 #define TOUCH_LOCKED  0x10u /* it commits through its home */
 #define TOUCH_MET     0x20u /* a winner met the attempt here */
 #define TOUCH_EMIT    0x40u /* others lost a copy to this attempt: its write runs are evidence */
+#define TOUCH_STUCK   0x80u /* it was sticky and was recalled: written for all we know */
 
 struct touch {
 	uint64_t version; /* that the attempt sees */
 	uint32_t page;
-	uint32_t flags; /* TOUCH_* */
+	uint16_t flags; /* TOUCH_* */
+	uint16_t pause; /* commits since its last change, while it commits; 0: too many to count */
 };
 
 /* One attempt at a time: `running` from BEGIN to its end, `doomed` and `committing` within that.
@@ -71,7 +78,7 @@ struct attempt {
 	uint64_t first_begin; /* logical time of its first BEGIN */
 	struct touch *touches;
 	size_t ntouches, touches_cap;
-	uint32_t *dirty; /* ascending */
+	uint32_t *dirty; /* with a twin, ascending; sticky ones from the BEGIN on */
 	size_t ndirty, dirty_cap;
 	struct core_meeting *meetings;
 	size_t nmeetings, meetings_cap;
@@ -151,6 +158,8 @@ struct dsm_core {
 	struct attempt attempt;
 	struct fetch fetch;
 	struct commit commit;
+	uint32_t commits;			   /* of this node */
+	uint32_t sticky[CORE_STICKY_MAX], nsticky; /* ascending */
 
 	uint32_t home_first, home_count; /* pages that live here */
 	struct dir_page **dir;		 /* by page - home_first; NULL: version 0, nobody has it */
@@ -192,6 +201,8 @@ void core__send_entry(struct dsm_core *core, enum core_msg_type type, uint16_t t
 void core__protect(struct dsm_core *core, uint32_t page, enum core_rights rights);
 void core__gather_rights(struct dsm_core *core, uint32_t page, enum core_rights rights);
 void core__flush_rights(struct dsm_core *core);
+/* One action for pages in a row. */
+void core__do_range(struct dsm_core *core, enum core_action_type type, uint32_t page);
 void core__reset_step(struct dsm_core *core);
 void core__free_step(struct dsm_core *core);
 
@@ -201,12 +212,19 @@ bool core_party__same(const struct core_party *a, const struct core_party *b);
 
 /* attempt.c */
 int attempt__begin(struct dsm_core *core, uint32_t site);
+/* TOUCH_* of a page in the running attempt, 0 when it is not listed. */
+uint32_t attempt__flags(const struct dsm_core *core, uint32_t page);
 struct touch *attempt__touch(struct dsm_core *core, uint32_t page, uint32_t flags);
 void attempt__add_dirty(struct dsm_core *core, uint32_t page);
 void attempt__doom(struct dsm_core *core, const struct core_party *winner, enum core_cause cause);
 void attempt__meet(struct dsm_core *core, uint32_t page, uint64_t winner_version);
 void attempt__abort(struct dsm_core *core);
 void attempt__close(struct dsm_core *core, bool committed);
+
+/* sticky.c */
+void sticky__carry(struct dsm_core *core);
+void sticky__commit(struct dsm_core *core, uint32_t page);
+void sticky__lose(struct dsm_core *core, uint32_t page);
 
 /* client.c */
 int client__access(struct dsm_core *core, const struct core_event *event);

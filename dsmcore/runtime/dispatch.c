@@ -28,6 +28,9 @@ static struct {
 	enum core_fault fault;
 	uint8_t *scratch; /* encoded diffs of one message */
 	size_t scratch_bytes;
+	bool *changed;	  /* by place in core__dirty(), of the attempt that commits */
+	uint64_t *blocks; /* the same: what differs from the twin (diff__blocks()) */
+	size_t dirty;
 	struct wire_blob *blob; /* of the message being sent */
 	size_t blobs;
 } port;
@@ -93,6 +96,9 @@ static uint8_t *shadow_or_die(struct shadow *s, uint32_t page)
 
 static void protect(uint32_t page, uint32_t count, enum core_rights rights)
 {
+	/* Between transactions strict mode keeps all pages closed (strict__end()). */
+	if (node.options.strict && !core__attempt(node.core, NULL).number)
+		rights = CORE_NONE;
 	int err = region__protect(node.region, page, count, rights);
 
 	if (err)
@@ -180,6 +186,72 @@ static void take_back(struct shadow *s, uint32_t page)
 	shadow__drop(s, page);
 }
 
+/* ---- pages that stay writable ---- */
+
+static void reserve_changes(size_t n)
+{
+	if (n <= port.dirty)
+		return;
+	free(port.changed);
+	free(port.blocks);
+	port.dirty = 2 * n;
+	port.changed = malloc(port.dirty * sizeof(*port.changed));
+	port.blocks = malloc(port.dirty * sizeof(*port.blocks));
+	if (!port.changed || !port.blocks)
+		node__fatal(NULL, "out of memory for a write set of %zu pages", n);
+}
+
+const bool *dispatch__changes(void)
+{
+	size_t n;
+	const uint32_t *page = core__dirty(node.core, &n);
+
+	reserve_changes(n);
+	for (size_t i = 0; i < n; i++) {
+		port.blocks[i] =
+			diff__blocks(region__frame(node.region, page[i]), shadow__get(port.twin, page[i]));
+		port.changed[i] = port.blocks[i] != 0;
+	}
+	return port.changed;
+}
+
+/* Its place in core__dirty(). */
+static size_t place_of(uint32_t page)
+{
+	size_t low = 0, high;
+	const uint32_t *list = core__dirty(node.core, &high);
+
+	while (high - low > 1) {
+		size_t middle = low + (high - low) / 2;
+
+		if (list[middle] <= page)
+			low = middle;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The mutator has waited since dispatch__changes() compared the pages, so no other block has changed. */
+static void refresh(uint32_t page, uint32_t count)
+{
+	size_t at = place_of(page);
+
+	for (uint32_t i = 0; i < count; i++)
+		diff__copy_blocks(shadow__get(port.twin, page + i), region__frame(node.region, page + i),
+				  port.blocks[at + i]);
+}
+
+static void reset(uint32_t page, uint32_t count)
+{
+	for (uint32_t i = page; i < page + count; i++) {
+		uint8_t *frame = region__frame(node.region, i);
+		const uint8_t *twin = shadow__get(port.twin, i);
+
+		diff__copy_blocks(frame, twin, diff__blocks(frame, twin));
+	}
+}
+
 static void doom(void)
 {
 	__atomic_store_n(&tx.doomed, true, __ATOMIC_RELEASE);
@@ -229,6 +301,13 @@ static struct verdict carry_out(const struct core_actions *actions, const struct
 			break;
 		case CORE_DO_RESTORE:
 			take_back(port.twin, a->page);
+			break;
+		case CORE_DO_REFRESH:
+			COUNT_LOCKED(sticky_writes, a->count);
+			refresh(a->page, a->count);
+			break;
+		case CORE_DO_RESET:
+			reset(a->page, a->count);
 			break;
 		case CORE_DO_PROMOTE:
 			take_back(port.next, a->page);

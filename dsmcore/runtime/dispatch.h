@@ -23,4 +23,8 @@ const uint8_t *dispatch__twin(uint32_t page);
 /* Is the mutator blocked in dispatch__mutator()? */
 bool dispatch__waiting(void);
 
+/* For each page of core__dirty(): does it differ from its twin? For CORE_COMMIT, which follows at once; valid
+ * until the next call. The caller holds node.lock. */
+const bool *dispatch__changes(void);
+
 #endif

@@ -62,7 +62,7 @@ void evidence__begin(void)
 {
 	static uint32_t count;
 
-	COUNT(begins, 1);
+	COUNT_LOCKED(begins, 1);
 	if (!events__wanted(DSM_EV_BEGIN) || !sampled(&count))
 		return;
 	struct dsm_ev_begin r = {.hdr.weight = SAMPLE, .interval = evidence__interval()};
@@ -75,10 +75,11 @@ static void commit(const struct core_action *a)
 	static uint32_t count;
 	uint64_t now = events__now(), took = now - tx.begin_ns, in_commit = now - tx.commit_begin_ns;
 
-	COUNT(commits, 1);
-	COUNT(commits_local, a->local);
-	COUNT(committed_ns, took);
-	COUNT(commit_ns, in_commit);
+	COUNT_LOCKED(commits, 1);
+	COUNT_LOCKED(commits_local, a->local);
+	COUNT_LOCKED(committed_ns, took);
+	COUNT_LOCKED(commit_ns, in_commit);
+	__atomic_store_n(&node.shm->counters.sticky_pages, core__sticky(node.core), __ATOMIC_RELAXED);
 	microscope__end(&a->party);
 	history__end(&a->party, true);
 	bool scoped = microscope__used();
@@ -119,6 +120,14 @@ static void count_abort(enum core_cause cause, uint64_t wasted)
 	}
 }
 
+/* A page that stayed writable from earlier is not known to be written, but its twin tells. */
+static bool really_written(const struct core_meeting *m)
+{
+	const uint8_t *twin = m->sticky ? dispatch__twin(m->page) : NULL;
+
+	return m->written && (!twin || diff__any(region__frame(node.region, m->page), twin));
+}
+
 static struct dsm_ev_meeting meeting_of(const struct core_meeting *m)
 {
 	return (struct dsm_ev_meeting){
@@ -126,7 +135,7 @@ static struct dsm_ev_meeting meeting_of(const struct core_meeting *m)
 		.version = m->version,
 		.winner_version = m->winner_version,
 		.access = (uint8_t)((m->read ? DSM_EV_ACCESS_READ : 0) |
-				    (m->written ? DSM_EV_ACCESS_WRITE : 0)),
+				    (really_written(m) ? DSM_EV_ACCESS_WRITE : 0)),
 		.tracked = m->tracked,
 	};
 }
@@ -167,6 +176,9 @@ static void writes(const struct core_action *a)
 	if (!events__wanted(DSM_EV_WRITES) || !twin)
 		return;
 	size_t n = diff__runs(region__frame(node.region, a->page), twin, 0, run), at = 0;
+
+	if (!n && a->changes) /* nobody has seen a store to it */
+		return;
 
 	do {
 		size_t part = n - at < DSM_EV_RUNS ? n - at : DSM_EV_RUNS;

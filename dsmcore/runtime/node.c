@@ -294,12 +294,19 @@ static void must(int err, const char *what)
 		node__fatal(NULL, "%s: %s", what, strerror(-err));
 }
 
+/* A child has no part in the run: to the DSM it is like a second thread. */
+static void forget_mutator(void)
+{
+	node.mutator = 0;
+}
+
 static void *start(void)
 {
 	int(*fds)[2] = NULL;
 
 	modules__read();
 	node.mutator = gettid();
+	must(-pthread_atfork(NULL, NULL, forget_mutator), "memory for a fork handler");
 	if (control__open(&node.control, &node.options, &fds))
 		_exit(2);
 	must(open_shm(), "memory for the node's counters");

@@ -44,6 +44,9 @@ void node__check_finished_peers(const void *pc);
 /* Used as `main` of the C library: starts the node, runs the program's main on the mutator's stack. */
 int node__main(int argc, char **argv, char **envp);
 
+/* The second form is for counters that change only under node.lock. */
 #define COUNT(name, n) __atomic_fetch_add(&node.shm->counters.name, (n), __ATOMIC_RELAXED)
+#define COUNT_LOCKED(name, n)                                                                                \
+	__atomic_store_n(&node.shm->counters.name, node.shm->counters.name + (n), __ATOMIC_RELAXED)
 
 #endif

@@ -25,7 +25,6 @@
 
 #include "dsm.h"
 #include "dsmcore/memory/alloc_hooks.h"
-#include "dsmcore/memory/diff.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/events.h"
@@ -244,26 +243,6 @@ bool tx__access(uint32_t page, uint16_t offset, bool write, bool pinned, const v
 
 /* ---- commit ---- */
 
-/* For each dirty page: does it differ from its twin? The array is the runtime's, reused. */
-static const bool *find_changes(void)
-{
-	static bool *changed;
-	static size_t capacity;
-	size_t n;
-	const uint32_t *page = core__dirty(node.core, &n);
-
-	if (n > capacity) {
-		capacity = 2 * n;
-		free(changed);
-		changed = malloc(capacity * sizeof(*changed));
-		if (!changed)
-			node__fatal(NULL, "out of memory for a write set of %zu pages", n);
-	}
-	for (size_t i = 0; i < n; i++)
-		changed[i] = diff__any(region__frame(node.region, page[i]), dispatch__twin(page[i]));
-	return changed;
-}
-
 static void commit(void)
 {
 	struct core_event event = {.type = CORE_COMMIT};
@@ -272,7 +251,7 @@ static void commit(void)
 	strict__check_commit();
 	pthread_mutex_lock(&node.lock);
 	tx.commit_begin_ns = events__now();
-	event.changed = find_changes();
+	event.changed = dispatch__changes();
 	enum outcome outcome = dispatch__mutator(&event, NULL);
 
 	pthread_mutex_unlock(&node.lock);

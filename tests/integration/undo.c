@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include <dsm.h>
 
@@ -44,14 +45,19 @@ static void fail(const char *what)
 	exit(1);
 }
 
-/* Something to change under the others' feet. */
+/* Something to change under the others' feet. Now and then the attempt stays open for a while with the page
+ * written, or a node that owns it would be done with all its rounds before another gets a turn. */
 static void churn(long round)
 {
+	static long calls;
+
 	shared->counter++;
 	memset(shared->text, 'a' + (int)(round % 26), TEXT);
 	memset(mirror->text, 'a' + (int)(round % 26), TEXT);
 	for (int i = 0; i < KEYS; i++)
 		shared->weight[i] = (int)((i * 7919 + round) % 1000);
+	if (++calls % 16 == 0)
+		usleep(200);
 }
 
 static double spin(double x, int n)

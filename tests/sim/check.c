@@ -175,6 +175,37 @@ void check__exclusivity(struct world *w)
 	}
 }
 
+/* A page that stays writable between transactions is exclusive and has a twin; while no attempt runs, the
+ * twin has its bytes. There are not too many, and each was changed not long ago. */
+void check__sticky(struct world *w, const struct node *n)
+{
+	const struct dsm_core *core = n->core;
+	const struct client_page *cp;
+	const struct memory *m;
+	uint32_t i;
+
+	if (core->nsticky > core->config.sticky_max)
+		world__fail(w, FAIL_INVARIANT, "node %u: %u pages stay writable", world__id(w, n),
+			    core->nsticky);
+	for (i = 0; i < core->nsticky; i++) {
+		cp = &core->client[core->sticky[i]];
+		m = &n->memory[core->sticky[i]];
+		if (cp->state != CLIENT_EXCLUSIVE || !(cp->flags & CLIENT_STICKY) ||
+		    !(cp->flags & CLIENT_DIRTY) || !m->has_twin || m->rights != CORE_WRITE)
+			world__fail(w, FAIL_INVARIANT,
+				    "node %u: page %u stays writable, but is not exclusive with a twin",
+				    world__id(w, n), core->sticky[i]);
+		if (!core->attempt.running && memcmp(m->frame, m->twin, PAGE_BYTES) != 0)
+			world__fail(w, FAIL_INVARIANT,
+				    "node %u: page %u stays writable, and its twin is not what is committed",
+				    world__id(w, n), core->sticky[i]);
+		if (core->commits - cp->wrote >= core->config.sticky_clean)
+			world__fail(w, FAIL_INVARIANT,
+				    "node %u: page %u stays writable, but has not changed for %u commits",
+				    world__id(w, n), core->sticky[i], core->commits - cp->wrote);
+	}
+}
+
 /* ---- at rest ---- */
 
 static void check_client_page(struct world *w, struct node *n, uint32_t page, const struct dir_page *d)
@@ -183,12 +214,13 @@ static void check_client_page(struct world *w, struct node *n, uint32_t page, co
 	const struct memory *m = &n->memory[page];
 	uint16_t id = world__id(w, n);
 	uint64_t version = d ? d->version : 0;
-	bool owner = d && d->owner == id;
+	bool owner = d && d->owner == id, sticky = cp->flags & CLIENT_STICKY; /* check__sticky() */
 
-	if (cp->flags & (CLIENT_DIRTY | CLIENT_NEXT | CLIENT_ZOMBIE) || m->has_twin || m->has_next)
+	if (cp->flags & (CLIENT_NEXT | CLIENT_ZOMBIE) || m->has_next ||
+	    (!sticky && (cp->flags & CLIENT_DIRTY || m->has_twin)))
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u is left with a twin or a newer version", id,
 			    page);
-	if (m->rights != (enum core_rights)cp->rights || m->rights == CORE_WRITE)
+	if (m->rights != (enum core_rights)cp->rights || (m->rights == CORE_WRITE) != sticky)
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u has rights %d, the core says %d", id, page,
 			    m->rights, cp->rights);
 	if (m->rights != CORE_NONE && cp->state == CLIENT_INVALID)

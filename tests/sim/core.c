@@ -15,3 +15,4 @@ enum core_mutant core_mutant_active;
 #include "../../dsmcore/protocol/lock.c"
 #include "../../dsmcore/protocol/message.c"
 #include "../../dsmcore/protocol/rank.c"
+#include "../../dsmcore/protocol/sticky.c"

@@ -32,6 +32,10 @@
 	X(EXCL_DECIDING, "exclusive, written, waits for the decision")                                       \
 	X(EXCL_SILENT, "exclusive, written without effect, committing")                                      \
 	X(EXCL_LOCKING, "became exclusive while being committed")                                            \
+	X(STICKY_IDLE, "exclusive, stays writable, no attempt")                                              \
+	X(STICKY_CARRIED, "exclusive, writable from earlier, an attempt runs")                               \
+	X(STICKY_CLEAN, "exclusive, writable from earlier, unchanged, committing")                           \
+	X(STICKY_DECIDING, "exclusive, writable from earlier, changed, waits for the decision")              \
 	X(ZOMBIE, "lost, a doomed attempt sees it")                                                          \
 	X(ZOMBIE_DIRTY, "lost, a doomed attempt wrote it")                                                   \
 	X(ZOMBIE_NEXT, "lost, and a newer version waits (home)")
@@ -105,9 +109,19 @@ void cover__reset(void)
 
 /* ---- which state is it? ---- */
 
-static unsigned dirty_state(const struct dsm_core *core, const struct client_page *cp)
+static unsigned sticky_state(const struct dsm_core *core, uint32_t page)
 {
-	uint32_t flags = core->attempt.touches[cp->slot - 1].flags;
+	if (!core->attempt.running)
+		return CS_STICKY_IDLE;
+	if (!core->attempt.committing)
+		return CS_STICKY_CARRIED;
+	return attempt__flags(core, page) & TOUCH_CHANGED ? CS_STICKY_DECIDING : CS_STICKY_CLEAN;
+}
+
+static unsigned dirty_state(const struct dsm_core *core, uint32_t page)
+{
+	const struct client_page *cp = &core->client[page];
+	uint32_t flags = attempt__flags(core, page);
 	bool exclusive = cp->state == CLIENT_EXCLUSIVE;
 
 	if (!core->attempt.committing)
@@ -130,8 +144,10 @@ static unsigned client_state(const struct dsm_core *core, uint32_t page)
 						  : CS_ZOMBIE;
 	if (cp->state == CLIENT_INVALID)
 		return core->fetch.active && core->fetch.page == page ? CS_FETCHING : CS_INVALID;
+	if (cp->flags & CLIENT_STICKY)
+		return sticky_state(core, page);
 	if (cp->flags & CLIENT_DIRTY)
-		return dirty_state(core, cp);
+		return dirty_state(core, page);
 	if (cp->rights == CORE_NONE)
 		return exclusive ? CS_EXCL_CLOSED : CS_SHARED_CLOSED;
 	if (!core->attempt.running)
@@ -191,7 +207,8 @@ void core_cover__mutator(const struct dsm_core *core, const struct core_event *e
 								   : CE_READ]++;
 }
 
-/* An attempt ends, committed or not: what each page that it touched is just before. */
+/* An attempt ends, committed or not: what each page that it touched, or might have written, is just before.
+ */
 void core_cover__end(const struct dsm_core *core, int committed)
 {
 	size_t i;
@@ -199,6 +216,10 @@ void core_cover__end(const struct dsm_core *core, int committed)
 	for (i = 0; i < core->attempt.ntouches; i++)
 		client_met[client_state(core, core->attempt.touches[i].page)]
 			  [committed ? CE_COMMITTED : CE_UNDONE]++;
+	for (i = 0; i < core->attempt.ndirty; i++)
+		if (!core->client[core->attempt.dirty[i]].slot)
+			client_met[client_state(core, core->attempt.dirty[i])]
+				  [committed ? CE_COMMITTED : CE_UNDONE]++;
 }
 
 static void cover_client_message(const struct dsm_core *core, const struct core_msg *msg)
@@ -372,6 +393,8 @@ static const char *const client_expected[] = {
 	[CS_EXCL_CLOSED] = "++rfff+rxtt",    [CS_EXCL_IDLE] = "nnnfff+rxnn",
 	[CS_EXCL_READ] = "++rfff+rx++",	     [CS_EXCL_DIRTY] = "++rfff+rxk+",
 	[CS_EXCL_DECIDING] = "wwwfff+rx++",  [CS_EXCL_SILENT] = "wwwfff+rx++",
+	[CS_STICKY_IDLE] = "nnnfff+rxnn",    [CS_STICKY_CARRIED] = "++rfff+rxk+",
+	[CS_STICKY_CLEAN] = "wwwfff+rx++",   [CS_STICKY_DECIDING] = "wwwfff+rx++",
 	[CS_EXCL_LOCKING] = "wwwfff+qx++",   [CS_ZOMBIE] = "dd+fffo+xd+",
 	[CS_ZOMBIE_DIRTY] = "ddrfffo+xd+",   [CS_ZOMBIE_NEXT] = "ddrfffohxd+",
 };

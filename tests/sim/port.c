@@ -79,6 +79,26 @@ static void twin_action(struct world *w, struct node *n, const struct core_actio
 	if (a->type == CORE_DO_RESTORE)
 		memcpy(m->frame, m->twin, PAGE_BYTES);
 	m->has_twin = a->type == CORE_DO_TWIN;
+	m->kept = false;
+}
+
+/* The twin of a page that stays writable follows the frame, or the frame the twin. */
+static void keep_action(struct world *w, struct node *n, const struct core_action *a)
+{
+	struct memory *m;
+	uint32_t i;
+
+	for (i = a->page; i < a->page + a->count; i++) {
+		m = &n->memory[i];
+		if (!m->has_twin || m->rights != CORE_WRITE)
+			world__fail(w, FAIL_PORT, "node %u: page %u cannot stay writable (action %d)",
+				    world__id(w, n), i, a->type);
+		if (a->type == CORE_DO_REFRESH)
+			memcpy(m->twin, m->frame, PAGE_BYTES);
+		else
+			memcpy(m->frame, m->twin, PAGE_BYTES);
+		m->kept = true;
+	}
 }
 
 static void promote(struct world *w, struct node *n, const struct core_action *a)
@@ -154,6 +174,10 @@ void port__run(struct world *w, struct node *n, const struct core_actions *actio
 		case CORE_DO_UNTWIN:
 		case CORE_DO_RESTORE:
 			twin_action(w, n, a);
+			break;
+		case CORE_DO_REFRESH:
+		case CORE_DO_RESET:
+			keep_action(w, n, a);
 			break;
 		case CORE_DO_STORE:
 		case CORE_DO_STORE_NEXT:

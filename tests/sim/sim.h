@@ -38,7 +38,7 @@ bool rng__chance(struct rng *rng, uint32_t percent);
 
 struct profile {
 	const char *name;
-	uint32_t nodes, pages, pages_per_home, elevate_after;
+	uint32_t nodes, pages, pages_per_home, elevate_after, sticky_max, sticky_clean;
 	uint32_t transactions; /* a node, in each phase */
 	uint32_t phases;       /* separated by barriers */
 	uint32_t ops_max, long_percent, long_ops;
@@ -72,7 +72,7 @@ struct view {
 
 struct memory {
 	uint64_t frame[WORDS], twin[WORDS], next[WORDS];
-	bool has_twin, has_next;
+	bool has_twin, has_next, kept; /* kept: the twin has outlived a commit */
 	enum core_rights rights;
 };
 
@@ -198,6 +198,7 @@ void program__aborted(struct world *w, struct node *n);
 void check__abort(struct world *w, struct node *n, const struct core_action *emit);
 void check__duration(struct world *w, const struct node *n);
 void check__exclusivity(struct world *w);
+void check__sticky(struct world *w, const struct node *n);
 void check__end(struct world *w);
 void check__whole_history(struct world *w);
 void check__history(struct world *w, struct node *n, bool committed);

@@ -130,7 +130,11 @@ static void fill_payload(struct world *w, struct node *n, const struct core_entr
 	unsigned i;
 
 	if (e->data == CORE_DATA_COMMITTED) {
-		memcpy(to->word, core_mutant(dirty_served) ? m->frame : port__committed(m), PAGE_BYTES);
+		memcpy(to->word,
+		       core_mutant(dirty_served) || (core_mutant(sticky_served) && m->kept)
+			       ? m->frame
+			       : port__committed(m),
+		       PAGE_BYTES);
 		to->changed = 0xff;
 	}
 	if (e->data != CORE_DATA_CHANGES)
@@ -205,6 +209,7 @@ void world__step(struct world *w, struct node *n, struct core_event *event, stru
 		return;
 	}
 	port__run(w, n, actions, packet);
+	check__sticky(w, n);
 	if (w->steps % 64 == 0)
 		check__exclusivity(w);
 }
@@ -235,7 +240,9 @@ static void open_world(struct world *w, const struct run *run)
 					     .pages = p->pages,
 					     .pages_per_home = p->pages_per_home,
 					     .generation = 1,
-					     .elevate_after = p->elevate_after};
+					     .elevate_after = p->elevate_after,
+					     .sticky_max = p->sticky_max,
+					     .sticky_clean = p->sticky_clean};
 		struct node *n = &w->nodes[i];
 		if (core__open(&n->core, &config))
 			abort();

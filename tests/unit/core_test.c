@@ -461,6 +461,90 @@ static void test_barrier(void **state)
 	cluster__close(c);
 }
 
+/* A page that its owner changes again and again stays writable, and is closed when it does so no more. */
+static void test_sticky(void **state)
+{
+	struct cluster *c = cluster__open(2, 8, 8, 0);
+	size_t n;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		BEGIN(c, 0);
+		WRITE(c, 0, 3);
+		assert_non_null(find(c, 0, CORE_DO_TWIN, 0, (size_t)i));
+		COMMIT(c, 0);
+	}
+	assert_int_equal(core__sticky(c->core[0]), 1);
+	assert_int_equal(core__rights(c->core[0], 3), CORE_WRITE);
+	cluster__forget(c);
+	BEGIN(c, 0);
+	assert_int_equal(core__dirty(c->core[0], &n)[0], 3);
+	assert_int_equal(n, 1);
+	COMMIT(c, 0);
+	assert_non_null(find(c, 0, CORE_DO_REFRESH, 0, 0));
+	assert_null(find(c, 0, CORE_DO_PROTECT, 0, 0));
+	assert_int_equal(core__version(c->core[0], 3), 3);
+	assert_int_equal(find(c, 0, CORE_DO_EMIT, CORE_EMIT_COMMIT, 0)->action.nwritten, 1);
+	cluster__forget(c);
+	BEGIN(c, 0);
+	CANCEL(c, 0);
+	assert_non_null(find(c, 0, CORE_DO_RESET, 0, 0));
+	for (i = 0; i < 8; i++) {
+		assert_int_equal(core__rights(c->core[0], 3), CORE_WRITE);
+		BEGIN(c, 0);
+		COMMIT_SILENT(c, 0);
+	}
+	assert_int_equal(core__sticky(c->core[0]), 0);
+	assert_int_equal(core__rights(c->core[0], 3), CORE_READ);
+	assert_non_null(find(c, 0, CORE_DO_UNTWIN, 0, 0));
+	assert_int_equal(core__version(c->core[0], 3), 3);
+	assert_int_equal(total_sent(c), 0);
+	cluster__close(c);
+}
+
+static void make_sticky(struct cluster *c)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		BEGIN(c, 0);
+		WRITE(c, 0, 3);
+		COMMIT(c, 0);
+	}
+	assert_int_equal(core__sticky(c->core[0]), 1);
+	cluster__forget(c);
+}
+
+/* Another node's fetch ends it: at once between transactions, or by making it an ordinary written page. */
+static void test_sticky_recalled(void **state)
+{
+	struct cluster *c = cluster__open(2, 8, 8, 0);
+
+	(void)state;
+	make_sticky(c);
+	BEGIN(c, 1);
+	READ(c, 1, 3);
+	assert_int_equal(core__rights(c->core[0], 3), CORE_READ);
+	assert_non_null(find(c, 0, CORE_DO_RESTORE, 0, 0));
+	COMMIT(c, 1);
+	cluster__close(c);
+
+	c = cluster__open(2, 8, 8, 0);
+	make_sticky(c);
+	BEGIN(c, 0);
+	BEGIN(c, 1);
+	READ(c, 1, 3);
+	assert_int_equal(core__sticky(c->core[0]), 0);
+	assert_int_equal(core__rights(c->core[0], 3), CORE_WRITE);
+	assert_null(find(c, 0, CORE_DO_RESTORE, 0, 0));
+	COMMIT(c, 0); /* it did write it, so the reader loses its copy */
+	assert_int_equal(c->sent[CORE_MSG_INVALIDATE], 1);
+	assert_int_equal(core__rights(c->core[0], 3), CORE_READ);
+	assert_int_equal(SAFE(c, 1), CORE_DO_ABORT);
+	cluster__close(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -477,6 +561,8 @@ int main(void)
 		cmocka_unit_test(test_misuse),
 		cmocka_unit_test(test_contradictions),
 		cmocka_unit_test(test_barrier),
+		cmocka_unit_test(test_sticky),
+		cmocka_unit_test(test_sticky_recalled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

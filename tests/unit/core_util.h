@@ -112,7 +112,8 @@ static inline int step(struct cluster *c, unsigned node, const struct core_event
 			l->npages = l->action.msg.npages;
 			post(c, &l->action.msg);
 		}
-		if (l->action.emit == CORE_EMIT_ABORT && l->action.nmeetings)
+		if (l->action.type == CORE_DO_EMIT && l->action.emit == CORE_EMIT_ABORT &&
+		    l->action.nmeetings)
 			memcpy(l->meeting, l->action.meetings,
 			       (l->action.nmeetings < 4 ? l->action.nmeetings : 4) * sizeof(l->meeting[0]));
 		if (l->action.type == CORE_DO_RESUME || l->action.type == CORE_DO_WAIT ||

@@ -49,6 +49,22 @@ static void test_runs_are_exact(void **state)
 	}
 }
 
+static void test_blocks(void **state)
+{
+	(void)state;
+	for (unsigned seed = 0; seed < 300; seed++) {
+		uint64_t expected = 0;
+
+		scramble(seed, seed % 20, 1 + seed % 200);
+		for (unsigned i = 0; i < DIFF_PAGE; i++)
+			expected |= (uint64_t)(page[i] != twin[i]) << (i / 64);
+		assert_true(diff__blocks(page, twin) == expected);
+		diff__copy_blocks(twin, page, expected);
+		assert_memory_equal(page, twin, DIFF_PAGE);
+		assert_true(diff__blocks(page, twin) == 0);
+	}
+}
+
 static void test_alternating_bytes_fit(void **state)
 {
 	(void)state;
@@ -108,6 +124,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_runs_are_exact),
+		cmocka_unit_test(test_blocks),
 		cmocka_unit_test(test_alternating_bytes_fit),
 		cmocka_unit_test(test_encode_apply_round_trip),
 		cmocka_unit_test(test_damage_is_refused_and_writes_nothing),
