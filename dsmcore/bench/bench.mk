@@ -3,7 +3,7 @@ PROGRAMS       += dsmbench
 dsmbench_SRCS  := $(addprefix dsmcore/bench/,dsmbench.c result.c launch.c probes.c scale.c node.c node_fault.c \
 	node_paths.c node_load.c floor.c floor_memory.c)
 dsmbench_NEEDS := dsm core
-dsmbench_LIBS  := -ljson-c -lpthread -lm
+dsmbench_LIBS  := -ljson-c -lpthread -ldl -lm
 
 # All of them, with the aims beside the figures: make bench, or make bench BENCH="fault barrier"
 bench: dsmbench dsmrun dsmcollect

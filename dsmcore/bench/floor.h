@@ -68,8 +68,8 @@ struct floor_trap;
 /* Errors: negative errno (no userfaultfd, ...). */
 int floor_trap__open(struct floor_trap **out);
 void floor_trap__close(struct floor_trap *trap);
-/* Between these two the process's SIGBUS handler is the trap's. */
-void floor_trap__enter(struct floor_trap *trap);
+/* Between these two the process's SIGBUS handler is the trap's. Errors: -ENOSYS. */
+int floor_trap__enter(struct floor_trap *trap);
 void floor_trap__leave(struct floor_trap *trap);
 /* One access to a closed page: ns until it has its value. fd: the page comes over this wire; -1: it is there.
  * 0: the wire failed. */

@@ -8,6 +8,7 @@
  */
 #include "dsmcore/bench/floor.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -38,6 +39,19 @@ static struct floor_trap *active;
 
 /* ---- trap ---- */
 
+/* libdsm.so wraps sigaction() and keeps SIGBUS for itself; the floor needs it for a moment, from libc. */
+static int libc_sigaction(int sig, const struct sigaction *action, struct sigaction *old)
+{
+	static __typeof__(sigaction) *call;
+
+	if (!call) {
+		void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
+
+		call = libc ? (__typeof__(call))dlsym(libc, "sigaction") : NULL;
+	}
+	return call && !call(sig, action, old) ? 0 : -ENOSYS;
+}
+
 static void on_bus(int sig, siginfo_t *info, void *context)
 {
 	struct floor_trap *t = active;
@@ -47,7 +61,9 @@ static void on_bus(int sig, siginfo_t *info, void *context)
 
 	(void)context;
 	if (at >= (uint64_t)PAGES * FLOOR_PAGE) { /* not ours: let it fault again, and kill */
-		signal(sig, SIG_DFL);
+		struct sigaction dfl = {.sa_handler = SIG_DFL};
+
+		libc_sigaction(sig, &dfl, NULL);
 		return;
 	}
 	at &= ~(uint64_t)(FLOOR_PAGE - 1);
@@ -117,18 +133,18 @@ void floor_trap__close(struct floor_trap *t)
 	free(t);
 }
 
-void floor_trap__enter(struct floor_trap *t)
+int floor_trap__enter(struct floor_trap *t)
 {
 	struct sigaction sa = {.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO};
 
 	sigemptyset(&sa.sa_mask);
 	active = t;
-	sigaction(SIGBUS, &sa, &t->before);
+	return libc_sigaction(SIGBUS, &sa, &t->before);
 }
 
 void floor_trap__leave(struct floor_trap *t)
 {
-	sigaction(SIGBUS, &t->before, NULL);
+	libc_sigaction(SIGBUS, &t->before, NULL);
 	active = NULL;
 }
 

@@ -160,7 +160,8 @@ static void floor_block(struct fault *f)
 	int fd = f->mesh.fds[1];
 
 	floor__pin(f->mesh.core);
-	floor_trap__enter(f->trap);
+	if (floor_trap__enter(f->trap))
+		node__fail("the handler of SIGBUS cannot be replaced");
 	for (int i = 0; i <= BLOCK; i++)
 		one_floor(f, i ? &f->floor : NULL, fd, true);
 	for (int i = 0; f->parts && i <= BLOCK; i++) {
