@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "advice_work.h"
+#include "names.h"
+#include "turns.h"
 
 #define MOST_OBJECTS	 24   /* that advice is sought for, the costliest */
 #define ALIKE		 0.95 /* layouts that save so much of the best are as good, then the smallest wins */
@@ -25,7 +27,8 @@ const char advice__method[] =
 	"taken\n"
 	"to be like the recorded ones. Fetches are replayed too: a page must be fetched again if a foreign "
 	"write\n"
-	"since the last fetch touched it; each costs what a fetch cost in this trace, and commits that need\n"
+	"since its last access touched it; each costs what a fetch cost in this trace, and commits that "
+	"need\n"
 	"messages grow or shrink with the fetches. Saved time is then spent at the rate of now: work and "
 	"commits\n"
 	"per second grow by run time / (run time - saved time). Splitting a transaction leaves its "
@@ -133,6 +136,18 @@ static bool blocks_fit(const struct owners *o, uint64_t block)
 	return true;
 }
 
+#define MANY_PARTS 16 /* fewer parts on pages of their own cost little, whoever writes them */
+
+/* May each part of `block` elements (0: each object) have pages of its own? Each needs a node that comes back
+ * to it, and most of them must have been seen: a guess about the rest would be paid in pages. */
+static bool parts_have_owners(const struct work *w, uint32_t group, uint64_t block)
+{
+	struct turns t;
+
+	turns__count(w->tally, group, block, &t);
+	return turns__steady(&t) && (t.units <= MANY_PARTS || t.written >= t.units / 2);
+}
+
 #define CANDIDATES 6
 /* Fills layouts worth a replay: as it is on pages of its own, in blocks, every element on its page. */
 static unsigned candidates(struct work *w, uint32_t group, struct change *out)
@@ -150,12 +165,13 @@ static unsigned candidates(struct work *w, uint32_t group, struct change *out)
 			uint32_t bs = round_up(b * g->elem_size, page);
 
 			steps += b * 2;
-			if (!bs || bs / b < g->elem_size || !blocks_fit(&o, b))
+			if (!bs || bs / b < g->elem_size || !blocks_fit(&o, b) ||
+			    !parts_have_owners(w, group, b))
 				continue;
 			out[n++] = (struct change){true, g->elem_size, (uint32_t)b, bs};
 		}
 	}
-	if (o.count > 1 && round_up(g->elem_size, page))
+	if (o.count > 1 && round_up(g->elem_size, page) && parts_have_owners(w, group, 1))
 		out[n++] = (struct change){.moved = true, .stride = round_up(g->elem_size, page)};
 	mem__free(o.of);
 	return n;
@@ -172,13 +188,17 @@ static double net_of(struct work *w, struct effect *e)
 	return net_ns(w, e);
 }
 
-/* Never an object whose conflicts are true: moving it cures nothing. */
+/* Never an object whose conflicts are true: moving it cures nothing. Nor many small ones that any node
+ * writes: see turns.h. */
 static bool movable(const struct work *w, uint32_t group)
 {
 	const struct group_sum *g = &w->tally->groups[group];
+	bool is_false;
 
-	return g->seen[VERDICT_FALSE] + g->estimated[VERDICT_FALSE] > 0 && g->ns[VERDICT_FALSE] > 0 &&
-	       g->ns[VERDICT_TRUE] < g->ns[VERDICT_FALSE];
+	is_false = g->seen[VERDICT_FALSE] + g->estimated[VERDICT_FALSE] > 0 && g->ns[VERDICT_FALSE] > 0 &&
+		   g->ns[VERDICT_TRUE] < g->ns[VERDICT_FALSE];
+	return is_false &&
+	       (w->tally->model->groups.at[group].objects.n <= MANY_PARTS || parts_have_owners(w, group, 0));
 }
 
 static const struct group_sum *sort_groups;
@@ -279,6 +299,45 @@ static void drop_useless(struct work *w, uint32_t *list, size_t *n)
 	}
 }
 
+/* Objects with false sharing that no layout is advised for because their parts have no node of their own. */
+static void note_turns(struct work *w, const uint32_t *list, size_t n)
+{
+	const struct model *m = w->tally->model;
+
+	for (uint32_t g = 0; g < m->groups.n; g++) {
+		uint64_t block = m->groups.at[g].objects.n > MANY_PARTS ? 0 : 1;
+		char name[128], pairs[40], foreign[40], each[16];
+		struct turns t;
+		bool moved = false;
+
+		for (size_t i = 0; i < n; i++)
+			moved = moved || list[i] == g;
+		turns__count(w->tally, g, block, &t);
+		if (moved || t.units < 2 || w->tally->groups[g].ns[VERDICT_FALSE] < 0.05 * w->wasted_ns ||
+		    parts_have_owners(w, g, block))
+			continue;
+		model__group_name(m, g, name, sizeof(name));
+		names__count(t.pairs, pairs, sizeof(pairs));
+		names__count(t.foreign, foreign, sizeof(foreign));
+		snprintf(each, sizeof(each), "%s", block ? "element" : "object");
+		advice_work__note(
+			w,
+			turns__random(&t)
+				? mem__format("%s: false sharing, but no layout is advised: its %ss are "
+					      "written by all nodes at random (of %s pairs of writes of one "
+					      "%s, %s were by different nodes). A page for each would trade "
+					      "the conflicts for a fetch at nearly every access.",
+					      name, each, pairs, each, foreign)
+				: mem__format(
+					  "%s: false sharing, but no layout is advised: too few writes of "
+					  "one and the same %s were seen (%.0f of %.0f %ss written, %s "
+					  "pairs of writes) to tell that each has a node of its own. If "
+					  "any node writes any %s, a page for each would trade the "
+					  "conflicts for a fetch at nearly every access.",
+					  name, each, t.written, t.units, each, pairs, each));
+	}
+}
+
 /* A conflict that meets on several pages is gone only when it meets on none, so changes are judged together:
  * all objects that false sharing is charged to are moved, each gets the cheapest layout that will do beside
  * the others, and what is not missed is left where it was. */
@@ -307,6 +366,7 @@ void advice_work__layouts(struct work *w)
 	whole = net_of(w, &w->effect);
 	for (size_t i = 0; i < n; i++)
 		add_layout(w, list[i], whole);
+	note_turns(w, list, n);
 	mem__free(list);
 }
 

@@ -11,7 +11,7 @@
 
 #define MANY_ELEMENTS 16.0 /* touched by a transaction worth cutting into pieces */
 
-static void note(struct work *w, char *text)
+void advice_work__note(struct work *w, char *text)
 {
 	struct advice_list *l = w->out;
 
@@ -133,12 +133,14 @@ static void note_cycle(struct work *w, uint32_t site, uint32_t group, uint32_t o
 	names__place(&src, where, sizeof(where));
 	model__group_name(w->tally->model, group, a, sizeof(a));
 	model__group_name(w->tally->model, other, b, sizeof(b));
-	note(w,
-	     mem__format(
-		     "The transaction at %s truly meets others on %s and on %s: splitting it between the two "
-		     "is not advised, because a transaction that meets both halves could see one of them "
-		     "done.",
-		     where, a, b));
+	advice_work__note(
+		w,
+		mem__format(
+			"The transaction at %s truly meets others on %s and on %s: splitting it between the "
+			"two "
+			"is not advised, because a transaction that meets both halves could see one of them "
+			"done.",
+			where, a, b));
 }
 
 static void split_transaction(struct work *w, const struct true_loss *l)
@@ -214,7 +216,9 @@ static void note_true(struct work *w)
 			continue;
 		model__group_name(w->tally->model, g, name, sizeof(name));
 		names__duration(sum->ns[VERDICT_TRUE], time, sizeof(time));
-		note(w, mem__format("%s is really shared (%s wasted): no layout helps. What can: touch it "
+		advice_work__note(
+			w,
+			mem__format("%s is really shared (%s wasted): no layout helps. What can: touch it "
 				    "last and only "
 				    "when needed, keep a part per node and add the parts up when the whole "
 				    "is read, or "

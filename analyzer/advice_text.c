@@ -44,9 +44,9 @@ static void say_layout(struct work *w, struct advice *a, const struct words *x, 
 		break;
 	default:
 		text__add(t,
-			  "Give each element of %s a page of its own (every %u bytes instead of %u): nodes "
-			  "write "
-			  "elements in turn.",
+			  "Give each element of %s a page of its own (every %u bytes instead of %u): each "
+			  "is mostly "
+			  "written by one node, its neighbours by others.",
 			  x->name, a->change.stride, g->elem_size);
 		break;
 	}

@@ -28,6 +28,8 @@ void advice_work__predict(const struct work *w, double saved_ns, double saved_co
 double advice_work__pages(const struct effect *e);
 void advice_work__layouts(struct work *w);
 void advice_work__source(struct work *w);
+/* Takes over `text`: what is not advised and why. */
+void advice_work__note(struct work *w, char *text);
 void advice_work__describe(struct work *w, struct advice *a);
 
 #endif

@@ -23,6 +23,7 @@ struct replay {
 	struct tally *tally;
 	unsigned log2;
 	struct pages a, b; /* scratch */
+	double unseen;	   /* attempts for each that the microscope saw */
 	struct table traffic_keys;
 	VEC(struct traffic) traffic;
 	VEC(struct piece) * untouched; /* by shape: what its loser may have had there */
@@ -103,6 +104,15 @@ static void index_traffic(struct replay *r)
 	}
 }
 
+static double attempts_unseen(const struct tally *t)
+{
+	double seen = t->ledger.microscope_commits + t->ledger.microscope_aborts;
+	struct totals all;
+
+	model__totals(t->model, &all);
+	return seen > 0 ? fmax(1, ((double)all.sum.commits + (double)all.sum.aborts) / seen) : 1;
+}
+
 struct replay *replay__new(struct tally *t)
 {
 	struct replay *r = mem__alloc(sizeof(*r));
@@ -114,6 +124,7 @@ struct replay *replay__new(struct tally *t)
 		if (shape_at(r, i)->npages)
 			fill_untouched(r, i);
 	index_traffic(r);
+	r->unseen = attempts_unseen(t);
 	return r;
 }
 
@@ -300,19 +311,36 @@ static double foreign_writes(struct replay *r, const struct change *change, cons
 	return total;
 }
 
+/* Fetches of one new page by one node. It goes there in a share of the attempts that went to the old page
+ * (`seen` of these under the microscope, of which there were more without it), and a share of the foreign
+ * writes goes there. Accesses of an open page do not fault, so a dense page that each attempt needs is
+ * fetched once for many of them; the less often a page is needed, the surer somebody else has written it
+ * meanwhile. */
+static double page_fetches(const struct replay *r, double goes, double seen, double share, double writes,
+			   double fetches)
+{
+	double attempts = fmax(fetches, seen * r->unseen), visits = goes * attempts;
+	double each, batched = pow(fetches / fmax(fetches, fmin(attempts, writes)), goes);
+
+	if (visits <= 0)
+		return 0;
+	each = 1 - pow(1 - share, fmax(1, writes / visits));
+	return batched * fmin(visits * each, writes * share);
+}
+
 /* Fetches of one page by one node, played again. Its accesses are those seen under the microscope, or else
  * its own writes; with neither nothing can be said, and nothing is. */
 static double played_fetches(struct replay *r, const struct change *change, const struct traffic *t,
 			     uint16_t node, double fetches)
 {
 	double *share = NULL, total = foreign_writes(r, change, t, node, &share);
-	double between, expected = 0, weights = 0;
+	double expected = 0, weights = 0, *own;
 
 	if (total <= 0 || !share) {
 		mem__free(share);
 		return fetches;
 	}
-	between = fmax(1, total / fetches);
+	own = mem__alloc(r->b.n * sizeof(*own));
 	for (int kind = 0; kind < 2 && weights == 0; kind++) {
 		const uint32_t *list = kind ? t->writes.at : t->accesses.at;
 		size_t n = kind ? t->writes.n : t->accesses.n;
@@ -330,11 +358,15 @@ static double played_fetches(struct replay *r, const struct change *change, cons
 			for (size_t p = 0; p < r->a.n; p++)
 				for (size_t q = 0; q < r->b.n; q++)
 					if (r->a.at[p] == r->b.at[q])
-						expected += w * (1 - pow(1 - share[q], between));
+						own[q] += w;
 		}
+		for (size_t q = 0; weights > 0 && q < r->b.n; q++)
+			expected += page_fetches(r, own[q] / weights, kind ? 0 : weights, share[q],
+						 fmax(total, fetches), fetches);
 	}
 	mem__free(share);
-	return weights > 0 ? fetches * expected / weights : fetches;
+	mem__free(own);
+	return weights > 0 ? expected : fetches;
 }
 
 static void play_fetches(struct replay *r, const struct change *change, struct effect *out)

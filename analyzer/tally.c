@@ -30,6 +30,7 @@ void tally__free(struct tally *t)
 	VEC_FREE(&t->rows);
 	VEC_FREE(&t->shapes);
 	VEC_FREE(&t->usages);
+	VEC_FREE(&t->usage_records);
 	VEC_FREE(&t->commits);
 	VEC_FREE(&t->lines);
 	VEC_FREE(&t->line_best);
@@ -487,9 +488,12 @@ static void add_usage(struct tally *t, const struct usage_event *u)
 	number = t->usage_keys.nbytes < USAGE_BYTES ? table__intern(&t->usage_keys, key, bytes)
 						    : table__find(&t->usage_keys, key, bytes);
 	if (number != TABLE_NONE) {
-		if (number == t->usages.n)
+		if (number == t->usages.n) {
 			*VEC_ADD(&t->usages) = 0;
+			*VEC_ADD(&t->usage_records) = 0;
+		}
 		t->usages.at[number] += u->weight;
+		t->usage_records.at[number]++;
 	}
 	mem__free(key);
 	VEC_FREE(&pieces);

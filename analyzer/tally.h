@@ -101,8 +101,9 @@ struct tally {
 	double shapes_dropped, shapes_kept; /* conflicts */
 	double stuck_ns, stuck;		    /* unknown: nothing to replay */
 	struct table usage_keys;
-	VEC(double) usages;
-	struct table commit_keys; /* run, node, site */
+	VEC(double) usages;	   /* weights */
+	VEC(double) usage_records; /* how many of them */
+	struct table commit_keys;  /* run, node, site */
 	VEC(double) commits;
 	struct table line_keys, line_best_keys;
 	VEC(double) lines;

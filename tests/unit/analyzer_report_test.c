@@ -476,6 +476,91 @@ static void interleaved_elements_are_padded(void **state)
 	feed__free(&f);
 }
 
+static bool noted(const struct report *r, const char *words)
+{
+	for (size_t i = 0; i < r->advice.nnotes; i++)
+		if (strstr(r->advice.notes[i], words))
+			return true;
+	return false;
+}
+
+/* 64 elements that any node writes: a page for each would turn each access into a fetch. With few writes seen
+ * nobody knows, and then nothing is advised either. */
+static void elements_without_an_owner_stay_together(void **state)
+{
+	(void)state;
+	for (int few = 0; few < 2; few++) {
+		const char *trace = path("anybody.dsmt");
+		struct report_options o;
+		struct report r;
+		struct feed f;
+
+		scene(&f, 21);
+		feed__object(&f, 0, 0x1000, 64, WALKER, 1, 1, 0);
+		feed__root(&f, 0, 0x1000, "walkers");
+		for (unsigned i = 0; i < (few ? 6 : 200); i++) {
+			unsigned a = feed__random(&f, 4), b = (a + 1 + feed__random(&f, 3)) % 4;
+			uint32_t ea = feed__random(&f, 64), eb = (ea + 1 + feed__random(&f, 63)) % 64;
+
+			ea = few ? 10 * i : ea;
+			eb = few ? 10 * i + 1 : eb;
+			meet(&f, 1000 + i, a, b, 1, ea * WALKER, ea * WALKER + 8, eb * WALKER,
+			     eb * WALKER + 8, false);
+		}
+		assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+		make(&r, &o, &trace);
+		assert_non_null(find_row(&r, "walkers", VERDICT_FALSE));
+		assert_null(advice_for(&r, "walkers"));
+		assert_true(noted(&r, few ? "too few writes" : "written by all nodes at random"));
+		report__free(&r);
+		feed__free(&f);
+	}
+}
+
+/* One fetch of a dense page serves many attempts. Apart, each visit of an element that somebody else wrote
+ * meanwhile is a fetch of its own, though an open page shows none of these visits. */
+static void spreading_costs_fetches(void **state)
+{
+	const char *trace = path("spread.dsmt");
+	struct trace_page_stat stat = {.page = FEED_PAGE(1), .node = 1, .fetches = 50};
+	struct change change[8] = {{0}};
+	struct effect apart, owned;
+	struct report_options o;
+	struct report r;
+
+	(void)state;
+	for (int owner = 0; owner < 2; owner++) {
+		struct byteset none = {0};
+		struct feed f;
+
+		scene(&f, 22);
+		feed__object(&f, 0, 0x1000, 64, WALKER, 1, 1, 0);
+		for (unsigned i = 0; i < 800; i++) {
+			uint32_t e = feed__random(&f, owner ? 32 : 64) + (owner ? 32 * (i % 2) : 0);
+			struct feed_iv iv = {i % 2, 100 + i, 0, 3};
+			struct byteset set = {0};
+
+			byteset__add(&set, e * WALKER, e * WALKER + 8);
+			feed__accesses(&f, iv, 1, &none, &set, true, nowhere);
+			feed__writes(&f, iv, 1, &set, true);
+			feed__commit(&f, iv, true);
+			byteset__free(&set);
+		}
+		meet(&f, 5000, 0, 1, 1, 0, 8, 40 * WALKER, 40 * WALKER + 8, false);
+		assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+		make(&r, &o, &trace);
+		assert_true(r.model.groups.n == 1);
+		model__pages(&r.model, 0, &stat, 1);
+		change[0] = (struct change){.moved = true, .stride = 4096};
+		replay__run(r.replay, change, owner ? &owned : &apart);
+		report__free(&r);
+		feed__free(&f);
+	}
+	assert_true(apart.fetches_before == 50 && owned.fetches_before == 50);
+	assert_true(apart.fetches_after > 150 && apart.fetches_after <= 400);
+	assert_true(owned.fetches_after < 5);
+}
+
 /* A plain C array can be moved, not padded; fields of one element that part nodes need another struct. */
 static void what_a_plan_cannot_do_is_a_source_change(void **state)
 {
@@ -723,6 +808,8 @@ int main(void)
 		cmocka_unit_test(long_transactions_should_commit_within),
 		cmocka_unit_test(traces_of_several_hosts_are_merged),
 		cmocka_unit_test(interleaved_elements_are_padded),
+		cmocka_unit_test(elements_without_an_owner_stay_together),
+		cmocka_unit_test(spreading_costs_fetches),
 		cmocka_unit_test(what_a_plan_cannot_do_is_a_source_change),
 		cmocka_unit_test(true_sharing_is_never_moved),
 		cmocka_unit_test(the_ledger_shows_what_is_missing),
