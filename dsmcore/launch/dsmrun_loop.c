@@ -404,7 +404,13 @@ static void serve(struct run *run, struct pollfd *polls, int ms)
 		for (unsigned s = 0; s < 2; s++)
 			polls[1 + nodes + 2 * n + s] = (struct pollfd){.fd = p->out[s].fd, .events = POLLIN};
 	}
-	if (poll(polls, 1 + 3 * nodes, ms) <= 0)
+	int rc = poll(polls, 1 + 3 * nodes, ms);
+
+	if (rc < 0 && errno != EINTR) { /* would only come again: end the run instead of spinning */
+		run__say("poll: %s", strerror(errno));
+		exit(EXIT_BAD); /* the nodes die with their parent */
+	}
+	if (rc <= 0)
 		return;
 	for (unsigned n = 0; n < nodes; n++) {
 		struct proc *p = &run->procs[n];

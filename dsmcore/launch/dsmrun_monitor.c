@@ -70,6 +70,7 @@ static int await_ready(struct run *run, int fd)
 	char text[16] = "";
 	size_t have = 0;
 
+	/* "ready SOURCE SOCKET", written at once */
 	while (have < sizeof(text) - 1 && !strstr(text, "ready")) {
 		struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = run->signals, .events = POLLIN}};
 		int64_t ms = (until - run__now()) / 1000000;
@@ -92,6 +93,8 @@ static int await_ready(struct run *run, int fd)
 		have += (size_t)n;
 		text[have] = 0;
 	}
+	/* A BPF program sees a node's first record; a ring must be found and switched on first. */
+	run->options.await_listener = strstr(text, "ready ring") != NULL;
 	if (strstr(text, "ready"))
 		return 0;
 	run__say("dsmcollect could not start (its message is above); the program was not run");

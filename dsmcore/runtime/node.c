@@ -34,6 +34,7 @@
 #include "dsmcore/transport/transport.h"
 
 #define TICK_MS		 20 /* between looks at what no message announces */
+#define LISTENER_NS	 3000000000ull
 #define SERVICE_NICE	 (-20)
 #define SERVICE_SLICE_NS 100000
 #define LOST_GRACE_NS	 5000000000ull /* the launcher normally ends the run long before */
@@ -300,6 +301,15 @@ static void forget_mutator(void)
 	node.mutator = 0;
 }
 
+/* So that a ring's trace has the beginning too. Bounded: the collector may have gone. */
+static void await_listener(void)
+{
+	uint64_t end = events__now() + LISTENER_NS;
+
+	while (!__atomic_load_n(&node.shm->ring_listeners, __ATOMIC_ACQUIRE) && events__now() < end)
+		usleep(500);
+}
+
 static void *start(void)
 {
 	int(*fds)[2] = NULL;
@@ -322,6 +332,8 @@ static void *start(void)
 	if (!stack)
 		node__fatal(NULL, "the mutator's stack cannot be mapped at its address: %s", strerror(errno));
 	must(fault__open(), "memory for the signal stack");
+	if (node.options.await_listener)
+		await_listener();
 	pthread_mutex_lock(&node.lock);
 	events__init();
 	pthread_mutex_unlock(&node.lock);
