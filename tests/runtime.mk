@@ -16,4 +16,4 @@ misuse_SRCS := tests/integration/misuse.c
 misuse_NEEDS := dsm
 misuse_LIBS := -lpthread
 misuse_DIR := tests/integration
-SCRIPT_TESTS += tests/integration/undo.sh tests/integration/misuse.sh tests/integration/chain_sources.sh
+SCRIPT_TESTS += tests/integration/undo.sh tests/integration/misuse.sh tests/integration/chain_sources.sh tests/integration/short_runs.sh

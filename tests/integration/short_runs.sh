@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Runs that end at once are recorded whole by both sources, and too many nodes for the limit on open files are
+# refused in a line.
+set -u
+BUILD=${BUILD:-build}
+failed=0
+
+for source in ring bpf; do
+	if [ $source = bpf ] && ! { [ "$(id -u)" = 0 ] && [ -e /sys/kernel/btf/vmlinux ]; }; then continue; fi
+	for i in 1 2 3; do
+		rm -f "$TMPDIR/short.dsmt"
+		timeout 30 "$BUILD/bin/dsmrun" -n 2 --source $source --monitor="$TMPDIR/short.dsmt" \
+			"$BUILD/tests/integration/misuse" nothing >"$TMPDIR/out" 2>&1
+		status=$?
+		"$BUILD/tests/collector/trace_dump" "$TMPDIR/short.dsmt" >"$TMPDIR/dump" 2>/dev/null
+		for record in node object root end; do
+			want=$([ $record = node ] || [ $record = end ] && echo 2 || echo 1)
+			have=$(grep -cE "^[0-9]+ $record " "$TMPDIR/dump")
+			if [ "$have" -lt "$want" ] || [ $status != 0 ]; then
+				echo "$source, try $i: exit $status, $have of $want '$record' records"
+				sed 's/^/    /' "$TMPDIR/out"
+				failed=1
+			fi
+		done
+	done
+done
+
+(
+	ulimit -n 60
+	timeout 20 "$BUILD/bin/dsmrun" -n 30 "$BUILD/tests/integration/misuse" nothing >"$TMPDIR/out" 2>&1
+) && { echo "30 nodes with 60 files: accepted"; failed=1; }
+grep -q "open files" "$TMPDIR/out" || {
+	echo "30 nodes with 60 files: no word about the limit"
+	sed 's/^/    /' "$TMPDIR/out"
+	failed=1
+}
+exit $failed
