@@ -199,7 +199,7 @@ static int refuse(const struct gate_run *a, const struct gate_run *b)
 static int compare_runs(struct gate_report *r)
 {
 	const struct gate_run *first = &r->side[0].run[0];
-	size_t lossy = 0, cut = 0, damaged = 0, hosts = 0, models = 0;
+	size_t lossy = 0, cut = 0, damaged = 0, hosts = 0, models = 0, open = 0;
 
 	for (int side = 0; side < 2; side++) {
 		for (size_t i = 0; i < r->side[side].n; i++) {
@@ -211,6 +211,7 @@ static int compare_runs(struct gate_report *r)
 			lossy += run->lost > 0;
 			cut += run->cut;
 			damaged += run->damaged;
+			open += run->ending.open > 0;
 			hosts += strcmp(run->host, first->host) != 0;
 			models += run->consistency != first->consistency;
 		}
@@ -218,7 +219,10 @@ static int compare_runs(struct gate_report *r)
 	if (lossy)
 		warn(r, "%zu runs lost records; counters do not, so the values hold", lossy);
 	if (cut)
-		warn(r, "%zu traces are cut; their values end at the last whole chunk", cut);
+		warn(r, "%zu traces are cut or were never closed; their values end at the last whole chunk",
+		     cut);
+	if (open)
+		warn(r, "%zu traces end before their runs did; their values are of the part recorded", open);
 	if (damaged)
 		warn(r, "%zu traces are damaged; their values rest on the chunks that are whole", damaged);
 	if (hosts)

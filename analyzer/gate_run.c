@@ -106,6 +106,7 @@ static void take_losses(struct gate_run *r, const struct trace_loss *l, size_t c
 
 static int read_items(struct gate_run *r, struct trace_reader *t)
 {
+	bool closed = false;
 	struct trace_item item;
 	int rc;
 
@@ -121,14 +122,20 @@ static int read_items(struct gate_run *r, struct trace_reader *t)
 		}
 		if (rc)
 			return rc;
-		if (item.kind == TRACE_END_OF_FILE)
+		if (item.kind == TRACE_END_OF_FILE) {
+			r->cut |= !closed;
 			return 0;
+		}
 		if (item.kind == TRACE_RECORD)
 			rc = take_record(r, item.record);
 		else if (item.kind == TRACE_COUNTERS)
 			rc = take_counters(r, item.counters, item.count);
 		else if (item.kind == TRACE_LOSSES)
 			take_losses(r, item.losses, item.count);
+		else if (item.kind == TRACE_SUMMARY) {
+			ending__parse(item.json, &r->ending);
+			closed = true;
+		}
 		if (rc)
 			return rc;
 	}
@@ -186,6 +193,8 @@ static int merge(struct gate_run *into, const struct gate_run *r, char *why, siz
 	into->files++;
 	into->lost += r->lost;
 	into->cut |= r->cut;
+	if (r->ending.crashed || r->ending.failed)
+		into->ending = r->ending;
 	into->damaged |= r->damaged;
 	if (r->start_realtime_ns &&
 	    (!into->start_realtime_ns || r->start_realtime_ns < into->start_realtime_ns))
@@ -282,8 +291,16 @@ double gate_run__microscope(const struct gate_run *run)
 
 static int check_nodes(const struct gate_run *run, char *why, size_t size)
 {
+	const struct ending *e = &run->ending;
 	unsigned have = 0;
 
+	if (e->crashed) {
+		snprintf(why, size,
+			 "%s: node %d died without an end of its own, so this is no whole run; leave it out, "
+			 "and find out why it failed",
+			 run->path, e->crashed_node);
+		return -ENODATA;
+	}
 	for (size_t i = 0; i < run->size; i++) {
 		const struct gate_node *n = &run->node[i];
 
@@ -295,6 +312,13 @@ static int check_nodes(const struct gate_run *run, char *why, size_t size)
 				 run->path, i, n->status < 0 ? "signal" : "status", abs(n->status));
 			return -ENODATA;
 		}
+	}
+	if (e->failed) {
+		snprintf(why, size,
+			 "%s: node %d ended with %s %d, so this is no whole run; leave it out, and find out "
+			 "why it failed",
+			 run->path, e->failed_node, e->status < 0 ? "signal" : "status", abs(e->status));
+		return -ENODATA;
 	}
 	if (have != run->nodes) {
 		snprintf(

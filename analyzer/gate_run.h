@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "analyzer/ending.h"
 #include "dsm_events.h"
 
 enum gate_metric {
@@ -52,7 +53,8 @@ struct gate_run {
 	size_t size;		    /* of node[] */
 	struct gate_node *node;
 	uint64_t lost; /* records */
-	bool cut, damaged;
+	bool cut, damaged; /* cut: also one that nobody closed */
+	struct ending ending;
 };
 
 struct gate_runs {

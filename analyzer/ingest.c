@@ -14,7 +14,7 @@ struct input {
 	char program[128];
 	uint32_t run;
 	struct trace_item item;
-	bool ready, ended;
+	bool ready, ended, closed;
 	uint64_t damaged;
 	uint64_t lost[DSM_EV_TYPE_MAX], lost_in_all; /* by this collector, as told so far */
 };
@@ -70,8 +70,10 @@ static int next_item(struct input *in, bool quiet, struct run *run)
 
 		if (!err) {
 			in->ended = in->item.kind == TRACE_END_OF_FILE;
-			if (run)
+			if (run) {
 				count_losses(in, run);
+				run->unclosed |= in->ended && !in->closed;
+			}
 			in->ready = !in->ended;
 			return 0;
 		}
@@ -140,6 +142,25 @@ static void keep_text(char **slot, const char *json)
 	*slot = mem__string(json);
 }
 
+/* Each host's trace has its own; what went wrong on any of them went wrong. */
+static void take_ending(struct run *run, const char *summary)
+{
+	struct ending e, *all = &run->ending;
+
+	ending__parse(summary, &e);
+	if (e.crashed && !all->crashed) {
+		all->crashed = true;
+		all->crashed_node = e.crashed_node;
+	}
+	if (e.failed && !all->failed) {
+		all->failed = true;
+		all->failed_node = e.failed_node;
+		all->status = e.status;
+	}
+	all->open += e.open;
+	all->broke_off |= e.broke_off;
+}
+
 static void take(struct model *m, struct evidence *e, struct input *in)
 {
 	struct run *run = &m->runs.at[in->run];
@@ -163,6 +184,8 @@ static void take(struct model *m, struct evidence *e, struct input *in)
 		break;
 	case TRACE_SUMMARY:
 		keep_text(&run->summary, in->item.json);
+		in->closed = true;
+		take_ending(run, in->item.json);
 		break;
 	default:
 		break;
@@ -179,21 +202,46 @@ static int64_t when(const struct model *m, const struct input *in)
 	return model__time(m, in->run, record->node, record->time_ns);
 }
 
+/* Traces of one run complete each other; one that tells of the same node again would count it twice. */
+static int check_node(struct input *in, size_t n, struct input *next, struct table *told)
+{
+	uint32_t key;
+
+	if (next->item.kind != TRACE_RECORD || next->item.record->type != DSM_EV_NODE)
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		key = (uint32_t)i << 16 | next->item.record->node;
+		if (&in[i] == next || table__find(told, &key, sizeof(key)) == TABLE_NONE)
+			continue;
+		fprintf(stderr,
+			"dsmreport: %s and %s are both of run %016llx and both hold node %u: one is a copy, "
+			"or "
+			"two collectors recorded the same; give each node's trace once\n",
+			in[i].path, next->path, (unsigned long long)next->run_id, next->item.record->node);
+		return -EEXIST;
+	}
+	key = (uint32_t)(next - in) << 16 | next->item.record->node;
+	table__intern(told, &key, sizeof(key));
+	return 0;
+}
+
 /* Reads the inputs of one run, the earliest record first. */
 static int merge(struct model *m, struct evidence *e, struct input *in, size_t n, bool quiet)
 {
-	for (;;) {
+	struct table told = {0};
+	int err = 0;
+
+	while (!err) {
 		struct input *next = NULL;
 		int64_t best = 0;
 
 		for (size_t i = 0; i < n; i++) {
 			int64_t time;
-			int err = 0;
 
 			if (!in[i].ready && !in[i].ended)
 				err = next_item(&in[i], quiet, &m->runs.at[in[i].run]);
 			if (err)
-				return err;
+				goto out;
 			if (!in[i].ready)
 				continue;
 			time = when(m, &in[i]);
@@ -203,9 +251,15 @@ static int merge(struct model *m, struct evidence *e, struct input *in, size_t n
 			}
 		}
 		if (!next)
-			return 0;
+			break;
+		err = check_node(in, n, next, &told);
+		if (err)
+			break;
 		take(m, e, next);
 	}
+out:
+	table__free(&told);
+	return err;
 }
 
 static int same_program(const struct input *in, size_t n)

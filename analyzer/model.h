@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "collector/trace.h"
+#include "ending.h"
 #include "mem.h"
 #include "table.h"
 
@@ -105,7 +106,8 @@ struct run {
 	uint64_t lost[DSM_EV_TYPE_MAX];
 	uint64_t records, aborts_seen;
 	uint64_t lost_in_all; /* as the last chunk says, before it says of which types */
-	bool cut, damaged;
+	bool cut, damaged, unclosed; /* unclosed: a trace without a summary */
+	struct ending ending;
 	int64_t first_ns, last_ns;
 };
 

@@ -3,6 +3,7 @@
  * all this is. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "report.h"
@@ -75,6 +76,32 @@ static void head(const struct report *r, const struct report_options *o, const s
 	text__add(out, "\n");
 }
 
+static void how_it_ended(const struct run *run, const struct style *s, struct text *out)
+{
+	const struct ending *e = &run->ending;
+
+	if (e->crashed)
+		text__add(out,
+			  "  %s! node %d died before its end: this run failed, its rates are of what it "
+			  "did%s\n",
+			  s->bad, e->crashed_node, s->off);
+	else if (e->failed)
+		text__add(out,
+			  "  %s! node %d ended with %s %d: this run failed, its rates are of what it did%s\n",
+			  s->bad, e->failed_node, e->status < 0 ? "signal" : "status", abs(e->status),
+			  s->off);
+	if (run->unclosed && !run->cut)
+		text__add(out,
+			  "  %s! %s has no summary: the recording was interrupted; this covers what is "
+			  "there%s\n",
+			  s->bad, run->source_file, s->off);
+	else if (e->open)
+		text__add(out,
+			  "  %s! the recording ended%s before %u node%s did; this covers what is there%s\n",
+			  s->bad, e->broke_off ? " (by a signal or an error)" : "", e->open,
+			  e->open == 1 ? "" : "s", s->off);
+}
+
 static void warnings(const struct report *r, const struct style *s, struct text *out)
 {
 	const char *const *note;
@@ -90,6 +117,7 @@ static void warnings(const struct report *r, const struct style *s, struct text 
 		if (run->damaged)
 			text__add(out, "  %s! parts of %s are damaged and left out%s\n", s->bad,
 				  run->source_file, s->off);
+		how_it_ended(run, s, out);
 		lost += run->lost_in_all;
 	}
 	if (lost)

@@ -2,10 +2,10 @@
 TESTS += unit/gate_stats_test unit/gate_sim_test
 unit/gate_stats_test_SRCS  := tests/unit/gate_stats_test.c
 unit/gate_stats_test_NEEDS := gate
-unit/gate_stats_test_LIBS  := -lcmocka -lm
+unit/gate_stats_test_LIBS  := -lcmocka -ljson-c -lm
 unit/gate_sim_test_SRCS    := tests/unit/gate_sim_test.c
 unit/gate_sim_test_NEEDS   := gate
-unit/gate_sim_test_LIBS    := -lm
+unit/gate_sim_test_LIBS    := -ljson-c -lm
 
 PROGRAMS += gate_make_trace
 gate_make_trace_SRCS  := tests/integration/gate_make_trace.c

@@ -3,8 +3,9 @@
  * gate_make_trace - writes a trace with given counters, through the real writer, for tests of dsmgate.
  *   gate_make_trace PATH KEY=VALUE...
  * Keys: run program host nodes first last commits aborts committed wasted work seconds micro lost
- * status start late (1: the collector came late) cut (bytes to take off the end) model nocounters.
- * Counters are each node's; nodes first..last (of `nodes`) are written.
+ * status start late (1: the collector came late) cut (bytes to take off the end) model nocounters crashed (a
+ * node) nosummary open (nodes that still ran when the recording ended). Counters are each node's; nodes
+ * first..last (of `nodes`) are written.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -36,12 +37,15 @@ enum key {
 	CUT,
 	MODEL,
 	NOCOUNTERS,
+	CRASHED,
+	NOSUMMARY,
+	OPEN,
 	KEYS
 };
-static const char *const names[KEYS] = {"run",	 "program", "host",   "nodes",	   "first",
-					"last",	 "commits", "aborts", "committed", "wasted",
-					"work",	 "seconds", "micro",  "lost",	   "status",
-					"start", "late",    "cut",    "model",	   "nocounters"};
+static const char *const names[KEYS] = {"run",	   "program",	 "host",      "nodes",	   "first", "last",
+					"commits", "aborts",	 "committed", "wasted",	   "work",  "seconds",
+					"micro",   "lost",	 "status",    "start",	   "late",  "cut",
+					"model",   "nocounters", "crashed",   "nosummary", "open"};
 static const char *text[KEYS];
 
 static double num(enum key k, double otherwise)
@@ -96,6 +100,20 @@ static int put_counters(struct trace_writer *w, unsigned node, uint64_t time_ns,
 	return trace_writer__counters(w, &c, 1);
 }
 
+static int put_summary(struct trace_writer *w, unsigned first, unsigned last)
+{
+	char json[4096];
+	int n = snprintf(json, sizeof(json), "{\"ended\":\"run\",\"nodes\":[");
+
+	for (unsigned i = first; i <= last && n < (int)sizeof(json) - 100; i++)
+		n += snprintf(json + n, sizeof(json) - (size_t)n,
+			      "%s{\"node\":%u,\"ended\":%s,\"crashed\":%s,\"status\":0}",
+			      i > first ? "," : "", i, num(OPEN, 0) > 0 ? "false" : "true",
+			      num(CRASHED, -1) == i ? "true" : "false");
+	snprintf(json + n, sizeof(json) - (size_t)n, "]}");
+	return trace_writer__summary(w, json);
+}
+
 static int write_all(struct trace_writer *w)
 {
 	unsigned first = (unsigned)num(FIRST, 0), last = (unsigned)num(LAST, num(NODES, 4) - 1);
@@ -118,7 +136,7 @@ static int write_all(struct trace_writer *w)
 	}
 	if (!rc && loss.count)
 		rc = trace_writer__losses(w, &loss, 1);
-	return rc ? rc : trace_writer__summary(w, "{\"ok\":true}");
+	return rc || num(NOSUMMARY, 0) > 0 ? rc : put_summary(w, first, last);
 }
 
 int main(int argc, char **argv)

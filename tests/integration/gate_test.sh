@@ -169,6 +169,16 @@ check "late collectors: rates between their samples" json '.baseline.geomean | r
 make cut cut=8
 run -b "${A[@]}" -c same1.dsmt same2.dsmt cut.dsmt
 check "a cut trace" has "1 traces are cut"
+make killed crashed=2
+run -b "${A[@]}" -c same1.dsmt same2.dsmt killed.dsmt
+check "a run with a killed node" code 2
+check "a run with a killed node: named" says "killed.dsmt: node 2 died"
+make unclosed nosummary=1
+run -b "${A[@]}" -c same1.dsmt same2.dsmt unclosed.dsmt
+check "a trace that nobody closed" has "1 traces are cut or were never closed"
+make broken open=1
+run -b "${A[@]}" -c same1.dsmt same2.dsmt broken.dsmt
+check "a recording that ended early" has "1 traces end before their runs did"
 
 # files
 echo "no trace" >junk.dsmt

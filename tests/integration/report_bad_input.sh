@@ -46,6 +46,8 @@ expect 2 "two traces" --compare "$good"
 expect 2 "goes with --compare" --predicted "$good" "$good"
 expect 2 "one program\|one of" "$good" "$work/other.dsmt"
 expect 2 "compared\|one of" --compare "$good" "$work/other.dsmt"
+cp "$good" "$work/copy.dsmt"
+expect 2 "both hold node 0" "$good" "$work/copy.dsmt"
 expect 0 "" "$work/quiet.dsmt"
 grep -q "Nothing to report" "$work/out" || { echo "a run without aborts: no word of it"; failures=$((failures + 1)); }
 
