@@ -20,6 +20,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "dsmcore/memory/alloc_hooks.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/microscope.h"
 #include "dsmcore/runtime/modules.h"
@@ -79,7 +80,7 @@ static void on_bus(int sig, siginfo_t *info, void *arg)
 		crash(sig, info, pc);
 		return;
 	}
-	if (gettid() != node.mutator)
+	if (!alloc_hooks__mutator())
 		node__fatal(pc, "%s DSM memory in a second thread: only the thread that runs main() may",
 			    write ? "write to" : "read of");
 	if (!tx.depth)
@@ -91,7 +92,7 @@ static void on_bus(int sig, siginfo_t *info, void *arg)
 	uint16_t offset = (uint16_t)(at & (DSM_PAGE_BYTES - 1));
 	bool pinned = !safepoint__here(pc);
 
-	if (tx__access(page, offset, write, pinned, pc)) {
+	if (tx__reopen(page, write, pc) || tx__access(page, offset, write, pinned, pc)) {
 		microscope__open(page, offset, write, c);
 		if (pinned && tx.doomed)
 			step_out(c, pc);
@@ -136,7 +137,7 @@ static void on_doom(int sig, siginfo_t *info, void *arg)
 	int saved = errno;
 
 	(void)sig, (void)info;
-	if (node.started && gettid() == node.mutator && tx.depth && safepoint__here(pc_of(c)) && tx__check())
+	if (node.started && alloc_hooks__mutator() && tx.depth && safepoint__here(pc_of(c)) && tx__check())
 		tx__unwind_context(c);
 	errno = saved;
 }

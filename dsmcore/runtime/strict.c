@@ -71,7 +71,7 @@ void strict__end(void)
 	strict.armed = false;
 	protect_data(PROT_READ | PROT_WRITE);
 	/* Close all pages, so that an access outside a transaction cannot find one mapped. The core's rights
-	 * stay: the next transaction's accesses open the pages again (tx__access()). */
+	 * stay: the next transaction's accesses open the pages again (tx__reopen()). */
 	pthread_mutex_lock(&node.lock);
 	region__protect(node.region, 0, (uint32_t)(region__bytes(node.region) >> DSM_PAGE_LOG2), CORE_NONE);
 	pthread_mutex_unlock(&node.lock);

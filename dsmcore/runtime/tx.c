@@ -210,6 +210,12 @@ bool tx__check(void)
 	return undone;
 }
 
+static void open_view(uint32_t page, int err, const void *pc)
+{
+	if (err)
+		node__fatal(pc, "page %u cannot be opened: %s", page, strerror(-err));
+}
+
 bool tx__access(uint32_t page, uint16_t offset, bool write, bool pinned, const void *pc)
 {
 	struct core_event event = {.type = CORE_ACCESS, .page = page, .write = write, .pinned = pinned};
@@ -229,16 +235,22 @@ bool tx__access(uint32_t page, uint16_t offset, bool write, bool pinned, const v
 		if (outcome == OUTCOME_RESUME)
 			evidence__fault(kind, page, offset, write, pc, events__now() - start);
 	}
-	/* The view may be more closed than the core's rights: the microscope and strict mode close pages
-	 * behind the core's back, and the kernel does when it reclaims memory. */
-	if (outcome == OUTCOME_RESUME) {
-		int err = region__open_again(node.region, page, core__rights(node.core, page));
-
-		if (err)
-			node__fatal(pc, "page %u cannot be opened: %s", page, strerror(-err));
-	}
+	if (outcome == OUTCOME_RESUME) /* what the microscope or strict mode has closed; else nothing to do */
+		open_view(page, region__protect(node.region, page, 1, core__rights(node.core, page)), pc);
 	pthread_mutex_unlock(&node.lock);
 	return outcome == OUTCOME_RESUME;
+}
+
+bool tx__reopen(uint32_t page, bool write, const void *pc)
+{
+	enum core_rights need = write ? CORE_WRITE : CORE_READ, have;
+
+	pthread_mutex_lock(&node.lock);
+	have = core__rights(node.core, page);
+	if (have >= need)
+		open_view(page, region__open_again(node.region, page, have), pc);
+	pthread_mutex_unlock(&node.lock);
+	return have >= need;
 }
 
 /* ---- commit ---- */

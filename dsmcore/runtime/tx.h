@@ -39,6 +39,10 @@ void *tx__open_stack(void);
  * pc: the instruction, pinned: it is not in the program's text. False: the attempt was undone and the caller
  * must unwind. */
 bool tx__access(uint32_t page, uint16_t offset, bool write, bool pinned, const void *pc);
+/* For a fault: if the core allows the access already, opens the page again and returns true. The view may be
+ * more closed than the core's rights: the microscope and strict mode close pages behind the core's back, and
+ * the kernel does when it reclaims memory. */
+bool tx__reopen(uint32_t page, bool write, const void *pc);
 /* tx__access() for each page of a range; unwinds by itself. -EINVAL: not all DSM memory. */
 int tx__touch(const void *ptr, size_t bytes, bool write, bool pinned, const void *pc);
 /* Doomed? Then the attempt is undone and true returned: the caller must unwind. */
