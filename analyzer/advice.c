@@ -407,6 +407,13 @@ void advice__make(struct tally *t, struct replay *r, struct symbols *s, struct a
 	measure(&w);
 	advice__rates(&w.totals.sum, w.totals.seconds, &out->now);
 	out->seconds = w.totals.seconds;
+	if (!w.totals.measured) {
+		advice_work__note(
+			&w, mem__format("The nodes' counters span less than %d ms: too short to judge what "
+					"a change would save. Record a longer part of the run.",
+					TOTALS_LEAST_NS / 1000000));
+		goto out;
+	}
 	replay__run(r, w.change, &w.effect);
 	advice_work__layouts(&w);
 	for (size_t i = 0; i < out->all.n; i++) /* the plan is what remains of them */
@@ -424,6 +431,7 @@ void advice__make(struct tally *t, struct replay *r, struct symbols *s, struct a
 			out->all.at[i].rule = ++rule;
 		advice_work__describe(&w, &out->all.at[i]);
 	}
+out:
 	mem__free(w.change);
 }
 

@@ -426,7 +426,7 @@ void model__totals(const struct model *m, struct totals *t)
 	memset(t, 0, sizeof(*t));
 	for (size_t r = 0; r < m->runs.n; r++) {
 		const struct run *run = &m->runs.at[r];
-		int64_t first = INT64_MAX, last = INT64_MIN;
+		int64_t first = INT64_MAX, last = INT64_MIN, longest = 0;
 		unsigned counted = 0;
 
 		for (size_t i = 0; i < run->nodes.n; i++) {
@@ -438,15 +438,21 @@ void model__totals(const struct model *m, struct totals *t)
 			counted++;
 			from = model__time(m, (uint32_t)r, n->number, n->first.time_ns);
 			to = model__time(m, (uint32_t)r, n->number, n->last.time_ns);
+			longest = to - from > longest ? to - from : longest;
 			first = from < first ? from : first;
 			last = to > last ? to : last;
 			add_counters(&t->sum, &n->last.counters, &n->first.counters);
 			t->wasted_before_ns += n->first.counters.wasted_ns;
 		}
 		t->nodes = counted > t->nodes ? counted : t->nodes;
-		if (counted && last > first) {
+		/* Samples of several nodes lie apart a little even where each node has but one. */
+		if (longest >= TOTALS_LEAST_NS) {
+			t->measured = true;
+			t->recorded += (double)(last - first) / 1e9;
 			t->seconds += (double)(last - first) / 1e9;
 			t->node_seconds += (double)counted * (double)(last - first) / 1e9;
+		} else if (run->last_ns > run->first_ns) {
+			t->recorded += (double)(run->last_ns - run->first_ns) / 1e9;
 		}
 	}
 }

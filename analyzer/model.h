@@ -105,7 +105,7 @@ struct run {
 	VEC(struct clock_edge) clocks;
 	uint64_t lost[DSM_EV_TYPE_MAX];
 	uint64_t records, aborts_seen;
-	uint64_t lost_in_all; /* as the last chunk says, before it says of which types */
+	uint64_t lost_in_all;	     /* as the last chunk says, before it says of which types */
 	bool cut, damaged, unclosed; /* unclosed: a trace without a summary */
 	struct ending ending;
 	int64_t first_ns, last_ns;
@@ -172,8 +172,11 @@ void model__group_name(const struct model *m, uint32_t group, char *out, size_t 
 void model__group_shape(const struct model *m, uint32_t group, char *out, size_t size);
 
 /* Adds up what the counters say between a node's start (or first sample) and its last sample. */
+#define TOTALS_LEAST_NS 10000000 /* between a node's samples; with less, rates are noise */
 struct totals {
 	struct dsm_counters sum;
+	bool measured;		   /* long enough to speak of rates; else seconds are 0 */
+	double recorded;	   /* seconds between the records, for runs too short to measure as well */
 	double seconds;		   /* wall time of the runs, added up */
 	double node_seconds;	   /* the same times the nodes */
 	unsigned nodes;		   /* most in any run */

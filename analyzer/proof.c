@@ -28,11 +28,10 @@ static int measure(const char *path, struct rates *out, double *seconds, char *p
 		advice__rates(&totals.sum, totals.seconds, out);
 		*seconds = totals.seconds;
 		snprintf(program, size, "%s", m.runs.at[0].program);
-		if (!totals.sum.commits || totals.seconds <= 0) {
-			fprintf(stderr,
-				"dsmreport: %s: no transaction was counted in it, so there is nothing to "
-				"compare\n",
-				path);
+		if (!totals.sum.commits || !totals.measured) {
+			fprintf(stderr, "dsmreport: %s: %s, so there is nothing to compare\n", path,
+				totals.measured ? "no transaction was counted in it"
+						: "its counters span less than 10 ms, too short to judge");
 			err = -ENODATA;
 		}
 	}

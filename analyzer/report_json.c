@@ -112,6 +112,7 @@ static struct json_object *totals_json(const struct report *r)
 	o = rates(&now);
 	put(o, "seconds", number(r->totals.seconds));
 	put(o, "nodes", whole(r->totals.nodes));
+	put(o, "too_short", json_object_new_boolean(!r->totals.measured));
 #define X(name, meaning) put(c, #name, whole((double)r->totals.sum.name));
 	DSM_COUNTERS(X)
 #undef X
@@ -389,7 +390,7 @@ static struct json_object *plan_summary(const struct report *r)
 		rules += r->advice.all.at[i].rule != 0;
 	put(o, "rules", whole(rules));
 	put(o, "cost_pages", whole(r->advice.plan_pages));
-	put(o, "predicted", prediction(&r->advice.plan));
+	put(o, "predicted", r->totals.measured ? prediction(&r->advice.plan) : NULL);
 	return o;
 }
 

@@ -60,10 +60,15 @@ static void head(const struct report *r, const struct report_options *o, const s
 	text__add(out, " on %u node%s, ", r->totals.nodes, r->totals.nodes == 1 ? "" : "s");
 	if (r->model.runs.n > 1)
 		text__add(out, "%zu runs, ", r->model.runs.n);
-	text__add(out, "%.2f s recorded (", r->totals.seconds);
+	text__add(out, "%.2f s recorded (", r->totals.recorded);
 	for (size_t i = 0; i < o->ntraces; i++)
 		text__add(out, "%s%s", i ? ", " : "", o->traces[i]);
 	text__add(out, ")\n\n");
+	if (!r->totals.measured) {
+		text__add(out, "  too short to judge rates: the nodes' counters span less than %d ms\n",
+			  TOTALS_LEAST_NS / 1000000);
+		return;
+	}
 	names__count(now.commits_per_s, a, sizeof(a));
 	text__add(out,
 		  "  %s commits/s, %.3f aborts per commit, %s%.1f %%%s of the time in transactions wasted", a,
@@ -253,7 +258,7 @@ static void advice(const struct report *r, const struct report_options *o, const
 		rules += r->advice.all.at[i].rule != 0;
 	for (size_t i = 0; i < r->advice.all.n && i < o->top; i++)
 		one_advice(r, &r->advice.all.at[i], (unsigned)i + 1, s, out);
-	if (!r->advice.all.n)
+	if (!r->advice.all.n && r->totals.measured)
 		text__add(out, "  Nothing: no change of layout or transaction would save 1 %% of the wasted "
 			       "time.\n");
 	for (size_t i = 0; i < r->advice.nnotes; i++)

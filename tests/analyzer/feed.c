@@ -266,7 +266,7 @@ int feed__write(struct feed *f, const char *path, const struct trace_loss *losse
 		trace_writer__record(w, f->records.at[i]);
 	for (unsigned i = 0; i < f->nodes; i++)
 		c[i] = (struct trace_counters){
-			.time_ns = f->time_ns + 1000000, .node = (uint16_t)i, .counters = f->counters[i]};
+			.time_ns = f->time_ns + 20000000, .node = (uint16_t)i, .counters = f->counters[i]};
 	trace_writer__counters(w, c, f->nodes);
 	if (nlosses)
 		trace_writer__losses(w, losses, nlosses);

@@ -737,6 +737,40 @@ static void every_form_is_written(void **state)
 	feed__free(&f);
 }
 
+/* A collector that came for a moment saw each node's counters once, a little apart: no time to divide by. */
+static void a_moment_is_too_short_for_rates(void **state)
+{
+	const char *trace = path("moment.dsmt");
+	struct text text = {0}, plan = {0};
+	struct json_object *o;
+	struct report_options ro;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	scene(&f, 23);
+	plant_world(&f, 40);
+	for (size_t i = 0; i < f.records.n; i++)
+		if (f.records.at[i]->type < DSM_EV_BEGIN)
+			f.records.at[i]->flags |= DSM_EV_F_RUNDOWN;
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	make(&r, &ro, &trace);
+	assert_false(r.totals.measured);
+	assert_true(r.totals.seconds == 0 && r.advice.plan.ns_per_s == 0);
+	assert_int_equal(r.advice.all.n, 0);
+	report__text(&r, &ro, &text);
+	assert_non_null(strstr(text.at, "too short to judge"));
+	assert_null(strstr(text.at, "predicted: saves"));
+	report__plan(&r, &plan);
+	o = json_tokener_parse(plan.at);
+	assert_int_equal(json_object_array_length(get(o, "rules")), 0);
+	json_object_put(o);
+	text__free(&text);
+	text__free(&plan);
+	report__free(&r);
+	feed__free(&f);
+}
+
 static void a_run_without_aborts_is_a_report(void **state)
 {
 	const char *trace = path("quiet.dsmt");
@@ -814,6 +848,7 @@ int main(void)
 		cmocka_unit_test(true_sharing_is_never_moved),
 		cmocka_unit_test(the_ledger_shows_what_is_missing),
 		cmocka_unit_test(every_form_is_written),
+		cmocka_unit_test(a_moment_is_too_short_for_rates),
 		cmocka_unit_test(a_run_without_aborts_is_a_report),
 		cmocka_unit_test(before_predicted_and_after_are_compared),
 	};
