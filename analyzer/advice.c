@@ -97,7 +97,9 @@ void advice_work__predict(const struct work *w, double saved_ns, double saved_co
 	struct rates now;
 
 	advice__rates(c, w->totals.seconds, &now);
-	out->ns_per_s = w->totals.seconds > 0 ? (saved_ns * w->scale - added_ns) / w->totals.seconds : 0;
+	/* No more than there was: records may reach further than the counters. */
+	out->ns_per_s =
+		w->totals.seconds > 0 ? fmin(all, saved_ns * w->scale - added_ns) / w->totals.seconds : 0;
 	out->rates.aborts_per_commit =
 		commits > 0 ? fmax(0, (double)c->aborts - saved_conflicts * w->abort_scale) / commits : 0;
 	out->rates.commits_per_s = c->commits ? now.commits_per_s * faster * commits / (double)c->commits : 0;
@@ -409,9 +411,8 @@ void advice__make(struct tally *t, struct replay *r, struct symbols *s, struct a
 	out->seconds = w.totals.seconds;
 	if (!w.totals.measured) {
 		advice_work__note(
-			&w, mem__format("The nodes' counters span less than %d ms: too short to judge what "
-					"a change would save. Record a longer part of the run.",
-					TOTALS_LEAST_NS / 1000000));
+			&w, mem__string("The nodes' counters span too little of this recording: too short to "
+					"judge what a change would save. Record a longer part of the run."));
 		goto out;
 	}
 	replay__run(r, w.change, &w.effect);

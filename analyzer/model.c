@@ -446,7 +446,7 @@ void model__totals(const struct model *m, struct totals *t)
 		}
 		t->nodes = counted > t->nodes ? counted : t->nodes;
 		/* Samples of several nodes lie apart a little even where each node has but one. */
-		if (longest >= TOTALS_LEAST_NS) {
+		if (longest >= TOTALS_LEAST_NS && longest >= (run->last_ns - run->first_ns) / 2) {
 			t->measured = true;
 			t->recorded += (double)(last - first) / 1e9;
 			t->seconds += (double)(last - first) / 1e9;

@@ -172,7 +172,8 @@ void model__group_name(const struct model *m, uint32_t group, char *out, size_t 
 void model__group_shape(const struct model *m, uint32_t group, char *out, size_t size);
 
 /* Adds up what the counters say between a node's start (or first sample) and its last sample. */
-#define TOTALS_LEAST_NS 10000000 /* between a node's samples; with less, rates are noise */
+/* Between a node's samples; with less, or less than half of what the records span, rates are noise. */
+#define TOTALS_LEAST_NS 10000000
 struct totals {
 	struct dsm_counters sum;
 	bool measured;		   /* long enough to speak of rates; else seconds are 0 */

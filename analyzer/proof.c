@@ -31,7 +31,7 @@ static int measure(const char *path, struct rates *out, double *seconds, char *p
 		if (!totals.sum.commits || !totals.measured) {
 			fprintf(stderr, "dsmreport: %s: %s, so there is nothing to compare\n", path,
 				totals.measured ? "no transaction was counted in it"
-						: "its counters span less than 10 ms, too short to judge");
+						: "its counters span too little of it, too short to judge");
 			err = -ENODATA;
 		}
 	}

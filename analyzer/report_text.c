@@ -65,8 +65,7 @@ static void head(const struct report *r, const struct report_options *o, const s
 		text__add(out, "%s%s", i ? ", " : "", o->traces[i]);
 	text__add(out, ")\n\n");
 	if (!r->totals.measured) {
-		text__add(out, "  too short to judge rates: the nodes' counters span less than %d ms\n",
-			  TOTALS_LEAST_NS / 1000000);
+		text__add(out, "  too short to judge rates: the nodes' counters span too little of it\n");
 		return;
 	}
 	names__count(now.commits_per_s, a, sizeof(a));
