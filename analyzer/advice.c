@@ -441,6 +441,7 @@ void advice__free(struct advice_list *list)
 	for (size_t i = 0; i < list->all.n; i++) {
 		mem__free(list->all.at[i].text);
 		mem__free(list->all.at[i].why);
+		mem__free(list->all.at[i].fields);
 	}
 	for (size_t i = 0; i < list->nnotes; i++)
 		mem__free(list->notes[i]);

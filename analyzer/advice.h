@@ -44,7 +44,7 @@ struct advice {
 	double elements;	     /* commit-every-k: that the transaction touches */
 	double conflicts;	     /* seen, that changes of transactions rest on */
 	unsigned k;
-	uint32_t fields[2]; /* split-struct: what each side accesses (tally.texts) */
+	char *fields; /* split-struct: which nodes access what */
 	char *text, *why;
 };
 

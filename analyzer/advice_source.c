@@ -4,6 +4,7 @@
  * splitting a transaction whose conflict is true on one object only, committing within a long one.
  */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "advice_work.h"
@@ -32,43 +33,117 @@ static struct advice *add(struct work *w, enum advice_kind kind, uint32_t group,
 
 /* ---- structs ---- */
 
-static void name_fields(const struct work *w, struct advice *a)
-{
-	double most = 0;
+struct user { /* of a set of fields */
+	uint32_t fields;
+	double ns;
+	VEC(uint16_t) nodes;
+};
 
+struct users {
+	struct user *at;
+	size_t n, cap;
+};
+
+static void add_user(struct users *u, uint32_t fields, uint16_t node, double ns)
+{
+	size_t i, k;
+
+	if (!fields)
+		return;
+	for (i = 0; i < u->n && u->at[i].fields != fields; i++)
+		;
+	if (i == u->n)
+		*VEC_ADD(u) = (struct user){.fields = fields};
+	u->at[i].ns += ns;
+	for (k = 0; k < u->at[i].nodes.n && u->at[i].nodes.at[k] != node; k++)
+		;
+	if (k == u->at[i].nodes.n)
+		*VEC_ADD(&u->at[i].nodes) = node;
+}
+
+static int by_ns(const void *a, const void *b)
+{
+	double x = ((const struct user *)a)->ns, y = ((const struct user *)b)->ns;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Who uses which fields in false conflicts, the costliest first. */
+static void find_users(const struct work *w, uint32_t group, struct users *out)
+{
 	for (size_t i = 0; i < w->tally->rows.n; i++) {
 		const struct row *r = &w->tally->rows.at[i];
 
-		if (r->key.verdict != VERDICT_FALSE || r->key.changed.group != a->group ||
-		    r->key.touched.group != a->group || r->key.changed.fields == r->key.touched.fields ||
-		    row__ns(r) <= most)
+		if (r->key.verdict != VERDICT_FALSE || r->key.changed.group != group ||
+		    r->key.touched.group != group || r->key.changed.fields == r->key.touched.fields)
 			continue;
-		most = row__ns(r);
-		a->fields[0] = r->key.changed.fields;
-		a->fields[1] = r->key.touched.fields;
+		for (unsigned p = 0; p < r->npairs; p++) {
+			add_user(out, row__winner(r)->fields, r->pair[p].winner, r->pair[p].ns);
+			add_user(out, row__loser(r)->fields, r->pair[p].loser, r->pair[p].ns);
+		}
 	}
+	if (out->n)
+		qsort(out->at, out->n, sizeof(*out->at), by_ns);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	return *(const uint16_t *)a - *(const uint16_t *)b;
+}
+
+#define MOST_USERS 12 /* named */
+
+static char *name_users(const struct work *w, const struct users *u)
+{
+	struct text t = {0};
+
+	for (size_t i = 0; i < u->n && i < MOST_USERS; i++) {
+		struct user *x = &u->at[i];
+
+		qsort(x->nodes.at, x->nodes.n, sizeof(*x->nodes.at), by_value);
+		text__add(&t, "%s{%s} (node%s",
+			  !i		  ? ""
+			  : i + 1 == u->n ? " and "
+					  : ", ",
+			  tally__text(w->tally, x->fields), x->nodes.n > 1 ? "s" : "");
+		for (size_t k = 0; k < x->nodes.n; k++)
+			text__add(&t, "%s %u", k ? "," : "", x->nodes.at[k]);
+		text__add(&t, ")");
+	}
+	if (u->n > MOST_USERS)
+		text__add(&t, " and %zu more", u->n - MOST_USERS);
+	return t.at;
+}
+
+static void split_struct(struct work *w, uint32_t g, double ns, const struct users *u)
+{
+	struct advice *a = add(w, ADVICE_SPLIT_STRUCT, g, 0);
+
+	a->fields = name_users(w, u);
+	a->pages = (double)u->n - 1;
+	a->alone_ns = a->missed_ns = ns * w->scale;
+	a->conflicts = w->tally->groups[g].seen[VERDICT_FALSE];
+	advice_work__predict(w, ns, w->wasted_ns > 0 ? ns / w->wasted_ns * (double)w->totals.sum.aborts : 0,
+			     0, 0, &a->predicted);
 }
 
 static void split_structs(struct work *w)
 {
 	for (uint32_t g = 0; g < w->tally->model->groups.n; g++) {
-		struct advice a = {.group = g}, *new;
+		struct users u = {0};
 		double ns;
 
 		if (w->tally->groups[g].ns[VERDICT_FALSE] < WORTH * w->wasted_ns)
 			continue;
 		ns = replay__within_element(w->replay, w->change, g);
-		name_fields(w, &a);
-		if (ns < WORTH * w->wasted_ns || !a.fields[0] || !a.fields[1])
+		if (ns < WORTH * w->wasted_ns)
 			continue;
-		new = add(w, ADVICE_SPLIT_STRUCT, g, 0);
-		new->fields[0] = a.fields[0];
-		new->fields[1] = a.fields[1];
-		new->alone_ns = new->missed_ns = ns * w->scale;
-		new->conflicts = w->tally->groups[g].seen[VERDICT_FALSE];
-		advice_work__predict(w, ns,
-				     w->wasted_ns > 0 ? ns / w->wasted_ns * (double)w->totals.sum.aborts : 0,
-				     0, 0, &new->predicted);
+		find_users(w, g, &u);
+		if (u.n > 1)
+			split_struct(w, g, ns, &u);
+		for (size_t i = 0; i < u.n; i++)
+			VEC_FREE(&u.at[i].nodes);
+		VEC_FREE(&u);
 	}
 }
 
@@ -143,6 +218,43 @@ static void note_cycle(struct work *w, uint32_t site, uint32_t group, uint32_t o
 			where, a, b));
 }
 
+static bool holds_others(const struct work *w, const struct usage_key *k, uint32_t group)
+{
+	const struct piece *p = (const void *)(k + 1);
+
+	for (uint32_t i = 0; i < k->n; i++)
+		if (p[i].object == PLACE_NONE || w->tally->model->objects.at[p[i].object].group != group)
+			return true;
+	return false;
+}
+
+static bool holds(const struct work *w, const struct usage_key *k, uint32_t group)
+{
+	const struct piece *p = (const void *)(k + 1);
+
+	for (uint32_t i = 0; i < k->n; i++)
+		if (p[i].object != PLACE_NONE && w->tally->model->objects.at[p[i].object].group == group)
+			return true;
+	return false;
+}
+
+/* Is there anything else in transactions of the site that a split could spare? Only what was seen counts. */
+static bool touches_others(const struct work *w, uint32_t site, uint32_t group)
+{
+	double here[2] = {0}, others[2] = {0}; /* writes, accesses */
+
+	for (uint32_t i = 0; i < w->tally->usage_keys.n; i++) {
+		const struct usage_key *k = table__key(&w->tally->usage_keys, i, NULL);
+
+		if (k->site != site)
+			continue;
+		here[k->kind] += holds(w, k, group) ? w->tally->usages.at[i] : 0;
+		others[k->kind] += holds_others(w, k, group) ? w->tally->usages.at[i] : 0;
+	}
+	return (here[USE_WRITE] > 0 && others[USE_WRITE] > here[USE_WRITE] / 2) ||
+	       (here[USE_ACCESS] > 0 && others[USE_ACCESS] > here[USE_ACCESS] / 2);
+}
+
 static void split_transaction(struct work *w, const struct true_loss *l)
 {
 	double each = l->conflicts > 0 ? l->ns / l->conflicts : 0;
@@ -151,7 +263,7 @@ static void split_transaction(struct work *w, const struct true_loss *l)
 	struct advice *a;
 
 	saved = each > 0 ? l->ns * (1 - fmin(1, after / each)) : 0;
-	if (saved < WORTH * w->wasted_ns || after > each / 2)
+	if (saved < WORTH * w->wasted_ns || after > each / 2 || !touches_others(w, l->site, l->group))
 		return;
 	if (other != GROUP_NONE) {
 		note_cycle(w, l->site, l->group, other);

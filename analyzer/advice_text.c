@@ -76,11 +76,13 @@ static void say_source(struct work *w, struct advice *a, const struct words *x, 
 	switch (a->kind) {
 	case ADVICE_SPLIT_STRUCT:
 		text__add(t,
-			  "Split %s: one node accesses {%s} while another accesses {%s} of the same element. "
-			  "Keep the "
-			  "two groups of fields in structs of their own, each allocated with dsm_new. Source "
-			  "change.",
-			  x->type, tally__text(w->tally, a->fields[0]), tally__text(w->tally, a->fields[1]));
+			  "Split %s: in one and the same element, different nodes use %s. Put each of these "
+			  "groups of fields into a struct of its own, and each of those on pages of its own: "
+			  "align them to %u bytes, or give them a plan rule that isolates them (dsmreport "
+			  "--plan "
+			  "makes it from a new trace); dsm_new alone would lay them side by side on one page "
+			  "again. The prediction is for all of them apart. Source change.",
+			  x->type, a->fields, 1u << w->log2);
 		break;
 	case ADVICE_SPLIT_TRANSACTION:
 		text__add(t,

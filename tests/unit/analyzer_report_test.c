@@ -340,18 +340,29 @@ static const struct advice *advice_of(const struct report *r, enum advice_kind k
 	return NULL;
 }
 
+static bool noted(const struct report *r, const char *words)
+{
+	for (size_t i = 0; i < r->advice.nnotes; i++)
+		if (strstr(r->advice.notes[i], words))
+			return true;
+	return false;
+}
+
 /* A transaction whose conflicts are true on one object may be split; on two, one could see half of it done.
  */
 static void transactions_are_split_where_it_is_safe(void **state)
 {
 	(void)state;
-	for (int two = 0; two < 2; two++) {
+	for (int what = 0; what < 3; what++) { /* safe, two true objects, nothing else in it */
+		bool two = what == 1, alone = what == 2;
 		const char *trace = path("split.dsmt");
 		const struct advice *a;
 		struct report_options o;
 		struct report r;
+		struct byteset none = {0}, some = {0};
 		struct feed f;
 
+		byteset__add(&some, 0, 48);
 		scene(&f, 13);
 		feed__object(&f, 0, 0x1000, 1, 8, 3, 3, 0);
 		feed__root(&f, 0, 0x1000, "total");
@@ -359,17 +370,23 @@ static void transactions_are_split_where_it_is_safe(void **state)
 		feed__root(&f, 0, 0x2000, "other");
 		for (unsigned i = 0; i < 60; i++)
 			meet(&f, 100 + i, i % 4, (i + 1) % 4, two && i % 3 == 0 ? 2 : 1, 0, 4, 0, 8, false);
+		for (unsigned i = 0; i < 60 && !alone; i++)
+			feed__accesses(&f, (struct feed_iv){(i + 1) % 4, 100 + i, 1, 3}, 3, &some, &none,
+				       true, nowhere);
 		assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
 		make(&r, &o, &trace);
 		a = advice_of(&r, ADVICE_SPLIT_TRANSACTION);
-		assert_int_equal(a == NULL, two);
+		assert_int_equal(a == NULL, two || alone);
 		if (a) {
 			assert_non_null(strstr(a->text, "safe for the observed conflicts"));
 			assert_int_equal(a->rule, 0);
-		} else {
+		} else if (two) {
 			assert_true(r.advice.nnotes >= 1);
 			assert_non_null(strstr(r.advice.notes[0], "is not advised"));
+		} else {
+			assert_true(noted(&r, "really shared"));
 		}
+		byteset__free(&some);
 		report__free(&r);
 		feed__free(&f);
 	}
@@ -476,14 +493,6 @@ static void interleaved_elements_are_padded(void **state)
 	feed__free(&f);
 }
 
-static bool noted(const struct report *r, const char *words)
-{
-	for (size_t i = 0; i < r->advice.nnotes; i++)
-		if (strstr(r->advice.notes[i], words))
-			return true;
-	return false;
-}
-
 /* 64 elements that any node writes: a page for each would turn each access into a fetch. With few writes seen
  * nobody knows, and then nothing is advised either. */
 static void elements_without_an_owner_stay_together(void **state)
@@ -579,6 +588,8 @@ static void what_a_plan_cannot_do_is_a_source_change(void **state)
 
 		meet(&f, 1000 + i, a, b, 1, a * 96, a * 96 + 8, b * 96, b * 96 + 8, false);
 		meet(&f, 2000 + i, 0, 1, 5, 0, 8, 16, 24, i % 2);
+		if (i % 4 == 0)
+			meet(&f, 3000 + i, 0, 2, 5, 0, 8, 8, 16, false);
 	}
 	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
 	make(&r, &o, &trace);
@@ -590,8 +601,11 @@ static void what_a_plan_cannot_do_is_a_source_change(void **state)
 		if (a->kind == ADVICE_SPLIT_STRUCT) {
 			split = true;
 			assert_int_equal(a->rule, 0);
-			assert_non_null(strstr(a->text, "{x}"));
-			assert_non_null(strstr(a->text, "{steps}"));
+			assert_non_null(strstr(a->text, "{x} (node 0)"));
+			assert_non_null(strstr(a->text, "{steps} (node 1)"));
+			assert_non_null(
+				strstr(a->text, "{y} (node 2)")); /* all of them, not the costliest pair */
+			assert_non_null(strstr(a->text, "pages of its own"));
 		}
 	}
 	assert_true(split);
