@@ -231,6 +231,22 @@ static int write_plan(struct report *r, const char *path)
 	return write_text(path, &t);
 }
 
+static void say_plan(const struct report *r, const char *path)
+{
+	unsigned rules = 0;
+
+	for (size_t i = 0; i < r->advice.all.n; i++)
+		rules += r->advice.all.at[i].rule != 0;
+	if (rules)
+		printf("%s: a plan of %u rule%s for dsmrun --plan=%s; without --plan the report says why\n",
+		       path, rules, rules == 1 ? "" : "s", path);
+	else
+		printf("%s: a plan without any rule (0 rules): no layout change is advised; without --plan "
+		       "the "
+		       "report says why\n",
+		       path);
+}
+
 static int write_folder(struct report *r, const struct report_options *ro, const char *dir)
 {
 	static const struct {
@@ -279,6 +295,8 @@ static int report(const struct options *o, const char *const *traces, size_t n)
 	else if (!err && o->out_dir)
 		printf("report.txt, report.json, report.dot, report.svg and plan.json are in %s\n",
 		       o->out_dir);
+	else if (!err && o->plan && strcmp(o->plan, "-") != 0)
+		say_plan(&r, o->plan);
 	report__free(&r);
 	return err && err != -EPIPE ? EXIT_OUTPUT : 0;
 }

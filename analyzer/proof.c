@@ -211,6 +211,29 @@ static void show(int line, double x, char *out, size_t size)
 		names__count(x, out, size);
 }
 
+#define SAME 0.02 /* runs of one program differ by more */
+
+/* In one sentence, by the work done, or the commits of a program that does not report its work. */
+static void sentence(const struct proof *p, struct text *out)
+{
+	bool work = p->before.work_per_s > 0 && p->after.work_per_s > 0;
+	const char *what = lines[work ? WORK_PER_S : COMMITS_PER_S].text;
+	double b = work ? p->before.work_per_s : p->before.commits_per_s;
+	double a = work ? p->after.work_per_s : p->after.commits_per_s;
+	double change = b > 0 ? a / b - 1 : 0;
+
+	if (change < -SAME)
+		text__add(out, "\nThe plan did NOT help: %s fell by %.0f %%.\n", what, -100 * change);
+	else if (change <= SAME)
+		text__add(out, "\nThe plan made no difference: %s changed by %+.1f %%.\n", what,
+			  100 * change);
+	else
+		text__add(out, "\nThe plan helped: %s rose by %.0f %%.\n", what, 100 * change);
+	if (p->before_seconds < 1 || p->after_seconds < 1)
+		text__add(out, "A run of less than 1 s says little: compare longer ones, or several with "
+			       "dsmgate.\n");
+}
+
 void proof__text(const struct proof *p, struct text *out)
 {
 	text__add(out, "%s: before, predicted and after the plan (%.1f s and %.1f s)\n\n", p->program,
@@ -231,4 +254,5 @@ void proof__text(const struct proof *p, struct text *out)
 		text__add(out, "  %-22s %12s %12s %12s %16s %18s\n", lines[i].text, x[0], x[1], x[2], ratio,
 			  error);
 	}
+	sentence(p, out);
 }

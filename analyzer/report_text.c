@@ -106,6 +106,54 @@ static void how_it_ended(const struct run *run, const struct style *s, struct te
 			  e->open == 1 ? "" : "s", s->off);
 }
 
+static void outdated(const struct report *r, struct text *out)
+{
+	struct table told = {0};
+
+	for (size_t i = 0; i < r->tally.rows.n; i++) {
+		for (int k = 0; k < 2; k++) {
+			const struct row *row = &r->tally.rows.at[r->rows[i]];
+			struct code code = k ? row->key.touched.code : row->key.changed.code;
+			struct source src = {0};
+			size_t before = told.n;
+
+			if (!code.image || !symbols__source(r->symbols, code, false, &src) ||
+			    !symbols__outdated(r->symbols, code, &src) ||
+			    table__intern(&told, src.file, (uint32_t)strlen(src.file)) != before)
+				continue;
+			text__add(out,
+				  "  ! %s is newer than the program: lines quoted from it may not match\n",
+				  src.file);
+		}
+	}
+	table__free(&told);
+}
+
+#define FEW_SECONDS   1.0
+#define FEW_CONFLICTS 30.0
+
+/* Rates of a short run and shares of a few conflicts are luck as much as anything. */
+static void too_little(const struct report *r, struct text *out)
+{
+	static const enum verdict judged[] = {VERDICT_FALSE, VERDICT_TRUE, VERDICT_SILENT};
+	double n = 0;
+
+	for (size_t i = 0; i < r->tally.rows.n; i++)
+		for (size_t v = 0; v < sizeof(judged) / sizeof(judged[0]); v++)
+			if (r->tally.rows.at[i].key.verdict == judged[v])
+				n += r->tally.rows.at[i].seen;
+	if (r->totals.measured && r->totals.seconds < FEW_SECONDS * (double)r->model.runs.n)
+		text__add(out,
+			  "  ! a run of less than %.0f s: its rates, and predictions from them, are "
+			  "uncertain\n",
+			  FEW_SECONDS);
+	if (r->tally.rows.n && n < FEW_CONFLICTS)
+		text__add(out,
+			  "  ! only %.0f conflict%s could be judged: shares, and predictions from them, are "
+			  "uncertain\n",
+			  n, n == 1 ? "" : "s");
+}
+
 static void warnings(const struct report *r, const struct style *s, struct text *out)
 {
 	const char *const *note;
@@ -129,6 +177,8 @@ static void warnings(const struct report *r, const struct style *s, struct text 
 			  (unsigned long long)lost, s->off);
 	for (size_t i = 0; i < n; i++)
 		text__add(out, "  ! %s\n", note[i]);
+	outdated(r, out);
+	too_little(r, out);
 }
 
 static void by_class(const struct report *r, const struct style *s, struct text *out)
@@ -151,9 +201,10 @@ static void by_class(const struct report *r, const struct style *s, struct text 
 			continue;
 		names__duration(ns, time, sizeof(time));
 		names__count(count[v], n, sizeof(n));
-		text__add(out, "  %s%-9s%s %9s %5.1f %%  %9s aborts  %s%s%s\n",
+		text__add(out, "  %s%-9s%s %9s %5.1f %%  %9s abort%s %s%s%s\n",
 			  v == VERDICT_FALSE ? s->bad : "", verdict__name(v), s->off, time,
-			  percent(ns, b->measured), n, s->dim, meaning[v], s->off);
+			  percent(ns, b->measured), n, strcmp(n, "1") ? "s " : "  ", s->dim, meaning[v],
+			  s->off);
 	}
 	if (b->other > 0) {
 		names__duration(b->other, time, sizeof(time));
@@ -345,8 +396,9 @@ static void one_block(const struct report *r, uint32_t group, enum verdict v, un
 	names__object(&r->tally, first, name, sizeof(name));
 	names__duration(ns, time, sizeof(time));
 	names__count(seen + estimated, n, sizeof(n));
-	text__add(out, "\n  %s%s%s: %s%s%s, %s in %s aborts", s->bold, name, s->off,
-		  v == VERDICT_FALSE ? s->bad : "", verdict__name(v), s->off, time, n);
+	text__add(out, "\n  %s%s%s: %s%s%s, %s in %s abort%s", s->bold, name, s->off,
+		  v == VERDICT_FALSE ? s->bad : "", verdict__name(v), s->off, time, n,
+		  strcmp(n, "1") ? "s" : "");
 	if (estimated > 0)
 		text__add(out, " (%.0f judged, %.0f apportioned)", seen, estimated);
 	if (group != GROUP_NONE) {

@@ -260,6 +260,18 @@ size_t symbols__bytes(struct symbols *s, struct code code, void *out, size_t siz
 	return n > 0 ? (size_t)n : 0;
 }
 
+bool symbols__outdated(struct symbols *s, struct code code, const struct source *src)
+{
+	struct file *f = code.image ? image_file(s, code.image) : NULL;
+	struct stat built, written;
+
+	if (!f || f->fd <= 0 || !src->file[0] || fstat(f->fd, &built) || stat(src->file, &written))
+		return false;
+	return written.st_mtim.tv_sec > built.st_mtim.tv_sec ||
+	       (written.st_mtim.tv_sec == built.st_mtim.tv_sec &&
+		written.st_mtim.tv_nsec > built.st_mtim.tv_nsec);
+}
+
 /* dwfl_module_addrdie() relies on .debug_aranges, which clang leaves out: then ask each unit. */
 static bool find_unit(struct file *f, GElf_Addr address, Dwarf_Die *cu)
 {

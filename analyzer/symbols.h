@@ -34,6 +34,9 @@ bool symbols__unit(struct symbols *s, struct code code, Dwarf_Die *cu);
 /* Copies up to `size` code bytes at a file offset; returns how many. */
 size_t symbols__bytes(struct symbols *s, struct code code, void *out, size_t size);
 
+/* True when a source file was changed after the program was built: its lines may be others now. */
+bool symbols__outdated(struct symbols *s, struct code code, const struct source *src);
+
 /* What could not be used and what to do about it, one line each. */
 size_t symbols__notes(const struct symbols *s, const char *const **notes);
 

@@ -48,6 +48,14 @@ expect 2 "one program\|one of" "$good" "$work/other.dsmt"
 expect 2 "compared\|one of" --compare "$good" "$work/other.dsmt"
 cp "$good" "$work/copy.dsmt"
 expect 2 "both hold node 0" "$good" "$work/copy.dsmt"
+expect 0 "" --plan "$work/plan.json" "$work/quiet.dsmt"
+grep -q "0 rules" "$work/out" || { echo "a plan without rules: no word of it"; failures=$((failures + 1)); }
+"$build/tests/analyzer/report_make_trace" "$work/few.dsmt" 3 planted || exit 1
+expect 0 "" "$work/few.dsmt"
+grep -q "could be judged: shares" "$work/out" || { echo "few conflicts: no word of it"; failures=$((failures + 1)); }
+grep -q "less than 1 s" "$work/out" || { echo "a short run: no word of it"; failures=$((failures + 1)); }
+expect 0 "" --compare "$good" "$good"
+grep -q "The plan made no difference" "$work/out" || { echo "--compare without a sentence"; failures=$((failures + 1)); }
 expect 0 "" "$work/quiet.dsmt"
 grep -q "Nothing to report" "$work/out" || { echo "a run without aborts: no word of it"; failures=$((failures + 1)); }
 

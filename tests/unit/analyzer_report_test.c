@@ -808,6 +808,7 @@ static void a_run_without_aborts_is_a_report(void **state)
 static void before_predicted_and_after_are_compared(void **state)
 {
 	const char *before = path("before.dsmt"), *after = path("after.dsmt");
+	struct text text = {0};
 	struct proof p;
 	struct feed f;
 
@@ -828,6 +829,12 @@ static void before_predicted_and_after_are_compared(void **state)
 	assert_true(p.predicted.aborts_per_commit < p.before.aborts_per_commit / 5);
 	assert_true(p.predicted.commits_per_s > p.before.commits_per_s);
 	assert_true(p.after.work_per_s > 490 && p.after.work_per_s < 510);
+	p.after.work_per_s = p.before.work_per_s = 0; /* then commits speak */
+	p.before.commits_per_s = 100;
+	p.after.commits_per_s = 90;
+	proof__text(&p, &text);
+	assert_non_null(strstr(text.at, "The plan did NOT help: commits per second fell by 10 %"));
+	text__free(&text);
 }
 
 static int make_folder(void **state)
