@@ -75,7 +75,7 @@ static void on_record(void *ctx, pid_t pid, const struct dsm_ev_hdr *record)
 
 	if (record->type == DSM_EV_NODE)
 		collect__node_record(c, pid, (const void *)record);
-	if (!collect__ours(c, pid))
+	if (!collect__from(c, pid, record->node))
 		return;
 	rc = aggregate__record(c->known, record);
 	if (rc) {
@@ -102,7 +102,7 @@ static void on_page(void *ctx, pid_t pid, const struct trace_page_stat *delta)
 {
 	struct collect *c = ctx;
 
-	if (collect__ours(c, pid) && aggregate__add_page(c->known, delta))
+	if (collect__from(c, pid, delta->node) && aggregate__add_page(c->known, delta))
 		collect__failed(c, -ENOMEM);
 }
 
@@ -191,7 +191,7 @@ static void tell_clients(struct collect *c, uint64_t now, bool only_new, bool en
 {
 	struct live_state state = {
 		.known = c->known,
-		.time_ns = now,
+		.time_ns = c->last_sample_ns ? c->last_sample_ns : now, /* of the counters in it */
 		.elapsed_s = (double)(now - c->start_ns) / 1e9,
 		.source = c->source->ops->name,
 		.run_id = c->run_id,
@@ -423,7 +423,7 @@ int collect__open(struct collect *c, const struct collect_options *options)
 	c->last_flush_ns = c->start_ns;
 	c->sink = (struct source_sink){.ctx = c, .record = on_record, .page = on_page, .loss = on_loss};
 	c->known = aggregate__new();
-	if (!c->known || nodes__new(&c->nodes, collect__node_found, c)) {
+	if (!c->known || nodes__new(&c->nodes, options->from.user, collect__node_found, c)) {
 		fprintf(stderr, "dsmcollect: no memory\n");
 		rc = 1;
 	} else {

@@ -39,8 +39,8 @@ struct sender { /* a process from which something came */
 	bool known;
 	uint64_t run_id;
 	uint64_t asked_ns;
-	bool described; /* it sent a NODE record: it is `node` */
-	uint16_t node;
+	uint16_t node;	/* when known: whose records alone it may send */
+	bool described; /* it sent a NODE record */
 };
 
 struct collect {
@@ -82,6 +82,8 @@ void collect__node_found(void *collect, struct node_view *view);
 void collect__node_record(struct collect *c, pid_t pid, const struct dsm_ev_node *record);
 /* Is this process's event of the run that is collected? Asks the system about a process not known yet. */
 bool collect__ours(struct collect *c, pid_t pid);
+/* As that, and is the process this node? */
+bool collect__from(struct collect *c, pid_t pid, uint16_t node);
 
 /* JSON of the trace's info and summary, to be freed; NULL: no memory. */
 char *collect_json__info(const struct collect *c);

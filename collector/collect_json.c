@@ -6,6 +6,7 @@
 #include "collector/collect.h"
 
 #include <json-c/json.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -201,6 +202,19 @@ static void print_records(const struct collect *c)
 	fprintf(stderr, "\n");
 }
 
+static void print_nothing(uid_t user, double seconds)
+{
+	const struct passwd *entry = getpwuid(user);
+	char number[16];
+
+	snprintf(number, sizeof(number), "%u", (unsigned)user);
+	fprintf(stderr,
+		"dsmcollect: no node of user %s was seen in %.1f s: does the program run, and under this "
+		"user "
+		"(else --user)?\n",
+		entry ? entry->pw_name : number, seconds);
+}
+
 static void print_text(const struct collect *c)
 {
 	const struct agg_node *const *nodes, *first = collect__first_node(c);
@@ -208,9 +222,7 @@ static void print_text(const struct collect *c)
 	double seconds = (double)(collect__now() - c->start_ns) / 1e9;
 
 	if (!n) {
-		fprintf(stderr,
-			"dsmcollect: no node was seen in %.1f s: is a DSM program running under this user?\n",
-			seconds);
+		print_nothing(c->options->from.user, seconds);
 		return;
 	}
 	fprintf(stderr, "dsmcollect: %zu node%s of %s, run %016llx, source %s, %.1f s\n", n,

@@ -60,13 +60,14 @@ static void note_command(struct collect *c, pid_t pid)
 	}
 }
 
-static void meet_run(struct collect *c, pid_t pid, uint64_t run_id)
+static void meet_run(struct collect *c, pid_t pid, uint64_t run_id, uint16_t node)
 {
 	struct sender *s = sender_of(c, pid);
 
 	if (s) {
 		s->known = true;
 		s->run_id = run_id;
+		s->node = node;
 	}
 	if (!c->run_id)
 		c->run_id = run_id;
@@ -87,7 +88,7 @@ void collect__node_found(void *ctx, struct node_view *view)
 
 	if (!c->run_id && node_view__ended(view))
 		return; /* the rest of a run that is over is not the run to watch */
-	meet_run(c, view->pid, view->run_id);
+	meet_run(c, view->pid, view->run_id, view->node);
 	if (view->run_id != c->run_id)
 		return;
 	c->last_node_ns = view->found_ns = collect__now();
@@ -118,6 +119,19 @@ bool collect__ours(struct collect *c, pid_t pid)
 	return s->known && s->run_id == c->run_id;
 }
 
+bool collect__from(struct collect *c, pid_t pid, uint16_t node)
+{
+	const struct sender *s;
+
+	if (!collect__ours(c, pid))
+		return false;
+	s = sender_of(c, pid);
+	if (s && s->node == node)
+		return true;
+	c->strangers++;
+	return false;
+}
+
 /* The process may be gone before the next scan, so it is looked at now, for its counters; if it is gone
  * already, its record is all that says which run it belongs to. */
 void collect__node_record(struct collect *c, pid_t pid, const struct dsm_ev_node *record)
@@ -126,13 +140,13 @@ void collect__node_record(struct collect *c, pid_t pid, const struct dsm_ev_node
 
 	if (!s)
 		return;
+	if (!s->known)
+		nodes__of_pid(c->nodes, pid);
+	if (s->known) {
+		s->described = s->described || s->node == record->hdr.node;
+		return;
+	}
 	s->described = true;
-	s->node = record->hdr.node;
-	if (s->known)
-		return;
-	nodes__of_pid(c->nodes, pid);
-	if (s->known)
-		return;
-	meet_run(c, pid, record->run_id);
+	meet_run(c, pid, record->run_id, record->hdr.node);
 	c->last_node_ns = collect__now();
 }

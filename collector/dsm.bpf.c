@@ -22,6 +22,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile int keep_all = 0;
+const volatile uint32_t user = 0; /* only processes of this user are heard */
 const volatile uint64_t pidns_dev = 0, pidns_ino = 0;
 
 struct {
@@ -37,9 +38,11 @@ struct {
 	__type(value, struct dsm_bpf_site);
 } sites SEC(".maps");
 
+/* One value for all CPUs: a key belongs to one process, which fires from one or two threads, and counts are
+ * added atomically. Allocated beforehand, because a probe that needs many new keys at once would find the
+ * allocator's reserve empty. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, DSM_BPF_PAGES);
 	__type(key, struct dsm_bpf_page_key);
 	__type(value, struct dsm_bpf_page);
@@ -168,7 +171,7 @@ static __always_inline int handle(struct pt_regs *ctx, const uint32_t type)
 	const void *record = 0;
 	uint32_t pid;
 
-	if (!site || (!keep && !dsm_bpf__counts(type)))
+	if (!site || (!keep && !dsm_bpf__counts(type)) || (uint32_t)bpf_get_current_uid_gid() != user)
 		return 0;
 	pid = current_pid();
 	if (keep || type == DSM_EV_FAULT)

@@ -22,7 +22,7 @@ struct dsm_bpf_page_key {
 	uint16_t zero;
 };
 
-struct dsm_bpf_page { /* the counts of struct trace_page_stat, per CPU, never reset */
+struct dsm_bpf_page { /* the counts of struct trace_page_stat, never reset */
 	uint64_t fetches, fetch_ns;
 	uint64_t transfers, bytes;
 	uint64_t invalidations, updates;
@@ -52,7 +52,7 @@ struct dsm_bpf_site {
 };
 
 #define DSM_BPF_SITES  256
-#define DSM_BPF_PAGES  1048576 /* (page, node, process) that can be counted */
+#define DSM_BPF_PAGES  262144 /* (page, node, process) that can be counted */
 #define DSM_BPF_LOSSES 65536   /* (process, type) */
 
 #endif

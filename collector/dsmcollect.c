@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ static const char usage_text[] =
 	"      --source SOURCE   bpf: the DSM's probes, as root; ring: its shared memory, as its user;\n"
 	"                        auto (default): bpf, and where that is refused ring\n"
 	"      --run ID          only the run with this id (16 hex digits); default: the first one seen\n"
+	"      --user NAME|UID   the run of this user; default: of the one who collects\n"
 	"      --seconds N       end after N seconds at the latest\n"
 	"      --until-end       end with the run (this is the default; not together with --seconds)\n"
 	"      --all             record every event, also those that are normally only counted\n"
@@ -47,6 +49,7 @@ enum {
 	OPT_RING,
 	OPT_ALL,
 	OPT_RUN,
+	OPT_USER,
 	OPT_PROBE,
 	OPT_NO_LIVE,
 	OPT_LIVE,
@@ -64,6 +67,7 @@ static const struct option long_options[] = {
 	{"ring-size", required_argument, NULL, OPT_RING},
 	{"all", no_argument, NULL, OPT_ALL},
 	{"run", required_argument, NULL, OPT_RUN},
+	{"user", required_argument, NULL, OPT_USER},
 	{"probe-file", required_argument, NULL, OPT_PROBE},
 	{"no-live", no_argument, NULL, OPT_NO_LIVE},
 	{"live", required_argument, NULL, OPT_LIVE},
@@ -124,6 +128,24 @@ static int parse_run(struct collect_options *o, const char *text)
 	return 0;
 }
 
+static int parse_user(struct collect_options *o, const char *text)
+{
+	const struct passwd *entry = getpwnam(text);
+	unsigned long long n;
+	char *end;
+
+	if (entry) {
+		o->from.user = entry->pw_uid;
+		return 0;
+	}
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	if (errno || end == text || *end || *text < '0' || *text > '9' || n >= (uid_t)-1)
+		return bad("--user", text, "no user has this name here; give a name or a number");
+	o->from.user = (uid_t)n;
+	return 0;
+}
+
 static int parse_seconds(struct collect_options *o, const char *text)
 {
 	char *end;
@@ -168,6 +190,9 @@ static int parse_option(struct collect_options *o, int option, bool *until_end)
 		break;
 	case OPT_RUN:
 		rc = parse_run(o, optarg);
+		break;
+	case OPT_USER:
+		rc = parse_user(o, optarg);
 		break;
 	case OPT_PROBE:
 		o->from.probe_file = optarg;
@@ -257,7 +282,7 @@ static int signals(void)
 
 int main(int argc, char **argv)
 {
-	struct collect_options o = {.ready_fd = -1, .from.ring_bytes = RING_DEFAULT};
+	struct collect_options o = {.ready_fd = -1, .from = {.ring_bytes = RING_DEFAULT, .user = geteuid()}};
 	char probe_file[4096];
 	struct collect c;
 	int stop_fd, rc = parse(&o, argc, argv);

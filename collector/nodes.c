@@ -13,10 +13,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define LINK_TEXT "/memfd:" DSM_SHM_NAME
+#include "dsmcore/launch/shm_find.h"
 
 struct nodes {
 	struct node_view *first;
+	uid_t user;
 	nodes_found_fn found;
 	void *ctx;
 	struct sigaction before;
@@ -45,13 +46,14 @@ static void on_sigbus(int signal, siginfo_t *info, void *context)
 	sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
 }
 
-int nodes__new(struct nodes **out, nodes_found_fn found, void *ctx)
+int nodes__new(struct nodes **out, uid_t user, nodes_found_fn found, void *ctx)
 {
 	struct nodes *n = calloc(1, sizeof(*n));
 
 	*out = n;
 	if (!n)
 		return -ENOMEM;
+	n->user = user;
 	n->found = found;
 	n->ctx = ctx;
 	the_nodes = n;
@@ -149,25 +151,14 @@ static bool adopt_header(struct node_view *v)
 }
 
 /* A child of the node inherits the descriptor; only the process that the memory names is the node.
- * Its own idea of its pid counts, which is another one inside a container. */
-static bool owns(pid_t pid, uint32_t claimed)
+ * Its own idea of its pid counts, which is another one inside a container. Another user's process is none,
+ * whatever its memory says; nor is one that has taken on this user's rights for a while. */
+static bool owns(const struct nodes *n, int process, pid_t pid, uint32_t claimed)
 {
-	char path[64], line[256];
-	bool yes = (uint32_t)pid == claimed;
-	FILE *f;
+	struct shm_find_process who;
 
-	if (yes)
-		return true;
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f)) {
-		const char *last = strncmp(line, "NSpid:", 6) != 0 ? NULL : strrchr(line, '\t');
-		if (last)
-			yes = (uint32_t)strtoul(last + 1, NULL, 10) == claimed;
-	}
-	if (f)
-		fclose(f);
-	return yes;
+	return shm_find__identify(process, &who) == 0 && who.real == n->user && who.effective == n->user &&
+	       ((uint32_t)pid == claimed || (uint32_t)who.inner == claimed);
 }
 
 static struct node_view *known(struct nodes *n, const struct stat *st)
@@ -179,13 +170,21 @@ static struct node_view *known(struct nodes *n, const struct stat *st)
 	return v;
 }
 
-static struct node_view *open_view(struct nodes *n, pid_t pid, int fd, const struct stat *st)
+struct look { /* at one process */
+	struct nodes *nodes;
+	pid_t pid;
+	int process; /* of shm_find__process() */
+	struct node_view *found;
+};
+
+static struct node_view *open_view(const struct look *l, int fd, const struct stat *st)
 {
+	struct nodes *n = l->nodes;
 	struct node_view *v = calloc(1, sizeof(*v));
 
 	if (!v)
 		return NULL;
-	v->pid = pid;
+	v->pid = l->pid;
 	v->dev = st->st_dev;
 	v->ino = st->st_ino;
 	v->size = (size_t)st->st_size;
@@ -194,10 +193,11 @@ static struct node_view *open_view(struct nodes *n, pid_t pid, int fd, const str
 		free(v);
 		return NULL;
 	}
-	v->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	v->pidfd = (int)syscall(SYS_pidfd_open, l->pid, 0);
 	v->next = n->first;
 	n->first = v; /* before its memory is read: see on_sigbus() */
-	if (!adopt_header(v) || !owns(pid, v->shm->pid)) {
+	/* owns() last: while the process lives its number is its own, so the pidfd is of this process. */
+	if (!adopt_header(v) || !owns(n, l->process, l->pid, v->shm->pid)) {
 		nodes__drop(n, v);
 		return NULL;
 	}
@@ -206,56 +206,50 @@ static struct node_view *open_view(struct nodes *n, pid_t pid, int fd, const str
 	return v;
 }
 
-/* Follows one link of a process. NULL: no node, or not ready yet; the next scan looks again. */
-static struct node_view *look_at(struct nodes *n, pid_t pid, const char *path)
+/* False: no node, or not ready yet; the next scan looks again. */
+static bool look_at(void *ctx, int at, const struct stat *first)
 {
-	struct node_view *v = NULL;
+	struct look *l = ctx;
+	struct node_view *v = known(l->nodes, first);
 	struct stat st;
 	int fd;
 
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    (size_t)st.st_size < offsetof(struct dsm_shm, counters))
-		return NULL;
-	v = known(n, &st);
 	if (v) {
-		v->seen = v->seen || v->pid == pid;
-		return v->pid == pid ? v : NULL;
+		v->seen = v->seen || v->pid == l->pid;
+		l->found = v->pid == l->pid ? v : NULL;
+		return l->found;
 	}
-	fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	if (first->st_uid != l->nodes->user)
+		return false;
+	fd = shm_find__open(at, O_RDWR | O_NONBLOCK);
 	if (fd < 0)
-		return NULL;
+		return false;
 	if (fstat(fd, &st) == 0 && (size_t)st.st_size >= offsetof(struct dsm_shm, counters))
-		v = open_view(n, pid, fd, &st);
+		l->found = open_view(l, fd, &st);
 	close(fd);
-	return v;
+	return l->found;
 }
 
 /* ---- processes ---- */
 
+/* Processes that are none of the user's are left out early. Those that may not be dumped belong to root. */
+static bool may_be_users(const struct nodes *n, int process)
+{
+	struct stat st;
+
+	return fstat(process, &st) == 0 && (st.st_uid == n->user || st.st_uid == 0);
+}
+
 static struct node_view *scan_process(struct nodes *n, pid_t pid)
 {
-	char folder[64], path[128], text[64];
-	struct node_view *found = NULL;
-	struct dirent *entry;
-	DIR *dir;
+	struct look look = {.nodes = n, .pid = pid, .process = shm_find__process(pid)};
 
-	snprintf(folder, sizeof(folder), "/proc/%d/fd", (int)pid);
-	dir = opendir(folder);
-	if (!dir)
-		return NULL; /* gone, or another user's */
-	while (!found && (entry = readdir(dir))) {
-		ssize_t length;
-		if (entry->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%.20s", folder, entry->d_name);
-		length = readlink(path, text, sizeof(text));
-		if (length < (ssize_t)strlen(LINK_TEXT) ||
-		    strncmp(text, LINK_TEXT " ", strlen(LINK_TEXT) + 1) != 0)
-			continue;
-		found = look_at(n, pid, path);
-	}
-	closedir(dir);
-	return found;
+	if (look.process < 0)
+		return NULL;
+	if (may_be_users(n, look.process))
+		shm_find__each(look.process, look_at, &look);
+	close(look.process);
+	return look.found;
 }
 
 void nodes__scan(struct nodes *n)

@@ -43,10 +43,11 @@ struct nodes;
 /* Called once for each node found. */
 typedef void (*nodes_found_fn)(void *ctx, struct node_view *view);
 
-/* One at a time in a process, since it owns the handler of SIGBUS. -ENOMEM. */
-int nodes__new(struct nodes **out, nodes_found_fn found, void *ctx);
+/* Nodes of this user only, process and memory: what another user could forge is no node. One at a time in a
+ * process, since it owns the handler of SIGBUS. -ENOMEM. */
+int nodes__new(struct nodes **out, uid_t user, nodes_found_fn found, void *ctx);
 void nodes__free(struct nodes *n);
-/* Looks at every process that this user may look at. */
+/* Looks at every process of the user, as far as we may. */
 void nodes__scan(struct nodes *n);
 /* Looks at one process now, for a record whose sender is not known yet. NULL: it owns no node. */
 struct node_view *nodes__of_pid(struct nodes *n, pid_t pid);

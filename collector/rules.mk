@@ -3,7 +3,8 @@ ARCHIVES   += trace collect
 trace_SRCS := collector/trace_write.c collector/trace_read.c collector/trace_sane.c
 collect_SRCS := collector/table.c collector/aggregate.c collector/aggregate_names.c collector/nodes.c \
 	collector/source_ring.c collector/source_bpf.c collector/usdt.c collector/live.c collector/live_json.c \
-	collector/collect.c collector/collect_senders.c collector/collect_json.c
+	collector/collect.c collector/collect_senders.c collector/collect_json.c \
+	dsmcore/launch/shm_find.c
 collect_LIBS := -lbpf -lelf -lz -ljson-c -lzstd -lxxhash
 
 PROGRAMS   += dsmcollect

@@ -46,6 +46,7 @@ struct source {
 struct source_options {
 	uint64_t ring_bytes; /* BPF ring buffer; power of two and whole pages */
 	bool all;	     /* records of every type, not only those that the evidence needs */
+	uid_t user;	     /* only processes of this user */
 	const char *probe_file;
 };
 

@@ -53,7 +53,7 @@ struct source_bpf {
 	uint64_t full_told;
 	struct dsm_bpf_page_key *keys;	/* BATCH */
 	uint64_t *counts;		/* cpus */
-	struct dsm_bpf_page *values;	/* BATCH * cpus */
+	struct dsm_bpf_page *values;	/* BATCH */
 	const struct source_sink *sink; /* of the poll that runs */
 };
 
@@ -92,21 +92,6 @@ static int on_sample(void *ctx, void *data, size_t size)
 struct page_seen {
 	struct dsm_bpf_page counts;
 };
-
-static void sum_cpus(const struct dsm_bpf_page *values, int cpus, struct dsm_bpf_page *sum)
-{
-	memset(sum, 0, sizeof(*sum));
-	for (int cpu = 0; cpu < cpus; cpu++) {
-		sum->fetches += values[cpu].fetches;
-		sum->fetch_ns += values[cpu].fetch_ns;
-		sum->transfers += values[cpu].transfers;
-		sum->bytes += values[cpu].bytes;
-		sum->invalidations += values[cpu].invalidations;
-		sum->updates += values[cpu].updates;
-		sum->aborts += values[cpu].aborts;
-		sum->wasted_ns += values[cpu].wasted_ns;
-	}
-}
 
 static void tell_page(struct source_bpf *b, const struct dsm_bpf_page_key *k, const struct dsm_bpf_page *now)
 {
@@ -147,9 +132,7 @@ static void read_pages(struct source_bpf *b)
 		if (rc && rc != -ENOENT)
 			return;
 		for (uint32_t i = 0; i < count; i++) {
-			struct dsm_bpf_page sum;
-			sum_cpus(&b->values[i * (uint32_t)b->cpus], b->cpus, &sum);
-			tell_page(b, &b->keys[i], &sum);
+			tell_page(b, &b->keys[i], &b->values[i]);
 		}
 		batch = next;
 		first = false;
@@ -292,6 +275,7 @@ static int load(struct source_bpf *b, const struct source_options *options, bool
 	bpf_object__for_each_program(program, b->skel->obj)
 		bpf_program__set_expected_attach_type(program, multi ? UPROBE_MULTI : 0);
 	b->skel->rodata->keep_all = options->all;
+	b->skel->rodata->user = options->user;
 	if (stat("/proc/self/ns/pid", &ns) == 0) {
 		b->skel->rodata->pidns_dev = ns.st_dev;
 		b->skel->rodata->pidns_ino = ns.st_ino;
@@ -439,7 +423,7 @@ int source_bpf__new(struct source **out, const struct source_options *options, c
 	if (b->cpus < 1)
 		goto out;
 	b->keys = calloc(BATCH, sizeof(*b->keys));
-	b->values = calloc((size_t)BATCH * (size_t)b->cpus, sizeof(*b->values));
+	b->values = calloc(BATCH, sizeof(*b->values));
 	b->counts = calloc((size_t)b->cpus, sizeof(*b->counts));
 	if (!b->keys || !b->values || !b->counts)
 		goto out;

@@ -307,15 +307,21 @@ static void name_trace(struct run *run)
 }
 
 /* A node holds two sockets for each other node. */
-static void raise_limit(const struct run *run)
+static int raise_limit(const struct run *run)
 {
 	struct rlimit l;
-	rlim_t need = 4ul * run->options.nodes + 256;
+	rlim_t least = 4ul * run->options.nodes + 32, need = least + 224;
 
 	if (getrlimit(RLIMIT_NOFILE, &l) || l.rlim_cur >= need)
-		return;
+		return 0;
 	l.rlim_cur = l.rlim_max < need ? l.rlim_max : need;
 	setrlimit(RLIMIT_NOFILE, &l);
+	if (l.rlim_cur >= least)
+		return 0;
+	run__say("%u nodes need %lu open files, and the limit is %lu: raise it (ulimit -Hn) or start fewer "
+		 "nodes",
+		 run->options.nodes, (unsigned long)least, (unsigned long)l.rlim_cur);
+	return -EMFILE;
 }
 
 /* ---- set-up ---- */
@@ -343,9 +349,10 @@ static int open_signals(struct run *run)
 
 static int open_run(struct run *run)
 {
-	int life[2], rc;
+	int life[2], rc = raise_limit(run);
 
-	raise_limit(run);
+	if (rc)
+		return rc;
 	run->procs = calloc(run->options.nodes, sizeof(*run->procs));
 	if (!run->procs)
 		return -ENOMEM;

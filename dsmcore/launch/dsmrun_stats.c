@@ -7,7 +7,6 @@
  */
 #include "dsmcore/launch/dsmrun.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
@@ -18,6 +17,7 @@
 #include <unistd.h>
 
 #include "dsm_events.h"
+#include "dsmcore/launch/shm_find.h"
 
 static bool is_node_memory(int fd, unsigned node)
 {
@@ -28,33 +28,27 @@ static bool is_node_memory(int fd, unsigned node)
 	       shm.counters_bytes >= sizeof(struct dsm_counters);
 }
 
+static bool keep_memory(void *ctx, int at, const struct stat *st)
+{
+	struct proc *p = ctx;
+	int fd = shm_find__open(at, O_RDONLY);
+
+	(void)st;
+	if (fd >= 0 && is_node_memory(fd, p->node))
+		p->shm = fd;
+	else if (fd >= 0)
+		close(fd);
+	return p->shm >= 0;
+}
+
 void stats__find(struct proc *p)
 {
-	char folder[64], target[128];
-	struct dirent *e;
-	DIR *d;
+	int process = p->shm >= 0 ? -1 : shm_find__process(p->self);
 
-	if (p->shm >= 0)
+	if (process < 0)
 		return;
-	snprintf(folder, sizeof(folder), "/proc/%d/fd", (int)p->self);
-	d = opendir(folder);
-	while (d && p->shm < 0 && (e = readdir(d))) {
-		ssize_t n = readlinkat(dirfd(d), e->d_name, target, sizeof(target) - 1);
-		int fd;
-
-		if (n < 0)
-			continue;
-		target[n] = 0;
-		if (strncmp(target, "/memfd:" DSM_SHM_NAME, strlen("/memfd:" DSM_SHM_NAME)) != 0)
-			continue;
-		fd = openat(dirfd(d), e->d_name, O_RDONLY | O_CLOEXEC);
-		if (fd >= 0 && is_node_memory(fd, p->node))
-			p->shm = fd;
-		else if (fd >= 0)
-			close(fd);
-	}
-	if (d)
-		closedir(d);
+	shm_find__each(process, keep_memory, p);
+	close(process);
 }
 
 static struct json_object *number(uint64_t v)

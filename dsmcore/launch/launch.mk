@@ -3,6 +3,6 @@ control_SRCS := dsmcore/launch/control.c dsmcore/launch/options.c dsmcore/launch
 
 PROGRAMS    += dsmrun
 dsmrun_SRCS := dsmcore/launch/dsmrun.c dsmcore/launch/dsmrun_loop.c dsmcore/launch/dsmrun_spawn.c \
-	dsmcore/launch/dsmrun_monitor.c dsmcore/launch/dsmrun_stats.c dsmcore/launch/where.c dsmcore/memory/plan.c \
+	dsmcore/launch/dsmrun_monitor.c dsmcore/launch/dsmrun_stats.c dsmcore/launch/where.c dsmcore/launch/shm_find.c dsmcore/memory/plan.c \
 	$(control_SRCS)
 dsmrun_LIBS := -ldw -lelf -ljson-c

@@ -40,8 +40,15 @@ static struct {
 	uint64_t run_id, ring_bytes;
 	double wait_s, linger_s;
 	bool crash, shrink, uncounted;
+	int claim; /* the node that its records name, if not its own; -1: its own */
 	const char *log, *mark;
-} opt = {.nodes = 1, .records = 1000, .batch = 100, .objects = 4, .run_id = 0x1234, .ring_bytes = 1 << 20};
+} opt = {.nodes = 1,
+	 .records = 1000,
+	 .batch = 100,
+	 .objects = 4,
+	 .run_id = 0x1234,
+	 .ring_bytes = 1 << 20,
+	 .claim = -1};
 
 static struct dsm_shm *shm;
 static int shm_fd;
@@ -74,6 +81,11 @@ static uint64_t random_word(void)
 
 /* ---- emitting ---- */
 
+static unsigned claimed_node(void)
+{
+	return opt.claim < 0 ? opt.node : (unsigned)opt.claim;
+}
+
 static unsigned short *semaphore_of(unsigned type)
 {
 	switch (type) {
@@ -103,7 +115,7 @@ static void fire(const struct dsm_ev_hdr *r, dsm_ev_page page, uint64_t value)
 	switch (r->type) {
 #define X(name, number, probe)                                                                               \
 	case number:                                                                                         \
-		DTRACE_PROBE5(dsm, probe, r, size, (uint32_t)opt.node, page, value);                         \
+		DTRACE_PROBE5(dsm, probe, r, size, (uint32_t)claimed_node(), page, value);                   \
 		break;
 		DSM_EV_TYPES(X)
 #undef X
@@ -156,7 +168,7 @@ static void emit(struct dsm_ev_hdr *r, unsigned type, size_t size, dsm_ev_page p
 				 .type = (uint16_t)type,
 				 .version = DSM_EV_VERSION,
 				 .flags = flags,
-				 .node = (uint16_t)opt.node,
+				 .node = (uint16_t)claimed_node(),
 				 .weight = 1,
 				 .seq = seq,
 				 .time_ns = now_ns()};
@@ -499,7 +511,7 @@ int main(int argc, char **argv)
 		{"ring", 1, NULL, 's'},	    {"wait", 1, NULL, 'w'},    {"linger", 1, NULL, 'l'},
 		{"crash", 0, NULL, 'c'},    {"shrink", 0, NULL, 'S'},  {"uncounted", 0, NULL, 'u'},
 		{"log", 1, NULL, 'L'},	    {"objects", 1, NULL, 'o'}, {"mark", 1, NULL, 'm'},
-		{"measure", 1, NULL, 'M'},  {NULL, 0, NULL, 0},
+		{"measure", 1, NULL, 'M'},  {"claim", 1, NULL, 'C'},   {NULL, 0, NULL, 0},
 	};
 	int o, rc, measured = 0;
 
@@ -549,6 +561,9 @@ int main(int argc, char **argv)
 			break;
 		case 'm':
 			opt.mark = optarg;
+			break;
+		case 'C':
+			opt.claim = atoi(optarg);
 			break;
 		case 'M':
 			measured = atoi(optarg);

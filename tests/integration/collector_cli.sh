@@ -21,6 +21,13 @@ done
 for run in 0 xyz -1 11112222333344445 ""; do
 	check "run '$run'" refused "hex digits" --run "$run"
 done
+for user in no-such-user -1 4294967295 99999999999999999999 1x ""; do
+	check "user '$user'" refused "name or a number" --user "$user"
+done
+for user in root 0; do
+	check "--user $user: no node" sh -c "'$COLLECT' --no-live --source ring --seconds 0.2 --run ${RUN%1}5 --user $user 2>&1 |
+		grep -q 'no node of user root was seen.*--user'"
+done
 check "ready-fd closed" refused "open file descriptor" --ready-fd 77
 check "ready-fd no number" refused "open file descriptor" --ready-fd x
 check "--until-end --seconds" refused "exclude" --until-end --seconds 1
@@ -40,7 +47,7 @@ check "live socket over a file" live_refused "not a socket" "$WORK/file"
 check "the file is still there" [ -f "$WORK/file" ]
 check "live socket nowhere" live_refused "No such file" /nonexistent/s
 
-check "no node: says so, exit 0" sh -c "'$COLLECT' --no-live --source ring --seconds 0.2 --run ${RUN%1}5 2>&1 | grep -q 'no node was seen'"
+check "no node: says so, exit 0" sh -c "'$COLLECT' --no-live --source ring --seconds 0.2 --run ${RUN%1}5 2>&1 | grep -q 'no node of user .* was seen'"
 check "summary as JSON" sh -c "'$COLLECT' --no-live --source ring --seconds 0.2 --run ${RUN%1}5 --json 2>/dev/null |
 	jq -e '.schema == \"procope.summary/1\" and .ended == \"time\" and .records_total == 0' >/dev/null"
 check "quiet" [ -z "$("$COLLECT" --no-live --source ring --seconds 0.2 --run ${RUN%1}5 --quiet 2>&1)" ]

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # The ring source, attached to nodes that log what they emit.
-SOURCE=ring SMALL_RING= SMALL_NODE_RING="--ring 8192"
+SOURCE=ring ROOM= SMALL_RING= SMALL_NODE_RING="--ring 8192"
 . "$(dirname "$0")/collector_sources.sh"
 
 # ---- a node that takes its memory away ----

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # What either source must do, with nodes that log what they emit: sourced by collector_bpf.sh and
-# collector_ring.sh, which set $SOURCE, $SMALL_RING (the collector's) and $SMALL_NODE_RING.
+# collector_ring.sh, which set $SOURCE, $ROOM and $SMALL_RING (the collector's) and $SMALL_NODE_RING. With $ROOM a ring holds all
+# that the nodes of a case emit, so that nothing is lost however late the collector runs.
 . "$(dirname "$0")/collector_lib.sh"
 
 wait_collector() {
@@ -25,7 +26,7 @@ compare_all() { # NAME
 }
 
 # ---- three nodes, started after the collector ----
-start_collector --source "$SOURCE" -o "$WORK/t.dsmt"
+start_collector --source "$SOURCE" $ROOM -o "$WORK/t.dsmt"
 check "attached as $SOURCE" [ "$source" = "$SOURCE" ]
 for n in 0 1 2; do
 	start_node $n --nodes 3 --records 20000 --wait 10 --pause-us 200 --ring 33554432 --linger 0.5
@@ -46,7 +47,7 @@ for n in 0 1; do
 	start_node $n --nodes 2 --records 60000 --batch 100 --pause-us 5000 --ring 33554432
 done
 sleep 1
-start_collector --source "$SOURCE" -o "$WORK/t.dsmt"
+start_collector --source "$SOURCE" $ROOM -o "$WORK/t.dsmt"
 wait_collector
 logged_names $(logs) >"$WORK/a"
 dumped_names "$WORK/t.txt" >"$WORK/b"
@@ -78,7 +79,7 @@ check "small ring: the summary says the same" \
 
 # ---- only one of two runs ----
 rm -f "$WORK"/node-*.log
-start_collector --source "$SOURCE" --run $RUN -o "$WORK/t.dsmt"
+start_collector --source "$SOURCE" $ROOM --run $RUN -o "$WORK/t.dsmt"
 start_node 7 --nodes 1 --run dead --records 5000 --wait 10 --linger 1
 other=$last_node
 start_node 0 --nodes 1 --run $RUN --records 5000 --wait 10 --ring 33554432
@@ -88,9 +89,66 @@ compare_all "--run"
 check "--run: the id is told" [ "$(summary "$WORK/t.txt" .run_id)" = "0$RUN" ]
 kill -9 "$other" 2>/dev/null
 
+# ---- a node that calls its records another node's ----
+rm -f "$WORK"/node-*.log
+start_collector --source "$SOURCE" $ROOM -o "$WORK/t.dsmt"
+start_node 1 --nodes 2 --claim 0 --records 100000000 --pause-us 2000
+forger=$last_node
+start_node 0 --nodes 2 --records 3000 --wait 10 --ring 33554432
+seen() { "$CLIENT" "$socket" 1 | jq -e "[.nodes[].node] == [0, 1] and .nodes[0].ended" >/dev/null; }
+until seen || ! kill -0 "$collector" 2>/dev/null; do sleep 0.1; done
+kill -9 "$forger"
+wait_collector
+rm "$WORK/node-1.log"
+compare_all "forged node"
+check "forged node: they are counted" [ "$(summary "$WORK/t.txt" '.strangers > 0')" = true ]
+
+# ---- another user's node ----
+if [ "$(id -u)" = 0 ]; then
+	# It has the same run and node, and it does not end. Our own program may lie where others cannot go.
+	rm -f "$WORK"/node-*.log
+	chmod 711 "$WORK"
+	cp "$NODE" "$WORK/fake_node"
+	chmod 755 "$WORK/fake_node"
+	own_node=$NODE
+	NODE=$WORK/fake_node
+	as_other() { exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+	mkdir -m 777 "$WORK/open"
+	as_other "$NODE" --run "$RUN" --node 0 --records 100000000 --pause-us 2000 --mark "$WORK/open/mark" &
+	intruder=$!
+	children="$children $intruder"
+	until [ -e "$WORK/open/mark" ]; do kill -0 $intruder 2>/dev/null || break; sleep 0.01; done
+	start_collector --source "$SOURCE" $ROOM -o "$WORK/t.dsmt"
+	start_node 0 --records 3000 --wait 10 --ring 33554432
+	wait_collector
+	check "another user's node: it was there" kill -0 $intruder
+	compare_all "another user's node"
+	check "another user's node: one node" [ "$(summary "$WORK/t.txt" '.nodes | length')" = 1 ]
+	kill -9 $intruder
+	wait $intruder 2>/dev/null
+	# --user watches it, and nobody else.
+	rm -f "$WORK"/node-*.log
+	start_node 0 --records 100000000 --pause-us 2000
+	own=$last_node
+	: >"$WORK/node-1.log"
+	chown 65534 "$WORK/node-1.log"
+	start_collector --source "$SOURCE" $ROOM --user 65534 -o "$WORK/t.dsmt"
+	as_other "$NODE" --run "$RUN" --node 1 --records 3000 --wait 10 --ring 33554432 --log "$WORK/node-1.log" &
+	children="$children $!"
+	wait_collector
+	kill -9 "$own"
+	wait "$own" 2>/dev/null
+	rm "$WORK/node-0.log"
+	compare_all "--user"
+	NODE=$own_node
+	chmod 700 "$WORK"
+else
+	echo "part skipped: another user's node needs root"
+fi
+
 # ---- a node that dies ----
 rm -f "$WORK"/node-*.log
-start_collector --source "$SOURCE" -o "$WORK/t.dsmt"
+start_collector --source "$SOURCE" $ROOM -o "$WORK/t.dsmt"
 start_node 0 --nodes 2 --records 3000 --wait 10 --ring 33554432 --crash
 start_node 1 --nodes 2 --records 3000 --wait 10 --ring 33554432
 wait_collector
@@ -101,7 +159,7 @@ check "crash: is told" grep -q "node 0 .* ended without saying so" "$WORK/collec
 
 # ---- --all ----
 rm -f "$WORK"/node-*.log
-start_collector --source "$SOURCE" --all -o "$WORK/t.dsmt"
+start_collector --source "$SOURCE" $ROOM --all -o "$WORK/t.dsmt"
 start_node 0 --records 5000 --wait 10 --ring 33554432
 wait_collector
 awk '$1 == "E" { print 0, $2, $3, $4 }' "$WORK/node-0.log" | sort >"$WORK/a"
@@ -110,7 +168,7 @@ check "--all: every type" same "$WORK/a" "$WORK/b"
 
 # ---- live, interrupted, killed ----
 rm -f "$WORK"/node-*.log
-start_collector --source "$SOURCE" -o "$WORK/u.dsmt"
+start_collector --source "$SOURCE" $ROOM -o "$WORK/u.dsmt"
 start_node 0 --records 100000000 --batch 100 --pause-us 2000 --wait 10
 runner=$last_node
 "$CLIENT" "$socket" 4 >"$WORK/live"
@@ -130,7 +188,7 @@ check "SIGINT: clients are told the end" [ "$(tail -1 "$WORK/live" | jq .ended)"
 check "SIGINT: the trace is whole" grep -q '^end$' "$WORK/u.txt"
 check "SIGINT: it says so" [ "$(summary "$WORK/u.txt" .ended)" = signal ]
 check "SIGINT: nothing left" [ -z "$(find "$WORK" -name '*.partial' -o -name '*.sock')" ]
-start_collector --source "$SOURCE" -o "$WORK/v.dsmt"
+start_collector --source "$SOURCE" $ROOM -o "$WORK/v.dsmt"
 left=$socket
 sleep 1.3
 kill -9 "$collector"
@@ -138,7 +196,7 @@ wait "$collector" 2>/dev/null
 check "SIGKILL: the partial trace can be read" sh -c "'$DUMP' '$WORK/v.dsmt.partial' >'$WORK/v.txt' && grep -q '^cut$' '$WORK/v.txt' &&
 	grep -q ' commit ' '$WORK/v.txt'"
 check "SIGKILL: a socket is left" [ -e "$left" ]
-start_collector --source "$SOURCE" -o "$WORK/w.dsmt" --seconds 1.5
+start_collector --source "$SOURCE" $ROOM -o "$WORK/w.dsmt" --seconds 1.5
 check "the next one removes it" [ ! -e "$left" ]
 wait "$collector"
 "$DUMP" "$WORK/w.dsmt" >"$WORK/w.txt"

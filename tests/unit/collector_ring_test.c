@@ -80,6 +80,7 @@ static bool produce(unsigned type, uint16_t size, bool count)
 /* ---- a consumer ---- */
 
 static struct nodes *nodes;
+static uid_t user;
 static struct source *source;
 static uint64_t got, last_seq, lost[DSM_EV_TYPE_MAX], lost_total;
 
@@ -126,7 +127,7 @@ static void start(void)
 	got = last_seq = lost_total = 0;
 	memset(lost, 0, sizeof(lost));
 	assert_int_equal(source_ring__new(&source, &options, why, sizeof(why)), 0);
-	assert_int_equal(nodes__new(&nodes, found, NULL), 0);
+	assert_int_equal(nodes__new(&nodes, user, found, NULL), 0);
 	nodes__of_pid(nodes, getpid());
 }
 
@@ -356,7 +357,8 @@ static void test_other_counters(void **state)
 	assert_non_null(nodes__first(nodes));
 	assert_true(node_view__counters(nodes__first(nodes), &c));
 	assert_int_equal(c.begins, 1);
-	assert_int_equal(c.events, sizeof(c) / 8);
+	assert_int_equal(c.events, offsetof(struct dsm_counters, events) / 8 + 1);
+	assert_int_equal(((uint64_t *)&c)[sizeof(c) / 8 - 1], sizeof(c) / 8); /* the last one we know */
 	assert_int_equal(words[base + 40], getpid());
 	stop();
 	/* An older one with two. */
@@ -394,6 +396,53 @@ static void test_child_is_no_node(void **state)
 	waitpid(child, NULL, 0);
 }
 
+static bool is_found(void)
+{
+	bool there;
+
+	start();
+	there = nodes__of_pid(nodes, getpid());
+	stop();
+	return there;
+}
+
+/* Process and memory must both be the user's. */
+static void test_other_users(void **state)
+{
+	(void)state;
+	assert_true(is_found());
+	user++;
+	assert_false(is_found());
+	user--;
+	if (getuid())
+		return; /* the rest needs root */
+	assert_int_equal(fchown(fd, 1, 1), 0);
+	assert_false(is_found());
+	user = 1;
+	assert_false(is_found());
+	user = 0;
+	assert_int_equal(fchown(fd, 0, 0), 0);
+	assert_int_equal(setreuid(1, 0), 0); /* a set-user-id program that another user started */
+	assert_false(is_found());
+	assert_int_equal(setreuid(0, 0), 0);
+	assert_true(is_found());
+}
+
+/* Any file may be named like a node's; only a memfd is one. */
+static void test_not_a_memfd(void **state)
+{
+	char name[] = "/tmp/" DSM_SHM_NAME ".XXXXXX";
+	int other = mkstemp(name);
+
+	(void)state;
+	assert_true(other >= 0);
+	assert_int_equal(unlink(name), 0);
+	assert_int_equal(write(other, shm, sizeof(*shm)), sizeof(*shm));
+	close(fd);
+	assert_false(is_found());
+	fd = other; /* drop_shm() closes it */
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, make_shm, drop_shm)
@@ -410,7 +459,10 @@ int main(void)
 		CASE(test_random_headers),
 		CASE(test_other_counters),
 		CASE(test_child_is_no_node),
+		CASE(test_other_users),
+		CASE(test_not_a_memfd),
 	};
 
+	user = geteuid();
 	return cmocka_run_group_tests_name("ring source", tests, NULL, NULL);
 }
