@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Names out of a real program: this one, its types, lines and instructions. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -255,6 +256,27 @@ static void the_debug_folder_is_searched(void **state)
 	tear_down(&x);
 }
 
+static void a_newer_source_is_noticed(void **state)
+{
+	char name[] = "/tmp/procope-source-XXXXXX";
+	struct source src = {.line = 1};
+	struct setup x;
+	int fd = mkstemp(name);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	set_up(&x, NULL, false, NULL);
+	snprintf(src.file, sizeof(src.file), "%s", name);
+	assert_true(symbols__outdated(x.s, (struct code){1, 0x1000}, &src));
+	assert_false(symbols__outdated(x.s, (struct code){0, 0}, &src));
+	assert_int_equal(utimensat(AT_FDCWD, name, (struct timespec[2]){{1, 0}, {1, 0}}, 0), 0);
+	assert_false(symbols__outdated(x.s, (struct code){1, 0x1000}, &src));
+	unlink(name);
+	assert_false(symbols__outdated(x.s, (struct code){1, 0x1000}, &src));
+	tear_down(&x);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +286,7 @@ int main(void)
 		cmocka_unit_test(another_build_is_not_used),
 		cmocka_unit_test(a_stripped_program_is_named_with_the_remedy),
 		cmocka_unit_test(the_debug_folder_is_searched),
+		cmocka_unit_test(a_newer_source_is_noticed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
