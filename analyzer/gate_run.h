@@ -52,7 +52,7 @@ struct gate_run {
 	unsigned nodes;		    /* of the cluster */
 	size_t size;		    /* of node[] */
 	struct gate_node *node;
-	uint64_t lost; /* records */
+	uint64_t lost;	   /* records */
 	bool cut, damaged; /* cut: also one that nobody closed */
 	struct ending ending;
 };
