@@ -9,7 +9,7 @@ if [ ! -r /sys/kernel/btf/vmlinux ]; then
 	echo "skipped: this kernel has no BTF"
 	exit 77
 fi
-SOURCE=bpf ROOM="--ring-size 64M" SMALL_RING="--ring-size 4K" SMALL_NODE_RING=
+SOURCE=bpf ROOM="--ring-size 128M" SMALL_RING="--ring-size 4K" SMALL_NODE_RING=
 . "$(dirname "$0")/collector_sources.sh"
 
 # ---- two collectors at once: the second one's probes make no semaphore rise ----

@@ -113,11 +113,11 @@ if [ "$(id -u)" = 0 ]; then
 	own_node=$NODE
 	NODE=$WORK/fake_node
 	as_other() { exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
-	mkdir -m 777 "$WORK/open"
-	as_other "$NODE" --run "$RUN" --node 0 --records 100000000 --pause-us 2000 --mark "$WORK/open/mark" &
+	mkdir -m 777 "$WORK/other"
+	as_other "$NODE" --run "$RUN" --node 0 --records 100000000 --pause-us 2000 --mark "$WORK/other/mark" &
 	intruder=$!
 	children="$children $intruder"
-	until [ -e "$WORK/open/mark" ]; do kill -0 $intruder 2>/dev/null || break; sleep 0.01; done
+	until [ -e "$WORK/other/mark" ]; do kill -0 $intruder 2>/dev/null || break; sleep 0.01; done
 	start_collector --source "$SOURCE" $ROOM -o "$WORK/t.dsmt"
 	start_node 0 --records 3000 --wait 10 --ring 33554432
 	wait_collector
