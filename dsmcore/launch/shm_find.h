@@ -21,8 +21,8 @@ struct shm_find_process {
 int shm_find__process(pid_t pid);
 /* Who it is, as long as it lives. Errors: -ESRCH and the like. */
 int shm_find__identify(int process, struct shm_find_process *who);
-/* Calls `visit` for each file of the process that is a memfd named DSM_SHM_NAME, until it returns true. `fd` is
- * an O_PATH descriptor of that file, closed afterwards. Errors: -EACCES when we may not look. */
+/* Calls `visit` for each file of the process that is a memfd named DSM_SHM_NAME, until it returns true. `fd`
+ * is an O_PATH descriptor of that file, closed afterwards. Errors: -EACCES when we may not look. */
 int shm_find__each(int process, bool (*visit)(void *ctx, int fd, const struct stat *st), void *ctx);
 /* Opens the very file. `flags` as of open(). Errors: negative errno. */
 int shm_find__open(int fd, int flags);
