@@ -27,7 +27,7 @@ same arguments "$(sed -E 's/--run [0-9a-f]{16} /--run ID /; s/-fd [0-9]+ /-fd N 
 same trace "$(cat "$work/t.dsmt")" trace
 
 # Nodes start only when it is ready.
-collector "sleep 1; ls -l /proc/[0-9]*/exe 2>/dev/null | grep -c '/dsmrun_member\$' >$work/early" "$ready" 'echo trace >$out'
+collector "sleep 1; ls -l /proc/[0-9]*/exe 2>/dev/null | grep -c -- '-> $(realpath "$member")\$' >$work/early" "$ready" 'echo trace >$out'
 expect 0 '' "$run" --monitor="$work/t.dsmt" -n 2 "$member" pass
 same "nodes before ready" "$(cat "$work/early")" 0
 
