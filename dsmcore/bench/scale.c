@@ -40,6 +40,8 @@ struct due {
 	struct packet *packet;
 };
 
+#define DIRTY_MAX 256 /* the core keeps 64 pages writable at most, and a transaction writes one more */
+
 struct node {
 	struct dsm_core *core;
 	uint64_t random, begun;
@@ -231,9 +233,17 @@ static void begin(struct world *w, struct node *n)
 
 static void commit(struct world *w, struct node *n)
 {
-	static const bool changed[READS + 1] = {true, true, true};
+	bool changed[DIRTY_MAX] = {false};
 	struct core_event event = {.type = CORE_COMMIT, .changed = changed};
+	size_t count;
+	const uint32_t *dirty = core__dirty(n->core, &count);
 
+	if (count > DIRTY_MAX) {
+		w->rc = -E2BIG;
+		return;
+	}
+	for (size_t i = 0; i < count; i++) /* the others only stayed writable */
+		changed[i] = dirty[i] == n->page[READS];
 	n->next++; /* an answer means: committed */
 	step(w, n, &event);
 }
