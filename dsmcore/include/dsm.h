@@ -32,7 +32,9 @@
  * were at the start of the block, so locals need no care. Nothing else is undone: globals, statics,
  * files and other output keep what the attempt did to them. Put output and other effects into
  * dsm_defer(), which runs at the commit only, or after the block. malloc() and free() inside a block
- * are undone or deferred. `dsmrun --strict` names each write that an abort would not undo.
+ * are undone or deferred. `dsmrun --strict` names writes to globals and statics, private pointers that
+ * become visible to other nodes, and DSM memory handed to system calls; it does not see output, or
+ * writes to memory from malloc().
  *
  * Caveats
  * - One thread a node, the one that runs main(), may touch DSM memory; a second one is stopped with a
