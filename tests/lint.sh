@@ -10,7 +10,10 @@ mapfile -t all < <(git ls-files '*.c' '*.h')
 step() { printf '  LINT    %s\n' "$1"; }
 
 step "layout (clang-format)"
-clang-format --dry-run -Werror "${all[@]}" 2>&1 | grep -E 'error:' | sort | uniq | head -n 20 && status=1
+clang-format --dry-run -Werror "${all[@]}" >"$quiet" 2>&1 || {
+	grep -E 'error:' "$quiet" | sort -u | head -n 20
+	status=1
+}
 
 step "clang -Wall -Wextra"
 for f in "${sources[@]}"; do
