@@ -63,7 +63,8 @@ check "an empty trace is one" sh -c "'$DUMP' '$WORK/t.dsmt' | grep -q '^end\$'"
 # Standard output.
 start_node 0 --records 1000 --wait 10 --run ${RUN%1}2
 check "to a pipe" sh -c "'$COLLECT' --no-live --source ring --run ${RUN%1}2 -o - --quiet | '$DUMP' - | grep -q '^end\$'"
-check "a pipe that closes" sh -c "'$NODE' --run ${RUN%1}3 --records 30000 --wait 10 &
+# The node goes on for half a second: the reader is gone long before the last chunk is written.
+check "a pipe that closes" sh -c "'$NODE' --run ${RUN%1}3 --records 100000 --batch 100 --pause-us 500 --ring 33554432 --wait 10 &
 	'$COLLECT' --no-live --source ring --run ${RUN%1}3 -o - --quiet 2>'$WORK/err' | head -c 100 >/dev/null; wait; grep -q 'Broken pipe' '$WORK/err'"
 
 # A full disk: a limit on the file's size acts like one; the file that was there stays.
