@@ -48,6 +48,12 @@ LINT_SRCS :=
 .PHONY: all
 all:
 
+# Which optional libraries there are: WITH_pmix := yes, pmix_CFLAGS, pmix_LIBS. Made anew when that has changed.
+OPTIONAL := pmix
+ifeq ($(filter clean,$(MAKECMDGOALS)),)
+-include build/config.mk
+endif
+
 include dsmcore/rules.mk
 include collector/rules.mk
 include analyzer/rules.mk
@@ -64,6 +70,11 @@ $(DEPS_STAMP): .ci/deps
 	@mkdir -p build && .ci/deps build && touch $@
 build/.deps-test: .ci/deps
 	@mkdir -p build && .ci/deps test && touch $@ $(DEPS_STAMP)
+.PHONY: look
+build/config.mk: look | $(DEPS_STAMP) $(if $(filter test test-build lint,$(MAKECMDGOALS)),build/.deps-test)
+	@for p in $(OPTIONAL); do pkg-config --exists $$p && printf '%s := %s\n' WITH_$$p yes \
+		$${p}_CFLAGS "$$(pkg-config --cflags $$p)" $${p}_LIBS "$$(pkg-config --libs $$p)"; done >$@.new; \
+	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 $(BUILD)/obj/%.o: %.c | $(DEPS_STAMP)
 	$(call say,CC,$<)
