@@ -2,7 +2,13 @@
 SIM_SRCS := $(addprefix tests/sim/,core.c world.c port.c program.c check.c cover.c)
 
 TESTS += sim/sim sim/mutants
-sim/sim_SRCS      := tests/sim/main.c $(SIM_SRCS)
+sim/sim_SRCS      := tests/sim/main.c tests/sim/pool.c $(SIM_SRCS)
 sim/sim_NEEDS     := verify
 sim/mutants_SRCS  := tests/sim/mutants.c $(SIM_SRCS)
 sim/mutants_NEEDS := verify
+
+# make sim SEEDS=100000 (or a range, SEEDS=7000-9000); JOBS=1 keeps it to one core
+SEEDS ?= 10000
+.PHONY: sim
+sim: $(BUILD)/tests/sim/sim
+	@$< --seeds $(if $(findstring -,$(SEEDS)),$(SEEDS),1-$(SEEDS)) $(if $(JOBS),--jobs $(JOBS))

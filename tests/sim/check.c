@@ -123,6 +123,7 @@ void check__abort(struct world *w, struct node *n, const struct core_action *emi
 	w->totals->conflicts += emit->cause == CORE_CAUSE_CONFLICT;
 	w->totals->priorities += emit->cause == CORE_CAUSE_PRIORITY;
 	w->totals->cancels += emit->cause == CORE_CAUSE_CANCEL;
+	n->refused = emit->cause == CORE_CAUSE_PRIORITY;
 	if (emit->cause == CORE_CAUSE_CANCEL)
 		return;
 	if (!emit->other.number || !emit->nmeetings)

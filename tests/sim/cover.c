@@ -98,13 +98,15 @@ enum { HOME_EVENTS(E) HE_COUNT };
 enum { ATTEMPT_EVENTS(E) AE_COUNT };
 #undef E
 
-static uint64_t client_met[CS_COUNT][CE_COUNT], home_met[HS_COUNT][HE_COUNT], attempt_met[AS_COUNT][AE_COUNT];
+static struct {
+	uint64_t client[CS_COUNT][CE_COUNT], home[HS_COUNT][HE_COUNT], attempt[AS_COUNT][AE_COUNT];
+} met;
 
-void cover__reset(void)
+uint64_t *cover__counts(size_t *cells)
 {
-	memset(client_met, 0, sizeof(client_met));
-	memset(home_met, 0, sizeof(home_met));
-	memset(attempt_met, 0, sizeof(attempt_met));
+	if (cells)
+		*cells = sizeof(met) / sizeof(uint64_t);
+	return (uint64_t *)&met;
 }
 
 /* ---- which state is it? ---- */
@@ -199,10 +201,10 @@ void core_cover__mutator(const struct dsm_core *core, const struct core_event *e
 		[CORE_CANCEL] = AE_CANCEL, [CORE_SAFE] = AE_SAFE,     [CORE_BARRIER] = AE_ENTER};
 	const struct attempt *a = &core->attempt;
 
-	attempt_met[attempt_state(core)][events[event->type]]++;
+	met.attempt[attempt_state(core)][events[event->type]]++;
 	if (event->type != CORE_ACCESS || (a->doomed && !event->pinned))
 		return;
-	client_met[client_state(core, event->page)][a->doomed	   ? CE_PINNED
+	met.client[client_state(core, event->page)][a->doomed	   ? CE_PINNED
 						    : event->write ? CE_WRITE
 								   : CE_READ]++;
 }
@@ -214,11 +216,11 @@ void core_cover__end(const struct dsm_core *core, int committed)
 	size_t i;
 
 	for (i = 0; i < core->attempt.ntouches; i++)
-		client_met[client_state(core, core->attempt.touches[i].page)]
+		met.client[client_state(core, core->attempt.touches[i].page)]
 			  [committed ? CE_COMMITTED : CE_UNDONE]++;
 	for (i = 0; i < core->attempt.ndirty; i++)
 		if (!core->client[core->attempt.dirty[i]].slot)
-			client_met[client_state(core, core->attempt.dirty[i])]
+			met.client[client_state(core, core->attempt.dirty[i])]
 				  [committed ? CE_COMMITTED : CE_UNDONE]++;
 }
 
@@ -232,15 +234,15 @@ static void cover_client_message(const struct dsm_core *core, const struct core_
 		e = &msg->entries[i];
 		state = client_state(core, e->page);
 		if (msg->type == CORE_MSG_PAGE && (e->stamp < core->fetch.invalidated))
-			client_met[state][CE_PAGE_OVERTAKEN]++;
+			met.client[state][CE_PAGE_OVERTAKEN]++;
 		else if (msg->type == CORE_MSG_PAGE)
-			client_met[state][e->flags & CORE_ENTRY_EXCLUSIVE ? CE_PAGE_EXCL : CE_PAGE]++;
+			met.client[state][e->flags & CORE_ENTRY_EXCLUSIVE ? CE_PAGE_EXCL : CE_PAGE]++;
 		else if (msg->type == CORE_MSG_RECALL)
-			client_met[state][CE_RECALL]++;
+			met.client[state][CE_RECALL]++;
 		else if (msg->type == CORE_MSG_INVALIDATE)
-			client_met[state][CE_INVALIDATE]++;
+			met.client[state][CE_INVALIDATE]++;
 		else if (msg->type == CORE_MSG_EXCLUSIVE)
-			client_met[state][CE_EXCLUSIVE]++;
+			met.client[state][CE_EXCLUSIVE]++;
 	}
 }
 
@@ -268,17 +270,17 @@ static void cover_home_page(const struct dsm_core *core, const struct core_msg *
 	bool current = is_current(core, msg, e->page);
 
 	if (msg->type == CORE_MSG_FETCH)
-		home_met[state][HE_FETCH]++;
+		met.home[state][HE_FETCH]++;
 	else if (msg->type == CORE_MSG_LOCK)
-		home_met[state][lock_is_stale(core, msg, e) ? HE_LOCK_STALE : HE_LOCK]++;
+		met.home[state][lock_is_stale(core, msg, e) ? HE_LOCK_STALE : HE_LOCK]++;
 	else if (msg->type == CORE_MSG_PUBLISH)
-		home_met[state][HE_PUBLISH]++;
+		met.home[state][HE_PUBLISH]++;
 	else if (msg->type == CORE_MSG_ACK)
-		home_met[state][current ? HE_ACK : HE_ACK_LATE]++;
+		met.home[state][current ? HE_ACK : HE_ACK_LATE]++;
 	else if (msg->type == CORE_MSG_REFUSE)
-		home_met[state][current ? HE_REFUSE : HE_REFUSE_LATE]++;
+		met.home[state][current ? HE_REFUSE : HE_REFUSE_LATE]++;
 	else if (msg->type == CORE_MSG_DOWNGRADE)
-		home_met[state][d && e->version > d->version ? HE_DOWNGRADE_NEWER : HE_DOWNGRADE_SAME]++;
+		met.home[state][d && e->version > d->version ? HE_DOWNGRADE_NEWER : HE_DOWNGRADE_SAME]++;
 }
 
 static void cover_cancel(const struct dsm_core *core, const struct core_msg *msg)
@@ -289,7 +291,7 @@ static void cover_cancel(const struct dsm_core *core, const struct core_msg *msg
 	if (!t || !t->active || !core_party__same(&t->party, &msg->tx))
 		return;
 	for (i = 0; i < t->nlocked; i++)
-		home_met[home_state(core, t->pages[i].page)][HE_CANCEL]++;
+		met.home[home_state(core, t->pages[i].page)][HE_CANCEL]++;
 }
 
 void core_cover__message(const struct dsm_core *core, const struct core_msg *msg)
@@ -300,13 +302,13 @@ void core_cover__message(const struct dsm_core *core, const struct core_msg *msg
 
 	switch ((enum core_msg_type)msg->type) {
 	case CORE_MSG_GRANT:
-		attempt_met[state][ours ? AE_GRANT : AE_GRANT_LATE]++;
+		met.attempt[state][ours ? AE_GRANT : AE_GRANT_LATE]++;
 		break;
 	case CORE_MSG_DENY:
-		attempt_met[state][ours ? AE_DENY : AE_DENY_LATE]++;
+		met.attempt[state][ours ? AE_DENY : AE_DENY_LATE]++;
 		break;
 	case CORE_MSG_GO:
-		attempt_met[state][AE_GO]++;
+		met.attempt[state][AE_GO]++;
 		break;
 	case CORE_MSG_CANCEL:
 		cover_cancel(core, msg);
@@ -444,10 +446,10 @@ static unsigned report_table(const struct table *t, bool print)
 unsigned cover__report(bool print)
 {
 	const struct table tables[] = {
-		{"client", client_states, client_events, client_expected, CS_COUNT, CE_COUNT, client_met[0]},
-		{"home", home_states, home_events, home_expected, HS_COUNT, HE_COUNT, home_met[0]},
+		{"client", client_states, client_events, client_expected, CS_COUNT, CE_COUNT, met.client[0]},
+		{"home", home_states, home_events, home_expected, HS_COUNT, HE_COUNT, met.home[0]},
 		{"attempt", attempt_states, attempt_events, attempt_expected, AS_COUNT, AE_COUNT,
-		 attempt_met[0]},
+		 met.attempt[0]},
 	};
 	unsigned i, wrong = 0;
 

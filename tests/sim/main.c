@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* main.c - runs many seeds of the simulated world, or looks closely at one. */
-#include "tests/sim/sim.h"
+#include "tests/sim/pool.h"
 
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SEEDS	    10000u
 #define SEEDS_QUICK 400u  /* PROCOPE_QUICK: under a sanitizer */
 #define COVERAGE    2000u /* seeds from which every transition must be met */
-#define SHOWN	    10u	  /* failures */
 
 static const char usage[] =
 	"Usage: sim [OPTION]...\n"
@@ -18,6 +18,7 @@ static const char usage[] =
 	"\n"
 	"  --seeds A-B     seeds to run (default 1-10000)\n"
 	"  --seed N        one seed\n"
+	"  --jobs N        processes that share the seeds (default: one a core)\n"
 	"  --nodes N       so many nodes, whatever the seed says\n"
 	"  --mutant NAME   break the protocol on purpose; `list' prints the names\n"
 	"  --history-only  look at the history and at progress only, not into the cores\n"
@@ -26,12 +27,6 @@ static const char usage[] =
 	"  --help          this text\n"
 	"\n"
 	"Exit status: 0 all good, 1 a seed failed or a transition was not met, 2 bad usage.\n";
-
-struct options {
-	uint64_t first, last;
-	struct run run;
-	bool coverage;
-};
 
 static int find_mutant(const char *name)
 {
@@ -76,12 +71,14 @@ static int bad(const char *what, const char *value)
 	return 2;
 }
 
-static int parse(int argc, char **argv, struct options *o)
+static int parse(int argc, char **argv, struct pool_options *o, bool *coverage)
 {
 	static const struct option longs[] = {
-		{"seeds", 1, NULL, 's'},    {"seed", 1, NULL, 'o'},	    {"nodes", 1, NULL, 'n'},
-		{"mutant", 1, NULL, 'm'},   {"history-only", 0, NULL, 'H'}, {"verbose", 0, NULL, 'v'},
-		{"coverage", 0, NULL, 'c'}, {"help", 0, NULL, 'h'},	    {0},
+		{"seeds", 1, NULL, 's'},   {"seed", 1, NULL, 'o'},
+		{"nodes", 1, NULL, 'n'},   {"jobs", 1, NULL, 'j'},
+		{"mutant", 1, NULL, 'm'},  {"history-only", 0, NULL, 'H'},
+		{"verbose", 0, NULL, 'v'}, {"coverage", 0, NULL, 'c'},
+		{"help", 0, NULL, 'h'},	   {0},
 	};
 	int c;
 
@@ -97,6 +94,11 @@ static int parse(int argc, char **argv, struct options *o)
 			if (!o->run.nodes || o->run.nodes > 1000)
 				return bad("bad number of nodes (1 to 1000)", optarg);
 			break;
+		case 'j':
+			o->jobs = (uint32_t)strtoul(optarg, NULL, 10);
+			if (!o->jobs || o->jobs > 256)
+				return bad("bad number of processes (1 to 256)", optarg);
+			break;
 		case 'm':
 			core_mutant_active = (enum core_mutant)find_mutant(optarg);
 			if (!core_mutant_active)
@@ -109,7 +111,7 @@ static int parse(int argc, char **argv, struct options *o)
 			o->run.verbose = true;
 			break;
 		case 'c':
-			o->coverage = true;
+			*coverage = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -121,41 +123,54 @@ static int parse(int argc, char **argv, struct options *o)
 	return optind < argc ? bad("unexpected argument", argv[optind]) : 0;
 }
 
-static void print_failure(const struct world *w, const struct options *o)
+static void print_failure(const struct pool_options *o, uint64_t seed, const struct pool_failure *f)
 {
-	printf("seed %" PRIu64 " failed (%s; %s, %u nodes, %u pages): %s\n", w->seed, world__kind(w->kind),
-	       w->profile.name, w->profile.nodes, w->profile.pages, w->failure);
+	if (f->crashed)
+		printf("seed %" PRIu64 " failed: %s\n", seed, f->text);
+	else
+		printf("seed %" PRIu64 " failed (%s; %s, %u nodes, %u pages): %s\n", seed,
+		       world__kind(f->kind), f->profile, f->nodes, f->pages, f->text);
 	if (o->run.verbose)
 		return;
-	printf("  again, step by step: build/tests/sim/sim --verbose --seed %" PRIu64, w->seed);
+	printf("  again, step by step: build/tests/sim/sim --verbose --seed %" PRIu64, seed);
 	if (o->run.nodes)
 		printf(" --nodes %u", o->run.nodes);
 	printf("\n");
 }
 
+static void print_totals(const struct totals *t, int failed)
+{
+	printf("%" PRIu64 " seeds, %d failed; %" PRIu64 " steps, %" PRIu64 " messages (%" PRIu64
+	       " slow links, %" PRIu64 " stalls), %" PRIu64 " commits (%" PRIu64
+	       " without a message), %" PRIu64 " aborts (%" PRIu64 " conflict, %" PRIu64 " priority, %" PRIu64
+	       " cancel), %" PRIu64 " barriers, at most %u aborts of one transaction\n",
+	       t->seeds, failed, t->steps, t->messages, t->slow, t->stalls, t->commits, t->local, t->aborts,
+	       t->conflicts, t->priorities, t->cancels, t->barriers, t->most_aborts);
+}
+
 int main(int argc, char **argv)
 {
-	struct options o = {.first = 1, .last = world__quick() ? SEEDS_QUICK : SEEDS};
+	struct pool_options o = {.first = 1, .last = world__quick() ? SEEDS_QUICK : SEEDS};
 	struct totals t = {0};
-	struct world w;
-	unsigned failed = 0, missing = 0;
-	int rc = parse(argc, argv, &o);
+	bool coverage = false;
+	unsigned missing = 0;
+	int rc, failed;
 
+	o.jobs = pool__cores();
+	o.progress = isatty(STDERR_FILENO);
+	o.failed = print_failure;
+	rc = parse(argc, argv, &o, &coverage);
 	if (rc)
 		return rc;
-	for (o.run.seed = o.first; o.run.seed <= o.last && failed < SHOWN; o.run.seed++) {
-		if (world__run(&w, &o.run, &t))
-			continue;
-		failed++;
-		print_failure(&w, &o);
+	if (o.run.verbose)
+		o.jobs = 1;
+	failed = pool__run(&o, &t);
+	if (failed < 0) {
+		fprintf(stderr, "sim: cannot start its processes: %s\n", strerror(-failed));
+		return 1;
 	}
-	printf("%" PRIu64 " seeds, %u failed; %" PRIu64 " steps, %" PRIu64 " messages, %" PRIu64
-	       " commits (%" PRIu64 " without a message), %" PRIu64 " aborts (%" PRIu64 " conflict, %" PRIu64
-	       " priority, %" PRIu64 " cancel), %" PRIu64 " barriers, at most %u aborts of one transaction\n",
-	       t.seeds, failed, t.steps, t.messages, t.commits, t.local, t.aborts, t.conflicts, t.priorities,
-	       t.cancels, t.barriers, t.most_aborts);
-	if (o.coverage ||
-	    (!core_mutant_active && !failed && !o.run.nodes && o.last - o.first + 1 >= COVERAGE))
-		missing = cover__report(o.coverage);
+	print_totals(&t, failed);
+	if (coverage || (!core_mutant_active && !failed && !o.run.nodes && o.last - o.first + 1 >= COVERAGE))
+		missing = cover__report(coverage);
 	return failed || missing;
 }

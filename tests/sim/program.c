@@ -111,6 +111,29 @@ void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced)
 	}
 }
 
+/* 2 to the power of [low, high], roughly */
+static uint32_t draw_scale(struct rng *rng, uint32_t low, uint32_t high)
+{
+	uint32_t floor = 1u << rng__between(rng, low, high - 1);
+
+	return floor + rng__below(rng, floor);
+}
+
+/* What goes wrong. A world that measures how long a transaction may take is left alone. */
+void profile__draw_wild(struct profile *p, struct rng *rng)
+{
+	if (p->starve || p->nodes == 1)
+		return;
+	if (rng__chance(rng, 20)) {
+		p->slow_pairs = rng__between(rng, 1, 3);
+		p->slow_factor = draw_scale(rng, 3, 10);
+	}
+	if (rng__chance(rng, 15)) {
+		p->stalls = draw_scale(rng, 0, 8);
+		p->stall_max = p->delay_max * draw_scale(rng, 3, 10);
+	}
+}
+
 /* ---- transactions ---- */
 
 static uint32_t draw_page(struct world *w, struct node *n)
@@ -342,6 +365,16 @@ void program__resumed(struct world *w, struct node *n)
 	world__wake(w, n, rng__below(&n->rng, w->profile.think_max));
 }
 
+/* Whoever has priority may be waiting for a very slow link, and refuses everybody until it is done. */
+static uint32_t pause_after(const struct world *w, struct node *n)
+{
+	uint32_t pause = rng__below(&n->rng, w->profile.think_max);
+
+	if (!n->refused || n->aborts < 16 || (!w->profile.slow_pairs && !w->profile.stalls))
+		return pause;
+	return pause + (1u << (n->aborts < 32 ? n->aborts - 16 : 16));
+}
+
 void program__aborted(struct world *w, struct node *n)
 {
 	n->blocked = false;
@@ -350,5 +383,5 @@ void program__aborted(struct world *w, struct node *n)
 	n->cancelling = false;
 	if (n->aborts > w->totals->most_aborts)
 		w->totals->most_aborts = n->aborts;
-	world__wake(w, n, rng__below(&n->rng, w->profile.think_max));
+	world__wake(w, n, pause_after(w, n));
 }

@@ -7,9 +7,9 @@
  * are first-in first-out each, but deliver independently of one another.
  *
  *   main.c, mutants.c  the two test programs     world.c    time, links, the loop
- *   program.c          what the nodes run        port.c     memory and actions
- *   check.c            invariants, the end       core.c     the core, compiled with its mutants
- *   cover.c            which event met which state of the core
+ *   pool.c             many seeds on all cores   port.c     memory and actions
+ *   program.c          what the nodes run        core.c     the core, compiled with its mutants
+ *   check.c            invariants, the end       cover.c    which event met which state of the core
  */
 #ifndef SIM_H
 #define SIM_H
@@ -49,8 +49,11 @@ struct profile {
 	uint32_t delay_max;  /* of a link's base delay */
 	uint32_t jitter_max; /* on top, a message */
 	uint32_t slow_links; /* percent of links that are 20 times slower */
-	bool conservative;   /* history as the runtime writes it: all mapped pages count as read */
-	bool starve;	     /* node 0 runs long transactions against short ones */
+	uint32_t slow_pairs,
+		slow_factor;	    /* so many directed links, on one channel or on both, are far slower */
+	uint32_t stalls, stall_max; /* of 10,000 messages so many hold up their link, up to so long */
+	bool conservative;	    /* history as the runtime writes it: all mapped pages count as read */
+	bool starve;		    /* node 0 runs long transactions against short ones */
 };
 
 enum op_kind { OP_READ, OP_WRITE, OP_SILENT, OP_ADD, OP_TOUCH, OP_SAFE, OP_CANCEL };
@@ -93,6 +96,7 @@ struct node {
 	struct op ops[MAX_OPS];
 	bool in_tx, blocked, cancelling, doomed, done, unchecked;
 	uint32_t aborts; /* of the transaction it runs */
+	bool refused;	 /* it was aborted by one with priority */
 	uint64_t begin, first_begin;
 	uint32_t barriers;
 	uint64_t counter; /* for unique values */
@@ -111,12 +115,13 @@ struct due {
 
 struct link {
 	uint64_t last; /* delivery of the newest message */
+	uint64_t held; /* it stalls: nothing is delivered before */
 	uint32_t base;
 };
 
 struct totals {
 	uint64_t seeds, steps, messages, commits, local, aborts, conflicts, priorities, cancels, barriers,
-		pinned;
+		pinned, slow, stalls;
 	uint32_t most_aborts; /* of one transaction */
 	double longest;	      /* long transaction against short ones: share of the time that it may take */
 };
@@ -133,12 +138,13 @@ enum fail {
 struct world {
 	uint64_t seed, now, order, steps, last_progress;
 	struct profile profile;
-	struct rng rng;
+	struct rng rng,
+		wild; /* wild: slow links, stalls; apart, so that they change nothing else of a seed */
 	struct node *nodes;
 	struct link *links; /* [from][to][channel] */
 	struct due *heap;
 	size_t ndue, heap_cap;
-	uint32_t worst;	  /* delay of a message, or of a thought */
+	uint64_t worst;	  /* delay of a message, or of a thought */
 	uint32_t running; /* nodes whose program is not done */
 	struct verify *history;
 	struct totals *totals;
@@ -149,10 +155,12 @@ struct world {
 
 /* What one seed must keep to: anything else is a failure. */
 #define STEPS_MAX 3000000u
-#define PATIENCE  2000000u /* virtual time without a commit or a barrier */
+#define PATIENCE  2000000u /* virtual time without a commit or a barrier, and */
+#define ROUNDS	  8u	   /* on top, for each step of the longest transaction: so many times the worst delay */
 
 /* world.c */
 void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced);
+void profile__draw_wild(struct profile *p, struct rng *rng);
 /* Runs a seed. Returns false and says what failed in w->kind and w->failure. */
 struct run {
 	uint64_t seed;
@@ -203,8 +211,8 @@ void check__end(struct world *w);
 void check__whole_history(struct world *w);
 void check__history(struct world *w, struct node *n, bool committed);
 
-/* cover.c: counts over all seeds */
-void cover__reset(void);
+/* cover.c: counts over all seeds of this process; all cells of all tables as one list */
+uint64_t *cover__counts(size_t *cells);
 /* Prints what was never met though it can be, or was met though it cannot; returns how many. */
 unsigned cover__report(bool table);
 

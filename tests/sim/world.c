@@ -177,6 +177,12 @@ void world__send(struct world *w, struct node *n, const struct core_msg *msg)
 	p->msg.entries = p->entries;
 	for (i = 0; i < msg->npages; i++)
 		fill_payload(w, n, &p->entries[i], &p->data[i]);
+	if (rng__below(&w->wild, 10000) < w->profile.stalls && link->held <= w->now) {
+		w->totals->stalls++;
+		link->held = w->now + rng__below(&w->wild, w->profile.stall_max);
+	}
+	if (at < link->held)
+		at = link->held;
 	if (at <= link->last)
 		at = link->last + 1;
 	link->last = at;
@@ -214,6 +220,32 @@ void world__step(struct world *w, struct node *n, struct core_event *event, stru
 		check__exclusivity(w);
 }
 
+static void open_links(struct world *w)
+{
+	const struct profile *p = &w->profile;
+	uint32_t count = p->nodes * p->nodes * 2, i;
+	struct link *link;
+
+	w->links = calloc(count, sizeof(*w->links));
+	for (i = 0; i < count; i++) {
+		w->links[i].base = rng__between(&w->rng, 1, p->delay_max);
+		if (rng__chance(&w->rng, p->slow_links))
+			w->links[i].base *= 20;
+	}
+	for (i = 0; i < p->slow_pairs; i++) {
+		link = &w->links[rng__below(&w->wild, count / 2) * 2];
+		w->totals->slow++;
+		if (rng__chance(&w->wild, 70))
+			link[0].base *= p->slow_factor;
+		if (rng__chance(&w->wild, 70))
+			link[1].base *= p->slow_factor;
+	}
+	for (i = 0; i < count; i++)
+		if (w->links[i].base > w->worst)
+			w->worst = w->links[i].base;
+	w->worst += (uint64_t)p->jitter_max + p->think_max + p->stall_max;
+}
+
 static void open_world(struct world *w, const struct run *run)
 {
 	struct profile *p = &w->profile;
@@ -221,17 +253,11 @@ static void open_world(struct world *w, const struct run *run)
 
 	w->seed = run->seed;
 	w->rng.state = run->seed * 0x2545f4914f6cdd1dull + 1;
+	w->wild.state = run->seed * 0x9fb21c651e98df25ull + 7;
 	profile__draw(p, &w->rng, run->nodes);
+	profile__draw_wild(p, &w->wild);
 	w->nodes = calloc(p->nodes, sizeof(*w->nodes));
-	w->links = calloc((size_t)p->nodes * p->nodes * 2, sizeof(*w->links));
-	for (i = 0; i < p->nodes * p->nodes * 2; i++) {
-		w->links[i].base = rng__between(&w->rng, 1, p->delay_max);
-		if (rng__chance(&w->rng, p->slow_links))
-			w->links[i].base *= 20;
-		if (w->links[i].base > w->worst)
-			w->worst = w->links[i].base;
-	}
-	w->worst += p->jitter_max + p->think_max;
+	open_links(w);
 	if (verify__open(&w->history, true))
 		abort();
 	for (i = 0; i < p->nodes; i++) {
@@ -278,6 +304,10 @@ static void close_world(struct world *w)
 /* Everything that is due, until nothing is. What is left then is at rest. */
 static void run_all(struct world *w)
 {
+	const struct profile *p = &w->profile;
+	uint32_t steps = p->long_percent ? p->long_ops : p->ops_max;
+	uint64_t patience = PATIENCE + ROUNDS * w->worst * (steps + 10);
+
 	while (w->ndue && !w->failed) {
 		struct core_event event = {0};
 		struct due due = pop(w);
@@ -292,7 +322,7 @@ static void run_all(struct world *w)
 		} else {
 			program__move(w, n);
 		}
-		if (w->now - w->last_progress > PATIENCE)
+		if (w->now - w->last_progress > patience)
 			world__fail(w, FAIL_PROGRESS, "livelock: nobody committed since %" PRIu64,
 				    w->last_progress);
 		if (w->steps > STEPS_MAX)
