@@ -21,7 +21,7 @@ no_personality_SRCS := tests/integration/no_personality.c
 no_personality_DIR  := tests/integration
 
 TESTS += unit/control_test
-unit/control_test_SRCS := tests/unit/control_test.c dsmcore/launch/where.c $(control_SRCS)
+unit/control_test_SRCS := tests/unit/control_test.c dsmcore/launch/where.c $(control_SRCS) dsmcore/transport/stream_socket.c
 unit/control_test_LIBS := -lcmocka -lpthread -ldw -lelf
 
 TSAN_TESTS += unit/transport_test unit/control_test

@@ -17,100 +17,14 @@
 #include <unistd.h>
 
 #include "dsmcore/launch/proto.h"
+#include "dsmcore/transport/stream.h"
 
-#define PROTO_HEAD    ((ssize_t)(2 * sizeof(uint32_t)))
 #define SETUP_SECONDS 30 /* what a start may take, the launcher's packets included */
 
 struct control {
 	int fd;	      /* -1: no launcher */
 	int lifeline; /* -1: no launcher */
 };
-
-/* ---- packets ---- */
-
-static ssize_t body_bytes(uint32_t type)
-{
-	switch (type) {
-	case PROTO_OPTIONS:
-		return sizeof(struct run_options);
-	case PROTO_HELLO:
-		return sizeof(struct proto_hello);
-	case PROTO_SOCKETS:
-		return sizeof(uint32_t);
-	case PROTO_PEERS:
-		return sizeof(struct proto_peers);
-	case PROTO_REPORT:
-		return sizeof(struct proto_report);
-	case PROTO_DONE:
-		return sizeof(int32_t);
-	case PROTO_GO:
-	case PROTO_END:
-		return 0;
-	}
-	return -1;
-}
-
-int proto__send(int fd, enum proto_type type, const void *body, size_t bytes, const int *fds, unsigned nfds)
-{
-	union {
-		char bytes[CMSG_SPACE(2 * sizeof(int))];
-		struct cmsghdr align;
-	} room;
-	uint32_t head[2] = {PROTO_VERSION, type};
-	struct iovec iov[2] = {{head, sizeof(head)}, {(void *)body, bytes}};
-	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = bytes ? 2 : 1};
-	ssize_t n;
-
-	if (nfds) {
-		struct cmsghdr *c;
-
-		memset(&room, 0, sizeof(room));
-		mh.msg_control = room.bytes;
-		mh.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
-		c = CMSG_FIRSTHDR(&mh);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(nfds * sizeof(int));
-		memcpy(CMSG_DATA(c), fds, nfds * sizeof(int));
-	}
-	do {
-		n = sendmsg(fd, &mh, MSG_NOSIGNAL);
-	} while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : 0;
-}
-
-int proto__recv(int fd, struct proto_packet *p, int fds[2], int flags)
-{
-	union {
-		char bytes[CMSG_SPACE(2 * sizeof(int))];
-		struct cmsghdr align;
-	} room;
-	struct iovec iov = {p, sizeof(*p)};
-	struct msghdr mh = {.msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = room.bytes,
-			    .msg_controllen = sizeof(room.bytes)};
-	ssize_t n;
-
-	fds[0] = fds[1] = -1;
-	p->version = p->type = 0;
-	do {
-		n = recvmsg(fd, &mh, flags | MSG_CMSG_CLOEXEC);
-	} while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n < 0 ? (errno == ECONNRESET ? -EPIPE : -errno) : -EPIPE;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&mh); c; c = CMSG_NXTHDR(&mh, c))
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-			memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
-	if (n >= PROTO_HEAD && p->version == PROTO_VERSION && n - PROTO_HEAD == body_bytes(p->type) &&
-	    !(mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
-		return 0;
-	for (int i = 0; i < 2; i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
-	fds[0] = fds[1] = -1;
-	return -EPROTO;
-}
 
 /* ---- opening ---- */
 
@@ -187,7 +101,25 @@ static int take_connections(struct control *c, const struct run_options *o, int 
 	}
 }
 
-static int connect_all(struct control *c, const struct run_options *o, int (**out)[2])
+static int open_streams(const struct run_options *o, int (*fds)[2], struct links *links)
+{
+	int rc = links__alloc(links, o->nodes);
+
+	for (unsigned i = 0; rc == 0 && i < o->nodes * 2u; i++) {
+		if (i / 2 == o->node)
+			continue;
+		links->stream[i / 2][i % 2] = stream_socket__new(fds[i / 2][i % 2]);
+		if (links->stream[i / 2][i % 2])
+			fds[i / 2][i % 2] = -1; /* the stream's now */
+		else
+			rc = -errno;
+	}
+	if (rc)
+		links__close(links, o->nodes);
+	return rc ? complain(rc, "connections") : 0;
+}
+
+static int connect_all(struct control *c, const struct run_options *o, struct links *links)
 {
 	struct proto_hello hello = {.pid = (int32_t)getpid()};
 	int(*fds)[2] = malloc(sizeof(*fds) * o->nodes);
@@ -214,13 +146,11 @@ static int connect_all(struct control *c, const struct run_options *o, int (**ou
 	for (unsigned i = 0; rc == 0 && i < o->nodes * 2u; i++)
 		if (fds[i / 2][i % 2] < 0 && i / 2 != o->node)
 			rc = complain(-EPROTO, "receiving the connections from dsmrun");
+	if (rc == 0 && o->nodes > 1)
+		rc = open_streams(o, fds, links);
 out:
 	if (listener >= 0)
 		close(listener);
-	if (rc == 0 && o->nodes > 1) {
-		*out = fds;
-		return 0;
-	}
 	close_all(fds, o->nodes);
 	free(fds);
 	return rc;
@@ -233,7 +163,7 @@ static bool launcher_died(const struct control *c)
 	return poll(&pfd, 1, 0) > 0;
 }
 
-static int open_launched(struct control *c, struct run_options *o, int (**fds)[2], const char *where)
+static int open_launched(struct control *c, struct run_options *o, struct links *links, const char *where)
 {
 	struct proto_packet p;
 	uint64_t fd;
@@ -262,10 +192,10 @@ static int open_launched(struct control *c, struct run_options *o, int (**fds)[2
 		return complain(-EPIPE, "start");
 	if (got[0] < 0 || o->nodes < 1 || o->nodes > OPTIONS_NODES_MAX || o->node >= o->nodes)
 		return complain(-EPROTO, "receiving the options from dsmrun");
-	return connect_all(c, o, fds);
+	return connect_all(c, o, links);
 }
 
-int control__open(struct control **out, struct run_options *o, int (**fds)[2])
+int control__open(struct control **out, struct run_options *o, struct links *links)
 {
 	const char *where = getenv(PROTO_FD_ENV);
 	struct control *c = malloc(sizeof(*c));
@@ -274,8 +204,8 @@ int control__open(struct control **out, struct run_options *o, int (**fds)[2])
 	if (!c)
 		return complain(-ENOMEM, "start");
 	*c = (struct control){-1, -1};
-	*fds = NULL;
-	rc = where ? open_launched(c, o, fds, where) : open_alone(c, o);
+	*links = (struct links){0};
+	rc = where ? open_launched(c, o, links, where) : open_alone(c, o);
 	if (rc) {
 		control__close(c);
 		return rc;

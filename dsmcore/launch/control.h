@@ -14,6 +14,7 @@
 
 struct run_options {
 	uint16_t node, nodes;
+	uint16_t local_nodes; /* on this node's host */
 	uint32_t generation;
 	uint64_t run_id;
 	uint64_t heap_bytes; /* of the whole region, a multiple of the page size */
@@ -27,12 +28,13 @@ struct run_options {
 };
 
 struct control;
+struct links;
 
 /* Reads the environment; without a launcher fills in the defaults of a single node (heap size and the
- * like from DSM_* variables as documented in dsmrun(1)). fds: malloc'ed [nodes][2] connected sockets
- * for transport__open(), NULL for one node. All inherited descriptors that are not ours are closed or
+ * like from DSM_* variables as documented in dsmrun(1)). links: streams to all other nodes, for
+ * transport__open(); empty for one node. All inherited descriptors that are not ours are closed or
  * marked close-on-exec. Errors: negative errno after printing a message. */
-int control__open(struct control **out, struct run_options *options, int (**fds)[2]);
+int control__open(struct control **out, struct run_options *options, struct links *links);
 /* Tells the launcher the address-independent place of an error, so that it prints file and line (it
  * has the debug information reader): "dsm: node 2: TEXT at FILE:LINE (function)". Async-signal-safe.
  * Without a launcher prints module+offset itself. path may be NULL (no place). */

@@ -33,6 +33,8 @@ static const char usage[] =
 	"      --heap SIZE        shared memory in all, e.g. 512M (default 1G)\n"
 	"      --plan FILE        apply a layout plan of dsmreport\n"
 	"      --transport KIND   unix (default) or tcp\n"
+	"      --bind WHAT        core: node i stays on this machine's i-th core, none: anywhere,\n"
+	"                         auto (default): core, unless there are more nodes than cores\n"
 	"      --timeout SECONDS  end the run after that time, exit status 124\n"
 	"      --strict           name what an abort would not undo\n"
 	"      --prefix           put the node's number before each line of output\n"
@@ -80,6 +82,7 @@ enum {
 	OPT_HEAP = 256,
 	OPT_PLAN,
 	OPT_TRANSPORT,
+	OPT_BIND,
 	OPT_TIMEOUT,
 	OPT_STRICT,
 	OPT_PREFIX,
@@ -95,6 +98,7 @@ static const struct option options[] = {
 	{"heap", required_argument, NULL, OPT_HEAP},
 	{"plan", required_argument, NULL, OPT_PLAN},
 	{"transport", required_argument, NULL, OPT_TRANSPORT},
+	{"bind", required_argument, NULL, OPT_BIND},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"prefix", no_argument, NULL, OPT_PREFIX},
@@ -116,6 +120,19 @@ static unsigned cores(void)
 	int n = sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
 
 	return n < 1 ? 1 : (unsigned)n > OPTIONS_NODES_MAX ? OPTIONS_NODES_MAX : (unsigned)n;
+}
+
+static int set_bind(struct run *run, const char *text, char *why, size_t size)
+{
+	static const char *const names[] = {"auto", "core", "none"};
+
+	for (int i = 0; i < 3; i++)
+		if (!strcmp(text, names[i])) {
+			run->bind = (enum bind)i;
+			return 0;
+		}
+	snprintf(why, size, "binding '%s': give auto, core or none", text);
+	return -EINVAL;
 }
 
 static int set_nodes(struct run *run, const char *text, char *why, size_t size)
@@ -165,6 +182,8 @@ static int set_option(struct run *run, int opt, char *why, size_t size)
 		return options__plan(o, optarg, why, size);
 	case OPT_TRANSPORT:
 		return options__transport(o, optarg, why, size);
+	case OPT_BIND:
+		return set_bind(run, optarg, why, size);
 	case OPT_TIMEOUT:
 		return set_timeout(run, optarg, why, size);
 	case OPT_STRICT:

@@ -35,11 +35,14 @@ struct proc {
 	struct stream out[2];
 };
 
+enum bind { BIND_AUTO, BIND_CORE, BIND_NONE };
+
 struct run {
 	struct run_options options;
 	char program[4096]; /* path to execute */
 	char **argv;
 	bool prefix, verbose;
+	enum bind bind;
 	const char *stats;  /* file, NULL = none */
 	unsigned timeout_s; /* 0 = none */
 	/* the monitor */

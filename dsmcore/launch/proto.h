@@ -24,7 +24,7 @@
 #include "dsmcore/launch/control.h"
 #include "dsmcore/launch/options.h"
 
-#define PROTO_VERSION 1u
+#define PROTO_VERSION 2u
 #define PROTO_FD_ENV  "DSM_CONTROL_FD"
 
 enum proto_type {

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * dispatch.c - the port between the protocol core and the machine: each action of a step is carried out in
- * order, under node.lock. The mutator waits on a futex; the service thread's steps wake it.
+ * order, under node.lock. While it waits for an answer the mutator receives the node's messages (await.c).
  */
 #include "dsmcore/runtime/dispatch.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include "dsmcore/memory/diff.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/memory/shadow.h"
+#include "dsmcore/runtime/await.h"
 #include "dsmcore/runtime/evidence.h"
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/tx.h"
@@ -24,7 +24,7 @@ enum { IDLE, WAITING, RESUMED, ABORTED };
 
 static struct {
 	struct shadow *twin, *next;
-	uint32_t state; /* of the mutator: futex word */
+	uint32_t state; /* of the mutator */
 	enum core_fault fault;
 	uint8_t *scratch; /* encoded diffs of one message */
 	size_t scratch_bytes;
@@ -63,24 +63,18 @@ bool dispatch__waiting(void)
 
 /* ---- waiting ---- */
 
-static void futex(int op, uint32_t value)
+/* The answer comes in a message that the mutator receives itself: the step that has it sets the state. */
+static void wait_for_answer(void)
 {
-	syscall(SYS_futex, &port.state, op | FUTEX_PRIVATE_FLAG, value, NULL, NULL, 0);
+	pthread_mutex_unlock(&node.lock);
+	await__message(&port.state, WAITING);
+	pthread_mutex_lock(&node.lock);
 }
 
-static void wake(uint32_t state, enum core_fault fault)
+static void answer(uint32_t state, enum core_fault fault)
 {
 	port.fault = fault;
 	__atomic_store_n(&port.state, state, __ATOMIC_RELEASE);
-	futex(FUTEX_WAKE, 1);
-}
-
-static void wait_for_wake(void)
-{
-	pthread_mutex_unlock(&node.lock);
-	while (__atomic_load_n(&port.state, __ATOMIC_ACQUIRE) == WAITING)
-		futex(FUTEX_WAIT, WAITING);
-	pthread_mutex_lock(&node.lock);
 }
 
 /* ---- single actions ---- */
@@ -335,7 +329,7 @@ enum outcome dispatch__mutator(const struct core_event *event, enum core_fault *
 
 	if (v.what == WAIT) {
 		__atomic_store_n(&port.state, WAITING, __ATOMIC_RELEASE);
-		wait_for_wake();
+		wait_for_answer();
 		v.what = port.state == ABORTED ? ABORT : RESUME;
 		v.fault = port.fault;
 		port.state = IDLE;
@@ -357,7 +351,7 @@ void dispatch__message(const struct core_msg *msg, const struct wire_blob *blobs
 	struct verdict v = carry_out(actions, msg, blobs);
 
 	if (v.what == RESUME)
-		wake(RESUMED, v.fault);
+		answer(RESUMED, v.fault);
 	else if (v.what == ABORT)
-		wake(ABORTED, CORE_FAULT_NONE);
+		answer(ABORTED, CORE_FAULT_NONE);
 }

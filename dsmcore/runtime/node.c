@@ -31,6 +31,7 @@
 #include "dsmcore/runtime/notes.h"
 #include "dsmcore/runtime/sanitizer.h"
 #include "dsmcore/runtime/tx.h"
+#include "dsmcore/transport/stream.h"
 #include "dsmcore/transport/transport.h"
 
 #define TICK_MS		 20 /* between looks at what no message announces */
@@ -276,7 +277,7 @@ static int open_core(void)
 	return err ? err : dispatch__open(pages);
 }
 
-static int open_transport(int (*fds)[2])
+static int open_transport(struct links *links)
 {
 	static const struct transport_handler handler = {on_message, on_note, on_lost, NULL};
 
@@ -286,7 +287,7 @@ static int open_transport(int (*fds)[2])
 	if (!service.finished)
 		return -ENOMEM;
 	return transport__open(&node.transport, node.options.node, node.options.nodes,
-			       node.options.generation, fds, &handler);
+			       node.options.generation, links, &handler);
 }
 
 static void must(int err, const char *what)
@@ -312,19 +313,19 @@ static void await_listener(void)
 
 static void *start(void)
 {
-	int(*fds)[2] = NULL;
+	struct links links;
 
 	modules__read();
 	node.mutator = gettid();
 	must(-pthread_atfork(NULL, NULL, forget_mutator), "memory for a fork handler");
-	if (control__open(&node.control, &node.options, &fds))
+	if (control__open(&node.control, &node.options, &links))
 		_exit(2);
+	node.crowded = node.options.local_nodes > sysconf(_SC_NPROCESSORS_ONLN);
 	must(open_shm(), "memory for the node's counters");
 	if (region__open(&node.region, node.options.heap_bytes))
 		_exit(2);
 	must(open_core(), "memory for the protocol");
-	must(open_transport(fds), "connections to the other nodes");
-	free(fds);
+	must(open_transport(&links), "connections to the other nodes");
 	if (history__open() || objects__open(node.options.heap_bytes, node.options.node, node.options.nodes))
 		_exit(2);
 	void *stack = tx__open_stack();

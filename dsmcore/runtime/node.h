@@ -23,6 +23,7 @@ struct node {
 	pthread_mutex_t lock; /* over core, transport sends, twins, event sequence */
 	pid_t mutator;	      /* thread id */
 	bool started;
+	bool crowded;	     /* more nodes than cores on this host */
 	struct dsm_shm *shm; /* counters and ring */
 };
 

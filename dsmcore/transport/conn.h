@@ -2,11 +2,11 @@
 /*
  * conn.h - the connections of a transport, shared by its sending (queue.c) and receiving half.
  *
- * Locks. Each connection has a mutex over its out-queue, its descriptor and its EPOLLOUT state; it is
- * held for a system call at most, and never while a handler runs. Senders hold the node's mutex when
- * they take it; the service thread takes it without; so the order is node's mutex, then connection's,
- * and no cycle exists. Everything about receiving belongs to the service thread alone, and only
- * that thread closes descriptors: a sender that meets a broken connection marks it and kicks.
+ * Locks. Each connection has a mutex over its out-queue, its stream and its EPOLLOUT state; it is held for a
+ * system call at most, and never while a handler runs. Senders hold the node's mutex when they take it.
+ * Everything about receiving belongs to the thread that holds `receiving`, and only that thread closes
+ * streams: a sender that meets a broken connection marks it and kicks. Handlers run under `receiving` and
+ * take the node's mutex; so the order is receiving, node's mutex, connection's, and no cycle exists.
  */
 #ifndef DSM_TRANSPORT_CONN_H
 #define DSM_TRANSPORT_CONN_H
@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "dsmcore/transport/stream.h"
 #include "dsmcore/transport/transport.h"
 #include "dsmcore/transport/wire.h"
 
@@ -32,12 +33,12 @@ struct conn {
 	uint16_t peer;
 	uint8_t channel;
 	pthread_mutex_t lock;
-	int fd;	    /* -1: closed. Written by the service thread under the lock */
-	int error;  /* under the lock: why nothing more can be sent */
-	bool armed; /* under the lock: EPOLLOUT asked for */
+	struct stream *stream; /* NULL: closed. Written under both locks */
+	int error;	       /* under the lock: why nothing more can be sent */
+	bool armed;	       /* under the lock: EPOLLOUT asked for */
 	struct chunk *head, **tail;
 	uint64_t queued, high_water;
-	/* the service thread's */
+	/* of the thread that receives */
 	uint8_t *in;
 	size_t have, room;
 	bool ended;
@@ -48,9 +49,14 @@ struct transport {
 	uint16_t node, nodes;
 	uint32_t generation;
 	struct transport_handler handler;
-	struct conn *conns; /* [nodes * CHANNELS] */
-	bool *gone;	    /* [nodes]: lost() was called */
-	int epoll, kick;
+	struct conn *conns;    /* [nodes * CHANNELS] */
+	bool *gone;	       /* [nodes]: lost() was called */
+	struct engine *engine; /* NULL: all streams have a descriptor */
+	pthread_mutex_t receiving;
+	int epoll; /* of streams, engine and kick */
+	int outer; /* of epoll: the service thread's */
+	int kick;
+	int frames; /* handled by this call */
 	int broken; /* atomic: some connection's error was set by a sender */
 	uint64_t queued;
 	struct transport_stats stats;

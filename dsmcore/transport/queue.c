@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * queue.c - the sending half of the transport: straight to the socket when it takes the bytes, else a
+ * queue.c - the sending half of the transport: straight to the stream when it takes the bytes, else a
  * queue. The rules for locks are in conn.h.
  */
 #include "dsmcore/transport/conn.h"
@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 
 #define DIRECT 32 /* blobs that go out without a copy; more are flattened first */
@@ -28,7 +27,8 @@ static void watch(struct transport *t, struct conn *c, bool out)
 		return;
 	c->armed = out;
 	/* Cannot fail: the descriptor is registered since the start and needs no new memory. */
-	epoll_ctl(t->epoll, EPOLL_CTL_MOD, c->fd, &ev);
+	if (c->stream->fd >= 0)
+		epoll_ctl(t->epoll, EPOLL_CTL_MOD, c->stream->fd, &ev);
 }
 
 void conn__drop(struct transport *t, struct conn *c)
@@ -70,23 +70,21 @@ static void append(struct transport *t, struct conn *c, struct chunk *k)
 	watch(t, c, true);
 }
 
-/* Sends what is queued, as far as the socket takes it. Called with the lock. */
+/* Sends what is queued, as far as the stream takes it. Called with the lock. */
 int conn__flush(struct transport *t, struct conn *c)
 {
 	while (c->head) {
 		struct iovec iov[BATCH];
-		struct msghdr mh = {.msg_iov = iov};
+		size_t parts = 0;
 		ssize_t n;
 
-		for (struct chunk *k = c->head; k && mh.msg_iovlen < BATCH; k = k->next)
-			iov[mh.msg_iovlen++] = (struct iovec){k->bytes + k->sent, k->size - k->sent};
-		n = sendmsg(c->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && (errno == EAGAIN || errno == ENOBUFS))
+		for (struct chunk *k = c->head; k && parts < BATCH; k = k->next)
+			iov[parts++] = (struct iovec){k->bytes + k->sent, k->size - k->sent};
+		n = c->stream->ops->send(c->stream, iov, parts);
+		if (n == -EAGAIN)
 			break;
 		if (n < 0)
-			return break_conn(t, c, -errno);
+			return break_conn(t, c, (int)n);
 		conn__count(&t->stats.bytes_out, (uint64_t)n);
 		c->queued -= (size_t)n;
 		__atomic_fetch_sub(&t->queued, (uint64_t)n, __ATOMIC_RELAXED);
@@ -117,19 +115,15 @@ static struct chunk *new_chunk(size_t size)
 	return k;
 }
 
-/* Hands iov to the kernel and queues a copy of the rest. Called with the lock, the queue empty. */
+/* Hands iov to the stream and queues a copy of the rest. Called with the lock, the queue empty. */
 static int send_now(struct transport *t, struct conn *c, struct iovec *iov, size_t niov, size_t total)
 {
-	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = niov};
 	struct chunk *k;
 	size_t at = 0, sent;
-	ssize_t n;
+	ssize_t n = c->stream->ops->send(c->stream, iov, niov);
 
-	do {
-		n = sendmsg(c->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0 && errno != EAGAIN && errno != ENOBUFS)
-		return break_conn(t, c, -errno);
+	if (n < 0 && n != -EAGAIN)
+		return break_conn(t, c, (int)n);
 	sent = n < 0 ? 0 : (size_t)n;
 	conn__count(&t->stats.bytes_out, sent);
 	if (sent == total)

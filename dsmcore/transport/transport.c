@@ -1,32 +1,33 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * transport.c - frames over non-blocking stream sockets, one epoll instance a node.
+ * transport.c - frames over streams that do not block, one epoll set a node.
  *
- * Copies. A message that finds the queue empty goes to the kernel straight from the caller's
- * pages (queue.c); only what the socket does not take is copied. Received frames are decoded where recv() put
- * them: most arrive whole in the one scratch buffer; what is left over moves to a buffer of the connection,
- * which grows with the bytes that came and not with those that were announced.
+ * Who receives. The service thread does, until the mutator waits for an answer: then the mutator takes over
+ * and handles all messages itself, since waking a thread costs more than the message took to come.
+ * `receiving` is held by the one who does.
+ *
+ * Copies. A message that finds the queue empty goes to the stream straight from the caller's
+ * pages (queue.c); only what the stream does not take is copied. Received frames are decoded where the stream
+ * put them: most arrive whole in the one scratch buffer; what is left over moves to a buffer of the
+ * connection, which grows with the bytes that came and not with those that were announced.
  */
 #include "dsmcore/transport/transport.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
-#include <fcntl.h>
 
 #include "dsmcore/transport/conn.h"
 
 #define SCRATCH (256u << 10)
 #define KEEP	(64u << 10) /* a connection's own buffer is given back when larger */
 #define KICK	UINT64_MAX
+#define ENGINE	(UINT64_MAX - 1)
 
-/* ---- receiving: the service thread ---- */
+/* ---- receiving: whoever holds t->receiving ---- */
 
 static int deliver(struct transport *t, struct conn *c, const uint8_t *bytes, size_t size)
 {
@@ -98,22 +99,19 @@ static int reserve(struct conn *c, size_t bytes)
 	return 0;
 }
 
-/* recv() that reads the end and errors alike: bytes, 0 = nothing now, or c->ended set. */
+/* Reads the end and errors alike: bytes, 0 = nothing now, or c->ended set. */
 static size_t take(struct transport *t, struct conn *c, void *buffer, size_t room)
 {
-	ssize_t n;
+	ssize_t n = c->stream->ops->recv(c->stream, buffer, room);
 
-	do {
-		n = recv(c->fd, buffer, room, MSG_DONTWAIT);
-	} while (n < 0 && errno == EINTR);
 	if (n > 0) {
 		conn__count(&t->stats.bytes_in, (uint64_t)n);
 		return (size_t)n;
 	}
-	if (n < 0 && errno == EAGAIN)
+	if (n == -EAGAIN)
 		return 0;
 	c->ended = true;
-	c->end_error = n < 0	 ? -errno
+	c->end_error = n < 0	 ? (int)n
 		       : c->have ? -ECONNRESET
 				 : 0; /* an end within a frame is no proper end */
 	return 0;
@@ -191,9 +189,9 @@ static int receive(struct transport *t, struct conn *c, int budget)
 static void shut(struct transport *t, struct conn *c)
 {
 	pthread_mutex_lock(&c->lock);
-	if (c->fd >= 0)
-		close(c->fd); /* leaves the epoll set with it */
-	c->fd = -1;
+	if (c->stream)
+		c->stream->ops->close(c->stream); /* its descriptor leaves the epoll set with it */
+	c->stream = NULL;
 	if (!c->error)
 		c->error = -EPIPE;
 	conn__drop(t, c);
@@ -233,7 +231,7 @@ static int serve(struct transport *t, struct conn *c, uint32_t events)
 {
 	int frames = 0, rc;
 
-	if (c->fd < 0)
+	if (!c->stream)
 		return 0;
 	if (events & EPOLLOUT) {
 		pthread_mutex_lock(&c->lock);
@@ -265,7 +263,7 @@ static int sweep(struct transport *t)
 		int error;
 
 		pthread_mutex_lock(&c->lock);
-		error = c->fd >= 0 ? c->error : 0;
+		error = c->stream ? c->error : 0;
 		pthread_mutex_unlock(&c->lock);
 		if (error)
 			frames += lose(t, c->peer, error);
@@ -273,22 +271,87 @@ static int sweep(struct transport *t)
 	return frames;
 }
 
-int transport__wait(struct transport *t, int timeout_ms)
+static void serve_ready(void *arg, uint32_t tag, uint32_t events)
+{
+	struct transport *t = arg;
+
+	t->frames += serve(t, &t->conns[tag], events);
+}
+
+/* Caller holds t->receiving. */
+static int receive_all(struct transport *t, int timeout_ms)
 {
 	struct epoll_event ev[BATCH];
-	int n = epoll_wait(t->epoll, ev, BATCH, timeout_ms), frames = 0;
+	int n;
 
+	t->frames = 0;
+	if (t->engine && (t->engine->ops->poll(t->engine, serve_ready, t) ||
+			  (timeout_ms && !t->engine->ops->arm(t->engine))))
+		timeout_ms = 0;
+	n = epoll_wait(t->epoll, ev, BATCH, timeout_ms);
 	if (n < 0)
-		return errno == EINTR ? 0 : -errno;
+		return errno == EINTR ? t->frames : -errno;
 	for (int i = 0; i < n; i++) {
 		uint64_t drop;
 
-		if (ev[i].data.u64 != KICK)
-			frames += serve(t, &t->conns[ev[i].data.u64], ev[i].events);
+		if (ev[i].data.u64 == ENGINE)
+			t->engine->ops->poll(t->engine, serve_ready, t);
+		else if (ev[i].data.u64 != KICK)
+			t->frames += serve(t, &t->conns[ev[i].data.u64], ev[i].events);
 		else if (read(t->kick, &drop, sizeof(drop)) < 0)
 			continue; /* another kick was taken before: nothing is lost */
 	}
-	return frames + sweep(t);
+	return t->frames + sweep(t);
+}
+
+/* The service thread blocks in `outer`, which contains the epoll set of the streams: so a mutator that takes
+ * over needs one call to keep it asleep, and none to wake it when it hands back. */
+static void watch_all(struct transport *t, bool on)
+{
+	struct epoll_event ev = {.events = on ? EPOLLIN : 0};
+
+	/* Cannot fail: see watch() in queue.c. */
+	epoll_ctl(t->outer, EPOLL_CTL_MOD, t->epoll, &ev);
+}
+
+/* Before anybody blocks in epoll: an engine that has something already makes no descriptor readable. */
+static void arm(struct transport *t)
+{
+	if (t->engine && !t->engine->ops->arm(t->engine))
+		transport__kick(t);
+}
+
+int transport__wait(struct transport *t, int timeout_ms)
+{
+	struct epoll_event ev;
+	int rc = epoll_wait(t->outer, &ev, 1, timeout_ms);
+
+	if (rc <= 0)
+		return rc < 0 && errno != EINTR ? -errno : 0;
+	if (pthread_mutex_trylock(&t->receiving))
+		return 0; /* the mutator has just taken over */
+	rc = receive_all(t, 0);
+	arm(t);
+	pthread_mutex_unlock(&t->receiving);
+	return rc;
+}
+
+void transport__seize(struct transport *t)
+{
+	watch_all(t, false);
+	pthread_mutex_lock(&t->receiving);
+}
+
+int transport__receive(struct transport *t, int timeout_ms)
+{
+	return receive_all(t, timeout_ms);
+}
+
+void transport__release(struct transport *t)
+{
+	arm(t);
+	pthread_mutex_unlock(&t->receiving);
+	watch_all(t, true);
 }
 
 void transport__kick(struct transport *t)
@@ -310,31 +373,32 @@ void transport__stats(const struct transport *t, struct transport_stats *s)
 
 /* ---- opening and closing ---- */
 
-static int adopt(struct transport *t, struct conn *c, int fd)
+static int adopt(struct transport *t, struct conn *c, struct stream *stream)
 {
 	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = (uint64_t)(c - t->conns)};
-	int one = 1, flags = fcntl(fd, F_GETFL);
 
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC))
-		return -errno;
-	/* A Unix socket has no such option, and needs none. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	c->fd = fd;
+	c->stream = stream;
 	c->error = 0;
-	return epoll_ctl(t->epoll, EPOLL_CTL_ADD, fd, &ev) ? -errno : 0;
+	stream->tag = (uint32_t)ev.data.u64;
+	return stream->fd >= 0 && epoll_ctl(t->epoll, EPOLL_CTL_ADD, stream->fd, &ev) ? -errno : 0;
 }
 
-static int open_all(struct transport *t, int (*fds)[2])
+static int open_all(struct transport *t, const struct links *links)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = KICK};
+	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = KICK},
+			   engine = {.events = EPOLLIN, .data.u64 = ENGINE};
 
 	t->epoll = epoll_create1(EPOLL_CLOEXEC);
 	t->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (t->epoll < 0 || t->kick < 0 || epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->kick, &ev))
+	t->outer = epoll_create1(EPOLL_CLOEXEC);
+	if (t->epoll < 0 || t->outer < 0 || t->kick < 0 || epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->kick, &ev) ||
+	    epoll_ctl(t->outer, EPOLL_CTL_ADD, t->epoll, &ev))
+		return -errno;
+	if (t->engine && epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->engine->fd, &engine))
 		return -errno;
 	for (unsigned p = 0; p < t->nodes; p++)
 		for (unsigned ch = 0; ch < CHANNELS && p != t->node; ch++) {
-			int rc = adopt(t, conn__of(t, p, ch), fds[p][ch]);
+			int rc = adopt(t, conn__of(t, p, ch), links->stream[p][ch]);
 
 			if (rc)
 				return rc;
@@ -342,13 +406,13 @@ static int open_all(struct transport *t, int (*fds)[2])
 	return 0;
 }
 
-int transport__open(struct transport **out, uint16_t node, uint16_t nodes, uint32_t generation, int (*fds)[2],
-		    const struct transport_handler *handler)
+int transport__open(struct transport **out, uint16_t node, uint16_t nodes, uint32_t generation,
+		    struct links *links, const struct transport_handler *handler)
 {
 	struct transport *t;
 	int rc = -ENOMEM;
 
-	if (node >= nodes || !handler || (nodes > 1 && !fds))
+	if (node >= nodes || !handler || (nodes > 1 && !links))
 		return -EINVAL;
 	t = calloc(1, sizeof(*t));
 	if (!t)
@@ -357,7 +421,9 @@ int transport__open(struct transport **out, uint16_t node, uint16_t nodes, uint3
 	t->nodes = nodes;
 	t->generation = generation;
 	t->handler = *handler;
-	t->epoll = t->kick = -1;
+	t->engine = links ? links->engine : NULL;
+	t->epoll = t->outer = t->kick = -1;
+	pthread_mutex_init(&t->receiving, NULL);
 	t->conns = calloc((size_t)nodes * CHANNELS, sizeof(*t->conns));
 	t->gone = calloc(nodes, sizeof(*t->gone));
 	t->scratch = malloc(SCRATCH);
@@ -366,20 +432,25 @@ int transport__open(struct transport **out, uint16_t node, uint16_t nodes, uint3
 
 		c->peer = (uint16_t)(i / CHANNELS);
 		c->channel = i % CHANNELS;
-		c->fd = -1;
 		c->error = -EPIPE;
 		c->tail = &c->head;
 		c->high_water = HIGH_WATER;
 		pthread_mutex_init(&c->lock, NULL);
 	}
 	if (t->conns && t->gone && t->scratch)
-		rc = open_all(t, fds);
+		rc = open_all(t, links);
 	if (rc) {
-		/* The sockets stay the caller's until the call succeeds. */
+		/* The streams stay the caller's until the call succeeds. */
 		for (size_t i = 0; t->conns && i < (size_t)nodes * CHANNELS; i++)
-			t->conns[i].fd = -1;
+			t->conns[i].stream = NULL;
+		t->engine = NULL;
 		transport__close(t);
 		return rc;
+	}
+	arm(t);
+	if (links) {
+		free(links->stream);
+		*links = (struct links){0};
 	}
 	*out = t;
 	return 0;
@@ -393,10 +464,15 @@ void transport__close(struct transport *t)
 		shut(t, &t->conns[i]);
 		pthread_mutex_destroy(&t->conns[i].lock);
 	}
+	if (t->engine)
+		t->engine->ops->close(t->engine);
+	if (t->outer >= 0)
+		close(t->outer);
 	if (t->epoll >= 0)
 		close(t->epoll);
 	if (t->kick >= 0)
 		close(t->kick);
+	pthread_mutex_destroy(&t->receiving);
 	wire__free(&t->frame);
 	free(t->scratch);
 	free(t->gone);

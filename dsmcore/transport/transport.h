@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * transport.h - messages between the nodes of a run, over Unix or TCP stream sockets.
+ * transport.h - messages between the nodes of a run, over whatever streams join them (stream.h).
  *
  * A pair of nodes has two connections, one for each core_channel; each is first-in first-out. Sending
- * never blocks: what the socket does not take is queued and sent by the service thread. Receiving is
- * the service thread's: transport__wait() hands over whole, checked frames.
+ * never blocks: what the stream does not take is queued and sent by the thread that receives, which hands
+ * over whole, checked frames: the service thread, or a mutator that waits.
  */
 #ifndef DSM_TRANSPORT_H
 #define DSM_TRANSPORT_H
@@ -38,12 +38,13 @@ struct transport_handler {
 };
 
 struct transport;
+struct links;
 
-/* Connects this node with all others, through what the launcher handed over (launch/control.h):
- * Unix: connected socket pairs; TCP: a listener of ours and the peers' ports on the loopback or given
- * addresses. fds[channel][peer] are connected stream sockets (-1 at own index); ownership passes. */
-int transport__open(struct transport **out, uint16_t node, uint16_t nodes, uint32_t generation, int (*fds)[2],
-		    const struct transport_handler *handler); /* fds[peer][channel] */
+/* Takes over the streams (and the engine) of `links`, which join this node with all others, and leaves the
+ * table empty; when it fails they stay the caller's. links may be NULL for one node. Errors: -EINVAL,
+ * -ENOMEM, or what epoll said. */
+int transport__open(struct transport **out, uint16_t node, uint16_t nodes, uint32_t generation,
+		    struct links *links, const struct transport_handler *handler);
 void transport__close(struct transport *t);
 
 /* Queue one message (copied). blobs may be NULL when no entry has data. Any thread, one at a time (the
@@ -51,11 +52,20 @@ void transport__close(struct transport *t);
 int transport__send(struct transport *t, const struct core_msg *msg, const struct wire_blob *blobs);
 int transport__note(struct transport *t, uint16_t to, uint16_t type, const void *bytes, size_t n);
 
-/* Waits up to timeout_ms (-1: for ever) for input, hands it to the handler, flushes queues. Returns
- * frames handled, or negative errno. One thread. transport__kick() makes it return early; any thread. */
+/* The service thread's: waits up to timeout_ms (-1: for ever) for input, hands it to the handler, flushes
+ * queues. Returns frames handled, or negative errno; 0 also while another thread receives. */
 int transport__wait(struct transport *t, int timeout_ms);
+/* Makes the one who receives return early. Any thread. */
 void transport__kick(struct transport *t);
-/* True when every queue is empty (all bytes are with the kernel). */
+
+/* A thread that waits for a message takes over the receiving (seize waits for a handler that runs), receives
+ * all messages, also those that it does not wait for, and hands it back. receive: as wait(); timeout_ms 0
+ * looks once. The handlers then run in this thread. Not under a lock that a handler takes. */
+void transport__seize(struct transport *t);
+int transport__receive(struct transport *t, int timeout_ms);
+void transport__release(struct transport *t);
+
+/* True when every queue is empty (all bytes are with the streams). */
 int transport__drained(struct transport *t);
 
 struct transport_stats {

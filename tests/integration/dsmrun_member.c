@@ -21,6 +21,7 @@
 
 #include "dsm_events.h"
 #include "dsmcore/launch/control.h"
+#include "dsmcore/transport/stream.h"
 #include "dsmcore/transport/transport.h"
 
 static struct control *control;
@@ -233,7 +234,8 @@ static int act(const char *mode)
 
 int main(int argc, char **argv)
 {
-	int(*fds)[2] = NULL, status;
+	struct links links;
+	int status;
 
 	if (argc < 2)
 		return 2;
@@ -241,9 +243,9 @@ int main(int argc, char **argv)
 	number = argc > 3 ? atoi(argv[3]) : 0;
 	if (!strcmp(argv[1], "no-hello"))
 		wait_for_ever();
-	if (control__open(&control, &options, &fds))
+	if (control__open(&control, &options, &links))
 		return 2;
-	if (transport__open(&transport, options.node, options.nodes, options.generation, fds, &handler))
+	if (transport__open(&transport, options.node, options.nodes, options.generation, &links, &handler))
 		return 74;
 	status = act(argv[1]);
 	fflush(NULL);
@@ -252,6 +254,5 @@ int main(int argc, char **argv)
 		wait_for_ever();
 	transport__close(transport);
 	control__close(control);
-	free(fds);
 	return status;
 }

@@ -18,6 +18,7 @@
 #include <netinet/in.h>
 #include <cmocka.h>
 
+#include "dsmcore/transport/stream.h"
 #include "dsmcore/transport/wire.h"
 
 #define NODES_MAX  4
@@ -171,9 +172,17 @@ static void open_end(struct end *e, uint16_t node, uint16_t nodes, int (*fds)[2]
 {
 	struct transport_handler h = {on_message, on_note, on_lost, e};
 
+	struct links links;
+
 	*e = (struct end){.node = node, .nodes = nodes};
 	pthread_mutex_init(&e->lock, NULL);
-	assert_int_equal(transport__open(&e->t, node, nodes, GENERATION, fds, &h), 0);
+	assert_int_equal(links__alloc(&links, nodes), 0);
+	for (unsigned i = 0; i < nodes * 2u; i++)
+		if (fds && fds[i / 2][i % 2] >= 0) {
+			links.stream[i / 2][i % 2] = stream_socket__new(fds[i / 2][i % 2]);
+			assert_non_null(links.stream[i / 2][i % 2]);
+		}
+	assert_int_equal(transport__open(&e->t, node, nodes, GENERATION, &links, &h), 0);
 }
 
 static void *service(void *arg)

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "dsmcore/launch/proto.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PROTO_HEAD ((ssize_t)(2 * sizeof(uint32_t)))
+
+static ssize_t body_bytes(uint32_t type)
+{
+	switch (type) {
+	case PROTO_OPTIONS:
+		return sizeof(struct run_options);
+	case PROTO_HELLO:
+		return sizeof(struct proto_hello);
+	case PROTO_SOCKETS:
+		return sizeof(uint32_t);
+	case PROTO_PEERS:
+		return sizeof(struct proto_peers);
+	case PROTO_REPORT:
+		return sizeof(struct proto_report);
+	case PROTO_DONE:
+		return sizeof(int32_t);
+	case PROTO_GO:
+	case PROTO_END:
+		return 0;
+	}
+	return -1;
+}
+
+int proto__send(int fd, enum proto_type type, const void *body, size_t bytes, const int *fds, unsigned nfds)
+{
+	union {
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
+		struct cmsghdr align;
+	} room;
+	uint32_t head[2] = {PROTO_VERSION, type};
+	struct iovec iov[2] = {{head, sizeof(head)}, {(void *)body, bytes}};
+	struct msghdr mh = {.msg_iov = iov, .msg_iovlen = bytes ? 2 : 1};
+	ssize_t n;
+
+	if (nfds) {
+		struct cmsghdr *c;
+
+		memset(&room, 0, sizeof(room));
+		mh.msg_control = room.bytes;
+		mh.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
+		c = CMSG_FIRSTHDR(&mh);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(nfds * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, nfds * sizeof(int));
+	}
+	do {
+		n = sendmsg(fd, &mh, MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+int proto__recv(int fd, struct proto_packet *p, int fds[2], int flags)
+{
+	union {
+		char bytes[CMSG_SPACE(2 * sizeof(int))];
+		struct cmsghdr align;
+	} room;
+	struct iovec iov = {p, sizeof(*p)};
+	struct msghdr mh = {.msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = room.bytes,
+			    .msg_controllen = sizeof(room.bytes)};
+	ssize_t n;
+
+	fds[0] = fds[1] = -1;
+	p->version = p->type = 0;
+	do {
+		n = recvmsg(fd, &mh, flags | MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 ? (errno == ECONNRESET ? -EPIPE : -errno) : -EPIPE;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&mh); c; c = CMSG_NXTHDR(&mh, c))
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+			memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
+	if (n >= PROTO_HEAD && p->version == PROTO_VERSION && n - PROTO_HEAD == body_bytes(p->type) &&
+	    !(mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+		return 0;
+	for (int i = 0; i < 2; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	fds[0] = fds[1] = -1;
+	return -EPROTO;
+}
