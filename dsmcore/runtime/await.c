@@ -23,8 +23,11 @@
 #define SPIN_MAX_NS	200000u
 #define SPIN_MIN_NS	50000u /* nobody else wants the core but this node's own threads */
 #define SPIN_CROWDED_NS 5000u
+#define YIELD_LONG_NS	500000u /* somebody computes on this core: yielding costs a time slice */
+#define YIELD_NOT_FOR	256u	/* waits, after such a one */
 
 static uint64_t spin_ns = SPIN_MAX_NS;
+static unsigned block_at_once; /* waits to go without spinning */
 
 static int receive(int timeout_ms)
 {
@@ -38,15 +41,21 @@ static int receive(int timeout_ms)
 /* True when something came within the time. */
 static bool spin(void)
 {
-	uint64_t end = events__now() + spin_ns;
+	uint64_t now = events__now(), end = now + spin_ns;
 
-	do {
+	for (;;) {
 		if (receive(0))
 			return true;
 		if (node.crowded)
 			sched_yield();
-	} while (events__now() < end);
-	return false;
+		uint64_t before = now;
+
+		now = events__now();
+		if (node.crowded && now - before > YIELD_LONG_NS)
+			block_at_once = YIELD_NOT_FOR;
+		if (now >= end)
+			return false;
+	}
 }
 
 /* Messages come in flurries: after each one it spins again. */
@@ -54,11 +63,14 @@ static void receive_next(void)
 {
 	uint64_t least = node.crowded ? SPIN_CROWDED_NS : SPIN_MIN_NS;
 
-	if (spin()) {
+	if (block_at_once) {
+		block_at_once--;
+	} else if (spin()) {
 		spin_ns = spin_ns * 2 < SPIN_MAX_NS ? spin_ns * 2 : SPIN_MAX_NS;
 		return;
+	} else {
+		spin_ns = spin_ns / 2 > least ? spin_ns / 2 : least;
 	}
-	spin_ns = spin_ns / 2 > least ? spin_ns / 2 : least;
 	receive(-1);
 }
 
