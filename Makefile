@@ -38,9 +38,11 @@ say = @printf '  %-7s %s\n' $(1) $(2)
 
 # A part is declared once:
 #   PROGRAMS += dsmx           dsmx_SRCS := a.c b.c   dsmx_LIBS := -ljson-c   [dsmx_DIR := bin|apps|tests]
+#   PLUGINS  += dsm-x          build/lib/libdsm-x.so, which our code loads when it is wanted; same variables
 #   TESTS    += unit/foo       as a program in build/tests, run by `make test`; name = path below tests/
 # `_NEEDS` names our archives or shared libraries: dsm (libdsm.so), core, trace, util ...
 PROGRAMS :=
+PLUGINS  :=
 TESTS    :=
 ARCHIVES :=
 LINT_SRCS :=
@@ -49,7 +51,7 @@ LINT_SRCS :=
 all:
 
 # Which optional libraries there are: WITH_pmix := yes, pmix_CFLAGS, pmix_LIBS. Made anew when that has changed.
-OPTIONAL := pmix
+OPTIONAL := pmix openssl
 ifeq ($(filter clean,$(MAKECMDGOALS)),)
 -include build/config.mk
 endif
@@ -105,6 +107,17 @@ $(BUILD)/lib/lib$(1).a: $(call obj,$($(1)_SRCS))
 endef
 $(foreach a,$(ARCHIVES),$(eval $(call archive,$(a))))
 
+# Loaded while a program runs, by what is in it or in libdsm: no names of ours are needed to link it.
+define plugin
+$(BUILD)/lib/lib$(1).so: $(call picobj,$($(1)_SRCS))
+	$(call say,LD,$$@)
+	@mkdir -p $$(@D)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,lib$(1).so -Wl,-z,now -o $$@ $$(filter %.o,$$^) $($(1)_LIBS) -lpthread
+-include $(patsubst %.o,%.d,$(call picobj,$($(1)_SRCS)))
+endef
+$(foreach p,$(PLUGINS),$(eval $(call plugin,$(p))))
+PLUGIN_FILES := $(PLUGINS:%=$(BUILD)/lib/lib%.so)
+
 need_file = $(if $(filter dsm,$(1)),$(BUILD)/lib/libdsm.so,$(BUILD)/lib/lib$(1).a)
 need_link = $(if $(filter dsm,$(1)),-L$(BUILD)/lib -ldsm,$(BUILD)/lib/lib$(1).a)
 comma := ,
@@ -126,7 +139,7 @@ TEST_FILES    := $(foreach t,$(TESTS),$(BUILD)/tests/$(t))
 all: $(DEPS_STAMP) $(PROGRAM_FILES)
 
 $(LIBDSM): | $(DEPS_STAMP)
-all: $(LIBDSM) $(BUILD)/lib/pkgconfig/dsm.pc
+all: $(LIBDSM) $(PLUGIN_FILES) $(BUILD)/lib/pkgconfig/dsm.pc
 
 # For programs built against the checkout: PKG_CONFIG_PATH=build/lib/pkgconfig
 $(BUILD)/lib/pkgconfig/dsm.pc: dsmcore/dsm.pc.in
@@ -176,7 +189,7 @@ MANDIR     := $(DESTDIR)$(PREFIX)/share/man
 install: all
 	install -d $(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(MANDIR)/man1 $(MANDIR)/man3 $(DESTDIR)$(PREFIX)/share/procope/scenes
 	install $(BUILD)/bin/* $(BINDIR)
-	install $(LIBDSM) $(LIBDIR)
+	install $(LIBDSM) $(PLUGIN_FILES) $(LIBDIR)
 	install -m 644 dsmcore/include/dsm.h dsmcore/include/dsm_events.h $(INCLUDEDIR)
 	sed -e 's|@LIBDIR@|$(PREFIX)/lib|' -e 's|@INCLUDEDIR@|$(PREFIX)/include|' dsmcore/dsm.pc.in >$(LIBDIR)/pkgconfig/dsm.pc
 	install -m 644 docs/man/*.1 $(MANDIR)/man1

@@ -30,6 +30,9 @@ struct stream_ops {
 	ssize_t (*recv)(struct stream *s, void *buffer, size_t room);
 	/* Ends it at once and frees it. What was not delivered yet may be lost. */
 	void (*close)(struct stream *s);
+	/* After recv(): it has more (bytes, or an error to tell) that does not make fd readable, so call
+	 * recv() again before blocking. NULL: never. Only the thread that receives calls it. */
+	bool (*hidden)(const struct stream *s);
 };
 
 /* The head of each kind of stream. */

@@ -41,7 +41,7 @@ static void socket_close(struct stream *s)
 	free(s);
 }
 
-static const struct stream_ops socket_ops = {socket_send, socket_recv, socket_close};
+static const struct stream_ops socket_ops = {.send = socket_send, .recv = socket_recv, .close = socket_close};
 
 struct stream *stream_socket__new(int fd)
 {

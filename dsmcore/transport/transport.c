@@ -167,6 +167,12 @@ static int receive_fresh(struct transport *t, struct conn *c, bool *more)
 	return rc;
 }
 
+/* Epoll would not tell. It is bounded: what the stream has read from its descriptor in one step. */
+static bool hidden(const struct conn *c)
+{
+	return c->stream->ops->hidden && c->stream->ops->hidden(c->stream);
+}
+
 /* Reads what is there, at most about `budget` steps so that no peer starves the others. Returns
  * frames, or a negative errno when the connection is of no use any more. */
 static int receive(struct transport *t, struct conn *c, int budget)
@@ -174,7 +180,7 @@ static int receive(struct transport *t, struct conn *c, int budget)
 	int frames = 0;
 	bool more = true;
 
-	while (more && budget--) {
+	while ((more && budget-- > 0) || hidden(c)) {
 		int rc = c->have ? receive_rest(t, c, &more) : receive_fresh(t, c, &more);
 
 		if (rc < 0)
