@@ -186,6 +186,32 @@ void core__flush_rights(struct dsm_core *core)
 	core->nrights = 0;
 }
 
+uint32_t core__hold(struct dsm_core *core, uint32_t entry)
+{
+	struct core_action *a;
+	uint32_t hold;
+
+	if (!core->nholds) { /* room for all numbers ever made, so that core__drop() needs no memory */
+		if (!core__grow(core, &core->holds, &core->holds_cap, core->holds_made + 1,
+				sizeof(*core->holds)))
+			return 0;
+		core->holds[core->nholds++] = ++core->holds_made;
+	}
+	hold = core->holds[--core->nholds];
+	a = core__do(core, CORE_DO_HOLD, 0);
+	a->entry = entry;
+	a->hold = hold;
+	return hold;
+}
+
+void core__drop(struct dsm_core *core, uint32_t hold)
+{
+	if (!hold)
+		return;
+	core__do(core, CORE_DO_DROP, 0)->hold = hold;
+	core->holds[core->nholds++] = hold;
+}
+
 void core__reset_step(struct dsm_core *core)
 {
 	struct chunk *c;
@@ -210,5 +236,6 @@ void core__free_step(struct dsm_core *core)
 	free(core->arena);
 	free(core->actions.list);
 	free(core->queue);
+	free(core->holds);
 	free(core->rights);
 }

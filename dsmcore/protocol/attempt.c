@@ -232,6 +232,8 @@ void attempt__close(struct dsm_core *core, bool committed)
 	a->committing = false;
 	a->retry = false;
 	core->commit.nlocks = core->commit.lo = core->commit.hi = 0;
+	core->commit.doubt = core->commit.withdrawn = false;
 	core->mutator = MUTATOR_RUNS;
 	commit__answer_deferred(core);
+	doubt__resolved(core);
 }

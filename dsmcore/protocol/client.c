@@ -261,9 +261,17 @@ static void answer(struct dsm_core *core, const struct core_msg *msg, enum core_
 	core__send(core, &reply);
 }
 
+void client__yield(struct dsm_core *core, const struct core_msg *msg)
+{
+	attempt__doom(core, &msg->tx, CORE_CAUSE_CONFLICT);
+	rearm_carried(core, msg);
+	note_meetings(core, msg);
+}
+
 /* A page that the attempt waits for is not touched yet: losing it costs no more than another fetch. But
  * whoever has priority must not lose it either, or a neighbour that locks it again and again, and fails
- * each time elsewhere, keeps it away for ever. */
+ * each time elsewhere, keeps it away for ever. An attempt whose fate is being decided elsewhere cannot be
+ * doomed: the answer waits (doubt.c). */
 int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg)
 {
 	struct attempt *a = &core->attempt;
@@ -276,6 +284,10 @@ int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg)
 	}
 	if ((met || waited_for) && !a->doomed && core_rank__beats(&a->party, a->committing, &msg->tx)) {
 		answer(core, msg, CORE_MSG_REFUSE);
+		return 0;
+	}
+	if (met && core->commit.doubt && !core_mutant(doubt_ignored)) {
+		doubt__put_off(core, msg);
 		return 0;
 	}
 	if (met && !core_mutant(lost_doom))

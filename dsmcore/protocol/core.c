@@ -92,6 +92,7 @@ void core__close(struct dsm_core *core)
 	free(core->attempt.meetings);
 	free(core->commit.locks);
 	free(core->commit.deferred);
+	doubt__free(core);
 	free(core);
 }
 

@@ -14,8 +14,9 @@
  * - A commit sends LOCK for its written pages to their homes, one home after the other in page order.
  *   The home locks the pages, invalidates the other holders and collects their answers, then GRANTs.
  *   A holder whose running attempt touched the page is doomed, unless it outranks the committer: then
- *   it refuses and the committer aborts. With all grants in and itself not doomed the committer has
- *   decided: it PUBLISHes the changes to the homes, which make the new version and unlock.
+ *   it refuses and the committer aborts. The last LOCK brings the changes along: its home decides the
+ *   commit as soon as it could grant, and makes the new version. The committer learns it from the GRANT
+ *   and PUBLISHes the changes to the other homes, which make their new versions and unlock.
  *   A fetch of a locked page waits at the home until then, so nobody sees half of a transaction.
  * - Rank: elevated attempts (that lost often) beat others, the older first; otherwise a committing
  *   attempt beats a running one, and of two committing the lower node wins.
@@ -66,14 +67,14 @@ enum core_channel { CORE_CHANNEL_MAIN, CORE_CHANNEL_FETCH };
 	X(PAGE, 2)   /* home -> client: the copy; data whole page or none if it has it */                    \
 	X(RECALL, 3) /* home -> owner: end exclusivity of pages[0] */                                        \
 	X(DOWNGRADE, 4)	 /* owner -> home: committed bytes and version of pages[0], or "nothing newer" */    \
-	X(LOCK, 5)	 /* committer -> home: lock pages[], write set attached */                           \
-	X(GRANT, 6)	 /* home -> committer: all of them locked, others invalidated */                     \
+	X(LOCK, 5)	 /* committer -> home: lock pages[], write set attached; DECIDE: and commit them */  \
+	X(GRANT, 6)	 /* home -> committer: all of them locked, others invalidated; DECIDE: committed */  \
 	X(DENY, 7)	 /* home -> committer: lost to `other`; nothing is locked here any more */           \
-	X(CANCEL, 8)	 /* committer -> home: attempt is over, release and forget */                        \
+	X(CANCEL, 8)	 /* committer -> home: release and forget; if it was to decide: unless it has */     \
 	X(INVALIDATE, 9) /* home -> holder: `tx` is committing pages[]; write set attached */                \
 	X(ACK, 10)	 /* holder -> home: done with all of them */                                         \
 	X(REFUSE, 11)	 /* holder -> home: `other` outranks the committer */                                \
-	X(PUBLISH, 12)	 /* committer -> home: changes of pages[], decided */                                \
+	X(PUBLISH, 12)	 /* committer -> home: changes of pages[], decided elsewhere */                      \
 	X(EXCLUSIVE, 13) /* home -> committer: nobody else holds pages[0]: commit it alone */                \
 	X(ARRIVE, 14)	 /* node -> node 0: at barrier `number` */                                           \
 	X(GO, 15)	 /* node 0 -> node: barrier `number` is complete */
@@ -88,13 +89,15 @@ enum core_msg_type {
 enum core_data {
 	CORE_DATA_NONE,
 	CORE_DATA_COMMITTED, /* the whole page: its committed bytes */
-	CORE_DATA_CHANGES,   /* FRAME against TWIN: changed runs, or the whole page if that is less */
+	CORE_DATA_CHANGES,   /* FRAME against TWIN: changed runs, or the whole page if that is less; with
+				entry.hold: the changes that a HOLD has kept */
 };
 
-#define CORE_ENTRY_WRITE     0x1u /* FETCH: for writing. */
-#define CORE_ENTRY_EXCLUSIVE 0x2u /* PAGE: owner now. PUBLISH: exclusivity wanted. GRANT: no other holder */
-#define CORE_ENTRY_CONTENDED 0x4u /* GRANT: an attempt was doomed or a copy lost: emit the write runs */
-#define CORE_ENTRY_REFUSED   0x8u /* DENY: a holder's attempt outranks this one (else: the version is old) */
+#define CORE_ENTRY_WRITE     0x1u  /* FETCH: for writing. */
+#define CORE_ENTRY_EXCLUSIVE 0x2u  /* PAGE: owner now. PUBLISH: exclusivity wanted. GRANT: no other holder */
+#define CORE_ENTRY_CONTENDED 0x4u  /* GRANT: an attempt was doomed or a copy lost: emit the write runs */
+#define CORE_ENTRY_REFUSED   0x8u  /* DENY: a holder's attempt outranks this one (else: the version is old) */
+#define CORE_ENTRY_DECIDE    0x10u /* LOCK: the last pages, decide here. GRANT: it is decided, and done */
 
 /* The most subject pages of one message (a larger write set goes in several LOCK and PUBLISH messages
  * to the same home), and the most entries of the attached write set. */
@@ -107,6 +110,7 @@ struct core_entry {
 	uint16_t data;	  /* enum core_data */
 	uint64_t version; /* committed version of the bytes, or the base of a write */
 	uint64_t stamp;	  /* the home's order of grants and locks of this page */
+	uint32_t hold;	  /* the sender's: which kept changes to attach, 0 = none; does not travel */
 };
 
 /* Fixed part + npages subject entries + nwset entries (the committer's whole write set: all homes
@@ -164,10 +168,12 @@ enum core_action_type {
 	CORE_DO_RESTORE, /* FRAME <- TWIN, drop TWIN (aborted) */
 	CORE_DO_REFRESH, /* TWIN <- FRAME on [page, page + count): committed, and it stays writable */
 	CORE_DO_RESET,	 /* FRAME <- TWIN on [page, page + count): aborted, and it stays writable */
-	CORE_DO_STORE,	 /* write entry `entry` of the event's message into FRAME */
+	CORE_DO_STORE,	 /* write entry `entry` of the event's message (hold: what was kept) into FRAME */
 	CORE_DO_STORE_NEXT, /* NEXT <- committed bytes with entry `entry` of the event's message applied */
-	CORE_DO_PROMOTE,    /* FRAME <- NEXT, drop NEXT (after RESTORE if it was dirty) */
-	CORE_DO_EMIT,	    /* report */
+	CORE_DO_HOLD,	 /* keep the changes that came with entry `entry` of the event's message, as `hold` */
+	CORE_DO_DROP,	 /* forget the changes kept as `hold` */
+	CORE_DO_PROMOTE, /* FRAME <- NEXT, drop NEXT (after RESTORE if it was dirty) */
+	CORE_DO_EMIT,	 /* report */
 };
 
 enum core_emit_type {
@@ -206,7 +212,9 @@ struct core_action {
 	enum core_cause cause;	 /* EMIT_ABORT */
 	enum core_rights rights; /* PROTECT */
 	uint32_t page, count;	 /* PROTECT, REFRESH, RESET: count pages; else one */
-	uint32_t entry;		 /* STORE, STORE_NEXT: index into the event's message entries */
+	uint32_t entry;		 /* STORE, STORE_NEXT, HOLD: index into the event's message entries */
+	uint32_t hold; /* HOLD, DROP; STORE, STORE_NEXT, EMIT_TRANSFER: the bytes are those kept so, if not 0
+			*/
 	uint16_t node;
 	bool committed, local, changes;
 	uint64_t version, number;

@@ -104,26 +104,48 @@ void home__remove_waiting_lock(struct dir_page *d, uint16_t node)
 		}
 }
 
-/* Committed bytes that came with the event's message. A doomed attempt of this node may still look at the
- * frame (invariant 2): then they wait in NEXT for its undoing. */
+/* A doomed attempt of this node may still look at the frame (invariant 2): then committed bytes wait in NEXT
+ * for its undoing. */
+static struct core_action *store(struct dsm_core *core, uint32_t page)
+{
+	struct client_page *cp = &core->client[page];
+
+	if (!(cp->flags & CLIENT_ZOMBIE) || core_mutant(zombie_frame_overwritten))
+		return core__do(core, CORE_DO_STORE, page);
+	cp->flags |= CLIENT_NEXT;
+	return core__do(core, CORE_DO_STORE_NEXT, page);
+}
+
+/* Committed bytes that came with the event's message. */
 void home__store(struct dsm_core *core, const struct core_msg *msg, uint32_t entry)
 {
 	const struct core_entry *e = &msg->entries[entry];
-	struct client_page *cp = &core->client[e->page];
-	bool zombie = cp->flags & CLIENT_ZOMBIE && !core_mutant(zombie_frame_overwritten);
 	struct core_action *a;
 
 	if (e->data == CORE_DATA_NONE)
 		return;
-	if (zombie)
-		cp->flags |= CLIENT_NEXT;
-	a = core__do(core, zombie ? CORE_DO_STORE_NEXT : CORE_DO_STORE, e->page);
-	a->entry = entry;
+	store(core, e->page)->entry = entry;
 	a = core__emit(core, CORE_EMIT_TRANSFER);
 	a->page = e->page;
 	a->version = msg->type == CORE_MSG_PUBLISH ? e->version + 1 : e->version;
 	a->node = msg->from;
 	a->changes = e->data == CORE_DATA_CHANGES;
+}
+
+/* The changes of a version decided here, which came with the LOCK and were kept. */
+void home__take(struct dsm_core *core, const struct core_entry *e, uint16_t from)
+{
+	struct core_action *a;
+
+	if (!e->hold) /* this node's own: they are in the frame */
+		return;
+	store(core, e->page)->hold = e->hold;
+	a = core__emit(core, CORE_EMIT_TRANSFER);
+	a->page = e->page;
+	a->version = e->version + 1;
+	a->node = from;
+	a->changes = true;
+	a->hold = e->hold;
 }
 
 static void recall_owner(struct dsm_core *core, struct dir_page *d)

@@ -30,6 +30,8 @@
 	X(lock_order, "a home locks the pages of odd nodes in descending order")                             \
 	X(lock_kept, "a DENY forgets to release what was locked")                                            \
 	X(late_grant, "a GRANT for a dead attempt counts for the next one")                                  \
+	X(doubt_ignored, "who waits for the decision of its commit elsewhere is doomed like others")         \
+	X(withdrawal_ignored, "a home does not tell that it has not decided yet")                            \
 	X(late_ack, "an ACK takes away a copy that was given after it")                                      \
 	X(no_elevation, "who keeps losing gets no priority")                                                 \
 	X(sticky_served, "(in the port) a page left writable is served from the frame, not from its twin")   \

@@ -7,7 +7,7 @@
  *   attempt.c  begin, what was touched, doom, undo           client.c   pages held here
  *   commit.c   the committer                                 home.c     directory: who holds what
  *   lock.c     the home's part of a commit                   barrier.c
- *   sticky.c   written pages that stay writable
+ *   sticky.c   written pages that stay writable              doubt.c    a commit decided elsewhere
  *
  * The client side (attempt, client, commit) and the home side (home, lock) of a node talk only by
  * messages, even to themselves: those go through an internal queue within the same step, so there is
@@ -92,12 +92,22 @@ struct fetch {
 	uint64_t recalled; /* newest stamp of a RECALL that met it: an older grant of exclusivity is void */
 };
 
+/* A message that waits until the node knows what became of its commit. */
+struct put_off {
+	struct core_msg msg;
+	struct core_entry *entries;
+};
+
 /* The committer's side: locks[lo, hi) are asked for now, those below are granted. */
 struct commit {
+	bool doubt;	/* the last home was asked: it decides */
+	bool withdrawn; /* and was asked not to, if it has not done so yet */
 	struct core_entry *locks;
 	size_t nlocks, locks_cap, lo, hi;
 	struct core_entry *deferred; /* RECALLs that wait for the decision */
 	size_t ndeferred, deferred_cap;
+	struct put_off *put_off; /* INVALIDATEs, likewise */
+	size_t nput_off, put_off_cap;
 };
 
 /* ---- home side ---- */
@@ -131,6 +141,7 @@ struct dir_page {
  * LOCK that is not answered yet (chunk == npages: it is). */
 struct home_tx {
 	bool active, waiting;
+	bool decide, decided; /* the last chunk is that of a LOCK which asks this home to decide; it has */
 	struct core_party party;
 	struct core_entry *pages;
 	size_t npages, pages_cap, nlocked, chunk, npublished;
@@ -184,6 +195,10 @@ struct dsm_core {
 	struct chunk *arena;	    /* message entries */
 	struct core_action *rights; /* PROTECTs being gathered */
 	size_t nrights, rights_cap;
+
+	uint32_t *holds; /* numbers that are free, on top those that were in use */
+	size_t nholds, holds_cap;
+	uint32_t holds_made;
 };
 
 /* actions.c */
@@ -203,6 +218,9 @@ void core__gather_rights(struct dsm_core *core, uint32_t page, enum core_rights 
 void core__flush_rights(struct dsm_core *core);
 /* One action for pages in a row. */
 void core__do_range(struct dsm_core *core, enum core_action_type type, uint32_t page);
+/* Keeps what came with an entry of the event's message beyond the step: its number, 0 without memory. */
+uint32_t core__hold(struct dsm_core *core, uint32_t entry);
+void core__drop(struct dsm_core *core, uint32_t hold);
 void core__reset_step(struct dsm_core *core);
 void core__free_step(struct dsm_core *core);
 
@@ -232,6 +250,8 @@ int client__on_page(struct dsm_core *core, const struct core_msg *msg);
 int client__on_recall(struct dsm_core *core, const struct core_msg *msg);
 int client__on_exclusive(struct dsm_core *core, const struct core_msg *msg);
 int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg);
+/* The running attempt loses to the sender of this INVALIDATE. */
+void client__yield(struct dsm_core *core, const struct core_msg *msg);
 void client__downgrade(struct dsm_core *core, uint32_t page, uint64_t known);
 
 /* commit.c */
@@ -242,6 +262,11 @@ int commit__on_deny(struct dsm_core *core, const struct core_msg *msg);
 void commit__give_up(struct dsm_core *core, uint16_t denied);
 void commit__answer_deferred(struct dsm_core *core);
 
+/* doubt.c */
+void doubt__put_off(struct dsm_core *core, const struct core_msg *msg);
+void doubt__resolved(struct dsm_core *core);
+void doubt__free(struct dsm_core *core);
+
 /* home.c */
 struct dir_page *home__page(struct dsm_core *core, uint32_t page);
 bool home__holds(const struct dir_page *d, uint16_t node);
@@ -250,6 +275,7 @@ void home__drop_holder(struct dir_page *d, uint16_t node, uint64_t before);
 void home__wait(struct dsm_core *core, struct dir_page *d, const struct waiter *waiter);
 void home__remove_waiting_lock(struct dir_page *d, uint16_t node);
 void home__store(struct dsm_core *core, const struct core_msg *msg, uint32_t entry);
+void home__take(struct dsm_core *core, const struct core_entry *e, uint16_t from);
 void home__serve_later(struct dsm_core *core, uint32_t page);
 void home__serve(struct dsm_core *core, uint32_t page);
 int home__on_fetch(struct dsm_core *core, const struct core_msg *msg);

@@ -33,6 +33,8 @@ static struct {
 	size_t dirty;
 	struct wire_blob *blob; /* of the message being sent */
 	size_t blobs;
+	struct wire_blob *held; /* changes kept beyond a step, by number - 1 */
+	size_t holds;
 } port;
 
 int dispatch__open(uint32_t pages)
@@ -99,10 +101,36 @@ static void protect(uint32_t page, uint32_t count, enum core_rights rights)
 		node__fatal(NULL, "page %u: rights cannot be set: %s", page, strerror(-err));
 }
 
+static void hold(const struct core_action *a, const struct wire_blob *blobs)
+{
+	const struct wire_blob *b = &blobs[a->entry];
+	struct wire_blob *to;
+	uint8_t *copy = malloc(b->bytes + 1);
+
+	if (a->hold > port.holds) {
+		port.held = realloc(port.held, 2 * a->hold * sizeof(*port.held));
+		port.holds = 2 * a->hold;
+	}
+	if (!copy || !port.held)
+		node__fatal(NULL, "out of memory for the changes of a commit");
+	to = &port.held[a->hold - 1];
+	*to = *b;
+	if (b->bytes)
+		memcpy(copy, b->data, b->bytes);
+	to->data = copy;
+}
+
+const struct wire_blob *dispatch__held(uint32_t hold)
+{
+	return &port.held[hold - 1];
+}
+
 static struct wire_blob attach(const struct core_entry *e, uint8_t *room)
 {
 	if (e->data == CORE_DATA_NONE)
 		return (struct wire_blob){.kind = WIRE_NONE};
+	if (e->hold)
+		return *dispatch__held(e->hold);
 	if (e->data == CORE_DATA_CHANGES) {
 		const uint8_t *twin = shadow__get(port.twin, e->page);
 		const uint8_t *frame = region__frame(node.region, e->page);
@@ -152,18 +180,18 @@ static void store(const struct core_action *a, const struct core_msg *msg, const
 {
 	if (!msg)
 		node__fatal(NULL, "the protocol stores a page without a message");
-	uint32_t page = msg->entries[a->entry].page;
+	const struct wire_blob *blob = a->hold ? dispatch__held(a->hold) : &blobs[a->entry];
 
 	if (a->type == CORE_DO_STORE) {
-		apply(region__frame(node.region, page), &blobs[a->entry], msg);
+		apply(region__frame(node.region, a->page), blob, msg);
 		return;
 	}
-	const uint8_t *committed = dispatch__committed(page);
-	uint8_t *next = shadow_or_die(port.next, page);
+	const uint8_t *committed = dispatch__committed(a->page);
+	uint8_t *next = shadow_or_die(port.next, a->page);
 
 	if (next != committed)
 		memcpy(next, committed, DSM_PAGE_BYTES);
-	apply(next, &blobs[a->entry], msg);
+	apply(next, blob, msg);
 }
 
 static void make_twin(uint32_t page)
@@ -309,6 +337,12 @@ static struct verdict carry_out(const struct core_actions *actions, const struct
 		case CORE_DO_STORE:
 		case CORE_DO_STORE_NEXT:
 			store(a, msg, blobs);
+			break;
+		case CORE_DO_HOLD:
+			hold(a, blobs);
+			break;
+		case CORE_DO_DROP:
+			free((void *)dispatch__held(a->hold)->data);
 			break;
 		case CORE_DO_EMIT:
 			evidence__emit(a, msg, blobs);

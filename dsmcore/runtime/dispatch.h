@@ -20,6 +20,8 @@ void dispatch__message(const struct core_msg *msg, const struct wire_blob *blobs
 const uint8_t *dispatch__committed(uint32_t page);
 /* The committed bytes behind a dirty page, or NULL. The caller holds node.lock. */
 const uint8_t *dispatch__twin(uint32_t page);
+/* The changes that the core keeps under this number. The caller holds node.lock. */
+const struct wire_blob *dispatch__held(uint32_t hold);
 /* Is the mutator blocked in dispatch__mutator()? */
 bool dispatch__waiting(void);
 

@@ -226,7 +226,7 @@ static void transfer(const struct core_action *a, const struct core_msg *msg, co
 	struct dsm_ev_transfer r = {
 		.page = page_id(a->page),
 		.version = a->version,
-		.bytes = bytes_of(a->page, msg, blobs),
+		.bytes = a->hold ? dispatch__held(a->hold)->bytes : bytes_of(a->page, msg, blobs),
 		.from = a->node,
 		.diff = a->changes,
 	};

@@ -322,6 +322,10 @@ void check__end(struct world *w)
 			if (w->nodes[i].core->tx[k] && w->nodes[i].core->tx[k]->active)
 				world__fail(w, FAIL_INVARIANT,
 					    "node %u: a transaction of node %u is left over", i, k);
+	for (i = 0; i < w->profile.nodes; i++)
+		for (k = 0; k < w->nodes[i].nheld; k++)
+			if (w->nodes[i].held[k].used)
+				world__fail(w, FAIL_INVARIANT, "node %u: changes are kept for ever", i);
 	for (page = 0; page < w->profile.pages; page++)
 		check_home_page(w, &w->nodes[core__home(w->nodes[0].core, page)], page);
 	verify__last(w->history, check_last, w);

@@ -11,6 +11,7 @@ enum core_mutant core_mutant_active;
 #include "../../dsmcore/protocol/client.c"
 #include "../../dsmcore/protocol/commit.c"
 #include "../../dsmcore/protocol/core.c"
+#include "../../dsmcore/protocol/doubt.c"
 #include "../../dsmcore/protocol/home.c"
 #include "../../dsmcore/protocol/lock.c"
 #include "../../dsmcore/protocol/message.c"

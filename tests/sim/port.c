@@ -6,6 +6,7 @@
 #include "tests/sim/sim.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 const uint64_t *port__committed(const struct memory *m)
@@ -47,12 +48,43 @@ static void protect(struct world *w, struct node *n, const struct core_action *a
 	}
 }
 
+const struct payload *port__held(struct world *w, const struct node *n, uint32_t hold)
+{
+	if (hold && hold <= n->nheld && n->held[hold - 1].used)
+		return &n->held[hold - 1].data;
+	world__fail(w, FAIL_PORT, "node %u: nothing is kept as %u", world__id(w, n), hold);
+	return NULL;
+}
+
+static void hold(struct world *w, struct node *n, const struct core_action *a, const struct packet *packet)
+{
+	if (a->hold > n->nheld) {
+		n->held = realloc(n->held, a->hold * sizeof(*n->held));
+		if (!n->held)
+			abort();
+		memset(&n->held[n->nheld], 0, (a->hold - n->nheld) * sizeof(*n->held));
+		n->nheld = a->hold;
+	}
+	if (n->held[a->hold - 1].used || packet->entries[a->entry].data == CORE_DATA_NONE)
+		world__fail(w, FAIL_PORT, "node %u: cannot keep as %u", world__id(w, n), a->hold);
+	n->held[a->hold - 1] = (struct held){packet->data[a->entry], true};
+}
+
+static void drop(struct world *w, struct node *n, const struct core_action *a)
+{
+	if (port__held(w, n, a->hold))
+		n->held[a->hold - 1].used = false;
+}
+
 static void store(struct world *w, struct node *n, const struct core_action *a, const struct packet *packet)
 {
 	struct memory *m = &n->memory[a->page];
-	const struct payload *data = &packet->data[a->entry];
+	const struct payload *data = a->hold ? port__held(w, n, a->hold) : &packet->data[a->entry];
 
-	if (packet->entries[a->entry].page != a->page || packet->entries[a->entry].data == CORE_DATA_NONE)
+	if (!data)
+		return;
+	if (!a->hold &&
+	    (packet->entries[a->entry].page != a->page || packet->entries[a->entry].data == CORE_DATA_NONE))
 		world__fail(w, FAIL_PORT, "node %u: no data came for page %u", world__id(w, n), a->page);
 	if (a->type == CORE_DO_STORE) {
 		if (m->has_next)
@@ -182,6 +214,12 @@ void port__run(struct world *w, struct node *n, const struct core_actions *actio
 		case CORE_DO_STORE:
 		case CORE_DO_STORE_NEXT:
 			store(w, n, a, packet);
+			break;
+		case CORE_DO_HOLD:
+			hold(w, n, a, packet);
+			break;
+		case CORE_DO_DROP:
+			drop(w, n, a);
 			break;
 		case CORE_DO_PROMOTE:
 			promote(w, n, a);

@@ -84,8 +84,21 @@ struct recent { /* an aborted attempt and who won: no two may name each other */
 	struct core_party loser, winner;
 };
 
+/* Bytes that go with an entry of a message. */
+struct payload {
+	uint64_t word[WORDS];
+	uint8_t changed; /* CHANGES: bit by word */
+};
+
+struct held { /* kept beyond a step */
+	struct payload data;
+	bool used;
+};
+
 struct node {
 	struct dsm_core *core;
+	struct held *held; /* by number - 1 */
+	uint32_t nheld;
 	struct memory *memory; /* by page */
 	struct view *views;    /* by page */
 	uint32_t *seen;	       /* pages with a view, in order */
@@ -179,11 +192,6 @@ void world__wake(struct world *w, struct node *n, uint32_t after);
 uint16_t world__id(const struct world *w, const struct node *n);
 
 /* A message on its way: entries and their data are copies. */
-struct payload {
-	uint64_t word[WORDS];
-	uint8_t changed; /* CHANGES: bit by word */
-};
-
 struct packet {
 	struct core_msg msg;
 	struct core_entry *entries;
@@ -194,6 +202,8 @@ struct packet {
 void port__run(struct world *w, struct node *n, const struct core_actions *actions,
 	       const struct packet *packet);
 const uint64_t *port__committed(const struct memory *m);
+/* NULL, and the seed has failed: nothing is kept under this number. */
+const struct payload *port__held(struct world *w, const struct node *n, uint32_t hold);
 uint64_t port__hash(const uint64_t *words);
 
 /* program.c */

@@ -127,6 +127,7 @@ static void packet__free(struct packet *p)
 static void fill_payload(struct world *w, struct node *n, const struct core_entry *e, struct payload *to)
 {
 	const struct memory *m = &n->memory[e->page];
+	const struct payload *held;
 	unsigned i;
 
 	if (e->data == CORE_DATA_COMMITTED) {
@@ -139,6 +140,12 @@ static void fill_payload(struct world *w, struct node *n, const struct core_entr
 	}
 	if (e->data != CORE_DATA_CHANGES)
 		return;
+	if (e->hold) {
+		held = port__held(w, n, e->hold);
+		if (held)
+			*to = *held;
+		return;
+	}
 	if (!m->has_twin)
 		world__fail(w, FAIL_PORT, "node %u: changes of page %u asked for, but it has no twin",
 			    world__id(w, n), e->page);
@@ -175,8 +182,10 @@ void world__send(struct world *w, struct node *n, const struct core_msg *msg)
 	if (count)
 		memcpy(p->entries, msg->entries, count * sizeof(*p->entries));
 	p->msg.entries = p->entries;
-	for (i = 0; i < msg->npages; i++)
+	for (i = 0; i < msg->npages; i++) {
 		fill_payload(w, n, &p->entries[i], &p->data[i]);
+		p->entries[i].hold = 0;
+	}
 	if (rng__below(&w->wild, 10000) < w->profile.stalls && link->held <= w->now) {
 		w->totals->stalls++;
 		link->held = w->now + rng__below(&w->wild, w->profile.stall_max);
@@ -290,6 +299,7 @@ static void close_world(struct world *w)
 	for (i = 0; i < w->profile.nodes; i++) {
 		core__close(w->nodes[i].core);
 		free(w->nodes[i].memory);
+		free(w->nodes[i].held);
 		free(w->nodes[i].views);
 		free(w->nodes[i].seen);
 	}

@@ -92,7 +92,7 @@ static void test_each_rule(void **state)
 	REFUSED(entries[1].page = entries[0].page);
 	REFUSED(entries[1].page = 0xffffffff);
 	REFUSED(entries[0].flags = CORE_ENTRY_WRITE);
-	REFUSED(entries[0].data = CORE_DATA_CHANGES);
+	REFUSED(entries[0].data = CORE_DATA_COMMITTED);
 	REFUSED(entries[0].data = 7);
 	REFUSED(entries[4].page = PAGES);
 	REFUSED(entries[4].flags = 1);

@@ -90,6 +90,8 @@ static inline void post(struct cluster *c, const struct core_msg *msg)
 	assert_non_null(m->entries);
 	if (bytes)
 		memcpy(m->entries, msg->entries, bytes);
+	for (bytes = 0; bytes < msg->npages; bytes++)
+		m->entries[bytes].hold = 0;
 	m->msg.entries = m->entries;
 	c->sent[msg->type]++;
 }
