@@ -225,6 +225,7 @@ void core__reset_step(struct dsm_core *core)
 		core->arena->used = 0;
 	core->actions.count = 0;
 	core->nqueue = 0;
+	core->ncopies = 0;
 	core->verdict = VERDICT_NONE;
 	core->ended = false;
 	core->fault = CORE_FAULT_NONE;

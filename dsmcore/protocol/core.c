@@ -41,6 +41,9 @@ int core__open(struct dsm_core **out, const struct core_config *config)
 		core->config.sticky_max = CORE_STICKY_MAX;
 	if (!config->sticky_clean || config->sticky_clean > UINT16_MAX)
 		core->config.sticky_clean = CORE_STICKY_CLEAN;
+	if (!config->prefetch_max || config->prefetch_max > CORE_PREFETCH_MAX)
+		core->config.prefetch_max = CORE_PREFETCH_MAX;
+	core->prefetch.limit = core->config.prefetch_max;
 	find_home_range(core);
 	core->client = calloc(config->pages, sizeof(*core->client));
 	core->mapped = calloc((config->pages + 63) / 64, sizeof(*core->mapped));
@@ -76,6 +79,7 @@ static void free_home(struct dsm_core *core)
 	free(core->dir);
 	free(core->tx);
 	free(core->serve);
+	free(core->copies);
 	free(core->arrived);
 }
 
@@ -93,6 +97,8 @@ void core__close(struct dsm_core *core)
 	free(core->commit.locks);
 	free(core->commit.deferred);
 	doubt__free(core);
+	free(core->fetch.flights);
+	free(core->fetch.ask);
 	free(core);
 }
 
@@ -107,7 +113,7 @@ static int on_message(struct dsm_core *core, const struct core_msg *msg)
 	case CORE_MSG_FETCH:
 		return home__on_fetch(core, msg);
 	case CORE_MSG_PAGE:
-		return client__on_page(core, msg);
+		return fetch__on_page(core, msg);
 	case CORE_MSG_RECALL:
 		return client__on_recall(core, msg);
 	case CORE_MSG_DOWNGRADE:
@@ -203,6 +209,7 @@ static int settle(struct dsm_core *core)
 			home__serve(core, page);
 		}
 	}
+	home__send_copies(core);
 	return 0;
 }
 
@@ -240,6 +247,11 @@ const uint32_t *core__dirty(const struct dsm_core *core, size_t *count)
 uint32_t core__sticky(const struct dsm_core *core)
 {
 	return core->nsticky;
+}
+
+const struct core_prefetch *core__prefetch(const struct dsm_core *core)
+{
+	return &core->prefetch.stats;
 }
 
 struct core_party core__attempt(const struct dsm_core *core, bool *doomed)

@@ -43,6 +43,7 @@ struct core_config {
 	uint32_t elevate_after; /* aborted attempts before a transaction gets priority; 0 = default 8 */
 	uint32_t sticky_max; /* pages that stay writable between transactions; 0 = default 64, at most that */
 	uint32_t sticky_clean; /* commits without a change after which one is closed; 0 = default 8 */
+	uint32_t prefetch_max; /* pages asked for ahead of a row of faults; 0 = default 64, at most that */
 };
 
 /* A transaction attempt and its rank. */
@@ -63,8 +64,8 @@ enum core_rights { CORE_NONE, CORE_READ, CORE_WRITE };
 enum core_channel { CORE_CHANNEL_MAIN, CORE_CHANNEL_FETCH };
 
 #define CORE_MESSAGES(X)                                                                                     \
-	X(FETCH, 1)  /* client -> home: a copy of pages[0], flag WRITE if to be written; version: it has */  \
-	X(PAGE, 2)   /* home -> client: the copy; data whole page or none if it has it */                    \
+	X(FETCH, 1)  /* client -> home: copies of pages[], flag WRITE if to be written; version: it has */   \
+	X(PAGE, 2)   /* home -> client: copies; data whole page or none if it has it */                      \
 	X(RECALL, 3) /* home -> owner: end exclusivity of pages[0] */                                        \
 	X(DOWNGRADE, 4)	 /* owner -> home: committed bytes and version of pages[0], or "nothing newer" */    \
 	X(LOCK, 5)	 /* committer -> home: lock pages[], write set attached; DECIDE: and commit them */  \
@@ -93,11 +94,13 @@ enum core_data {
 				entry.hold: the changes that a HOLD has kept */
 };
 
-#define CORE_ENTRY_WRITE     0x1u  /* FETCH: for writing. */
-#define CORE_ENTRY_EXCLUSIVE 0x2u  /* PAGE: owner now. PUBLISH: exclusivity wanted. GRANT: no other holder */
-#define CORE_ENTRY_CONTENDED 0x4u  /* GRANT: an attempt was doomed or a copy lost: emit the write runs */
-#define CORE_ENTRY_REFUSED   0x8u  /* DENY: a holder's attempt outranks this one (else: the version is old) */
-#define CORE_ENTRY_DECIDE    0x10u /* LOCK: the last pages, decide here. GRANT: it is decided, and done */
+#define CORE_ENTRY_WRITE     0x1u /* FETCH: for writing. */
+#define CORE_ENTRY_EXCLUSIVE 0x2u /* PAGE: owner now. PUBLISH: exclusivity wanted. GRANT: no other holder */
+#define CORE_ENTRY_CONTENDED 0x4u /* GRANT: an attempt was doomed or a copy lost: emit the write runs */
+#define CORE_ENTRY_REFUSED   0x8u /* DENY: a holder's attempt outranks this one (else: the version is old) */
+				  /* PAGE: no copy, it was asked for AHEAD and would have had to wait */
+#define CORE_ENTRY_DECIDE 0x10u	  /* LOCK: the last pages, decide here. GRANT: it is decided, and done */
+#define CORE_ENTRY_AHEAD  0x20u	  /* FETCH: nobody waits for it yet, so it must not cost others anything */
 
 /* The most subject pages of one message (a larger write set goes in several LOCK and PUBLISH messages
  * to the same home), and the most entries of the attached write set. */
@@ -144,11 +147,15 @@ struct core_event {
 	enum core_event_type type;
 	uint32_t site;		    /* BEGIN */
 	uint32_t page;		    /* ACCESS */
+	uint32_t count;		    /* ACCESS: pages from that one on, at most CORE_ACCESS_PAGES; 0 = one */
 	bool write;		    /* ACCESS */
 	bool pinned;		    /* ACCESS: cannot unwind here (library code): serve even if doomed */
 	const bool *changed;	    /* COMMIT: one for each of core__dirty() in its order */
 	const struct core_msg *msg; /* MESSAGE: already checked by core_msg__sane() */
 };
+
+/* The most pages of one ACCESS. */
+#define CORE_ACCESS_PAGES 1024u
 
 /* ---- actions ---- */
 
@@ -182,11 +189,18 @@ enum core_emit_type {
 	CORE_EMIT_WRITES, /* party, page, version, committed: the runs FRAME against TWIN, now; changes: it
 			     may have none (a page left writable from earlier) */
 	CORE_EMIT_INVALIDATE, /* page, version lost, other (winner) */
-	CORE_EMIT_TRANSFER,   /* page, version, node it came from, changes: diff */
+	CORE_EMIT_TRANSFER,   /* page, version, node it came from, changes: diff, ahead */
 	CORE_EMIT_BARRIER,    /* number */
 };
 
-enum core_fault { CORE_FAULT_NONE, CORE_FAULT_FETCH, CORE_FAULT_UPGRADE, CORE_FAULT_REARM };
+/* Same numbers as enum dsm_ev_fault_kind. PREFETCHED: the copy was here, brought by a prefetch. */
+enum core_fault {
+	CORE_FAULT_NONE,
+	CORE_FAULT_FETCH,
+	CORE_FAULT_UPGRADE,
+	CORE_FAULT_REARM,
+	CORE_FAULT_PREFETCHED
+};
 
 /* Same numbers as enum dsm_ev_cause. */
 enum core_cause {
@@ -217,6 +231,7 @@ struct core_action {
 			*/
 	uint16_t node;
 	bool committed, local, changes;
+	bool ahead; /* EMIT_TRANSFER: of a page that nobody waited for */
 	uint64_t version, number;
 	uint32_t nread, nwritten;
 	/* Valid in an EMIT only: */
@@ -249,6 +264,15 @@ int core_step(struct dsm_core *core, const struct core_event *event, const struc
 const uint32_t *core__dirty(const struct dsm_core *core, size_t *count);
 /* How many pages stay writable between transactions now. */
 uint32_t core__sticky(const struct dsm_core *core);
+/* What prefetching did so far. */
+struct core_prefetch {
+	uint64_t bulk;	  /* pages fetched together with others by one ACCESS */
+	uint64_t asked;	  /* pages asked for ahead of their use */
+	uint64_t refused; /* of these: not to be had without waiting */
+	uint64_t used;	  /* brought and used, or waited for while they were on their way */
+	uint64_t lost;	  /* brought, and invalidated before anybody used them */
+};
+const struct core_prefetch *core__prefetch(const struct dsm_core *core);
 /* The running attempt (number 0 = none), and whether it is doomed. */
 struct core_party core__attempt(const struct dsm_core *core, bool *doomed);
 /* Version and rights of a page as the mutator sees it, for records and checks. */

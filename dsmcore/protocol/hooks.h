@@ -40,7 +40,13 @@
 	X(sticky_left_out, "a changed page left writable is not part of the write set")                      \
 	X(sticky_not_reset, "an abort leaves what it wrote in a page left writable")                         \
 	X(sticky_unbounded, "pages stay writable though nothing changes them any more")                      \
-	X(barrier_early, "a barrier opens before the last node is there")
+	X(barrier_early, "a barrier opens before the last node is there")                                    \
+	X(ahead_stale, "a prefetched PAGE that an INVALIDATE overtook is accepted")                          \
+	X(ahead_locked, "a prefetch is served from a page that a commit has locked")                         \
+	X(ahead_open, "a prefetched page is mapped when it comes")                                           \
+	X(ahead_unbounded, "a stream asks for more than it may")                                             \
+	X(refusal_final, "who waits for a page that was refused to its prefetch does not ask again")         \
+	X(bulk_early, "an access to several pages goes on when the first of them is here")
 
 #ifdef CORE_MUTANTS
 enum core_mutant {

@@ -207,6 +207,17 @@ void check__sticky(struct world *w, const struct node *n)
 	}
 }
 
+void check__ahead(struct world *w, const struct node *n, const struct core_msg *msg)
+{
+	uint32_t i, ahead = 0;
+
+	for (i = 0; i < msg->npages && msg->type == CORE_MSG_FETCH; i++)
+		ahead += !!(msg->entries[i].flags & CORE_ENTRY_AHEAD);
+	if (ahead > n->core->config.prefetch_max)
+		world__fail(w, FAIL_INVARIANT, "node %u: %u pages asked for ahead of their use",
+			    world__id(w, n), ahead);
+}
+
 /* ---- at rest ---- */
 
 static void check_client_page(struct world *w, struct node *n, uint32_t page, const struct dir_page *d)
@@ -215,11 +226,17 @@ static void check_client_page(struct world *w, struct node *n, uint32_t page, co
 	const struct memory *m = &n->memory[page];
 	uint16_t id = world__id(w, n);
 	uint64_t version = d ? d->version : 0;
+	bool flies = cp->flags & CLIENT_FLIES || n->core->fetch.wanted;
 	bool owner = d && d->owner == id, sticky = cp->flags & CLIENT_STICKY; /* check__sticky() */
 
 	if (cp->flags & (CLIENT_NEXT | CLIENT_ZOMBIE) || m->has_next ||
 	    (!sticky && (cp->flags & CLIENT_DIRTY || m->has_twin)))
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u is left with a twin or a newer version", id,
+			    page);
+	if (flies)
+		world__fail(w, FAIL_INVARIANT, "node %u: page %u is left on its way", id, page);
+	if (cp->flags & CLIENT_AHEAD && (cp->state == CLIENT_INVALID || m->rights != CORE_NONE))
+		world__fail(w, FAIL_INVARIANT, "node %u: page %u is lost or open, and was never used", id,
 			    page);
 	if (m->rights != (enum core_rights)cp->rights || (m->rights == CORE_WRITE) != sticky)
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u has rights %d, the core says %d", id, page,

@@ -19,6 +19,10 @@
 #define CLIENT_STATES(X)                                                                                     \
 	X(INVALID, "no copy")                                                                                \
 	X(FETCHING, "no copy, the mutator waits for one")                                                    \
+	X(FLYING, "no copy, one comes ahead of its use")                                                     \
+	X(FLYING_WANTED, "the same, and now the mutator waits for it")                                       \
+	X(SHARED_AHEAD, "shared, not mapped, came ahead of its use")                                         \
+	X(EXCL_AHEAD, "exclusive, not mapped, came ahead of its use")                                        \
 	X(SHARED_CLOSED, "shared, not mapped")                                                               \
 	X(SHARED_IDLE, "shared, mapped, no attempt")                                                         \
 	X(SHARED_READ, "shared, mapped during an attempt")                                                   \
@@ -44,7 +48,10 @@
 	X(READ)                                                                                              \
 	X(WRITE)                                                                                             \
 	X(PINNED)                                                                                            \
-	X(PAGE) X(PAGE_EXCL) X(PAGE_OVERTAKEN) X(RECALL) X(INVALIDATE) X(EXCLUSIVE) X(COMMITTED) X(UNDONE)
+	X(PAGE)                                                                                              \
+	X(PAGE_EXCL)                                                                                         \
+	X(PAGE_OVERTAKEN)                                                                                    \
+	X(PAGE_REFUSED) X(RECALL) X(INVALIDATE) X(EXCLUSIVE) X(COMMITTED) X(UNDONE)
 
 /* ---- a page at its home ---- */
 
@@ -135,6 +142,17 @@ static unsigned dirty_state(const struct dsm_core *core, uint32_t page)
 	return exclusive ? CS_EXCL_DECIDING : CS_SHARED_LOCKING;
 }
 
+static unsigned flying_state(const struct dsm_core *core, uint32_t page)
+{
+	const struct flight *f = fetch__find(core, page);
+
+	if (!f)
+		return CS_INVALID;
+	if (!f->ahead)
+		return f->wanted ? CS_FETCHING : CS_FLYING;
+	return f->wanted ? CS_FLYING_WANTED : CS_FLYING;
+}
+
 static unsigned client_state(const struct dsm_core *core, uint32_t page)
 {
 	const struct client_page *cp = &core->client[page];
@@ -145,11 +163,13 @@ static unsigned client_state(const struct dsm_core *core, uint32_t page)
 		       : cp->flags & CLIENT_DIRTY ? CS_ZOMBIE_DIRTY
 						  : CS_ZOMBIE;
 	if (cp->state == CLIENT_INVALID)
-		return core->fetch.active && core->fetch.page == page ? CS_FETCHING : CS_INVALID;
+		return flying_state(core, page);
 	if (cp->flags & CLIENT_STICKY)
 		return sticky_state(core, page);
 	if (cp->flags & CLIENT_DIRTY)
 		return dirty_state(core, page);
+	if (cp->flags & CLIENT_AHEAD)
+		return exclusive ? CS_EXCL_AHEAD : CS_SHARED_AHEAD;
 	if (cp->rights == CORE_NONE)
 		return exclusive ? CS_EXCL_CLOSED : CS_SHARED_CLOSED;
 	if (!core->attempt.running)
@@ -200,13 +220,15 @@ void core_cover__mutator(const struct dsm_core *core, const struct core_event *e
 		[CORE_BEGIN] = AE_BEGIN,   [CORE_ACCESS] = AE_ACCESS, [CORE_COMMIT] = AE_COMMIT,
 		[CORE_CANCEL] = AE_CANCEL, [CORE_SAFE] = AE_SAFE,     [CORE_BARRIER] = AE_ENTER};
 	const struct attempt *a = &core->attempt;
+	uint32_t page;
 
 	met.attempt[attempt_state(core)][events[event->type]]++;
 	if (event->type != CORE_ACCESS || (a->doomed && !event->pinned))
 		return;
-	met.client[client_state(core, event->page)][a->doomed	   ? CE_PINNED
-						    : event->write ? CE_WRITE
-								   : CE_READ]++;
+	for (page = event->page; page < event->page + (event->count ? event->count : 1); page++)
+		met.client[client_state(core, page)][a->doomed	    ? CE_PINNED
+						     : event->write ? CE_WRITE
+								    : CE_READ]++;
 }
 
 /* An attempt ends, committed or not: what each page that it touched, or might have written, is just before.
@@ -227,13 +249,17 @@ void core_cover__end(const struct dsm_core *core, int committed)
 static void cover_client_message(const struct dsm_core *core, const struct core_msg *msg)
 {
 	const struct core_entry *e;
+	const struct flight *f;
 	unsigned state;
 	uint32_t i;
 
 	for (i = 0; i < msg->npages; i++) {
 		e = &msg->entries[i];
 		state = client_state(core, e->page);
-		if (msg->type == CORE_MSG_PAGE && (e->stamp < core->fetch.invalidated))
+		f = fetch__find(core, e->page);
+		if (msg->type == CORE_MSG_PAGE && e->flags & CORE_ENTRY_REFUSED)
+			met.client[state][CE_PAGE_REFUSED]++;
+		else if (msg->type == CORE_MSG_PAGE && f && e->stamp < f->invalidated)
 			met.client[state][CE_PAGE_OVERTAKEN]++;
 		else if (msg->type == CORE_MSG_PAGE)
 			met.client[state][e->flags & CORE_ENTRY_EXCLUSIVE ? CE_PAGE_EXCL : CE_PAGE]++;
@@ -349,7 +375,9 @@ static const char *reason(char letter)
 	case 't':
 		return "the attempt has not touched it";
 	case 'f':
-		return "a PAGE comes only to what the mutator waits for";
+		return "a PAGE comes only to what was asked for";
+	case 'j':
+		return "only what was asked for ahead of its use is refused";
 	case 'o':
 		return "a RECALL goes to the owner: it is exclusive, or its grant is under way";
 	case 'x':
@@ -386,19 +414,22 @@ static const char *reason(char letter)
 	return "?";
 }
 
-/* READ WRITE PINNED PAGE PAGE_EXCL PAGE_OVERTAKEN RECALL INVALIDATE EXCLUSIVE COMMITTED UNDONE */
+/* READ WRITE PINNED PAGE PAGE_EXCL PAGE_OVERTAKEN PAGE_REFUSED RECALL INVALIDATE EXCLUSIVE COMMITTED UNDONE
+ */
 static const char *const client_expected[] = {
-	[CS_INVALID] = "+++fffo+xtt",	     [CS_FETCHING] = "www+++++xtt",
-	[CS_SHARED_CLOSED] = "+++fffo++tt",  [CS_SHARED_IDLE] = "nnnfffo++nn",
-	[CS_SHARED_READ] = "+++fffo++++",    [CS_SHARED_DIRTY] = "+++fffo++k+",
-	[CS_SHARED_LOCKING] = "wwwfffo++++", [CS_SHARED_SILENT] = "wwwfffo++++",
-	[CS_EXCL_CLOSED] = "++rfff+rxtt",    [CS_EXCL_IDLE] = "nnnfff+rxnn",
-	[CS_EXCL_READ] = "++rfff+rx++",	     [CS_EXCL_DIRTY] = "++rfff+rxk+",
-	[CS_EXCL_DECIDING] = "wwwfff+rx++",  [CS_EXCL_SILENT] = "wwwfff+rx++",
-	[CS_STICKY_IDLE] = "nnnfff+rxnn",    [CS_STICKY_CARRIED] = "++rfff+rxk+",
-	[CS_STICKY_CLEAN] = "wwwfff+rx++",   [CS_STICKY_DECIDING] = "wwwfff+rx++",
-	[CS_EXCL_LOCKING] = "wwwfff+qx++",   [CS_ZOMBIE] = "dd+fffo+xd+",
-	[CS_ZOMBIE_DIRTY] = "ddrfffo+xd+",   [CS_ZOMBIE_NEXT] = "ddrfffohxd+",
+	[CS_INVALID] = "+++ffffo+xtt",	      [CS_FETCHING] = "www+++j++xtt",
+	[CS_FLYING] = "+++++++++xtt",	      [CS_FLYING_WANTED] = "www++++++xtt",
+	[CS_SHARED_AHEAD] = "+++ffffo+xtt",   [CS_EXCL_AHEAD] = "++rffff+rxtt",
+	[CS_SHARED_CLOSED] = "+++ffffo++tt",  [CS_SHARED_IDLE] = "nnnffffo++nn",
+	[CS_SHARED_READ] = "+++ffffo++++",    [CS_SHARED_DIRTY] = "+++ffffo++k+",
+	[CS_SHARED_LOCKING] = "wwwffffo++++", [CS_SHARED_SILENT] = "wwwffffo++++",
+	[CS_EXCL_CLOSED] = "++rffff+rxtt",    [CS_EXCL_IDLE] = "nnnffff+rxnn",
+	[CS_EXCL_READ] = "++rffff+rx++",      [CS_EXCL_DIRTY] = "++rffff+rxk+",
+	[CS_EXCL_DECIDING] = "wwwffff+rx++",  [CS_EXCL_SILENT] = "wwwffff+rx++",
+	[CS_STICKY_IDLE] = "nnnffff+rxnn",    [CS_STICKY_CARRIED] = "++rffff+rxk+",
+	[CS_STICKY_CLEAN] = "wwwffff+rx++",   [CS_STICKY_DECIDING] = "wwwffff+rx++",
+	[CS_EXCL_LOCKING] = "wwwffff+qx++",   [CS_ZOMBIE] = "dd+ffffo+xd+",
+	[CS_ZOMBIE_DIRTY] = "ddrffffo+xd+",   [CS_ZOMBIE_NEXT] = "ddrffffohxd+",
 };
 
 /* FETCH LOCK LOCK_STALE CANCEL PUBLISH ACK ACK_LATE REFUSE REFUSE_LATE DOWNGRADE_NEWER DOWNGRADE_SAME */

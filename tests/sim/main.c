@@ -143,9 +143,10 @@ static void print_totals(const struct totals *t, int failed)
 	printf("%" PRIu64 " seeds, %d failed; %" PRIu64 " steps, %" PRIu64 " messages (%" PRIu64
 	       " slow links, %" PRIu64 " stalls), %" PRIu64 " commits (%" PRIu64
 	       " without a message), %" PRIu64 " aborts (%" PRIu64 " conflict, %" PRIu64 " priority, %" PRIu64
-	       " cancel), %" PRIu64 " barriers, at most %u aborts of one transaction\n",
+	       " cancel), %" PRIu64 " barriers, at most %u aborts of one transaction; %" PRIu64
+	       " pages prefetched, %" PRIu64 " used\n",
 	       t->seeds, failed, t->steps, t->messages, t->slow, t->stalls, t->commits, t->local, t->aborts,
-	       t->conflicts, t->priorities, t->cancels, t->barriers, t->most_aborts);
+	       t->conflicts, t->priorities, t->cancels, t->barriers, t->most_aborts, t->ahead, t->ahead_used);
 }
 
 int main(int argc, char **argv)

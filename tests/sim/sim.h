@@ -38,12 +38,13 @@ bool rng__chance(struct rng *rng, uint32_t percent);
 
 struct profile {
 	const char *name;
-	uint32_t nodes, pages, pages_per_home, elevate_after, sticky_max, sticky_clean;
+	uint32_t nodes, pages, pages_per_home, elevate_after, sticky_max, sticky_clean, prefetch_max;
 	uint32_t transactions; /* a node, in each phase */
 	uint32_t phases;       /* separated by barriers */
 	uint32_t ops_max, long_percent, long_ops;
 	uint32_t write_percent, silent_percent, pinned_percent, touch_percent, safe_percent, cancel_percent;
 	uint32_t hot_pages, hot_percent;
+	uint32_t walk_percent;	    /* transactions that go on where the last walk of their node ended */
 	uint32_t read_only_percent; /* transactions */
 	uint32_t think_max;
 	uint32_t delay_max;  /* of a link's base delay */
@@ -61,6 +62,7 @@ enum op_kind { OP_READ, OP_WRITE, OP_SILENT, OP_ADD, OP_TOUCH, OP_SAFE, OP_CANCE
 struct op {
 	enum op_kind kind;
 	uint32_t page, word;
+	uint32_t count; /* TOUCH: pages */
 	bool pinned;
 };
 
@@ -112,7 +114,12 @@ struct node {
 	bool refused;	 /* it was aborted by one with priority */
 	uint64_t begin, first_begin;
 	uint32_t barriers;
-	uint64_t counter; /* for unique values */
+	uint64_t counter;	/* for unique values */
+	uint32_t wants, nwants; /* pages that its access is for */
+	struct walk {
+		uint32_t at;
+		int32_t stride;
+	} walk[2];
 	struct recent recent[RECENT];
 	uint32_t nrecent;
 };
@@ -134,7 +141,7 @@ struct link {
 
 struct totals {
 	uint64_t seeds, steps, messages, commits, local, aborts, conflicts, priorities, cancels, barriers,
-		pinned, slow, stalls;
+		pinned, slow, stalls, ahead, ahead_used;
 	uint32_t most_aborts; /* of one transaction */
 	double longest;	      /* long transaction against short ones: share of the time that it may take */
 };
@@ -169,7 +176,7 @@ struct world {
 /* What one seed must keep to: anything else is a failure. */
 #define STEPS_MAX 3000000u
 #define PATIENCE  2000000u /* virtual time without a commit or a barrier, and */
-#define ROUNDS	  8u	   /* on top, for each step of the longest transaction: so many times the worst delay */
+#define ROUNDS	  8u /* on top, for each step of the longest transaction: so many times the worst delay */
 
 /* world.c */
 void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced);
@@ -217,6 +224,8 @@ void check__abort(struct world *w, struct node *n, const struct core_action *emi
 void check__duration(struct world *w, const struct node *n);
 void check__exclusivity(struct world *w);
 void check__sticky(struct world *w, const struct node *n);
+/* Of a FETCH: not more ahead of its use than allowed. */
+void check__ahead(struct world *w, const struct node *n, const struct core_msg *msg);
 void check__end(struct world *w);
 void check__whole_history(struct world *w);
 void check__history(struct world *w, struct node *n, bool committed);

@@ -176,6 +176,7 @@ void world__send(struct world *w, struct node *n, const struct core_msg *msg)
 
 	if (w->verbose)
 		print_message(w, msg, "send");
+	check__ahead(w, n, msg);
 	p->msg = *msg;
 	p->entries = calloc(count + 1, sizeof(*p->entries));
 	p->data = calloc(msg->npages + 1, sizeof(*p->data));
@@ -277,7 +278,8 @@ static void open_world(struct world *w, const struct run *run)
 					     .generation = 1,
 					     .elevate_after = p->elevate_after,
 					     .sticky_max = p->sticky_max,
-					     .sticky_clean = p->sticky_clean};
+					     .sticky_clean = p->sticky_clean,
+					     .prefetch_max = p->prefetch_max};
 		struct node *n = &w->nodes[i];
 		if (core__open(&n->core, &config))
 			abort();
@@ -297,6 +299,10 @@ static void close_world(struct world *w)
 	uint32_t i;
 
 	for (i = 0; i < w->profile.nodes; i++) {
+		if (w->nodes[i].core) {
+			w->totals->ahead += core__prefetch(w->nodes[i].core)->asked;
+			w->totals->ahead_used += core__prefetch(w->nodes[i].core)->used;
+		}
 		core__close(w->nodes[i].core);
 		free(w->nodes[i].memory);
 		free(w->nodes[i].held);
