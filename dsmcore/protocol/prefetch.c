@@ -3,10 +3,11 @@
  * prefetch.c - which pages will be wanted next.
  *
  * A fault that had to fetch, or that found a prefetched page, is looked at together with those before it, of
- * this attempt or of earlier ones. Three faults at the same distance, up to NEAR pages (four, when it is
- * more: random faults meet so, too), make a stream. From then on pages are asked for ahead of it: two at
- * first, twice as many each time that half of them are used, up to a limit. They are asked for without
- * waiting, so a stream that computes longer than a round trip takes never waits again.
+ * this attempt or of earlier ones. Four faults at the same distance, up to NEAR pages (five, when it is
+ * more), make a stream, with at most AMONG - 1 others between two of them: random faults hardly ever meet so.
+ * From then on pages are asked for ahead of it: two at first, twice as many each time that half of them are
+ * used, up to a limit. They are asked for without waiting, so a stream that computes longer than a round trip
+ * takes never waits again.
  *
  * A prefetch must not cost others anything that they would notice. So homes refuse what would make somebody
  * wait or take exclusivity away from another node (home.c: to_spare()); what comes is mapped closed, so it is
@@ -18,7 +19,7 @@
 #include "dsmcore/protocol/internal.h"
 
 #define NEAR	    4	/* pages */
-#define LOOK_BACK   8u	/* faults in which the last one of a new stream is searched */
+#define AMONG	    4u	/* faults in which the next one of a row is searched */
 #define FIRST	    2u	/* pages asked for when a stream is found */
 #define IDLE_FAULTS 64u /* after so many faults elsewhere a stream has ended */
 #define JUDGED	    32u /* pages after which the limit is looked at */
@@ -108,31 +109,37 @@ static int64_t recent(const struct prefetch *p, uint32_t back)
 	return p->recent[(p->nrecent - 1 - back) % CORE_STREAM_FAULTS];
 }
 
+/* Is the page among the faults just before the one at *back? */
 static bool seen_before(const struct prefetch *p, int64_t page, uint32_t *back)
 {
-	while (++*back < CORE_STREAM_FAULTS)
+	uint32_t end = *back + AMONG;
+
+	while (++*back <= end)
 		if (recent(p, *back) == page)
 			return true;
 	return false;
 }
 
+static bool makes_row(const struct prefetch *p, uint32_t page, uint32_t back, int64_t stride)
+{
+	uint32_t i, points = stride > NEAR || stride < -NEAR ? 4 : 3;
+
+	for (i = 2; i <= points; i++)
+		if (!seen_before(p, page - i * stride, &back))
+			return false;
+	return true;
+}
+
 /* The distance at which this fault and some before it form a row, 0 = none. */
 static int32_t find_stride(const struct prefetch *p, uint32_t page)
 {
-	uint32_t first, back;
+	uint32_t back;
 	int64_t stride;
 
-	for (first = 0; first < LOOK_BACK; first++) {
-		stride = (int64_t)page - recent(p, first);
-		back = first;
-		if (!stride || stride > INT32_MAX || stride < -INT32_MAX)
-			continue;
-		if (!seen_before(p, page - 2 * stride, &back))
-			continue;
-		if (stride > NEAR || stride < -NEAR)
-			if (!seen_before(p, page - 3 * stride, &back))
-				continue;
-		return (int32_t)stride;
+	for (back = 0; back < AMONG; back++) {
+		stride = (int64_t)page - recent(p, back);
+		if (stride && stride <= INT32_MAX && stride >= -INT32_MAX && makes_row(p, page, back, stride))
+			return (int32_t)stride;
 	}
 	return 0;
 }

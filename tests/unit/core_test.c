@@ -543,7 +543,7 @@ static void test_sticky_recalled(void **state)
 	cluster__close(c);
 }
 
-/* Three faults in a row: two pages are asked for, come, and stay closed and out of the read set. */
+/* Four faults in a row: two pages are asked for, come, and stay closed and out of the read set. */
 static void test_prefetch(void **state)
 {
 	struct cluster *c = cluster__open(2, 64, 64, 0);
@@ -552,7 +552,7 @@ static void test_prefetch(void **state)
 
 	(void)state;
 	BEGIN(c, 1);
-	for (i = 10; i < 12; i++)
+	for (i = 9; i < 12; i++)
 		READ(c, 1, i);
 	assert_int_equal(p->asked, 0);
 	cluster__forget(c);
@@ -589,8 +589,8 @@ static void test_prefetch_strides(void **state)
 	BEGIN(c, 2);
 	for (i = 37; i >= 7; i -= 5)
 		assert_int_equal(READ(c, 2, (uint32_t)i), CORE_DO_RESUME);
-	assert_true(p->asked >= 3);
-	assert_true(p->used >= 3);
+	assert_true(p->asked >= 3); /* from the fifth fault on: 17 */
+	assert_true(p->used >= 2);
 	cluster__forget(c);
 	READ(c, 2, 2);
 	assert_int_equal(find(c, 2, CORE_DO_RESUME, 0, 0)->action.fault, CORE_FAULT_PREFETCHED);
@@ -610,7 +610,7 @@ static void test_prefetch_gives_up(void **state)
 	for (row = 0; row < 400; row++) {
 		BEGIN(c, 1);
 		before = p->asked;
-		for (i = 0; i < 6; i++)
+		for (i = 0; i < 7; i++)
 			READ(c, 1, row * 47 + i);
 		COMMIT(c, 1);
 		if (row == 0)
