@@ -57,9 +57,7 @@ struct transport {
 	int outer; /* of epoll: the service thread's */
 	int kick;
 	int frames; /* handled by this call */
-	unsigned looks;
-	struct conn *recent; /* where the last message came from */
-	int broken;	     /* atomic: some connection's error was set by a sender */
+	int broken; /* atomic: some connection's error was set by a sender */
 	uint64_t queued;
 	struct transport_stats stats;
 	struct wire_frame frame;
