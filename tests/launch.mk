@@ -21,9 +21,14 @@ no_personality_SRCS := tests/integration/no_personality.c
 no_personality_DIR  := tests/integration
 
 TESTS += unit/control_test
-unit/control_test_SRCS := tests/unit/control_test.c dsmcore/launch/where.c $(control_SRCS) dsmcore/transport/stream_socket.c
+unit/control_test_SRCS := tests/unit/control_test.c dsmcore/launch/where.c $(control_SRCS) dsmcore/transport/stream_socket.c dsmcore/transport/stream_ring.c
 unit/control_test_LIBS := -lcmocka -lpthread -ldw -lelf
 
 TSAN_TESTS += unit/transport_test unit/control_test
 
 SCRIPT_TESTS += $(addprefix tests/integration/,dsmrun_start.sh dsmrun_end.sh dsmrun_bad_input.sh dsmrun_monitor.sh)
+
+TESTS += unit/transport_ring_test
+unit/transport_ring_test_SRCS := tests/unit/transport_ring_test.c $(transport_SRCS)
+unit/transport_ring_test_LIBS := -lcmocka -lpthread
+TSAN_TESTS += unit/transport_ring_test

@@ -25,7 +25,7 @@ struct command;
 struct options {
 	const struct command *command;
 	const char *program;   /* argv[0] */
-	const char *transport; /* tcp, unix; default: dsmrun's choice */
+	const char *transport; /* as dsmrun's --transport */
 	const char *samples;   /* file for the raw samples, NULL = none */
 	unsigned nodes;	       /* 0: as the benchmark is defined */
 	unsigned count;	       /* samples, or what the benchmark counts; 0: its default */

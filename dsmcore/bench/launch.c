@@ -231,10 +231,8 @@ int launch__line(struct launch_line *l, const struct options *o, unsigned nodes,
 	a[n++] = l->dsmrun;
 	a[n++] = "--nodes";
 	a[n++] = text(l, &used, "%.0f", nodes);
-	if (strcmp(o->transport, "default") != 0) {
-		a[n++] = "--transport";
-		a[n++] = (char *)o->transport;
-	}
+	a[n++] = "--transport";
+	a[n++] = (char *)o->transport;
 	if (verbose)
 		a[n++] = "--verbose";
 	a[n++] = l->self;

@@ -112,9 +112,11 @@ DSM_API void dsm_barrier(void);
 /* Copies committed values for printing, outside (or inside) transactions. dst is private memory. */
 DSM_API void dsm_peek(void *dst, const void *src, size_t bytes);
 
-/* Faults [ptr, ptr + bytes) in for reading, or for writing too, inside a transaction: bulk prefetch,
- * and what system calls need. The pages count as read (written, if they change). Returns 0 or
- * -EINVAL (not all DSM memory). */
+/* Brings [ptr, ptr + bytes) here for reading, or for writing too, inside a transaction: all pages that are
+ * elsewhere are asked for at once, and the call waits once for up to 4 MiB of them. It is also what system
+ * calls need. The pages count as read (written, if they change). Returns 0 or -EINVAL (not all DSM memory).
+ * (A program that walks over pages at equal distances is followed without it: the runtime then asks for the
+ * next ones by itself, and such a page counts as read only when it is touched.) */
 enum dsm_touch_mode { DSM_READ, DSM_WRITE };
 DSM_API int dsm_touch(const void *ptr, size_t bytes, enum dsm_touch_mode mode);
 

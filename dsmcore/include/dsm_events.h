@@ -64,6 +64,7 @@ enum dsm_ev_type {
 #define DSM_EV_F_RUNDOWN    0x01u /* repeats what is already true, for a collector that came late */
 #define DSM_EV_F_RETRY	    0x02u /* the interval is a retry (attempt > 0) */
 #define DSM_EV_F_MICROSCOPE 0x04u /* the interval was slowed by the microscope: leave it out of rates */
+#define DSM_EV_F_AHEAD	    0x08u /* TRANSFER: prefetched; the page is in no read set until its first fault */
 
 struct dsm_ev_hdr {
 	uint16_t size; /* bytes of the whole record, this header included */
@@ -247,9 +248,10 @@ struct dsm_ev_abort {
 };
 
 enum dsm_ev_fault_kind {
-	DSM_EV_FAULT_FETCH = 1,	  /* the page came from another node */
-	DSM_EV_FAULT_UPGRADE = 2, /* first write to a page that was readable (local; sampled) */
-	DSM_EV_FAULT_REARM = 3,	  /* the page was here, only tracking closed it (local; sampled) */
+	DSM_EV_FAULT_FETCH = 1,	     /* the page came from another node */
+	DSM_EV_FAULT_UPGRADE = 2,    /* first write to a page that was readable (local; sampled) */
+	DSM_EV_FAULT_REARM = 3,	     /* the page was here, only tracking closed it (local; sampled) */
+	DSM_EV_FAULT_PREFETCHED = 4, /* the page was here, a prefetch had brought it (local; sampled) */
 };
 
 struct dsm_ev_fault {
@@ -387,7 +389,13 @@ struct dsm_ev_barrier {
 	X(object_bytes, "bytes of live objects")                                                             \
 	X(events, "records emitted")                                                                         \
 	X(sticky_pages, "pages that stay writable between transactions")                                     \
-	X(sticky_writes, "changes committed in such pages")
+	X(sticky_writes, "changes committed in such pages")                                                  \
+	X(faults_prefetched, "faults on pages that a prefetch had brought, local")                           \
+	X(bulk_pages, "pages fetched together by dsm_touch()")                                               \
+	X(prefetch_asked, "pages asked for ahead of their use")                                              \
+	X(prefetch_refused, "of these: refused by their home, which would have had to wait")                 \
+	X(prefetch_used, "of these: used")                                                                   \
+	X(prefetch_lost, "of these: lost to another node's commit before their use")
 
 struct dsm_counters {
 #define X(name, meaning) uint64_t name;

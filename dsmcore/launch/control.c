@@ -18,6 +18,7 @@
 
 #include "dsmcore/launch/proto.h"
 #include "dsmcore/transport/stream.h"
+#include "dsmcore/transport/stream_ring.h"
 
 #define SETUP_SECONDS 30 /* what a start may take, the launcher's packets included */
 
@@ -101,19 +102,43 @@ static int take_connections(struct control *c, const struct run_options *o, int 
 	}
 }
 
+static int open_sockets(const struct run_options *o, int (*fds)[2], struct links *links)
+{
+	for (unsigned i = 0; i < o->nodes * 2u; i++) {
+		struct stream *s = i / 2 == o->node ? NULL : stream_socket__new(fds[i / 2][i % 2]);
+
+		if (!s && i / 2 != o->node)
+			return -errno;
+		links->stream[i / 2][i % 2] = s;
+	}
+	return 0;
+}
+
+/* All offers go out before the first is awaited, so no order of the nodes can deadlock. */
+static int open_rings(const struct run_options *o, int (*fds)[2], struct links *links)
+{
+	int rc = 0;
+
+	links->engine = ring_engine__new();
+	if (!links->engine)
+		return -ENOMEM;
+	for (unsigned p = o->node + 1; p < o->nodes && !rc; p++)
+		rc = stream_ring__offer(links->engine, fds[p], links->stream[p]);
+	for (unsigned p = 0; p < o->node && !rc; p++)
+		rc = stream_ring__accept(links->engine, fds[p], SETUP_SECONDS * 1000, links->stream[p]);
+	return rc;
+}
+
 static int open_streams(const struct run_options *o, int (*fds)[2], struct links *links)
 {
 	int rc = links__alloc(links, o->nodes);
 
-	for (unsigned i = 0; rc == 0 && i < o->nodes * 2u; i++) {
-		if (i / 2 == o->node)
-			continue;
-		links->stream[i / 2][i % 2] = stream_socket__new(fds[i / 2][i % 2]);
+	if (rc == 0)
+		rc = strcmp(o->transport, "shm") ? open_sockets(o, fds, links) : open_rings(o, fds, links);
+	/* A stream owns its descriptor. */
+	for (unsigned i = 0; links->stream && i < o->nodes * 2u; i++)
 		if (links->stream[i / 2][i % 2])
-			fds[i / 2][i % 2] = -1; /* the stream's now */
-		else
-			rc = -errno;
-	}
+			fds[i / 2][i % 2] = -1;
 	if (rc)
 		links__close(links, o->nodes);
 	return rc ? complain(rc, "connections") : 0;

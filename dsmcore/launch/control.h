@@ -24,7 +24,7 @@ struct run_options {
 	uint32_t microscope_permille; /* share of run time the microscope may take; 0 = off */
 	char plan[4096];	      /* absolute path, "" = none */
 	char history[4096];	      /* directory for history files, "" = none */
-	char transport[16];	      /* "unix" or "tcp" */
+	char transport[16];	      /* "shm", "unix" or "tcp" */
 };
 
 struct control;

@@ -32,7 +32,7 @@ static const char usage[] =
 	"  -n, --nodes N          nodes, 1 to 256 (default: this machine's cores)\n"
 	"      --heap SIZE        shared memory in all, e.g. 512M (default 1G)\n"
 	"      --plan FILE        apply a layout plan of dsmreport\n"
-	"      --transport KIND   unix (default) or tcp\n"
+	"      --transport KIND   shm (default: memory shared on this host), unix or tcp\n"
 	"      --bind WHAT        core: node i stays on this machine's i-th core, none: anywhere,\n"
 	"                         auto (default): core, unless there are more nodes than cores\n"
 	"      --timeout SECONDS  end the run after that time, exit status 124\n"

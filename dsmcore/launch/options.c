@@ -155,8 +155,8 @@ int options__history(struct run_options *o, const char *text, char *why, size_t 
 
 int options__transport(struct run_options *o, const char *text, char *why, size_t size)
 {
-	if (strcmp(text, "unix") != 0 && strcmp(text, "tcp") != 0)
-		return fail(-EINVAL, why, size, "transport '%s': give unix or tcp", text);
+	if (strcmp(text, "shm") != 0 && strcmp(text, "unix") != 0 && strcmp(text, "tcp") != 0)
+		return fail(-EINVAL, why, size, "transport '%s': give shm, unix or tcp", text);
 	strcpy(o->transport, text);
 	return 0;
 }
@@ -187,7 +187,7 @@ int options__from_env(struct run_options *o, char *why, size_t size)
 		.heap_bytes = HEAP_DEFAULT,
 		.ring_bytes = RING_DEFAULT,
 		.microscope_permille = MICROSCOPE_DEFAULT,
-		.transport = "unix",
+		.transport = "shm",
 	};
 	for (size_t i = 0; i < sizeof(vars) / sizeof(*vars); i++) {
 		const char *text = getenv(vars[i].name);

@@ -111,8 +111,6 @@ struct core_msg core__msg(struct dsm_core *core, enum core_msg_type type, uint16
 
 void core__send(struct dsm_core *core, const struct core_msg *msg)
 {
-	if (core->lost[msg->to])
-		return;
 	if (msg->to != core->config.node) {
 		core__do(core, CORE_DO_SEND, 0)->msg = *msg;
 		return;
@@ -188,6 +186,32 @@ void core__flush_rights(struct dsm_core *core)
 	core->nrights = 0;
 }
 
+uint32_t core__hold(struct dsm_core *core, uint32_t entry)
+{
+	struct core_action *a;
+	uint32_t hold;
+
+	if (!core->nholds) { /* room for all numbers ever made, so that core__drop() needs no memory */
+		if (!core__grow(core, &core->holds, &core->holds_cap, core->holds_made + 1,
+				sizeof(*core->holds)))
+			return 0;
+		core->holds[core->nholds++] = ++core->holds_made;
+	}
+	hold = core->holds[--core->nholds];
+	a = core__do(core, CORE_DO_HOLD, 0);
+	a->entry = entry;
+	a->hold = hold;
+	return hold;
+}
+
+void core__drop(struct dsm_core *core, uint32_t hold)
+{
+	if (!hold)
+		return;
+	core__do(core, CORE_DO_DROP, 0)->hold = hold;
+	core->holds[core->nholds++] = hold;
+}
+
 void core__reset_step(struct dsm_core *core)
 {
 	struct chunk *c;
@@ -201,6 +225,7 @@ void core__reset_step(struct dsm_core *core)
 		core->arena->used = 0;
 	core->actions.count = 0;
 	core->nqueue = 0;
+	core->ncopies = 0;
 	core->verdict = VERDICT_NONE;
 	core->ended = false;
 	core->fault = CORE_FAULT_NONE;
@@ -212,5 +237,6 @@ void core__free_step(struct dsm_core *core)
 	free(core->arena);
 	free(core->actions.list);
 	free(core->queue);
+	free(core->holds);
 	free(core->rights);
 }

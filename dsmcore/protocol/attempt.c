@@ -191,8 +191,8 @@ void attempt__abort(struct dsm_core *core)
 		core__do(core, CORE_DO_PROMOTE, a->touches[i].page);
 	}
 	attempt__close(core, false);
-	a->retry = a->cause != CORE_CAUSE_CANCEL && a->cause != CORE_CAUSE_LOSS;
-	a->aborts += a->retry;
+	a->aborts += a->cause != CORE_CAUSE_CANCEL;
+	a->retry = a->cause != CORE_CAUSE_CANCEL;
 	core->verdict = VERDICT_ABORT;
 }
 
@@ -232,6 +232,8 @@ void attempt__close(struct dsm_core *core, bool committed)
 	a->committing = false;
 	a->retry = false;
 	core->commit.nlocks = core->commit.lo = core->commit.hi = 0;
+	core->commit.doubt = core->commit.withdrawn = false;
 	core->mutator = MUTATOR_RUNS;
 	commit__answer_deferred(core);
+	doubt__resolved(core);
 }

@@ -10,13 +10,14 @@
 #include "dsmcore/protocol/internal.h"
 
 /* Opens a page for the mutator and notes what that tells about the attempt. */
-static void open_page(struct dsm_core *core, uint32_t page, bool write)
+void client__open(struct dsm_core *core, uint32_t page, bool write)
 {
 	struct client_page *cp = &core->client[page];
 	uint32_t flags = write ? TOUCH_WRITTEN : TOUCH_READ;
 
 	if (cp->rights == CORE_NONE)
 		flags |= TOUCH_TRACKED;
+	cp->flags &= (uint8_t)~CLIENT_AHEAD;
 	attempt__touch(core, page, flags);
 	if (write && !(cp->flags & CLIENT_DIRTY)) {
 		core__do(core, CORE_DO_TWIN, page);
@@ -24,96 +25,73 @@ static void open_page(struct dsm_core *core, uint32_t page, bool write)
 		attempt__add_dirty(core, page);
 	}
 	if (write || cp->rights == CORE_NONE)
-		core__protect(core, page, write ? CORE_WRITE : CORE_READ);
+		core__gather_rights(core, page, write ? CORE_WRITE : CORE_READ);
 }
 
-static void send_fetch(struct dsm_core *core)
+static bool missing(const struct dsm_core *core, uint32_t page)
 {
-	struct fetch *f = &core->fetch;
-	struct core_entry e = {.page = f->page,
-			       .flags = f->write ? CORE_ENTRY_WRITE : 0,
-			       .version = core->client[f->page].version};
+	const struct client_page *cp = &core->client[page];
 
-	core__send_entry(core, CORE_MSG_FETCH, core__home(core, f->page), &core->attempt.party, &e);
+	return cp->state == CLIENT_INVALID && !(cp->flags & CLIENT_ZOMBIE);
+}
+
+/* What a fault on a page that is here was for. */
+static enum core_fault local_fault(struct dsm_core *core, uint32_t page, bool write)
+{
+	const struct client_page *cp = &core->client[page];
+
+	if (cp->flags & CLIENT_AHEAD) {
+		prefetch__hit(core);
+		return CORE_FAULT_PREFETCHED;
+	}
+	if (cp->rights == CORE_NONE)
+		return CORE_FAULT_REARM;
+	return write && cp->rights == CORE_READ ? CORE_FAULT_UPGRADE : CORE_FAULT_NONE;
+}
+
+/* What is here is opened at once, what is not is asked for together; the mutator waits for the last of it. */
+static void access_pages(struct dsm_core *core, uint32_t page, uint32_t count, bool write)
+{
+	uint32_t end = page + count;
+	enum core_fault kind;
+
+	for (; page < end; page++) {
+		if (missing(core, page)) {
+			fetch__ask(core, page, write, false);
+			continue;
+		}
+		kind = local_fault(core, page, write);
+		if (kind != CORE_FAULT_NONE)
+			core->fault = kind;
+		client__open(core, page, write);
+	}
+	core__flush_rights(core);
+	if (count > 1)
+		core->prefetch.stats.bulk += core->fetch.nask;
+	fetch__send(core);
 }
 
 int client__access(struct dsm_core *core, const struct core_event *event)
 {
-	struct client_page *cp;
+	uint32_t count = event->count ? event->count : 1;
+	bool faulted;
 
-	if (!core->attempt.running || event->page >= core->config.pages)
+	if (!core->attempt.running || event->page >= core->config.pages || count > CORE_ACCESS_PAGES ||
+	    count > core->config.pages - event->page)
 		return -EINVAL;
 	if (core->attempt.doomed && !event->pinned) {
 		attempt__abort(core);
 		return 0;
 	}
-	cp = &core->client[event->page];
-	if (cp->state == CLIENT_INVALID && !(cp->flags & CLIENT_ZOMBIE)) {
-		if (core->lost[core__home(core, event->page)] && !core_mutant(lost_home_asked)) {
-			loss__tell(core, core__home(core, event->page));
-			return 0;
-		}
-		core->fetch = (struct fetch){
-			.active = true, .write = event->write, .pinned = event->pinned, .page = event->page};
+	core->fetch.pinned = event->pinned;
+	faulted = missing(core, event->page) || core->client[event->page].flags & CLIENT_AHEAD;
+	access_pages(core, event->page, count, event->write);
+	if (core->fetch.wanted)
 		core->mutator = MUTATOR_FETCHES;
-		send_fetch(core);
-		return 0;
-	}
-	if (cp->rights == CORE_NONE)
-		core->fault = CORE_FAULT_REARM;
-	else if (event->write && cp->rights == CORE_READ)
-		core->fault = CORE_FAULT_UPGRADE;
-	open_page(core, event->page, event->write);
-	core->verdict = VERDICT_RESUME;
-	return 0;
-}
-
-/* The copy that the mutator waits for. Two things may have overtaken it on the other channel: an
- * INVALIDATE (the data are old: ask again) and a RECALL (the data are good, exclusivity is not). */
-int client__on_page(struct dsm_core *core, const struct core_msg *msg)
-{
-	const struct core_entry *e = &msg->entries[0];
-	struct fetch *f = &core->fetch;
-	struct client_page *cp = &core->client[e->page];
-	bool self = msg->from == core->config.node, serve = !core->attempt.doomed || f->pinned;
-
-	if (!f->active || f->page != e->page)
-		return -EPROTO;
-	if (e->flags & CORE_ENTRY_LOST) {
-		loss__tell(core, (uint16_t)msg->number);
-		return 0;
-	}
-	if (!self && e->data == CORE_DATA_NONE && e->version != cp->version)
-		return -EPROTO;
-	if (e->stamp < f->invalidated && !core_mutant(stale_fetch)) {
-		if (serve) {
-			send_fetch(core);
-			return 0;
-		}
-		f->active = false;
-		attempt__abort(core);
-		return 0;
-	}
-	if (e->data != CORE_DATA_NONE) {
-		core__do(core, CORE_DO_STORE, e->page);
-		struct core_action *emit = core__emit(core, CORE_EMIT_TRANSFER);
-		emit->page = e->page;
-		emit->version = e->version;
-		emit->node = msg->from;
-	}
-	cp->version = e->version;
-	cp->state = CLIENT_SHARED;
-	if (e->flags & CORE_ENTRY_EXCLUSIVE && (e->stamp >= f->recalled || core_mutant(stale_grant_of_page)))
-		cp->state = CLIENT_EXCLUSIVE;
-	f->active = false;
-	if (!serve) {
-		attempt__abort(core);
-		return 0;
-	}
-	core->mutator = MUTATOR_RUNS;
-	core->fault = CORE_FAULT_FETCH;
-	open_page(core, e->page, f->write);
-	core->verdict = VERDICT_RESUME;
+	else
+		core->verdict = VERDICT_RESUME;
+	if (count == 1 && faulted)
+		prefetch__fault(core, event->page, event->write);
 	return 0;
 }
 
@@ -145,6 +123,7 @@ int client__on_recall(struct dsm_core *core, const struct core_msg *msg)
 	const struct core_entry *e = &msg->entries[0];
 	struct client_page *cp = &core->client[e->page];
 	struct commit *c = &core->commit;
+	struct flight *f = fetch__find(core, e->page);
 	uint32_t flags;
 
 	if (cp->state == CLIENT_EXCLUSIVE && core->attempt.committing && cp->flags & CLIENT_DIRTY) {
@@ -156,8 +135,8 @@ int client__on_recall(struct dsm_core *core, const struct core_msg *msg)
 			return 0;
 		}
 	}
-	if (core->fetch.active && core->fetch.page == e->page && core->fetch.recalled < e->stamp)
-		core->fetch.recalled = e->stamp;
+	if (f && f->recalled < e->stamp)
+		f->recalled = e->stamp;
 	client__downgrade(core, e->page, e->version);
 	return 0;
 }
@@ -199,10 +178,11 @@ static bool depends(const struct dsm_core *core, uint32_t page)
 static void drop_copy(struct dsm_core *core, const struct core_msg *msg, const struct core_entry *e)
 {
 	struct client_page *cp = &core->client[e->page];
+	struct flight *f = fetch__find(core, e->page);
 	struct core_action *emit;
 
-	if (core->fetch.active && core->fetch.page == e->page && core->fetch.invalidated < e->stamp)
-		core->fetch.invalidated = e->stamp;
+	if (f && f->invalidated < e->stamp)
+		f->invalidated = e->stamp;
 	cp->clean = 0;
 	if (cp->state == CLIENT_INVALID || cp->state == CLIENT_EXCLUSIVE)
 		return;
@@ -211,6 +191,11 @@ static void drop_copy(struct dsm_core *core, const struct core_msg *msg, const s
 	emit->version = cp->version;
 	emit->other = msg->tx;
 	cp->state = CLIENT_INVALID;
+	if (cp->flags & CLIENT_AHEAD) {
+		cp->flags &= (uint8_t)~CLIENT_AHEAD;
+		core->prefetch.stats.lost++;
+		prefetch__miss(core);
+	}
 	if (cp->rights == CORE_NONE)
 		return;
 	if (!core->attempt.running) {
@@ -269,21 +254,35 @@ static void answer(struct dsm_core *core, const struct core_msg *msg, enum core_
 	core__send(core, &reply);
 }
 
+void client__yield(struct dsm_core *core, const struct core_msg *msg)
+{
+	attempt__doom(core, &msg->tx, CORE_CAUSE_CONFLICT);
+	rearm_carried(core, msg);
+	note_meetings(core, msg);
+}
+
 /* A page that the attempt waits for is not touched yet: losing it costs no more than another fetch. But
  * whoever has priority must not lose it either, or a neighbour that locks it again and again, and fails
- * each time elsewhere, keeps it away for ever. */
+ * each time elsewhere, keeps it away for ever. An attempt whose fate is being decided elsewhere cannot be
+ * doomed: the answer waits (doubt.c). */
 int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg)
 {
 	struct attempt *a = &core->attempt;
 	bool met = false, waited_for = false;
+	const struct flight *f;
 	uint32_t i;
 
 	for (i = 0; i < msg->npages; i++) {
-		waited_for |= core->fetch.active && core->fetch.page == msg->entries[i].page;
+		f = fetch__find(core, msg->entries[i].page);
+		waited_for |= f && f->wanted;
 		met |= depends(core, msg->entries[i].page);
 	}
 	if ((met || waited_for) && !a->doomed && core_rank__beats(&a->party, a->committing, &msg->tx)) {
 		answer(core, msg, CORE_MSG_REFUSE);
+		return 0;
+	}
+	if (met && core->commit.doubt && !core_mutant(doubt_ignored)) {
+		doubt__put_off(core, msg);
 		return 0;
 	}
 	if (met && !core_mutant(lost_doom))

@@ -3,10 +3,12 @@
  * commit.c - the committer.
  *
  * The write set is asked for in page order, one LOCK at a time (to a home, CORE_MSG_PAGES at most), so
- * no two committers wait for one another. The decision falls at one place: decide(), when the last GRANT
- * is in and nobody has doomed the attempt. Until then nothing has left this node but the wish; from
- * then on nothing can stop it, so the PUBLISHes are sent and not waited for: until each has reached its
- * home, the page is locked there and nobody can see the old or the new version.
+ * no two committers wait for one another. The decision falls at one place: at the home that is asked last,
+ * which gets the changes with the LOCK and makes the new version when it could grant (lock.c). So a commit
+ * whose pages live on one home is two messages. From the moment that this LOCK is sent until it is
+ * answered, this node does not know whether it has committed (doubt.c). When it has, the other homes
+ * get PUBLISHes, not waited for: until each has reached its home, the page is locked there and nobody can
+ * see the old or the new version.
  *
  * Pages held exclusively need no LOCK. They commit here, at the decision: until it falls, their RECALLs
  * wait (client__on_recall()). A page whose diff is empty is not written, but it was accessed: it stays
@@ -46,22 +48,22 @@ static void send_lock(struct dsm_core *core)
 	struct commit *c = &core->commit;
 	struct core_msg msg;
 	struct core_entry *entries;
-	uint16_t home;
 	size_t i;
 
 	c->lo = c->hi;
-	home = core__home(core, c->locks[c->lo].page);
-	if (core->lost[home]) {
-		loss__tell(core, home);
-		return;
-	}
 	c->hi = group_end(core, c->lo);
-	msg = core__msg(core, CORE_MSG_LOCK, home, &core->attempt.party);
+	c->doubt = c->hi == c->nlocks;
+	msg = core__msg(core, CORE_MSG_LOCK, core__home(core, c->locks[c->lo].page), &core->attempt.party);
 	entries = core__entries(core, c->hi - c->lo + CORE_MSG_WSET);
 	if (!entries)
 		return;
-	for (i = c->lo; i < c->hi; i++)
+	for (i = c->lo; i < c->hi; i++) {
 		entries[i - c->lo] = c->locks[i];
+		if (c->doubt)
+			entries[i - c->lo].flags = CORE_ENTRY_DECIDE;
+		if (c->doubt && msg.to != msg.from)
+			entries[i - c->lo].data = CORE_DATA_CHANGES;
+	}
 	msg.entries = entries;
 	msg.npages = (uint32_t)(c->hi - c->lo);
 	msg.nwset = attach_wset(c, c->lo, c->hi, entries + msg.npages);
@@ -112,21 +114,21 @@ static void raise_version(struct dsm_core *core, uint32_t page)
 	struct touch *t = &core->attempt.touches[cp->slot - 1];
 
 	cp->version++;
-	if (t->flags & TOUCH_LOCKED) /* the home says again whether it is exclusive */
+	if (t->flags & TOUCH_LOCKED) /* each home says again whether it is exclusive */
 		cp->state = CLIENT_SHARED;
 	if (cp->wrote && core->commits - cp->wrote <= core->config.sticky_clean)
 		t->pause = (uint16_t)(core->commits - cp->wrote);
 	cp->wrote = core->commits;
 }
 
-/* The decision. Order matters: the diffs are taken against the twins, then the twins go, and only then do
- * homes (this node's own among them) serve the new versions. */
-static void decide(struct dsm_core *core)
+/* It is decided. Order matters: the diffs are taken against the twins, then the twins go, and only then does
+ * this node, as a home, serve the new versions. */
+static void finish(struct dsm_core *core)
 {
 	struct commit *c = &core->commit;
 	struct attempt *a = &core->attempt;
+	size_t i, hi, decided = c->doubt ? c->lo : c->nlocks; /* from there on the last home has done it */
 	struct core_action *emit;
-	size_t i, hi;
 
 	core_cover__end(core, true);
 	for (i = 0; i < c->nlocks; i++) {
@@ -138,7 +140,7 @@ static void decide(struct dsm_core *core)
 		emit->version = c->locks[i].version + 1;
 		emit->committed = true;
 	}
-	for (i = 0; i < c->nlocks; i = hi) {
+	for (i = 0; i < decided; i = hi) {
 		hi = group_end(core, i);
 		send_publish(core, i, hi);
 	}
@@ -148,6 +150,9 @@ static void decide(struct dsm_core *core)
 	for (i = 0; i < a->ndirty; i++)
 		if (attempt__flags(core, a->dirty[i]) & TOUCH_CHANGED)
 			raise_version(core, a->dirty[i]);
+	for (i = decided; i < c->nlocks; i++)
+		if (c->locks[i].flags & CORE_ENTRY_EXCLUSIVE)
+			core->client[c->locks[i].page].state = CLIENT_EXCLUSIVE;
 	for (i = 0; i < a->ndirty; i++)
 		sticky__commit(core, a->dirty[i]);
 	attempt__close(core, true);
@@ -186,7 +191,7 @@ int commit__begin(struct dsm_core *core, const bool *changed)
 		c->locks[c->nlocks++] = (struct core_entry){.page = a->dirty[i], .version = t->version};
 	}
 	if (!c->nlocks) {
-		decide(core);
+		finish(core);
 		return 0;
 	}
 	core->mutator = MUTATOR_COMMITS;
@@ -202,15 +207,6 @@ static bool answers_us(const struct dsm_core *core, const struct core_msg *msg)
 	return core_mutant(late_grant) || core_party__same(&msg->tx, &core->attempt.party);
 }
 
-/* The pages asked for are locked: on to the next ones, or to the decision. */
-void commit__granted(struct dsm_core *core)
-{
-	if (core->commit.hi < core->commit.nlocks && !core_mutant(early_publish))
-		send_lock(core);
-	else
-		decide(core);
-}
-
 int commit__on_grant(struct dsm_core *core, const struct core_msg *msg)
 {
 	struct commit *c = &core->commit;
@@ -222,12 +218,16 @@ int commit__on_grant(struct dsm_core *core, const struct core_msg *msg)
 		if (msg->npages != c->hi - c->lo)
 			return -EPROTO;
 		for (i = 0; i < msg->npages; i++)
-			if (msg->entries[i].page != c->locks[c->lo + i].page)
+			if (msg->entries[i].page != c->locks[c->lo + i].page ||
+			    !(msg->entries[i].flags & CORE_ENTRY_DECIDE) == c->doubt)
 				return -EPROTO;
 	}
 	for (i = 0; i < msg->npages && c->lo + i < c->nlocks; i++)
 		c->locks[c->lo + i].flags = msg->entries[i].flags;
-	commit__granted(core);
+	if (c->hi < c->nlocks && !core_mutant(early_publish))
+		send_lock(core);
+	else
+		finish(core);
 	return 0;
 }
 
@@ -239,6 +239,14 @@ int commit__on_deny(struct dsm_core *core, const struct core_msg *msg)
 
 	if (!answers_us(core, msg))
 		return 0;
+	if (!msg->other.number) { /* withdrawn: it loses to the one that waits for our answer */
+		if (!core->commit.nput_off)
+			return -EPROTO;
+		client__yield(core, &core->commit.put_off[0].msg);
+		commit__give_up(core, msg->from);
+		attempt__abort(core);
+		return 0;
+	}
 	attempt__doom(core, &msg->other, refused ? CORE_CAUSE_PRIORITY : CORE_CAUSE_CONFLICT);
 	for (i = 0; i < msg->npages;
 	     i++) /* refused: the winner need not write it, so it has no version of his */

@@ -41,14 +41,16 @@ int core__open(struct dsm_core **out, const struct core_config *config)
 		core->config.sticky_max = CORE_STICKY_MAX;
 	if (!config->sticky_clean || config->sticky_clean > UINT16_MAX)
 		core->config.sticky_clean = CORE_STICKY_CLEAN;
+	if (!config->prefetch_max || config->prefetch_max > CORE_PREFETCH_MAX)
+		core->config.prefetch_max = CORE_PREFETCH_MAX;
+	core->prefetch.limit = core->config.prefetch_max;
 	find_home_range(core);
 	core->client = calloc(config->pages, sizeof(*core->client));
 	core->mapped = calloc((config->pages + 63) / 64, sizeof(*core->mapped));
 	core->dir = calloc(core->home_count + 1, sizeof(struct dir_page *));
 	core->tx = calloc(config->nodes, sizeof(struct home_tx *));
 	core->arrived = calloc(config->nodes, sizeof(*core->arrived));
-	core->lost = calloc(config->nodes, sizeof(*core->lost));
-	if (!core->client || !core->mapped || !core->dir || !core->tx || !core->arrived || !core->lost) {
+	if (!core->client || !core->mapped || !core->dir || !core->tx || !core->arrived) {
 		core__close(core);
 		return -ENOMEM;
 	}
@@ -72,14 +74,13 @@ static void free_home(struct dsm_core *core)
 			continue;
 		free(core->tx[i]->pages);
 		free(core->tx[i]->wset);
-		free(core->tx[i]->asked);
 		free(core->tx[i]);
 	}
 	free(core->dir);
 	free(core->tx);
 	free(core->serve);
+	free(core->copies);
 	free(core->arrived);
-	free(core->lost);
 }
 
 void core__close(struct dsm_core *core)
@@ -95,6 +96,9 @@ void core__close(struct dsm_core *core)
 	free(core->attempt.meetings);
 	free(core->commit.locks);
 	free(core->commit.deferred);
+	doubt__free(core);
+	free(core->fetch.flights);
+	free(core->fetch.ask);
 	free(core);
 }
 
@@ -102,8 +106,6 @@ void core__close(struct dsm_core *core)
 
 static int on_message(struct dsm_core *core, const struct core_msg *msg)
 {
-	if (core->lost[msg->from])
-		return -EPROTO;
 	core_cover__message(core, msg);
 	if (msg->clock > core->clock)
 		core->clock = msg->clock;
@@ -111,7 +113,7 @@ static int on_message(struct dsm_core *core, const struct core_msg *msg)
 	case CORE_MSG_FETCH:
 		return home__on_fetch(core, msg);
 	case CORE_MSG_PAGE:
-		return client__on_page(core, msg);
+		return fetch__on_page(core, msg);
 	case CORE_MSG_RECALL:
 		return client__on_recall(core, msg);
 	case CORE_MSG_DOWNGRADE:
@@ -183,7 +185,6 @@ static int on_mutator(struct dsm_core *core, const struct core_event *event)
 	case CORE_BARRIER:
 		return barrier__enter(core);
 	case CORE_MESSAGE:
-	case CORE_LOST:
 		break;
 	}
 	return -EINVAL;
@@ -208,19 +209,18 @@ static int settle(struct dsm_core *core)
 			home__serve(core, page);
 		}
 	}
+	home__send_copies(core);
 	return 0;
 }
 
 int core_step(struct dsm_core *core, const struct core_event *event, const struct core_actions **actions)
 {
-	bool mutator = event->type != CORE_MESSAGE && event->type != CORE_LOST;
+	bool message = event->type == CORE_MESSAGE;
 	int rc;
 
 	core__reset_step(core);
 	*actions = &core->actions;
-	rc = mutator			   ? on_mutator(core, event)
-	     : event->type == CORE_MESSAGE ? on_message(core, event->msg)
-					   : loss__of_node(core, event->node);
+	rc = message ? on_message(core, event->msg) : on_mutator(core, event);
 	if (!rc)
 		rc = settle(core);
 	if (core->nomem)
@@ -231,9 +231,7 @@ int core_step(struct dsm_core *core, const struct core_event *event, const struc
 		core__do(core, CORE_DO_RESUME, event->page)->fault = core->fault;
 	else if (core->verdict == VERDICT_ABORT)
 		core__do(core, CORE_DO_ABORT, 0);
-	else if (core->verdict == VERDICT_LOST)
-		core__do(core, CORE_DO_LOST, 0)->node = core->lost_with;
-	else if (mutator)
+	else if (!message)
 		core__do(core, CORE_DO_WAIT, 0);
 	return core->nomem ? -ENOMEM : 0;
 }
@@ -249,6 +247,11 @@ const uint32_t *core__dirty(const struct dsm_core *core, size_t *count)
 uint32_t core__sticky(const struct dsm_core *core)
 {
 	return core->nsticky;
+}
+
+const struct core_prefetch *core__prefetch(const struct dsm_core *core)
+{
+	return &core->prefetch.stats;
 }
 
 struct core_party core__attempt(const struct dsm_core *core, bool *doomed)

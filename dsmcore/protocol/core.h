@@ -14,8 +14,9 @@
  * - A commit sends LOCK for its written pages to their homes, one home after the other in page order.
  *   The home locks the pages, invalidates the other holders and collects their answers, then GRANTs.
  *   A holder whose running attempt touched the page is doomed, unless it outranks the committer: then
- *   it refuses and the committer aborts. With all grants in and itself not doomed the committer has
- *   decided: it PUBLISHes the changes to the homes, which make the new version and unlock.
+ *   it refuses and the committer aborts. The last LOCK brings the changes along: its home decides the
+ *   commit as soon as it could grant, and makes the new version. The committer learns it from the GRANT
+ *   and PUBLISHes the changes to the other homes, which make their new versions and unlock.
  *   A fetch of a locked page waits at the home until then, so nobody sees half of a transaction.
  * - Rank: elevated attempts (that lost often) beat others, the older first; otherwise a committing
  *   attempt beats a running one, and of two committing the lower node wins.
@@ -42,6 +43,7 @@ struct core_config {
 	uint32_t elevate_after; /* aborted attempts before a transaction gets priority; 0 = default 8 */
 	uint32_t sticky_max; /* pages that stay writable between transactions; 0 = default 64, at most that */
 	uint32_t sticky_clean; /* commits without a change after which one is closed; 0 = default 8 */
+	uint32_t prefetch_max; /* pages asked for ahead of a row of faults; 0 = default 64, at most that */
 };
 
 /* A transaction attempt and its rank. */
@@ -62,18 +64,18 @@ enum core_rights { CORE_NONE, CORE_READ, CORE_WRITE };
 enum core_channel { CORE_CHANNEL_MAIN, CORE_CHANNEL_FETCH };
 
 #define CORE_MESSAGES(X)                                                                                     \
-	X(FETCH, 1)  /* client -> home: a copy of pages[0], flag WRITE if to be written; version: it has */  \
-	X(PAGE, 2)   /* home -> client: the copy; data whole page or none if it has it */                    \
+	X(FETCH, 1)  /* client -> home: copies of pages[], flag WRITE if to be written; version: it has */   \
+	X(PAGE, 2)   /* home -> client: copies; data whole page or none if it has it */                      \
 	X(RECALL, 3) /* home -> owner: end exclusivity of pages[0] */                                        \
 	X(DOWNGRADE, 4)	 /* owner -> home: committed bytes and version of pages[0], or "nothing newer" */    \
-	X(LOCK, 5)	 /* committer -> home: lock pages[], write set attached */                           \
-	X(GRANT, 6)	 /* home -> committer: all of them locked, others invalidated */                     \
+	X(LOCK, 5)	 /* committer -> home: lock pages[], write set attached; DECIDE: and commit them */  \
+	X(GRANT, 6)	 /* home -> committer: all of them locked, others invalidated; DECIDE: committed */  \
 	X(DENY, 7)	 /* home -> committer: lost to `other`; nothing is locked here any more */           \
-	X(CANCEL, 8)	 /* committer -> home: attempt is over, release and forget */                        \
+	X(CANCEL, 8)	 /* committer -> home: release and forget; if it was to decide: unless it has */     \
 	X(INVALIDATE, 9) /* home -> holder: `tx` is committing pages[]; write set attached */                \
 	X(ACK, 10)	 /* holder -> home: done with all of them */                                         \
 	X(REFUSE, 11)	 /* holder -> home: `other` outranks the committer */                                \
-	X(PUBLISH, 12)	 /* committer -> home: changes of pages[], decided */                                \
+	X(PUBLISH, 12)	 /* committer -> home: changes of pages[], decided elsewhere */                      \
 	X(EXCLUSIVE, 13) /* home -> committer: nobody else holds pages[0]: commit it alone */                \
 	X(ARRIVE, 14)	 /* node -> node 0: at barrier `number` */                                           \
 	X(GO, 15)	 /* node 0 -> node: barrier `number` is complete */
@@ -88,14 +90,17 @@ enum core_msg_type {
 enum core_data {
 	CORE_DATA_NONE,
 	CORE_DATA_COMMITTED, /* the whole page: its committed bytes */
-	CORE_DATA_CHANGES,   /* FRAME against TWIN: changed runs, or the whole page if that is less */
+	CORE_DATA_CHANGES,   /* FRAME against TWIN: changed runs, or the whole page if that is less; with
+				entry.hold: the changes that a HOLD has kept */
 };
 
-#define CORE_ENTRY_WRITE     0x1u  /* FETCH: for writing. */
-#define CORE_ENTRY_EXCLUSIVE 0x2u  /* PAGE: owner now. PUBLISH: exclusivity wanted. GRANT: no other holder */
-#define CORE_ENTRY_CONTENDED 0x4u  /* GRANT: an attempt was doomed or a copy lost: emit the write runs */
-#define CORE_ENTRY_REFUSED   0x8u  /* DENY: a holder's attempt outranks this one (else: the version is old) */
-#define CORE_ENTRY_LOST	     0x10u /* PAGE: what is committed is lost with node `number` */
+#define CORE_ENTRY_WRITE     0x1u /* FETCH: for writing. */
+#define CORE_ENTRY_EXCLUSIVE 0x2u /* PAGE: owner now. PUBLISH: exclusivity wanted. GRANT: no other holder */
+#define CORE_ENTRY_CONTENDED 0x4u /* GRANT: an attempt was doomed or a copy lost: emit the write runs */
+#define CORE_ENTRY_REFUSED   0x8u /* DENY: a holder's attempt outranks this one (else: the version is old) */
+				  /* PAGE: no copy, it was asked for AHEAD and would have had to wait */
+#define CORE_ENTRY_DECIDE 0x10u	  /* LOCK: the last pages, decide here. GRANT: it is decided, and done */
+#define CORE_ENTRY_AHEAD  0x20u	  /* FETCH: nobody waits for it yet, so it must not cost others anything */
 
 /* The most subject pages of one message (a larger write set goes in several LOCK and PUBLISH messages
  * to the same home), and the most entries of the attached write set. */
@@ -108,6 +113,7 @@ struct core_entry {
 	uint16_t data;	  /* enum core_data */
 	uint64_t version; /* committed version of the bytes, or the base of a write */
 	uint64_t stamp;	  /* the home's order of grants and locks of this page */
+	uint32_t hold;	  /* the sender's: which kept changes to attach, 0 = none; does not travel */
 };
 
 /* Fixed part + npages subject entries + nwset entries (the committer's whole write set: all homes
@@ -118,7 +124,7 @@ struct core_msg {
 	uint16_t from, to;
 	uint32_t generation;
 	uint64_t clock;		 /* logical (Lamport) */
-	uint64_t number;	 /* ARRIVE, GO: which barrier. PAGE of a lost page: the lost node */
+	uint64_t number;	 /* ARRIVE, GO: which barrier */
 	struct core_party tx;	 /* whose transaction */
 	struct core_party other; /* DENY, REFUSE: who won */
 	uint32_t npages, nwset;
@@ -135,46 +141,46 @@ enum core_event_type {
 	CORE_SAFE,    /* a safe point: answers ABORT if doomed, else RESUME */
 	CORE_BARRIER, /* outside transactions only */
 	CORE_MESSAGE,
-	/* `node` runs no instruction any more, and all that still comes from it has come. To be told once,
-	 * and only of a node that has really stopped: from here on its silence counts as consent. */
-	CORE_LOST,
 };
 
 struct core_event {
 	enum core_event_type type;
 	uint32_t site;		    /* BEGIN */
 	uint32_t page;		    /* ACCESS */
+	uint32_t count;		    /* ACCESS: pages from that one on, at most CORE_ACCESS_PAGES; 0 = one */
 	bool write;		    /* ACCESS */
 	bool pinned;		    /* ACCESS: cannot unwind here (library code): serve even if doomed */
 	const bool *changed;	    /* COMMIT: one for each of core__dirty() in its order */
 	const struct core_msg *msg; /* MESSAGE: already checked by core_msg__sane() */
-	uint16_t node;		    /* LOST */
 };
+
+/* The most pages of one ACCESS. */
+#define CORE_ACCESS_PAGES 1024u
 
 /* ---- actions ---- */
 
-/* RESUME, WAIT, ABORT or LOST, if the step has one, is the last action: a mutator's event always ends with
- * one; another's step only when it ends a wait. EMIT_COMMIT and EMIT_ABORT come before the attempt's
+/* RESUME, WAIT or ABORT, if the step has one, is the last action: a mutator's event always ends with
+ * one; a message's step only when it ends a wait. EMIT_COMMIT and EMIT_ABORT come before the attempt's
  * UNTWIN, RESTORE, REFRESH, RESET and PROMOTE: there TWIN (else FRAME) still is what the attempt read. */
 enum core_action_type {
-	CORE_DO_RESUME, /* the mutator goes on (`fault` tells what an ACCESS was); after a COMMIT: committed
-			 */
-	CORE_DO_WAIT,	/* the mutator blocks until a later step says RESUME or ABORT */
-	CORE_DO_ABORT,	/* all undone (by the actions before this one); unwind and BEGIN again */
-	CORE_DO_LOST, /* what the mutator needs is lost with `node`. An attempt is undone (ABORT), and not to
-			 be retried: the next BEGIN is a new transaction. After a BARRIER: it never opens */
-	CORE_DO_DOOM, /* the running attempt is doomed: tell the mutator (flag, signal) */
-	CORE_DO_SEND, /* msg; attach the entries' data now */
-	CORE_DO_PROTECT,    /* set the mutator's rights on [page, page + count) */
-	CORE_DO_TWIN,	    /* TWIN <- FRAME, before the first write */
-	CORE_DO_UNTWIN,	    /* drop TWIN (committed) */
-	CORE_DO_RESTORE,    /* FRAME <- TWIN, drop TWIN (aborted) */
-	CORE_DO_REFRESH,    /* TWIN <- FRAME on [page, page + count): committed, and it stays writable */
-	CORE_DO_RESET,	    /* FRAME <- TWIN on [page, page + count): aborted, and it stays writable */
-	CORE_DO_STORE,	    /* write entry `entry` of the event's message into FRAME */
+	CORE_DO_RESUME,	 /* the mutator goes on (`fault` tells what an ACCESS was); after a COMMIT: committed
+			  */
+	CORE_DO_WAIT,	 /* the mutator blocks until a later step says RESUME or ABORT */
+	CORE_DO_ABORT,	 /* all undone (by the actions before this one); unwind and BEGIN again */
+	CORE_DO_DOOM,	 /* the running attempt is doomed: tell the mutator (flag, signal) */
+	CORE_DO_SEND,	 /* msg; attach the entries' data now */
+	CORE_DO_PROTECT, /* set the mutator's rights on [page, page + count) */
+	CORE_DO_TWIN,	 /* TWIN <- FRAME, before the first write */
+	CORE_DO_UNTWIN,	 /* drop TWIN (committed) */
+	CORE_DO_RESTORE, /* FRAME <- TWIN, drop TWIN (aborted) */
+	CORE_DO_REFRESH, /* TWIN <- FRAME on [page, page + count): committed, and it stays writable */
+	CORE_DO_RESET,	 /* FRAME <- TWIN on [page, page + count): aborted, and it stays writable */
+	CORE_DO_STORE,	 /* write entry `entry` of the event's message (hold: what was kept) into FRAME */
 	CORE_DO_STORE_NEXT, /* NEXT <- committed bytes with entry `entry` of the event's message applied */
-	CORE_DO_PROMOTE,    /* FRAME <- NEXT, drop NEXT (after RESTORE if it was dirty) */
-	CORE_DO_EMIT,	    /* report */
+	CORE_DO_HOLD,	 /* keep the changes that came with entry `entry` of the event's message, as `hold` */
+	CORE_DO_DROP,	 /* forget the changes kept as `hold` */
+	CORE_DO_PROMOTE, /* FRAME <- NEXT, drop NEXT (after RESTORE if it was dirty) */
+	CORE_DO_EMIT,	 /* report */
 };
 
 enum core_emit_type {
@@ -183,19 +189,25 @@ enum core_emit_type {
 	CORE_EMIT_WRITES, /* party, page, version, committed: the runs FRAME against TWIN, now; changes: it
 			     may have none (a page left writable from earlier) */
 	CORE_EMIT_INVALIDATE, /* page, version lost, other (winner) */
-	CORE_EMIT_TRANSFER,   /* page, version, node it came from, changes: diff */
+	CORE_EMIT_TRANSFER,   /* page, version, node it came from, changes: diff, ahead */
 	CORE_EMIT_BARRIER,    /* number */
 };
 
-enum core_fault { CORE_FAULT_NONE, CORE_FAULT_FETCH, CORE_FAULT_UPGRADE, CORE_FAULT_REARM };
+/* Same numbers as enum dsm_ev_fault_kind. PREFETCHED: the copy was here, brought by a prefetch. */
+enum core_fault {
+	CORE_FAULT_NONE,
+	CORE_FAULT_FETCH,
+	CORE_FAULT_UPGRADE,
+	CORE_FAULT_REARM,
+	CORE_FAULT_PREFETCHED
+};
 
 /* Same numbers as enum dsm_ev_cause. */
 enum core_cause {
 	CORE_CAUSE_CONFLICT = 1,
 	CORE_CAUSE_UNTOUCHED = 2,
 	CORE_CAUSE_PRIORITY = 3,
-	CORE_CAUSE_CANCEL = 5,
-	CORE_CAUSE_LOSS = 7 /* of a node that it depends on; no winner, no meetings */
+	CORE_CAUSE_CANCEL = 5
 };
 
 struct core_meeting {
@@ -214,9 +226,12 @@ struct core_action {
 	enum core_cause cause;	 /* EMIT_ABORT */
 	enum core_rights rights; /* PROTECT */
 	uint32_t page, count;	 /* PROTECT, REFRESH, RESET: count pages; else one */
-	uint32_t entry;		 /* STORE, STORE_NEXT: index into the event's message entries */
+	uint32_t entry;		 /* STORE, STORE_NEXT, HOLD: index into the event's message entries */
+	uint32_t hold; /* HOLD, DROP; STORE, STORE_NEXT, EMIT_TRANSFER: the bytes are those kept so, if not 0
+			*/
 	uint16_t node;
 	bool committed, local, changes;
+	bool ahead; /* EMIT_TRANSFER: of a page that nobody waited for */
 	uint64_t version, number;
 	uint32_t nread, nwritten;
 	/* Valid in an EMIT only: */
@@ -249,6 +264,15 @@ int core_step(struct dsm_core *core, const struct core_event *event, const struc
 const uint32_t *core__dirty(const struct dsm_core *core, size_t *count);
 /* How many pages stay writable between transactions now. */
 uint32_t core__sticky(const struct dsm_core *core);
+/* What prefetching did so far. */
+struct core_prefetch {
+	uint64_t bulk;	  /* pages fetched together with others by one ACCESS */
+	uint64_t asked;	  /* pages asked for ahead of their use */
+	uint64_t refused; /* of these: not to be had without waiting */
+	uint64_t used;	  /* brought and used, or waited for while they were on their way */
+	uint64_t lost;	  /* brought, and invalidated before anybody used them */
+};
+const struct core_prefetch *core__prefetch(const struct dsm_core *core);
 /* The running attempt (number 0 = none), and whether it is doomed. */
 struct core_party core__attempt(const struct dsm_core *core, bool *doomed);
 /* Version and rights of a page as the mutator sees it, for records and checks. */

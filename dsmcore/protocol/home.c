@@ -87,7 +87,7 @@ void home__wait(struct dsm_core *core, struct dir_page *d, const struct waiter *
 		d->waiters[d->nwaiters++] = *waiter;
 }
 
-void home__remove_waiter(struct dir_page *d, size_t i)
+static void remove_waiter(struct dir_page *d, size_t i)
 {
 	d->nwaiters--;
 	memmove(&d->waiters[i], &d->waiters[i + 1], (d->nwaiters - i) * sizeof(*d->waiters));
@@ -99,31 +99,53 @@ void home__remove_waiting_lock(struct dir_page *d, uint16_t node)
 
 	for (i = 0; i < d->nwaiters; i++)
 		if (d->waiters[i].lock && d->waiters[i].node == node) {
-			home__remove_waiter(d, i);
+			remove_waiter(d, i);
 			return;
 		}
 }
 
-/* Committed bytes that came with the event's message. A doomed attempt of this node may still look at the
- * frame (invariant 2): then they wait in NEXT for its undoing. */
+/* A doomed attempt of this node may still look at the frame (invariant 2): then committed bytes wait in NEXT
+ * for its undoing. */
+static struct core_action *store(struct dsm_core *core, uint32_t page)
+{
+	struct client_page *cp = &core->client[page];
+
+	if (!(cp->flags & CLIENT_ZOMBIE) || core_mutant(zombie_frame_overwritten))
+		return core__do(core, CORE_DO_STORE, page);
+	cp->flags |= CLIENT_NEXT;
+	return core__do(core, CORE_DO_STORE_NEXT, page);
+}
+
+/* Committed bytes that came with the event's message. */
 void home__store(struct dsm_core *core, const struct core_msg *msg, uint32_t entry)
 {
 	const struct core_entry *e = &msg->entries[entry];
-	struct client_page *cp = &core->client[e->page];
-	bool zombie = cp->flags & CLIENT_ZOMBIE && !core_mutant(zombie_frame_overwritten);
 	struct core_action *a;
 
 	if (e->data == CORE_DATA_NONE)
 		return;
-	if (zombie)
-		cp->flags |= CLIENT_NEXT;
-	a = core__do(core, zombie ? CORE_DO_STORE_NEXT : CORE_DO_STORE, e->page);
-	a->entry = entry;
+	store(core, e->page)->entry = entry;
 	a = core__emit(core, CORE_EMIT_TRANSFER);
 	a->page = e->page;
 	a->version = msg->type == CORE_MSG_PUBLISH ? e->version + 1 : e->version;
 	a->node = msg->from;
 	a->changes = e->data == CORE_DATA_CHANGES;
+}
+
+/* The changes of a version decided here, which came with the LOCK and were kept. */
+void home__take(struct dsm_core *core, const struct core_entry *e, uint16_t from)
+{
+	struct core_action *a;
+
+	if (!e->hold) /* this node's own: they are in the frame */
+		return;
+	store(core, e->page)->hold = e->hold;
+	a = core__emit(core, CORE_EMIT_TRANSFER);
+	a->page = e->page;
+	a->version = e->version + 1;
+	a->node = from;
+	a->changes = true;
+	a->hold = e->hold;
 }
 
 static void recall_owner(struct dsm_core *core, struct dir_page *d)
@@ -133,6 +155,49 @@ static void recall_owner(struct dsm_core *core, struct dir_page *d)
 	e.stamp = ++d->stamp;
 	d->recall = d->owner;
 	core__send_entry(core, CORE_MSG_RECALL, d->owner, NULL, &e);
+}
+
+/* What a step gives to one node goes in one message, at the step's end. Until then nobody can publish a newer
+ * version of the page: the node that the copy is for is a holder now, and would have to be asked. */
+static void send_copy(struct dsm_core *core, uint16_t node, const struct core_entry *e)
+{
+	if (node == core->config.node)
+		core__send_entry(core, CORE_MSG_PAGE, node, NULL, e);
+	else if (core__grow(core, &core->copies, &core->copies_cap, core->ncopies + 1, sizeof(*core->copies)))
+		core->copies[core->ncopies++] = (struct copy){.entry = *e, .node = node};
+}
+
+static int by_receiver(const void *a, const void *b)
+{
+	const struct copy *x = a, *y = b;
+
+	if (x->node != y->node)
+		return x->node < y->node ? -1 : 1;
+	return x->entry.page < y->entry.page ? -1 : x->entry.page > y->entry.page;
+}
+
+void home__send_copies(struct dsm_core *core)
+{
+	struct copy *list = core->copies;
+	struct core_entry *entries;
+	struct core_msg msg;
+	size_t i, n;
+
+	if (core->ncopies > 1)
+		qsort(list, core->ncopies, sizeof(*list), by_receiver);
+	for (i = 0; i < core->ncopies; i += n) {
+		for (n = 1; i + n < core->ncopies && list[i + n].node == list[i].node && n < CORE_MSG_PAGES;)
+			n++;
+		entries = core__entries(core, n);
+		if (!entries)
+			return;
+		msg = core__msg(core, CORE_MSG_PAGE, list[i].node, NULL);
+		for (msg.npages = 0; msg.npages < n; msg.npages++)
+			entries[msg.npages] = list[i + msg.npages].entry;
+		msg.entries = entries;
+		core__send(core, &msg);
+	}
+	core->ncopies = 0;
 }
 
 /* Nobody else may hold a copy of an exclusive page. A reader gets exclusivity only on its own home, where
@@ -150,7 +215,7 @@ static void give_copy(struct dsm_core *core, struct dir_page *d, const struct wa
 	home__add_holder(core, d, w->node);
 	if (!self && w->version != d->version)
 		e.data = CORE_DATA_COMMITTED;
-	core__send_entry(core, CORE_MSG_PAGE, w->node, NULL, &e);
+	send_copy(core, w->node, &e);
 }
 
 static bool locked(const struct dir_page *d)
@@ -169,18 +234,13 @@ void home__serve_later(struct dsm_core *core, uint32_t page)
 void home__serve(struct dsm_core *core, uint32_t page)
 {
 	struct dir_page *d = home__page(core, page);
-	uint16_t lost_with = d ? loss__of_page(core, d) : NOBODY;
 	struct waiter w;
 	size_t i = 0;
 
-	if (lost_with != NOBODY) {
-		loss__refuse(core, d, lost_with);
-		return;
-	}
 	while (d && i < d->nwaiters && !locked(d)) {
 		w = d->waiters[i];
 		if (w.lock) {
-			home__remove_waiter(d, i);
+			remove_waiter(d, i);
 			lock__advance(core, lock__tx(core, w.node));
 		} else if (d->recall != NOBODY) {
 			i++;
@@ -188,13 +248,13 @@ void home__serve(struct dsm_core *core, uint32_t page)
 			recall_owner(core, d);
 			i++;
 		} else {
-			home__remove_waiter(d, i);
+			remove_waiter(d, i);
 			give_copy(core, d, &w);
 		}
 	}
 }
 
-/* A node makes one fetch at a time. */
+/* A node asks for a page once at a time. */
 static bool waits_already(const struct dir_page *d, uint16_t node)
 {
 	size_t i;
@@ -205,23 +265,65 @@ static bool waits_already(const struct dir_page *d, uint16_t node)
 	return false;
 }
 
+/* Is there a copy that costs nobody anything? Not if it means waiting, or taking exclusivity away from
+ * another node, or from this one while it uses it. */
+static bool to_spare(const struct dsm_core *core, const struct dir_page *d)
+{
+	if (locked(d) || d->nwaiters || d->recall != NOBODY)
+		return core_mutant(ahead_locked);
+	if (d->owner == NOBODY)
+		return true;
+	return d->owner == core->config.node &&
+	       !(core->client[d->page].flags & (CLIENT_DIRTY | CLIENT_STICKY));
+}
+
+static bool may_ask(struct dsm_core *core, const struct core_msg *msg)
+{
+	const struct core_entry *e;
+	const struct dir_page *d;
+	uint32_t i;
+
+	for (i = 0; i < msg->npages; i++) {
+		e = &msg->entries[i];
+		d = home__page(core, e->page);
+		if (!d)
+			return true; /* out of memory */
+		if (d->owner == msg->from || e->version > d->version || waits_already(d, msg->from))
+			return false;
+	}
+	return true;
+}
+
 int home__on_fetch(struct dsm_core *core, const struct core_msg *msg)
 {
-	const struct core_entry *e = &msg->entries[0];
-	struct dir_page *d = home__page(core, e->page);
-	struct waiter w = {.node = msg->from, .write = e->flags & CORE_ENTRY_WRITE, .version = e->version};
+	const struct core_entry *e;
+	struct core_entry none;
+	struct dir_page *d;
+	struct waiter w;
+	uint32_t i;
 
-	if (!d)
-		return 0;
-	if (d->owner == msg->from || w.version > d->version || waits_already(d, msg->from))
+	if (!may_ask(core, msg))
 		return -EPROTO;
-	if (core_mutant(locked_page_served) && locked(d) && d->owner == NOBODY) {
-		w.write = false;
-		give_copy(core, d, &w);
-		return 0;
+	for (i = 0; i < msg->npages && !core->nomem; i++) {
+		e = &msg->entries[i];
+		d = home__page(core, e->page);
+		w = (struct waiter){
+			.node = msg->from, .write = e->flags & CORE_ENTRY_WRITE, .version = e->version};
+		if (e->flags & CORE_ENTRY_AHEAD && !to_spare(core, d)) {
+			none = (struct core_entry){.page = e->page, .flags = CORE_ENTRY_REFUSED};
+			send_copy(core, w.node, &none);
+			continue;
+		}
+		if ((core_mutant(locked_page_served) ||
+		     (core_mutant(ahead_locked) && e->flags & CORE_ENTRY_AHEAD)) &&
+		    locked(d) && d->owner == NOBODY) {
+			w.write = false;
+			give_copy(core, d, &w);
+			continue;
+		}
+		home__wait(core, d, &w);
+		home__serve(core, e->page);
 	}
-	home__wait(core, d, &w);
-	home__serve(core, e->page);
 	return 0;
 }
 

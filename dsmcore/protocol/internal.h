@@ -7,7 +7,8 @@
  *   attempt.c  begin, what was touched, doom, undo           client.c   pages held here
  *   commit.c   the committer                                 home.c     directory: who holds what
  *   lock.c     the home's part of a commit                   barrier.c
- *   sticky.c   written pages that stay writable              loss.c     a node is no more
+ *   sticky.c   written pages that stay writable              doubt.c    a commit decided elsewhere
+ *   fetch.c    copies that are on their way                  prefetch.c which ones to ask for early
  *
  * The client side (attempt, client, commit) and the home side (home, lock) of a node talk only by
  * messages, even to themselves: those go through an internal queue within the same step, so there is
@@ -29,6 +30,7 @@
 #define CORE_ELEVATE_AFTER 8u  /* aborted attempts before a transaction gets priority */
 #define CORE_STICKY_MAX	   64u /* pages that stay writable */
 #define CORE_STICKY_CLEAN  8u  /* commits: see sticky.c */
+#define CORE_PREFETCH_MAX  64u /* pages asked for ahead of a row of faults */
 #define CORE_REARM_CLEAN   64u /* commits without an invalidation before a re-armed page stays mapped again */
 
 /* ---- client side ---- */
@@ -40,6 +42,8 @@ enum client_state { CLIENT_INVALID, CLIENT_SHARED, CLIENT_EXCLUSIVE };
 #define CLIENT_ZOMBIE 0x4u  /* invalidated, but a doomed attempt still sees the old frame */
 #define CLIENT_STICKY 0x10u /* exclusive; writable with a twin whether an attempt runs or not */
 #define CLIENT_REARM  0x8u  /* close it at the end of each attempt, so that the next one's reads are known */
+#define CLIENT_FLIES  0x20u /* INVALID, and a copy is on its way: there is a struct flight */
+#define CLIENT_AHEAD  0x40u /* a copy that nobody waited for, closed and not used yet */
 
 /* 24 bytes for each page of the region, all zeros until touched. */
 struct client_page {
@@ -84,20 +88,63 @@ struct attempt {
 	size_t nmeetings, meetings_cap;
 };
 
-/* The mutator makes at most one fetch at a time, and it waits for its reply whatever happens. */
-struct fetch {
-	bool active, write, pinned;
-	uint32_t page;
-	uint64_t invalidated; /* newest stamp of an INVALIDATE that met this fetch: older data is refused */
+/* A copy on its way, from its FETCH to its PAGE, whatever becomes of the attempt that asked. */
+struct flight {
+	uint64_t invalidated; /* newest stamp of an INVALIDATE that met it: older data is refused */
 	uint64_t recalled; /* newest stamp of a RECALL that met it: an older grant of exclusivity is void */
+	uint32_t page;
+	bool write;
+	bool ahead;  /* asked for before anybody needed it */
+	bool wanted; /* the mutator waits for it */
+	bool landed; /* over */
+};
+
+struct fetch {
+	struct flight *flights; /* ascending by page; landed ones are swept out before others are added */
+	size_t nflights, flights_cap, nlanded;
+	size_t wanted;		/* flights that the mutator waits for */
+	bool pinned;		/* it cannot unwind where it waits */
+	struct core_entry *ask; /* FETCHes being gathered, ascending */
+	size_t nask, ask_cap;
+};
+
+#define CORE_STREAMS	   8u
+#define CORE_STREAM_FAULTS 16u
+
+/* A row of faults with the same distance, and how far it was asked ahead of. */
+struct stream {
+	int32_t stride; /* pages; 0 = none */
+	uint32_t last;	/* fault */
+	uint32_t next;	/* page that was not asked for yet */
+	uint32_t window;
+	uint32_t used; /* prefetch.faults at its last fault */
+};
+
+struct prefetch {
+	struct stream stream[CORE_STREAMS];
+	uint32_t recent[CORE_STREAM_FAULTS]; /* faults that belong to no stream, a ring */
+	uint32_t nrecent, faults;
+	uint32_t limit;	       /* of a window, at present */
+	uint32_t hits, misses; /* since the limit was last looked at */
+	struct core_prefetch stats;
+};
+
+/* A message that waits until the node knows what became of its commit. */
+struct put_off {
+	struct core_msg msg;
+	struct core_entry *entries;
 };
 
 /* The committer's side: locks[lo, hi) are asked for now, those below are granted. */
 struct commit {
+	bool doubt;	/* the last home was asked: it decides */
+	bool withdrawn; /* and was asked not to, if it has not done so yet */
 	struct core_entry *locks;
 	size_t nlocks, locks_cap, lo, hi;
 	struct core_entry *deferred; /* RECALLs that wait for the decision */
 	size_t ndeferred, deferred_cap;
+	struct put_off *put_off; /* INVALIDATEs, likewise */
+	size_t nput_off, put_off_cap;
 };
 
 /* ---- home side ---- */
@@ -131,21 +178,25 @@ struct dir_page {
  * LOCK that is not answered yet (chunk == npages: it is). */
 struct home_tx {
 	bool active, waiting;
+	bool decide, decided; /* the last chunk is that of a LOCK which asks this home to decide; it has */
 	struct core_party party;
 	struct core_entry *pages;
 	size_t npages, pages_cap, nlocked, chunk, npublished;
 	uint32_t waits;	   /* for this page's lock, while nlocked < npages */
-	size_t unanswered; /* INVALIDATEs: they went to asked[0, unanswered), ascending */
-	uint16_t *asked;
-	size_t asked_cap;
+	size_t unanswered; /* INVALIDATEs */
 	struct core_entry *wset;
 	size_t nwset, wset_cap;
+};
+
+struct copy {
+	struct core_entry entry;
+	uint16_t node;
 };
 
 /* ---- the core ---- */
 
 enum mutator { MUTATOR_RUNS, MUTATOR_FETCHES, MUTATOR_COMMITS, MUTATOR_BARRIER };
-enum verdict { VERDICT_NONE, VERDICT_RESUME, VERDICT_ABORT, VERDICT_LOST };
+enum verdict { VERDICT_NONE, VERDICT_RESUME, VERDICT_ABORT };
 
 struct chunk;
 
@@ -159,6 +210,7 @@ struct dsm_core {
 	uint64_t *mapped;	    /* bit by page: rights other than NONE */
 	struct attempt attempt;
 	struct fetch fetch;
+	struct prefetch prefetch;
 	struct commit commit;
 	uint32_t commits;			   /* of this node */
 	uint32_t sticky[CORE_STICKY_MAX], nsticky; /* ascending */
@@ -168,19 +220,17 @@ struct dsm_core {
 	struct home_tx **tx;		 /* by node */
 	uint32_t *serve;		 /* pages whose queue may move on */
 	size_t nserve, serve_cap;
+	struct copy *copies; /* PAGEs of this step, to other nodes */
+	size_t ncopies, copies_cap;
 
 	uint64_t barrier;  /* passed by this node */
 	uint64_t gathered; /* node 0: barriers completed */
 	bool *arrived;	   /* node 0: at the next one, by node */
 	uint32_t narrived;
 
-	bool *lost; /* by node */
-	bool any_lost;
-
 	/* of the running step */
 	enum verdict verdict;
-	uint16_t lost_with; /* VERDICT_LOST: a node */
-	bool ended;	    /* an attempt did */
+	bool ended; /* an attempt did */
 	enum core_fault fault;
 	struct core_actions actions;
 	size_t actions_cap;
@@ -190,6 +240,10 @@ struct dsm_core {
 	struct chunk *arena;	    /* message entries */
 	struct core_action *rights; /* PROTECTs being gathered */
 	size_t nrights, rights_cap;
+
+	uint32_t *holds; /* numbers that are free, on top those that were in use */
+	size_t nholds, holds_cap;
+	uint32_t holds_made;
 };
 
 /* actions.c */
@@ -209,6 +263,9 @@ void core__gather_rights(struct dsm_core *core, uint32_t page, enum core_rights 
 void core__flush_rights(struct dsm_core *core);
 /* One action for pages in a row. */
 void core__do_range(struct dsm_core *core, enum core_action_type type, uint32_t page);
+/* Keeps what came with an entry of the event's message beyond the step: its number, 0 without memory. */
+uint32_t core__hold(struct dsm_core *core, uint32_t entry);
+void core__drop(struct dsm_core *core, uint32_t hold);
 void core__reset_step(struct dsm_core *core);
 void core__free_step(struct dsm_core *core);
 
@@ -234,20 +291,42 @@ void sticky__lose(struct dsm_core *core, uint32_t page);
 
 /* client.c */
 int client__access(struct dsm_core *core, const struct core_event *event);
-int client__on_page(struct dsm_core *core, const struct core_msg *msg);
 int client__on_recall(struct dsm_core *core, const struct core_msg *msg);
 int client__on_exclusive(struct dsm_core *core, const struct core_msg *msg);
 int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg);
+/* The running attempt loses to the sender of this INVALIDATE. */
+void client__yield(struct dsm_core *core, const struct core_msg *msg);
 void client__downgrade(struct dsm_core *core, uint32_t page, uint64_t known);
+/* Opens a page for the mutator; the caller flushes the rights. */
+void client__open(struct dsm_core *core, uint32_t page, bool write);
+
+/* fetch.c */
+/* NULL when no copy of the page is on its way. */
+struct flight *fetch__find(const struct dsm_core *core, uint32_t page);
+/* Asks for a page that is INVALID; if a copy flies already, only notes that the mutator wants it. */
+void fetch__ask(struct dsm_core *core, uint32_t page, bool write, bool ahead);
+/* Sends what was asked for. */
+void fetch__send(struct dsm_core *core);
+int fetch__on_page(struct dsm_core *core, const struct core_msg *msg);
+
+/* prefetch.c */
+/* The mutator faulted on a page that was not here, or only because it was prefetched. */
+void prefetch__fault(struct dsm_core *core, uint32_t page, bool write);
+void prefetch__hit(struct dsm_core *core);
+void prefetch__miss(struct dsm_core *core);
 
 /* commit.c */
 int commit__begin(struct dsm_core *core, const bool *changed);
 int commit__on_grant(struct dsm_core *core, const struct core_msg *msg);
-void commit__granted(struct dsm_core *core);
 int commit__on_deny(struct dsm_core *core, const struct core_msg *msg);
 /* The attempt dies while it commits: CANCELs wherever it holds or waits, `denied` (or NOBODY) excepted. */
 void commit__give_up(struct dsm_core *core, uint16_t denied);
 void commit__answer_deferred(struct dsm_core *core);
+
+/* doubt.c */
+void doubt__put_off(struct dsm_core *core, const struct core_msg *msg);
+void doubt__resolved(struct dsm_core *core);
+void doubt__free(struct dsm_core *core);
 
 /* home.c */
 struct dir_page *home__page(struct dsm_core *core, uint32_t page);
@@ -256,10 +335,12 @@ void home__add_holder(struct dsm_core *core, struct dir_page *d, uint16_t node);
 void home__drop_holder(struct dir_page *d, uint16_t node, uint64_t before);
 void home__wait(struct dsm_core *core, struct dir_page *d, const struct waiter *waiter);
 void home__remove_waiting_lock(struct dir_page *d, uint16_t node);
-void home__remove_waiter(struct dir_page *d, size_t i);
 void home__store(struct dsm_core *core, const struct core_msg *msg, uint32_t entry);
+void home__take(struct dsm_core *core, const struct core_entry *e, uint16_t from);
 void home__serve_later(struct dsm_core *core, uint32_t page);
 void home__serve(struct dsm_core *core, uint32_t page);
+/* Sends the PAGEs of this step: at its end, one message a node. */
+void home__send_copies(struct dsm_core *core);
 int home__on_fetch(struct dsm_core *core, const struct core_msg *msg);
 int home__on_downgrade(struct dsm_core *core, const struct core_msg *msg);
 
@@ -271,22 +352,10 @@ int lock__on_ack(struct dsm_core *core, const struct core_msg *msg);
 int lock__on_refuse(struct dsm_core *core, const struct core_msg *msg);
 int lock__on_cancel(struct dsm_core *core, const struct core_msg *msg);
 int lock__on_publish(struct dsm_core *core, const struct core_msg *msg);
-void lock__lose(struct dsm_core *core, uint16_t node);
 
 /* barrier.c */
 int barrier__enter(struct dsm_core *core);
 int barrier__on_arrive(struct dsm_core *core, const struct core_msg *msg);
 int barrier__on_go(struct dsm_core *core, const struct core_msg *msg);
-
-/* loss.c */
-int loss__of_node(struct dsm_core *core, uint16_t node);
-/* The mutator needs something that is lost with the node: ends its attempt, if there is one, and its wait. */
-void loss__tell(struct dsm_core *core, uint16_t node);
-/* Does the mutator wait for a word of this node? */
-bool loss__waits_for(const struct dsm_core *core, uint16_t node);
-/* With whom the committed bytes of a page are lost, or NOBODY. */
-uint16_t loss__of_page(const struct dsm_core *core, const struct dir_page *d);
-/* Answers those who wait for a page that is lost. */
-void loss__refuse(struct dsm_core *core, struct dir_page *d, uint16_t with);
 
 #endif

@@ -2,18 +2,22 @@
 /*
  * lock.c - the home's part of a commit: locks, invalidations, their answers, the new version.
  *
- * First all locks of a LOCK message are taken, in page order, waiting where another commit holds one.
+ * First all locks of a LOCK message are taken, in page order. Where another commit holds one, the rank
+ * tells whether to wait: who is outranked would be doomed by the other's INVALIDATE and is denied at once.
  * Then all other holders are told at once, one INVALIDATE a holder, and all must answer before the GRANT:
- * so when the committer decides, nobody's attempt still depends on an old copy (invariant 4). A holder
- * whose attempt outranks the committer refuses; then all that this transaction has here is released.
+ * so when it is decided, nobody's attempt still depends on an old copy (invariant 4). A holder whose
+ * attempt outranks the committer refuses; then all that this transaction has here is released.
+ *
+ * The last LOCK of a commit asks the home to decide: it then makes the new version itself, from the changes
+ * that came with the LOCK (kept meanwhile), and the GRANT says so. Until it has, the committer may withdraw
+ * (CANCEL), and is told which of the two came first.
  *
  * Waiting for a lock cannot go in a circle: locks are asked for in page order over all homes. (Between
- * homes the ranks alone would break a circle, since who has locked a page invalidates the one that waits
- * for it; within one LOCK nobody is told before all is locked.) Waiting for an answer cannot either: a
- * holder answers at once, whatever it is doing.
+ * homes the ranks alone would break a circle: one waits only for those that it outranks.) Waiting for an
+ * answer cannot either: a holder answers at once, or when it knows what became of its own commit, which
+ * takes it a message to the home that decides and back, whatever happens there (doubt.c).
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "dsmcore/protocol/internal.h"
 
@@ -51,6 +55,10 @@ static void release(struct dsm_core *core, struct home_tx *t)
 		if (d)
 			home__remove_waiting_lock(d, t->party.node);
 	}
+	for (i = 0; i < t->npages; i++) {
+		core__drop(core, t->pages[i].hold);
+		t->pages[i].hold = 0;
+	}
 	t->waiting = t->active = false;
 }
 
@@ -79,6 +87,41 @@ static void deny(struct dsm_core *core, struct home_tx *t, const struct core_ent
 	core__send(core, &msg);
 }
 
+/* The committed version of a locked page, whose bytes are stored already: only the committer has a copy. */
+static void new_version(struct dsm_core *core, struct dir_page *d, const struct core_party *tx)
+{
+	d->version++;
+	d->last = *tx;
+	d->lock = d->owner = NOBODY;
+	d->nholders = 0;
+	home__add_holder(core, d, tx->node);
+	home__serve_later(core, d->page);
+}
+
+/* Decides the commit. That its own copy is the only one is known to the committer by the GRANT. */
+static void decide(struct dsm_core *core, struct home_tx *t)
+{
+	struct core_entry *e;
+	struct dir_page *d;
+	size_t i;
+
+	for (i = t->chunk; i < t->npages; i++) {
+		e = &t->pages[i];
+		d = home__page(core, e->page);
+		home__take(core, e, t->party.node);
+		core__drop(core, e->hold);
+		e->hold = 0;
+		new_version(core, d, &t->party);
+		if (e->flags & CORE_ENTRY_EXCLUSIVE && !d->nwaiters && d->recall == NOBODY)
+			d->owner = t->party.node;
+		else
+			e->flags &= (uint16_t)~CORE_ENTRY_EXCLUSIVE;
+		e->flags |= CORE_ENTRY_DECIDE;
+	}
+	t->decided = true;
+	t->npublished += t->npages - t->chunk;
+}
+
 static void grant(struct dsm_core *core, struct home_tx *t)
 {
 	struct core_msg msg = core__msg(core, CORE_MSG_GRANT, t->party.node, &t->party);
@@ -87,12 +130,16 @@ static void grant(struct dsm_core *core, struct home_tx *t)
 
 	if (!entries)
 		return;
+	if (t->decide)
+		decide(core, t);
 	for (i = t->chunk; i < t->npages; i++)
 		entries[core_mutant(lock_order) && t->party.node % 2 ? t->npages - 1 - i : i - t->chunk] =
 			t->pages[i];
 	msg.entries = entries;
 	msg.npages = (uint32_t)(t->npages - t->chunk);
 	t->chunk = t->npages;
+	if (t->npublished >= t->npages)
+		t->active = false;
 	core__send(core, &msg);
 }
 
@@ -146,6 +193,7 @@ static void invalidate(struct dsm_core *core, struct home_tx *t, const struct vi
 		e = &entries[core_mutant(lock_order) && t->party.node % 2 ? n - 1 - i : i];
 		*e = t->pages[v[i].index];
 		e->flags = 0;
+		e->hold = 0;
 	}
 	for (i = 0; i < t->nwset; i++)
 		entries[n + i] = t->wset[i];
@@ -153,8 +201,7 @@ static void invalidate(struct dsm_core *core, struct home_tx *t, const struct vi
 	msg.npages = (uint32_t)n;
 	msg.nwset = (uint32_t)t->nwset;
 	core__send(core, &msg);
-	if (core__grow(core, &t->asked, &t->asked_cap, t->unanswered + 1, sizeof(*t->asked)))
-		t->asked[t->unanswered++] = v->node;
+	t->unanswered++;
 }
 
 static void all_locked(struct dsm_core *core, struct home_tx *t)
@@ -184,6 +231,7 @@ void lock__advance(struct dsm_core *core, struct home_tx *t)
 {
 	struct waiter w = {.lock = true};
 	struct dir_page *d;
+	struct home_tx *other;
 
 	if (!t)
 		return;
@@ -197,6 +245,13 @@ void lock__advance(struct dsm_core *core, struct home_tx *t)
 			return;
 		}
 		if (d->lock != NOBODY) {
+			other = lock__tx(core, d->lock);
+			if (!other)
+				return;
+			if (core_rank__beats(&other->party, true, &t->party)) {
+				deny(core, t, &t->pages[t->nlocked], 1, &other->party, 0);
+				return;
+			}
 			w.node = t->party.node;
 			t->waiting = true;
 			t->waits = d->page;
@@ -209,64 +264,69 @@ void lock__advance(struct dsm_core *core, struct home_tx *t)
 	all_locked(core, t);
 }
 
+static bool may_lock(struct dsm_core *core, const struct home_tx *t, const struct core_msg *msg)
+{
+	const struct core_entry *e;
+	const struct dir_page *d;
+	uint32_t i;
+
+	if (msg->tx.node != msg->from || (t->active && !core_party__same(&t->party, &msg->tx)) ||
+	    (t->active && (t->chunk < t->npages || t->npublished)))
+		return false;
+	for (i = 0; i < msg->npages; i++) {
+		e = &msg->entries[i];
+		d = home__page(core, e->page);
+		if (d && d->lock == msg->from && !core_mutant(lock_kept))
+			return false;
+		if (e->flags != msg->entries[0].flags ||
+		    (e->data != CORE_DATA_NONE) != (e->flags && msg->from != core->config.node))
+			return false;
+	}
+	return true;
+}
+
+/* Adds its pages to the transaction, and keeps the changes that came with them. */
+static void add_pages(struct dsm_core *core, struct home_tx *t, const struct core_msg *msg)
+{
+	struct core_entry *e;
+	uint32_t i, from;
+
+	t->decide = msg->entries[0].flags & CORE_ENTRY_DECIDE;
+	for (i = 0; i < msg->npages; i++) {
+		from = core_mutant(lock_order) && msg->from % 2 ? msg->npages - 1 - i : i;
+		e = &t->pages[t->npages++];
+		*e = msg->entries[from];
+		e->hold = e->data == CORE_DATA_NONE ? 0 : core__hold(core, from);
+		e->data = CORE_DATA_NONE;
+		e->flags = 0;
+	}
+}
+
 int lock__on_lock(struct dsm_core *core, const struct core_msg *msg)
 {
 	struct home_tx *t = lock__tx(core, msg->from);
-	struct dir_page *d;
 	uint32_t i;
 
 	if (!t)
 		return 0;
-	if (msg->tx.node != msg->from || (t->active && !core_party__same(&t->party, &msg->tx)) ||
-	    (t->active && (t->chunk < t->npages || t->npublished)))
+	if (!may_lock(core, t, msg))
 		return -EPROTO;
-	for (i = 0; i < msg->npages; i++) {
-		d = home__page(core, msg->entries[i].page);
-		if (d && d->lock == msg->from && !core_mutant(lock_kept))
-			return -EPROTO;
-	}
 	if (!t->active) {
 		t->active = true;
+		t->decided = false;
 		t->party = msg->tx;
 		t->npages = t->nlocked = t->chunk = t->npublished = 0;
 	}
 	if (!core__grow(core, &t->pages, &t->pages_cap, t->npages + msg->npages, sizeof(*t->pages)) ||
 	    !core__grow(core, &t->wset, &t->wset_cap, msg->nwset, sizeof(*t->wset)))
 		return 0;
-	for (i = 0; i < msg->npages; i++)
-		t->pages[t->npages++] =
-			msg->entries[core_mutant(lock_order) && msg->from % 2 ? msg->npages - 1 - i : i];
+	add_pages(core, t, msg);
 	for (i = 0; i < msg->nwset; i++)
 		t->wset[i] = msg->entries[msg->npages + i];
 	t->nwset = msg->nwset;
 	t->unanswered = 0;
 	lock__advance(core, t);
 	return 0;
-}
-
-/* Its place among those who have not answered yet, or their number. */
-static size_t find_asked(const struct home_tx *t, uint16_t node)
-{
-	size_t lo = 0, hi = t->unanswered, mid;
-
-	while (lo < hi) {
-		mid = (lo + hi) / 2;
-		if (t->asked[mid] < node)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < t->unanswered && t->asked[lo] == node ? lo : t->unanswered;
-}
-
-static void take_answer(struct dsm_core *core, struct home_tx *t, size_t at)
-{
-	if (at == t->unanswered)
-		return;
-	t->unanswered--;
-	memmove(&t->asked[at], &t->asked[at + 1], (t->unanswered - at) * sizeof(*t->asked));
-	if (!t->unanswered && t->chunk < t->npages)
-		grant(core, t);
 }
 
 /* The holder has no copy any more, unless it was given a new one after the INVALIDATE: its FETCH may have
@@ -277,15 +337,15 @@ int lock__on_ack(struct dsm_core *core, const struct core_msg *msg)
 	struct dir_page *d;
 	uint32_t i;
 
-	if (t && find_asked(t, msg->from) == t->unanswered && !core_mutant(skip_ack))
+	if (t && !t->unanswered && !core_mutant(skip_ack))
 		return -EPROTO;
 	for (i = 0; i < msg->npages; i++) {
 		d = home__page(core, msg->entries[i].page);
 		if (d)
 			home__drop_holder(d, msg->from, msg->entries[i].stamp);
 	}
-	if (t)
-		take_answer(core, t, find_asked(t, msg->from));
+	if (t && t->unanswered && --t->unanswered == 0 && t->chunk < t->npages)
+		grant(core, t);
 	return 0;
 }
 
@@ -295,7 +355,7 @@ int lock__on_refuse(struct dsm_core *core, const struct core_msg *msg)
 
 	if (!t || core_mutant(skip_ack))
 		return 0; /* it has given up already */
-	if (find_asked(t, msg->from) == t->unanswered)
+	if (!t->unanswered)
 		return -EPROTO;
 	deny(core, t, msg->entries, msg->npages, &msg->other, CORE_ENTRY_REFUSED);
 	return 0;
@@ -303,11 +363,16 @@ int lock__on_refuse(struct dsm_core *core, const struct core_msg *msg)
 
 int lock__on_cancel(struct dsm_core *core, const struct core_msg *msg)
 {
+	const struct core_party nobody = {0};
 	struct home_tx *t = find_tx(core, &msg->tx);
 
 	if (msg->tx.node != msg->from)
 		return -EPROTO;
-	if (t)
+	if (!t || t->decided || (t->decide && core_mutant(withdrawal_ignored)))
+		return 0; /* decided, or denied: the answer is under way */
+	if (t->decide)
+		deny(core, t, &t->pages[t->chunk], 1, &nobody, 0);
+	else
 		release(core, t);
 	return 0;
 }
@@ -318,7 +383,8 @@ static bool may_publish(struct dsm_core *core, struct home_tx *t, const struct c
 	const struct dir_page *d;
 	uint32_t i;
 
-	if (!t || msg->tx.node != msg->from || t->nlocked < t->npages || t->chunk < t->npages)
+	if (!t || msg->tx.node != msg->from || t->nlocked < t->npages || t->chunk < t->npages ||
+	    (t->decide && !t->decided))
 		return false;
 	for (i = 0; i < msg->npages; i++) {
 		e = &msg->entries[i];
@@ -343,12 +409,7 @@ int lock__on_publish(struct dsm_core *core, const struct core_msg *msg)
 	for (i = 0; i < msg->npages; i++) {
 		d = home__page(core, msg->entries[i].page);
 		home__store(core, msg, i);
-		d->version++;
-		d->last = msg->tx;
-		d->lock = d->owner = NOBODY;
-		d->nholders = 0;
-		home__add_holder(core, d, msg->from);
-		home__serve_later(core, d->page);
+		new_version(core, d, &msg->tx);
 		if (!(msg->entries[i].flags & CORE_ENTRY_EXCLUSIVE) || d->nwaiters || d->recall != NOBODY)
 			continue;
 		d->owner = msg->from;
@@ -359,22 +420,4 @@ int lock__on_publish(struct dsm_core *core, const struct core_msg *msg)
 	if (t->npublished >= t->npages)
 		t->active = false;
 	return 0;
-}
-
-/* A node is no more. What it had not been granted here it has not decided, and never will: its locks go.
- * What it had been granted may be decided, and others may have seen a part of it: that stays locked
- * (loss.c). From everybody else's point of view it holds nothing, so its answers are not waited for. */
-void lock__lose(struct dsm_core *core, uint16_t node)
-{
-	struct home_tx *t = core->tx[node];
-	uint32_t i;
-
-	if (t && t->active && (t->chunk < t->npages || core_mutant(lost_lock_released)) &&
-	    !core_mutant(lost_lock_kept))
-		release(core, t);
-	for (i = 0; i < core->config.nodes && !core_mutant(lost_answer_awaited); i++) {
-		t = core->tx[i];
-		if (t && t->active && i != node)
-			take_answer(core, t, find_asked(t, node));
-	}
 }

@@ -20,20 +20,21 @@
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/tx.h"
 
-enum { IDLE, WAITING, RESUMED, ABORTED, LOST };
+enum { IDLE, WAITING, RESUMED, ABORTED };
 
 static struct {
 	struct shadow *twin, *next;
 	uint32_t state; /* of the mutator */
 	enum core_fault fault;
-	uint16_t lost_with; /* LOST */
-	uint8_t *scratch;   /* encoded diffs of one message */
+	uint8_t *scratch; /* encoded diffs of one message */
 	size_t scratch_bytes;
 	bool *changed;	  /* by place in core__dirty(), of the attempt that commits */
 	uint64_t *blocks; /* the same: what differs from the twin (diff__blocks()) */
 	size_t dirty;
 	struct wire_blob *blob; /* of the message being sent */
 	size_t blobs;
+	struct wire_blob *held; /* changes kept beyond a step, by number - 1 */
+	size_t holds;
 } port;
 
 int dispatch__open(uint32_t pages)
@@ -100,10 +101,36 @@ static void protect(uint32_t page, uint32_t count, enum core_rights rights)
 		node__fatal(NULL, "page %u: rights cannot be set: %s", page, strerror(-err));
 }
 
+static void hold(const struct core_action *a, const struct wire_blob *blobs)
+{
+	const struct wire_blob *b = &blobs[a->entry];
+	struct wire_blob *to;
+	uint8_t *copy = malloc(b->bytes + 1);
+
+	if (a->hold > port.holds) {
+		port.held = realloc(port.held, 2 * a->hold * sizeof(*port.held));
+		port.holds = 2 * a->hold;
+	}
+	if (!copy || !port.held)
+		node__fatal(NULL, "out of memory for the changes of a commit");
+	to = &port.held[a->hold - 1];
+	*to = *b;
+	if (b->bytes)
+		memcpy(copy, b->data, b->bytes);
+	to->data = copy;
+}
+
+const struct wire_blob *dispatch__held(uint32_t hold)
+{
+	return &port.held[hold - 1];
+}
+
 static struct wire_blob attach(const struct core_entry *e, uint8_t *room)
 {
 	if (e->data == CORE_DATA_NONE)
 		return (struct wire_blob){.kind = WIRE_NONE};
+	if (e->hold)
+		return *dispatch__held(e->hold);
 	if (e->data == CORE_DATA_CHANGES) {
 		const uint8_t *twin = shadow__get(port.twin, e->page);
 		const uint8_t *frame = region__frame(node.region, e->page);
@@ -135,7 +162,7 @@ static void send_message(const struct core_msg *msg)
 		port.blob[i] = attach(&msg->entries[i], port.scratch + i * DIFF_PAGE);
 	int err = transport__send(node.transport, msg, port.blob);
 
-	/* A peer that has died: the core hears of it soon (dispatch__lost()). */
+	/* A peer that is gone ends the run through the launcher; until then its messages go nowhere. */
 	if (err && err != -EPIPE)
 		node__fatal(NULL, "%s to node %u: %s", core_msg__name(msg->type), msg->to, strerror(-err));
 }
@@ -153,18 +180,18 @@ static void store(const struct core_action *a, const struct core_msg *msg, const
 {
 	if (!msg)
 		node__fatal(NULL, "the protocol stores a page without a message");
-	uint32_t page = msg->entries[a->entry].page;
+	const struct wire_blob *blob = a->hold ? dispatch__held(a->hold) : &blobs[a->entry];
 
 	if (a->type == CORE_DO_STORE) {
-		apply(region__frame(node.region, page), &blobs[a->entry], msg);
+		apply(region__frame(node.region, a->page), blob, msg);
 		return;
 	}
-	const uint8_t *committed = dispatch__committed(page);
-	uint8_t *next = shadow_or_die(port.next, page);
+	const uint8_t *committed = dispatch__committed(a->page);
+	uint8_t *next = shadow_or_die(port.next, a->page);
 
 	if (next != committed)
 		memcpy(next, committed, DSM_PAGE_BYTES);
-	apply(next, &blobs[a->entry], msg);
+	apply(next, blob, msg);
 }
 
 static void make_twin(uint32_t page)
@@ -257,31 +284,27 @@ static void doom(void)
 /* ---- steps ---- */
 
 struct verdict {
-	enum { NOTHING, RESUME, WAIT, ABORT, GIVE_UP } what;
+	enum { NOTHING, RESUME, WAIT, ABORT } what;
 	enum core_fault fault;
-	uint16_t with; /* GIVE_UP: a lost node */
 };
 
 static struct verdict carry_out(const struct core_actions *actions, const struct core_msg *msg,
 				const struct wire_blob *blobs)
 {
-	struct verdict v = {NOTHING, CORE_FAULT_NONE, 0};
+	struct verdict v = {NOTHING, CORE_FAULT_NONE};
 
 	for (size_t i = 0; i < actions->count; i++) {
 		const struct core_action *a = &actions->list[i];
 
 		switch (a->type) {
 		case CORE_DO_RESUME:
-			v = (struct verdict){RESUME, a->fault, 0};
+			v = (struct verdict){RESUME, a->fault};
 			break;
 		case CORE_DO_WAIT:
 			v.what = WAIT;
 			break;
 		case CORE_DO_ABORT:
 			v.what = ABORT;
-			break;
-		case CORE_DO_LOST:
-			v = (struct verdict){GIVE_UP, CORE_FAULT_NONE, a->node};
 			break;
 		case CORE_DO_DOOM:
 			doom();
@@ -315,6 +338,12 @@ static struct verdict carry_out(const struct core_actions *actions, const struct
 		case CORE_DO_STORE_NEXT:
 			store(a, msg, blobs);
 			break;
+		case CORE_DO_HOLD:
+			hold(a, blobs);
+			break;
+		case CORE_DO_DROP:
+			free((void *)dispatch__held(a->hold)->data);
+			break;
 		case CORE_DO_EMIT:
 			evidence__emit(a, msg, blobs);
 			break;
@@ -335,28 +364,13 @@ enum outcome dispatch__mutator(const struct core_event *event, enum core_fault *
 	if (v.what == WAIT) {
 		__atomic_store_n(&port.state, WAITING, __ATOMIC_RELEASE);
 		wait_for_answer();
-		v.what = port.state == ABORTED ? ABORT : port.state == LOST ? GIVE_UP : RESUME;
+		v.what = port.state == ABORTED ? ABORT : RESUME;
 		v.fault = port.fault;
-		v.with = port.lost_with;
 		port.state = IDLE;
 	}
-	if (v.what == GIVE_UP)
-		node__depends_on_lost(v.with);
 	if (fault)
 		*fault = v.fault;
 	return v.what == ABORT ? OUTCOME_ABORT : OUTCOME_RESUME;
-}
-
-/* After a step that was not the mutator's: it may end the mutator's wait. */
-static void tell_mutator(struct verdict v)
-{
-	port.lost_with = v.with;
-	if (v.what == RESUME)
-		answer(RESUMED, v.fault);
-	else if (v.what == ABORT)
-		answer(ABORTED, CORE_FAULT_NONE);
-	else if (v.what == GIVE_UP)
-		answer(LOST, CORE_FAULT_NONE);
 }
 
 void dispatch__message(const struct core_msg *msg, const struct wire_blob *blobs)
@@ -368,16 +382,10 @@ void dispatch__message(const struct core_msg *msg, const struct wire_blob *blobs
 	if (err)
 		node__fatal(NULL, "%s from node %u does not fit the protocol: %s", core_msg__name(msg->type),
 			    msg->from, strerror(-err));
-	tell_mutator(carry_out(actions, msg, blobs));
-}
+	struct verdict v = carry_out(actions, msg, blobs);
 
-void dispatch__lost(uint16_t peer)
-{
-	struct core_event event = {.type = CORE_LOST, .node = peer};
-	const struct core_actions *actions;
-	int err = core_step(node.core, &event, &actions);
-
-	if (err)
-		node__fatal(NULL, "the protocol cannot go on without node %u: %s", peer, strerror(-err));
-	tell_mutator(carry_out(actions, NULL, NULL));
+	if (v.what == RESUME)
+		answer(RESUMED, v.fault);
+	else if (v.what == ABORT)
+		answer(ABORTED, CORE_FAULT_NONE);
 }

@@ -24,7 +24,8 @@ _Static_assert((int)CORE_CAUSE_CONFLICT == DSM_EV_CAUSE_CONFLICT, "causes");
 _Static_assert((int)CORE_CAUSE_UNTOUCHED == DSM_EV_CAUSE_UNTOUCHED, "causes");
 _Static_assert((int)CORE_CAUSE_PRIORITY == DSM_EV_CAUSE_PRIORITY, "causes");
 _Static_assert((int)CORE_CAUSE_CANCEL == DSM_EV_CAUSE_CANCEL, "causes");
-_Static_assert((int)CORE_CAUSE_LOSS == DSM_EV_CAUSE_NODE_LOSS, "causes");
+_Static_assert((int)CORE_FAULT_REARM == DSM_EV_FAULT_REARM, "kinds");
+_Static_assert((int)CORE_FAULT_PREFETCHED == DSM_EV_FAULT_PREFETCHED, "kinds");
 
 /* True once in SAMPLE calls with the same counter. */
 static bool sampled(uint32_t *count)
@@ -71,6 +72,18 @@ void evidence__begin(void)
 	events__emit(&r.hdr, DSM_EV_BEGIN, sizeof(r), 0, 0);
 }
 
+static void publish_prefetch(void)
+{
+	const struct core_prefetch *p = core__prefetch(node.core);
+	struct dsm_counters *c = &node.shm->counters;
+
+	__atomic_store_n(&c->bulk_pages, p->bulk, __ATOMIC_RELAXED);
+	__atomic_store_n(&c->prefetch_asked, p->asked, __ATOMIC_RELAXED);
+	__atomic_store_n(&c->prefetch_refused, p->refused, __ATOMIC_RELAXED);
+	__atomic_store_n(&c->prefetch_used, p->used, __ATOMIC_RELAXED);
+	__atomic_store_n(&c->prefetch_lost, p->lost, __ATOMIC_RELAXED);
+}
+
 static void commit(const struct core_action *a)
 {
 	static uint32_t count;
@@ -81,6 +94,7 @@ static void commit(const struct core_action *a)
 	COUNT_LOCKED(committed_ns, took);
 	COUNT_LOCKED(commit_ns, in_commit);
 	__atomic_store_n(&node.shm->counters.sticky_pages, core__sticky(node.core), __ATOMIC_RELAXED);
+	publish_prefetch();
 	microscope__end(&a->party);
 	history__end(&a->party, true);
 	bool scoped = microscope__used();
@@ -225,9 +239,10 @@ static void transfer(const struct core_action *a, const struct core_msg *msg, co
 	if (!events__wanted(DSM_EV_TRANSFER))
 		return;
 	struct dsm_ev_transfer r = {
+		.hdr.flags = a->ahead ? DSM_EV_F_AHEAD : 0,
 		.page = page_id(a->page),
 		.version = a->version,
-		.bytes = bytes_of(a->page, msg, blobs),
+		.bytes = a->hold ? dispatch__held(a->hold)->bytes : bytes_of(a->page, msg, blobs),
 		.from = a->node,
 		.diff = a->changes,
 	};
@@ -275,6 +290,8 @@ static void count_fault(enum core_fault kind, uint64_t wait_ns)
 		COUNT(fetch_ns, wait_ns);
 	} else if (kind == CORE_FAULT_UPGRADE) {
 		COUNT(faults_upgrade, 1);
+	} else if (kind == CORE_FAULT_PREFETCHED) {
+		COUNT(faults_prefetched, 1);
 	} else {
 		COUNT(faults_rearm, 1);
 	}

@@ -216,17 +216,28 @@ static void open_view(uint32_t page, int err, const void *pc)
 		node__fatal(pc, "page %u cannot be opened: %s", page, strerror(-err));
 }
 
-bool tx__access(uint32_t page, uint16_t offset, bool write, bool pinned, const void *pc)
+/* Has the core granted the access to all of them? */
+static bool granted(uint32_t page, uint32_t count, enum core_rights need)
 {
-	struct core_event event = {.type = CORE_ACCESS, .page = page, .write = write, .pinned = pinned};
-	enum core_rights need = write ? CORE_WRITE : CORE_READ;
+	for (uint32_t i = page; i < page + count; i++)
+		if (core__rights(node.core, i) < need)
+			return false;
+	return true;
+}
+
+/* At most CORE_ACCESS_PAGES from `page` on; the first byte is at `offset` of the first. */
+static bool access_pages(uint32_t page, uint32_t count, uint16_t offset, bool write, bool pinned,
+			 const void *pc)
+{
+	struct core_event event = {
+		.type = CORE_ACCESS, .page = page, .count = count, .write = write, .pinned = pinned};
 	enum core_fault kind = CORE_FAULT_NONE;
 	enum outcome outcome = OUTCOME_RESUME;
 
 	pthread_mutex_lock(&node.lock);
 	if (pinned && tx.doomed)
 		history__pinned();
-	if (core__rights(node.core, page) < need) {
+	if (!granted(page, count, write ? CORE_WRITE : CORE_READ)) {
 		uint64_t start = events__now();
 
 		outcome = dispatch__mutator(&event, &kind);
@@ -235,10 +246,16 @@ bool tx__access(uint32_t page, uint16_t offset, bool write, bool pinned, const v
 		if (outcome == OUTCOME_RESUME)
 			evidence__fault(kind, page, offset, write, pc, events__now() - start);
 	}
-	if (outcome == OUTCOME_RESUME) /* what the microscope or strict mode has closed; else nothing to do */
-		open_view(page, region__protect(node.region, page, 1, core__rights(node.core, page)), pc);
+	/* What the microscope or strict mode has closed; else nothing to do. */
+	for (uint32_t i = page; i < page + count && outcome == OUTCOME_RESUME; i++)
+		open_view(i, region__protect(node.region, i, 1, core__rights(node.core, i)), pc);
 	pthread_mutex_unlock(&node.lock);
 	return outcome == OUTCOME_RESUME;
+}
+
+bool tx__access(uint32_t page, uint16_t offset, bool write, bool pinned, const void *pc)
+{
+	return access_pages(page, 1, offset, write, pinned, pc);
 }
 
 bool tx__reopen(uint32_t page, bool write, const void *pc)
@@ -361,12 +378,14 @@ int tx__touch(const void *ptr, size_t bytes, bool write, bool pinned, const void
 	uint32_t first = (uint32_t)((uint64_t)at >> DSM_PAGE_LOG2);
 	uint32_t last = (uint32_t)(((uint64_t)at + bytes - 1) >> DSM_PAGE_LOG2);
 
-	for (uint32_t page = first; page <= last; page++) {
+	for (uint32_t page = first, n; page <= last; page += n) {
 		uint16_t offset = page == first ? (uint16_t)(at & (DSM_PAGE_BYTES - 1)) : 0;
 
-		if (!tx__access(page, offset, write, pinned, pc))
+		n = last - page < CORE_ACCESS_PAGES ? last - page + 1 : CORE_ACCESS_PAGES;
+		if (!access_pages(page, n, offset, write, pinned, pc))
 			tx__unwind(TX_AGAIN);
-		microscope__overlook(page);
+		for (uint32_t i = page; i < page + n; i++)
+			microscope__overlook(i);
 	}
 	return 0;
 }

@@ -57,7 +57,9 @@ struct transport {
 	int outer; /* of epoll: the service thread's */
 	int kick;
 	int frames; /* handled by this call */
-	int broken; /* atomic: some connection's error was set by a sender */
+	unsigned looks;
+	struct conn *recent; /* where the last message came from */
+	int broken;	     /* atomic: some connection's error was set by a sender */
 	uint64_t queued;
 	struct transport_stats stats;
 	struct wire_frame frame;

@@ -27,7 +27,7 @@ static void watch(struct transport *t, struct conn *c, bool out)
 		return;
 	c->armed = out;
 	/* Cannot fail: the descriptor is registered since the start and needs no new memory. */
-	if (c->stream->fd >= 0)
+	if (!c->stream->engine)
 		epoll_ctl(t->epoll, EPOLL_CTL_MOD, c->stream->fd, &ev);
 }
 

@@ -38,7 +38,8 @@ struct stream_ops {
 /* The head of each kind of stream. */
 struct stream {
 	const struct stream_ops *ops;
-	int fd;	      /* for epoll: readable when recv() may have something, -1: its engine tells */
+	struct engine *engine; /* tells when recv() and send() may go on; NULL: fd tells both */
+	int fd;	      /* for epoll: readable when recv() may have something, -1: only its engine tells */
 	uint32_t tag; /* the transport's, for engine_ops.poll() */
 };
 
@@ -50,7 +51,7 @@ struct engine_ops {
 	 * spin. */
 	int (*poll)(struct engine *e, void (*ready)(void *arg, uint32_t tag, uint32_t events), void *arg);
 	/* Before blocking: from now on fd becomes readable when poll() would find something. False: it would
-	 * already, do not block. */
+	 * already, do not block. The next poll() ends that. */
 	bool (*arm)(struct engine *e);
 	/* After its streams were closed. */
 	void (*close)(struct engine *e);
@@ -58,7 +59,7 @@ struct engine_ops {
 
 struct engine {
 	const struct engine_ops *ops;
-	int fd;
+	int fd; /* -1: its streams' descriptors become readable instead */
 };
 
 /* What joins a node with the others: a stream to each peer, one for each core_channel (NULL at its own

@@ -209,6 +209,7 @@ static int get_entry(const uint8_t *bytes, size_t size, const uint8_t *p, size_t
 	e->data = get16(p + E_DATA);
 	e->version = get64(p + E_VERSION);
 	e->stamp = get64(p + E_STAMP);
+	e->hold = 0;
 	b->kind = get16(p + E_BLOB);
 	b->bytes = get32(p + E_BYTES);
 	if (!all_zero(p + E_ZERO, 2) || !blob_fits(e->data, b->kind, b->bytes))

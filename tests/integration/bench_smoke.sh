@@ -17,7 +17,7 @@ fail() {
 
 # What every object of every benchmark must hold.
 common='
-def sane: (.name | type) == "string" and (.transport | IN("tcp", "unix", "default", "none", "simulated"))
+def sane: (.name | type) == "string" and (.transport | IN("tcp", "unix", "shm", "none", "simulated"))
 	and .nodes >= 1 and .samples >= 1 and (.owner | IN("waiting", "computing", null))
 	and .median_us > 0 and .p90_us >= .median_us and .p99_us >= .p90_us and .p999_us >= .p99_us
 	and .floor_us > 0 and .ratio > 0;
@@ -46,7 +46,7 @@ refuses() {
 	[ ! -s "$work/out" ] || fail "dsmbench $*: prints on stdout"
 }
 
-for t in tcp unix default; do
+for t in tcp unix shm; do
 	prints floor '.owner == "waiting" and .also[0].owner == "computing" and .wire_us > 0 and .trap_us > 0' \
 		floor --count 64 --transport $t
 	# Each sample was a page that came from the other node: the node counted as many.

@@ -23,7 +23,7 @@ no 'too small for 256 nodes' -n 256 --heap 1M "$member" pass
 for s in 0 4K 3M 64 2G; do
 	no "ring size '$s': give a power of two" --ring-size "$s" "$member" pass
 done
-no "transport 'ipx': give unix or tcp" --transport ipx "$member" pass
+no "transport 'ipx': give shm, unix or tcp" --transport ipx "$member" pass
 no "source 'tea': give auto, bpf or ring" --source tea "$member" pass
 no "timeout '0'" --timeout 0 "$member" pass
 no "microscope share '1001'" --microscope 1001 "$member" pass

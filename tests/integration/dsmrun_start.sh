@@ -3,7 +3,7 @@
 # dsmrun starts nodes that reach one another, and hands over what it should and nothing else.
 . "$(dirname "$0")/dsmrun_lib.sh"
 
-for transport in unix tcp; do
+for transport in shm unix tcp; do
 	for n in 1 2 3 16 48; do
 		expect 0 '' "$dsmrun" -n $n --transport $transport "$member" pass
 	done
@@ -68,7 +68,7 @@ expect 2 'node 0 has no counters' "$dsmrun" -n 2 --stats "$work/stats.json" "$me
 same "good statistics stay" "$(jq -r .schema "$work/stats.json")" procope.stats/1
 # A file that cannot be written whole (here 5 KiB is the limit) leaves the old one.
 expect 2 "cannot write statistics to '$work/stats.json': File too large" bash -c 'ulimit -f 5; exec "$@"' - \
-	"$dsmrun" -n 8 --stats "$work/stats.json" "$member" counters
+	"$dsmrun" -n 8 --transport unix --stats "$work/stats.json" "$member" counters
 same "good statistics stay" "$(jq -r .schema "$work/stats.json")" procope.stats/1
 # Nothing that lies in the folder is written through, not even under a name made from our process id.
 echo precious >"$work/victim"

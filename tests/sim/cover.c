@@ -19,6 +19,10 @@
 #define CLIENT_STATES(X)                                                                                     \
 	X(INVALID, "no copy")                                                                                \
 	X(FETCHING, "no copy, the mutator waits for one")                                                    \
+	X(FLYING, "no copy, one comes ahead of its use")                                                     \
+	X(FLYING_WANTED, "the same, and now the mutator waits for it")                                       \
+	X(SHARED_AHEAD, "shared, not mapped, came ahead of its use")                                         \
+	X(EXCL_AHEAD, "exclusive, not mapped, came ahead of its use")                                        \
 	X(SHARED_CLOSED, "shared, not mapped")                                                               \
 	X(SHARED_IDLE, "shared, mapped, no attempt")                                                         \
 	X(SHARED_READ, "shared, mapped during an attempt")                                                   \
@@ -47,7 +51,7 @@
 	X(PAGE)                                                                                              \
 	X(PAGE_EXCL)                                                                                         \
 	X(PAGE_OVERTAKEN)                                                                                    \
-	X(PAGE_LOST) X(RECALL) X(INVALIDATE) X(EXCLUSIVE) X(COMMITTED) X(UNDONE) X(HOME_LOST)
+	X(PAGE_REFUSED) X(RECALL) X(INVALIDATE) X(EXCLUSIVE) X(COMMITTED) X(UNDONE)
 
 /* ---- a page at its home ---- */
 
@@ -59,20 +63,13 @@
 	X(LOCKING, "locked, its commit waits for another page here")                                         \
 	X(ASKED, "locked, holders have not all answered")                                                    \
 	X(GRANTED, "locked, granted")                                                                        \
-	X(LOCK_RECALLED, "locked by the owner that was asked to end it")                                     \
-	X(LOST, "a lost node owned it, or had been granted its lock")
+	X(LOCK_RECALLED, "locked by the owner that was asked to end it")
 
 #define HOME_EVENTS(X)                                                                                       \
 	X(FETCH)                                                                                             \
 	X(LOCK)                                                                                              \
 	X(LOCK_STALE)                                                                                        \
-	X(CANCEL)                                                                                            \
-	X(PUBLISH)                                                                                           \
-	X(ACK)                                                                                               \
-	X(ACK_LATE)                                                                                          \
-	X(REFUSE)                                                                                            \
-	X(REFUSE_LATE) X(DOWNGRADE_NEWER) X(DOWNGRADE_SAME) X(LOST_HOLDER) X(LOST_OWNER) X(LOST_LOCKER)      \
-		X(LOST_WAITER)
+	X(CANCEL) X(PUBLISH) X(ACK) X(ACK_LATE) X(REFUSE) X(REFUSE_LATE) X(DOWNGRADE_NEWER) X(DOWNGRADE_SAME)
 
 /* ---- the attempt ---- */
 
@@ -87,10 +84,7 @@
 
 #define ATTEMPT_EVENTS(X)                                                                                    \
 	X(BEGIN)                                                                                             \
-	X(ACCESS)                                                                                            \
-	X(COMMIT)                                                                                            \
-	X(CANCEL)                                                                                            \
-	X(SAFE) X(ENTER) X(GRANT) X(GRANT_LATE) X(DENY) X(DENY_LATE) X(GO) X(GO_LATE) X(LOSS) X(LOSS_NEEDED)
+	X(ACCESS) X(COMMIT) X(CANCEL) X(SAFE) X(ENTER) X(GRANT) X(GRANT_LATE) X(DENY) X(DENY_LATE) X(GO)
 
 #define S(name, text) CS_##name,
 #define H(name, text) HS_##name,
@@ -148,6 +142,17 @@ static unsigned dirty_state(const struct dsm_core *core, uint32_t page)
 	return exclusive ? CS_EXCL_DECIDING : CS_SHARED_LOCKING;
 }
 
+static unsigned flying_state(const struct dsm_core *core, uint32_t page)
+{
+	const struct flight *f = fetch__find(core, page);
+
+	if (!f)
+		return CS_INVALID;
+	if (!f->ahead)
+		return f->wanted ? CS_FETCHING : CS_FLYING;
+	return f->wanted ? CS_FLYING_WANTED : CS_FLYING;
+}
+
 static unsigned client_state(const struct dsm_core *core, uint32_t page)
 {
 	const struct client_page *cp = &core->client[page];
@@ -158,11 +163,13 @@ static unsigned client_state(const struct dsm_core *core, uint32_t page)
 		       : cp->flags & CLIENT_DIRTY ? CS_ZOMBIE_DIRTY
 						  : CS_ZOMBIE;
 	if (cp->state == CLIENT_INVALID)
-		return core->fetch.active && core->fetch.page == page ? CS_FETCHING : CS_INVALID;
+		return flying_state(core, page);
 	if (cp->flags & CLIENT_STICKY)
 		return sticky_state(core, page);
 	if (cp->flags & CLIENT_DIRTY)
 		return dirty_state(core, page);
+	if (cp->flags & CLIENT_AHEAD)
+		return exclusive ? CS_EXCL_AHEAD : CS_SHARED_AHEAD;
 	if (cp->rights == CORE_NONE)
 		return exclusive ? CS_EXCL_CLOSED : CS_SHARED_CLOSED;
 	if (!core->attempt.running)
@@ -177,8 +184,6 @@ static unsigned home_state(const struct dsm_core *core, uint32_t page)
 
 	if (!d)
 		return HS_FREE;
-	if (loss__of_page(core, d) != NOBODY)
-		return HS_LOST;
 	if (d->lock != NOBODY) {
 		t = core->tx[d->lock];
 		if (d->recall != NOBODY)
@@ -215,13 +220,15 @@ void core_cover__mutator(const struct dsm_core *core, const struct core_event *e
 		[CORE_BEGIN] = AE_BEGIN,   [CORE_ACCESS] = AE_ACCESS, [CORE_COMMIT] = AE_COMMIT,
 		[CORE_CANCEL] = AE_CANCEL, [CORE_SAFE] = AE_SAFE,     [CORE_BARRIER] = AE_ENTER};
 	const struct attempt *a = &core->attempt;
+	uint32_t page;
 
 	met.attempt[attempt_state(core)][events[event->type]]++;
 	if (event->type != CORE_ACCESS || (a->doomed && !event->pinned))
 		return;
-	met.client[client_state(core, event->page)][a->doomed	   ? CE_PINNED
-						    : event->write ? CE_WRITE
-								   : CE_READ]++;
+	for (page = event->page; page < event->page + (event->count ? event->count : 1); page++)
+		met.client[client_state(core, page)][a->doomed	    ? CE_PINNED
+						     : event->write ? CE_WRITE
+								    : CE_READ]++;
 }
 
 /* An attempt ends, committed or not: what each page that it touched, or might have written, is just before.
@@ -239,51 +246,20 @@ void core_cover__end(const struct dsm_core *core, int committed)
 				  [committed ? CE_COMMITTED : CE_UNDONE]++;
 }
 
-static bool has_waiter(const struct dir_page *d, unsigned node)
-{
-	size_t i;
-
-	for (i = 0; i < d->nwaiters; i++)
-		if (d->waiters[i].node == node)
-			return true;
-	return false;
-}
-
-/* The loss of a node meets what the mutator does, each page that lives here and each that lived there. */
-void core_cover__lost(const struct dsm_core *core, unsigned node)
-{
-	const struct dir_page *d;
-	unsigned state;
-	uint32_t i;
-
-	met.attempt[attempt_state(core)][loss__waits_for(core, (uint16_t)node) ? AE_LOSS_NEEDED : AE_LOSS]++;
-	for (i = 0; i < core->config.pages; i++)
-		if (core__home(core, i) == node)
-			met.client[client_state(core, i)][CE_HOME_LOST]++;
-	for (i = 0; i < core->home_count; i++) {
-		d = core->dir[i];
-		if (!d)
-			continue;
-		state = home_state(core, d->page);
-		met.home[state][HE_LOST_HOLDER] += home__holds(d, (uint16_t)node);
-		met.home[state][HE_LOST_OWNER] += d->owner == node;
-		met.home[state][HE_LOST_LOCKER] += d->lock == node;
-		met.home[state][HE_LOST_WAITER] += has_waiter(d, node);
-	}
-}
-
 static void cover_client_message(const struct dsm_core *core, const struct core_msg *msg)
 {
 	const struct core_entry *e;
+	const struct flight *f;
 	unsigned state;
 	uint32_t i;
 
 	for (i = 0; i < msg->npages; i++) {
 		e = &msg->entries[i];
 		state = client_state(core, e->page);
-		if (msg->type == CORE_MSG_PAGE && e->flags & CORE_ENTRY_LOST)
-			met.client[state][CE_PAGE_LOST]++;
-		else if (msg->type == CORE_MSG_PAGE && (e->stamp < core->fetch.invalidated))
+		f = fetch__find(core, e->page);
+		if (msg->type == CORE_MSG_PAGE && e->flags & CORE_ENTRY_REFUSED)
+			met.client[state][CE_PAGE_REFUSED]++;
+		else if (msg->type == CORE_MSG_PAGE && f && e->stamp < f->invalidated)
 			met.client[state][CE_PAGE_OVERTAKEN]++;
 		else if (msg->type == CORE_MSG_PAGE)
 			met.client[state][e->flags & CORE_ENTRY_EXCLUSIVE ? CE_PAGE_EXCL : CE_PAGE]++;
@@ -358,7 +334,7 @@ void core_cover__message(const struct dsm_core *core, const struct core_msg *msg
 		met.attempt[state][ours ? AE_DENY : AE_DENY_LATE]++;
 		break;
 	case CORE_MSG_GO:
-		met.attempt[state][state == AS_BARRIER ? AE_GO : AE_GO_LATE]++;
+		met.attempt[state][AE_GO]++;
 		break;
 	case CORE_MSG_CANCEL:
 		cover_cancel(core, msg);
@@ -399,7 +375,9 @@ static const char *reason(char letter)
 	case 't':
 		return "the attempt has not touched it";
 	case 'f':
-		return "a PAGE comes only to what the mutator waits for";
+		return "a PAGE comes only to what was asked for";
+	case 'j':
+		return "only what was asked for ahead of its use is refused";
 	case 'o':
 		return "a RECALL goes to the owner: it is exclusive, or its grant is under way";
 	case 'x':
@@ -432,50 +410,40 @@ static const char *reason(char letter)
 		return "misuse: -EINVAL (tests/unit/core_test.c)";
 	case 'i':
 		return "that answer comes only while waiting for it";
-	case 'u':
-		return "it waits for nobody";
-	case 'U':
-		return "at a barrier it waits for everybody";
-	case 'y':
-		return "NEXT exists only at the page's own home";
-	case 'z':
-		return "such a page has none of the kind";
 	}
 	return "?";
 }
 
-/* READ WRITE PINNED PAGE PAGE_EXCL PAGE_OVERTAKEN PAGE_LOST RECALL INVALIDATE EXCLUSIVE COMMITTED UNDONE
- * HOME_LOST */
+/* READ WRITE PINNED PAGE PAGE_EXCL PAGE_OVERTAKEN PAGE_REFUSED RECALL INVALIDATE EXCLUSIVE COMMITTED UNDONE
+ */
 static const char *const client_expected[] = {
-	[CS_INVALID] = "+++ffffo+xtt+",	       [CS_FETCHING] = "www++++++xtt+",
-	[CS_SHARED_CLOSED] = "+++ffffo++tt+",  [CS_SHARED_IDLE] = "nnnffffo++nn+",
-	[CS_SHARED_READ] = "+++ffffo+++++",    [CS_SHARED_DIRTY] = "+++ffffo++k++",
-	[CS_SHARED_LOCKING] = "wwwffffo+++++", [CS_SHARED_SILENT] = "wwwffffo++++r",
-	[CS_EXCL_CLOSED] = "++rffff+rxttr",    [CS_EXCL_IDLE] = "nnnffff+rxnn+",
-	[CS_EXCL_READ] = "++rffff+rx+++",      [CS_EXCL_DIRTY] = "++rffff+rxk++",
-	[CS_EXCL_DECIDING] = "wwwffff+rx+++",  [CS_EXCL_SILENT] = "wwwffff+rx++r",
-	[CS_STICKY_IDLE] = "nnnffff+rxnnr",    [CS_STICKY_CARRIED] = "++rffff+rxk+r",
-	[CS_STICKY_CLEAN] = "wwwffff+rx++r",   [CS_STICKY_DECIDING] = "wwwffff+rx++r",
-	[CS_EXCL_LOCKING] = "wwwffff+qx++r",   [CS_ZOMBIE] = "dd+ffffo+xd++",
-	[CS_ZOMBIE_DIRTY] = "ddrffffo+xd++",   [CS_ZOMBIE_NEXT] = "ddrffffohxd+y",
+	[CS_INVALID] = "+++ffffo+xtt",	      [CS_FETCHING] = "www+++j++xtt",
+	[CS_FLYING] = "+++++++++xtt",	      [CS_FLYING_WANTED] = "www++++++xtt",
+	[CS_SHARED_AHEAD] = "+++ffffo+xtt",   [CS_EXCL_AHEAD] = "++rffff+rxtt",
+	[CS_SHARED_CLOSED] = "+++ffffo++tt",  [CS_SHARED_IDLE] = "nnnffffo++nn",
+	[CS_SHARED_READ] = "+++ffffo++++",    [CS_SHARED_DIRTY] = "+++ffffo++k+",
+	[CS_SHARED_LOCKING] = "wwwffffo++++", [CS_SHARED_SILENT] = "wwwffffo++++",
+	[CS_EXCL_CLOSED] = "++rffff+rxtt",    [CS_EXCL_IDLE] = "nnnffff+rxnn",
+	[CS_EXCL_READ] = "++rffff+rx++",      [CS_EXCL_DIRTY] = "++rffff+rxk+",
+	[CS_EXCL_DECIDING] = "wwwffff+rx++",  [CS_EXCL_SILENT] = "wwwffff+rx++",
+	[CS_STICKY_IDLE] = "nnnffff+rxnn",    [CS_STICKY_CARRIED] = "++rffff+rxk+",
+	[CS_STICKY_CLEAN] = "wwwffff+rx++",   [CS_STICKY_DECIDING] = "wwwffff+rx++",
+	[CS_EXCL_LOCKING] = "wwwffff+qx++",   [CS_ZOMBIE] = "dd+ffffo+xd+",
+	[CS_ZOMBIE_DIRTY] = "ddrffffo+xd+",   [CS_ZOMBIE_NEXT] = "ddrffffohxd+",
 };
 
-/* FETCH LOCK LOCK_STALE CANCEL PUBLISH ACK ACK_LATE REFUSE REFUSE_LATE DOWNGRADE_NEWER DOWNGRADE_SAME
- * LOST_HOLDER LOST_OWNER LOST_LOCKER LOST_WAITER */
+/* FETCH LOCK LOCK_STALE CANCEL PUBLISH ACK ACK_LATE REFUSE REFUSE_LATE DOWNGRADE_NEWER DOWNGRADE_SAME */
 static const char *const home_expected[] = {
-	[HS_FREE] = "+eslla+arppzzzz",	  [HS_SHARED] = "++slla+a+pp+zzz",
-	[HS_OWNED] = "++slla+arpp++zz",	  [HS_RECALLED] = "++slla+ar++++zr",
-	[HS_LOCKING] = "++s+ga+a+pprrrr", [HS_ASKED] = "++s+g++++pp+r++",
-	[HS_GRANTED] = "+es++a+a+pp+r+r", [HS_LOCK_RECALLED] = "resrbarrrv+rrrr",
-	[HS_LOST] = "+ssllararppzzzr",
+	[HS_FREE] = "+eslla+arpp",     [HS_SHARED] = "++slla+a+pp",	   [HS_OWNED] = "++slla+arpp",
+	[HS_RECALLED] = "++slla+ar++", [HS_LOCKING] = "++s+ga+a+pp",	   [HS_ASKED] = "++s+g++++pp",
+	[HS_GRANTED] = "+es++a+a+pp",  [HS_LOCK_RECALLED] = "resrbarrrv+",
 };
 
-/* BEGIN ACCESS COMMIT CANCEL SAFE ENTER GRANT GRANT_LATE DENY DENY_LATE GO GO_LATE LOSS LOSS_NEEDED */
+/* BEGIN ACCESS COMMIT CANCEL SAFE ENTER GRANT GRANT_LATE DENY DENY_LATE GO */
 static const char *const attempt_expected[] = {
-	[AS_NONE] = "+mmmm+i+i+ir+u",		[AS_RUNS] = "m++++mi+i+ii+u",
-	[AS_DOOMED] = "m++++mi+i+ii+u",		[AS_FETCHES] = "wwwwwwi+i+ii++",
-	[AS_FETCHES_DOOMED] = "wwwwwwi+i+ii++", [AS_COMMITS] = "wwwwww++++ii++",
-	[AS_BARRIER] = "wwwwwwirir+iU+",
+	[AS_NONE] = "+mmmm+i+i+i",    [AS_RUNS] = "m++++mi+i+i",	   [AS_DOOMED] = "m++++mi+i+i",
+	[AS_FETCHES] = "wwwwwwi+i+i", [AS_FETCHES_DOOMED] = "wwwwwwi+i+i", [AS_COMMITS] = "wwwwww++++i",
+	[AS_BARRIER] = "wwwwwwirir+",
 };
 
 struct table {

@@ -6,6 +6,7 @@
 #include "tests/sim/sim.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 const uint64_t *port__committed(const struct memory *m)
@@ -43,16 +44,50 @@ static void protect(struct world *w, struct node *n, const struct core_action *a
 		if (a->rights == CORE_WRITE && !n->memory[i].has_twin)
 			world__fail(w, FAIL_PORT, "node %u: page %u made writable without a twin",
 				    world__id(w, n), i);
+		if (a->rights != CORE_NONE && n->memory[i].rights == CORE_NONE && i - n->wants >= n->nwants)
+			world__fail(w, FAIL_PORT, "node %u: page %u is opened, and nobody has accessed it",
+				    world__id(w, n), i);
 		n->memory[i].rights = a->rights;
 	}
+}
+
+const struct payload *port__held(struct world *w, const struct node *n, uint32_t hold)
+{
+	if (hold && hold <= n->nheld && n->held[hold - 1].used)
+		return &n->held[hold - 1].data;
+	world__fail(w, FAIL_PORT, "node %u: nothing is kept as %u", world__id(w, n), hold);
+	return NULL;
+}
+
+static void hold(struct world *w, struct node *n, const struct core_action *a, const struct packet *packet)
+{
+	if (a->hold > n->nheld) {
+		n->held = realloc(n->held, a->hold * sizeof(*n->held));
+		if (!n->held)
+			abort();
+		memset(&n->held[n->nheld], 0, (a->hold - n->nheld) * sizeof(*n->held));
+		n->nheld = a->hold;
+	}
+	if (n->held[a->hold - 1].used || packet->entries[a->entry].data == CORE_DATA_NONE)
+		world__fail(w, FAIL_PORT, "node %u: cannot keep as %u", world__id(w, n), a->hold);
+	n->held[a->hold - 1] = (struct held){packet->data[a->entry], true};
+}
+
+static void drop(struct world *w, struct node *n, const struct core_action *a)
+{
+	if (port__held(w, n, a->hold))
+		n->held[a->hold - 1].used = false;
 }
 
 static void store(struct world *w, struct node *n, const struct core_action *a, const struct packet *packet)
 {
 	struct memory *m = &n->memory[a->page];
-	const struct payload *data = &packet->data[a->entry];
+	const struct payload *data = a->hold ? port__held(w, n, a->hold) : &packet->data[a->entry];
 
-	if (packet->entries[a->entry].page != a->page || packet->entries[a->entry].data == CORE_DATA_NONE)
+	if (!data)
+		return;
+	if (!a->hold &&
+	    (packet->entries[a->entry].page != a->page || packet->entries[a->entry].data == CORE_DATA_NONE))
 		world__fail(w, FAIL_PORT, "node %u: no data came for page %u", world__id(w, n), a->page);
 	if (a->type == CORE_DO_STORE) {
 		if (m->has_next)
@@ -161,9 +196,6 @@ void port__run(struct world *w, struct node *n, const struct core_actions *actio
 		case CORE_DO_ABORT:
 			program__aborted(w, n);
 			break;
-		case CORE_DO_LOST:
-			program__lost(w, n, a->node);
-			break;
 		case CORE_DO_DOOM:
 			n->doomed = true;
 			break;
@@ -186,6 +218,12 @@ void port__run(struct world *w, struct node *n, const struct core_actions *actio
 		case CORE_DO_STORE_NEXT:
 			store(w, n, a, packet);
 			break;
+		case CORE_DO_HOLD:
+			hold(w, n, a, packet);
+			break;
+		case CORE_DO_DROP:
+			drop(w, n, a);
+			break;
 		case CORE_DO_PROMOTE:
 			promote(w, n, a);
 			break;
@@ -193,10 +231,8 @@ void port__run(struct world *w, struct node *n, const struct core_actions *actio
 			emit(w, n, a);
 			break;
 		}
-		if (death__after_action(w, n, actions, i))
-			return;
-		if (i + 1 < actions->count && (a->type == CORE_DO_RESUME || a->type == CORE_DO_WAIT ||
-					       a->type == CORE_DO_ABORT || a->type == CORE_DO_LOST))
+		if (i + 1 < actions->count &&
+		    (a->type == CORE_DO_RESUME || a->type == CORE_DO_WAIT || a->type == CORE_DO_ABORT))
 			world__fail(w, FAIL_PORT, "node %u: the mutator's verdict is not the last action",
 				    world__id(w, n));
 	}

@@ -31,6 +31,7 @@ static void draw_ops(struct profile *p, struct rng *rng)
 	p->read_only_percent = rng__chance(rng, 40) ? rng__between(rng, 5, 60) : 0;
 	p->hot_pages = rng__between(rng, 1, 3);
 	p->hot_percent = rng__chance(rng, 50) ? rng__between(rng, 30, 95) : 0;
+	p->walk_percent = rng__chance(rng, 50) ? rng__between(rng, 10, 90) : 0;
 }
 
 static void draw_size(struct profile *p, struct rng *rng)
@@ -91,6 +92,7 @@ void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced)
 	p->elevate_after = elevate[rng__below(rng, 5)];
 	p->sticky_max = rng__chance(rng, 50) ? 0 : rng__between(rng, 1, 4);
 	p->sticky_clean = rng__chance(rng, 20) ? 0 : rng__between(rng, 1, 8);
+	p->prefetch_max = rng__chance(rng, 50) ? 0 : rng__between(rng, 1, 4);
 	p->conservative = rng__chance(rng, 50);
 	spread = rng__below(rng, 4);
 	p->pages_per_home = (p->pages + p->nodes - 1) / p->nodes;
@@ -132,8 +134,6 @@ void profile__draw_wild(struct profile *p, struct rng *rng)
 		p->stalls = draw_scale(rng, 0, 8);
 		p->stall_max = p->delay_max * draw_scale(rng, 3, 10);
 	}
-	if (rng__chance(rng, 35))
-		p->deaths = rng__chance(rng, 70) ? 1 : rng__between(rng, 1, p->nodes - 1);
 }
 
 /* ---- transactions ---- */
@@ -164,6 +164,25 @@ static enum op_kind draw_kind(struct world *w, struct node *n, bool read_only)
 	return rng__chance(&n->rng, 50) ? OP_WRITE : OP_ADD;
 }
 
+/* The pages of one array after the other, or of two by turns; another one now and then, also backwards. */
+static void draw_walk(struct world *w, struct node *n)
+{
+	uint32_t i, pages = w->profile.pages, lanes = rng__between(&n->rng, 1, 2);
+	struct walk *walk;
+
+	for (i = 0; i < n->nops; i++) {
+		walk = &n->walk[i % lanes];
+		if (!walk->stride || rng__chance(&n->rng, 5)) {
+			walk->at = rng__below(&n->rng, pages);
+			walk->stride = (int32_t)rng__between(&n->rng, 1, pages > 32 ? 9 : 2);
+			if (rng__chance(&n->rng, 40))
+				walk->stride = -walk->stride;
+		}
+		n->ops[i].page = walk->at;
+		walk->at = (uint32_t)((int64_t)walk->at + walk->stride + pages) % pages;
+	}
+}
+
 static void draw_transaction(struct world *w, struct node *n)
 {
 	const struct profile *p = &w->profile;
@@ -177,6 +196,10 @@ static void draw_transaction(struct world *w, struct node *n)
 					.page = draw_page(w, n),
 					.word = rng__below(&n->rng, WORDS),
 					.pinned = rng__chance(&n->rng, p->pinned_percent)};
+	if (rng__chance(&n->rng, p->walk_percent))
+		draw_walk(w, n);
+	for (i = 0; i < n->nops; i++)
+		n->ops[i].count = rng__between(&n->rng, 1, p->pages - n->ops[i].page);
 	n->aborts = 0;
 }
 
@@ -254,6 +277,9 @@ static bool perform(struct world *w, struct node *n, const struct op *op)
 	struct view *v;
 
 	if (op->kind == OP_TOUCH || m->rights < (write ? CORE_WRITE : CORE_READ)) {
+		event.count = op->kind == OP_TOUCH ? op->count : 0;
+		n->wants = op->page;
+		n->nwants = event.count ? event.count : 1;
 		world__step(w, n, &event, NULL);
 		return op->kind == OP_TOUCH;
 	}
@@ -318,7 +344,7 @@ void program__move(struct world *w, struct node *n)
 {
 	const struct op *op;
 
-	if (n->blocked || n->done || n->dead)
+	if (n->blocked || n->done)
 		return;
 	if (!n->in_tx) {
 		if (n->aborts)
@@ -349,11 +375,24 @@ void program__move(struct world *w, struct node *n)
 	}
 }
 
+/* An access was answered: all of its pages are open. */
+static void check_wants(struct world *w, struct node *n)
+{
+	uint32_t i;
+
+	for (i = n->wants; i < n->wants + n->nwants; i++)
+		if (n->memory[i].rights == CORE_NONE)
+			world__fail(w, FAIL_INVARIANT, "node %u: page %u is still closed after its access",
+				    world__id(w, n), i);
+	n->nwants = 0;
+}
+
 void program__resumed(struct world *w, struct node *n)
 {
 	bool doomed = false;
 
 	n->blocked = false;
+	check_wants(w, n);
 	core__attempt(n->core, &doomed);
 	if (doomed) { /* only a pinned access is answered so */
 		n->unchecked = true;
@@ -381,30 +420,10 @@ void program__aborted(struct world *w, struct node *n)
 {
 	n->blocked = false;
 	n->in_tx = false;
+	n->nwants = 0;
 	n->aborts = n->cancelling ? 0 : n->aborts + 1;
 	n->cancelling = false;
 	if (n->aborts > w->totals->most_aborts)
 		w->totals->most_aborts = n->aborts;
 	world__wake(w, n, pause_after(w, n));
-}
-
-/* Whoever hears of it may go on with other work, as long as that does not need what is lost. At a barrier the
- * program ends: it cannot know how many others have passed it. */
-void program__lost(struct world *w, struct node *n, uint16_t with)
-{
-	if (!w->nodes[with].dead)
-		world__fail(w, FAIL_PORT, "node %u: is told that node %u is lost, which is alive",
-			    world__id(w, n), with);
-	w->totals->lost++;
-	w->last_progress = w->now;
-	n->blocked = n->cancelling = n->doomed = false;
-	n->aborts = 0;
-	if (!n->in_tx || rng__chance(&n->rng, 30)) {
-		n->in_tx = false;
-		n->done = true;
-		w->running--;
-		return;
-	}
-	n->in_tx = false;
-	world__wake(w, n, rng__below(&n->rng, w->profile.think_max));
 }

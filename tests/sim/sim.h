@@ -10,7 +10,6 @@
  *   pool.c             many seeds on all cores   port.c     memory and actions
  *   program.c          what the nodes run        core.c     the core, compiled with its mutants
  *   check.c            invariants, the end       cover.c    which event met which state of the core
- *   death.c            nodes that die
  */
 #ifndef SIM_H
 #define SIM_H
@@ -39,12 +38,13 @@ bool rng__chance(struct rng *rng, uint32_t percent);
 
 struct profile {
 	const char *name;
-	uint32_t nodes, pages, pages_per_home, elevate_after, sticky_max, sticky_clean;
+	uint32_t nodes, pages, pages_per_home, elevate_after, sticky_max, sticky_clean, prefetch_max;
 	uint32_t transactions; /* a node, in each phase */
 	uint32_t phases;       /* separated by barriers */
 	uint32_t ops_max, long_percent, long_ops;
 	uint32_t write_percent, silent_percent, pinned_percent, touch_percent, safe_percent, cancel_percent;
 	uint32_t hot_pages, hot_percent;
+	uint32_t walk_percent;	    /* transactions that go on where the last walk of their node ended */
 	uint32_t read_only_percent; /* transactions */
 	uint32_t think_max;
 	uint32_t delay_max;  /* of a link's base delay */
@@ -53,7 +53,6 @@ struct profile {
 	uint32_t slow_pairs,
 		slow_factor;	    /* so many directed links, on one channel or on both, are far slower */
 	uint32_t stalls, stall_max; /* of 10,000 messages so many hold up their link, up to so long */
-	uint32_t deaths;	    /* nodes that die */
 	bool conservative;	    /* history as the runtime writes it: all mapped pages count as read */
 	bool starve;		    /* node 0 runs long transactions against short ones */
 };
@@ -63,6 +62,7 @@ enum op_kind { OP_READ, OP_WRITE, OP_SILENT, OP_ADD, OP_TOUCH, OP_SAFE, OP_CANCE
 struct op {
 	enum op_kind kind;
 	uint32_t page, word;
+	uint32_t count; /* TOUCH: pages */
 	bool pinned;
 };
 
@@ -86,22 +86,21 @@ struct recent { /* an aborted attempt and who won: no two may name each other */
 	struct core_party loser, winner;
 };
 
-/* What a node dies of. */
-enum death_kind {
-	DEATH_NONE,
-	DEATH_ACTION, /* its countdown-th action is its last */
-	DEATH_SEND,   /* the countdown-th message of this type is the last that it sends */
-	DEATH_RECEIVE /* it dies over the countdown-th message of this type that comes */
+/* Bytes that go with an entry of a message. */
+struct payload {
+	uint64_t word[WORDS];
+	uint8_t changed; /* CHANGES: bit by word */
 };
 
-struct death {
-	enum death_kind kind;
-	enum core_msg_type type;
-	uint32_t countdown;
+struct held { /* kept beyond a step */
+	struct payload data;
+	bool used;
 };
 
 struct node {
 	struct dsm_core *core;
+	struct held *held; /* by number - 1 */
+	uint32_t nheld;
 	struct memory *memory; /* by page */
 	struct view *views;    /* by page */
 	uint32_t *seen;	       /* pages with a view, in order */
@@ -115,12 +114,14 @@ struct node {
 	bool refused;	 /* it was aborted by one with priority */
 	uint64_t begin, first_begin;
 	uint32_t barriers;
-	uint64_t counter; /* for unique values */
+	uint64_t counter;	/* for unique values */
+	uint32_t wants, nwants; /* pages that its access is for */
+	struct walk {
+		uint32_t at;
+		int32_t stride;
+	} walk[2];
 	struct recent recent[RECENT];
 	uint32_t nrecent;
-	struct death death;
-	bool dead;
-	bool *knows; /* by node: it was told of its death */
 };
 
 struct packet;
@@ -129,8 +130,7 @@ struct packet;
 struct due {
 	uint64_t time, order;
 	uint32_t node;
-	struct packet *packet; /* NULL: the mutator moves, or */
-	uint32_t lost;	       /* it is told that node lost - 1 is dead */
+	struct packet *packet; /* NULL: the mutator moves */
 };
 
 struct link {
@@ -141,7 +141,7 @@ struct link {
 
 struct totals {
 	uint64_t seeds, steps, messages, commits, local, aborts, conflicts, priorities, cancels, barriers,
-		pinned, slow, stalls, deaths, lost, lost_pages;
+		pinned, slow, stalls, ahead, ahead_used;
 	uint32_t most_aborts; /* of one transaction */
 	double longest;	      /* long transaction against short ones: share of the time that it may take */
 };
@@ -195,18 +195,11 @@ void world__step(struct world *w, struct node *n, struct core_event *event, stru
 void world__fail(struct world *w, enum fail kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void world__send(struct world *w, struct node *n, const struct core_msg *msg);
-void world__push(struct world *w, struct due due);
 void world__wake(struct world *w, struct node *n, uint32_t after);
 uint16_t world__id(const struct world *w, const struct node *n);
 
 /* A message on its way: entries and their data are copies. */
-struct payload {
-	uint64_t word[WORDS];
-	uint8_t changed; /* CHANGES: bit by word */
-};
-
 struct packet {
-	bool dropped; /* its sender has died */
 	struct core_msg msg;
 	struct core_entry *entries;
 	struct payload *data; /* by entry */
@@ -216,6 +209,8 @@ struct packet {
 void port__run(struct world *w, struct node *n, const struct core_actions *actions,
 	       const struct packet *packet);
 const uint64_t *port__committed(const struct memory *m);
+/* NULL, and the seed has failed: nothing is kept under this number. */
+const struct payload *port__held(struct world *w, const struct node *n, uint32_t hold);
 uint64_t port__hash(const uint64_t *words);
 
 /* program.c */
@@ -223,21 +218,14 @@ void program__start(struct world *w, struct node *n);
 void program__move(struct world *w, struct node *n);
 void program__resumed(struct world *w, struct node *n);
 void program__aborted(struct world *w, struct node *n);
-void program__lost(struct world *w, struct node *n, uint16_t with);
-
-/* death.c */
-void death__draw(struct world *w);
-/* Does the node die now? Then it is dead. Before a message is looked at; and after an action, with those that
- * would have come next. */
-bool death__at_message(struct world *w, struct node *n, const struct core_msg *msg);
-bool death__after_action(struct world *w, struct node *n, const struct core_actions *actions, size_t at);
 
 /* check.c */
 void check__abort(struct world *w, struct node *n, const struct core_action *emit);
 void check__duration(struct world *w, const struct node *n);
 void check__exclusivity(struct world *w);
-void check__forgotten(struct world *w, const struct node *home, uint16_t dead);
 void check__sticky(struct world *w, const struct node *n);
+/* Of a FETCH: not more ahead of its use than allowed. */
+void check__ahead(struct world *w, const struct node *n, const struct core_msg *msg);
 void check__end(struct world *w);
 void check__whole_history(struct world *w);
 void check__history(struct world *w, struct node *n, bool committed);

@@ -74,7 +74,7 @@ static bool before(const struct due *a, const struct due *b)
 	return a->time != b->time ? a->time < b->time : a->order < b->order;
 }
 
-void world__push(struct world *w, struct due due)
+static void push(struct world *w, struct due due)
 {
 	size_t i = w->ndue++;
 
@@ -109,7 +109,7 @@ static struct due pop(struct world *w)
 
 void world__wake(struct world *w, struct node *n, uint32_t after)
 {
-	world__push(w, (struct due){.time = w->now + after, .node = world__id(w, n)});
+	push(w, (struct due){.time = w->now + after, .node = world__id(w, n)});
 }
 
 /* ---- links ---- */
@@ -127,6 +127,7 @@ static void packet__free(struct packet *p)
 static void fill_payload(struct world *w, struct node *n, const struct core_entry *e, struct payload *to)
 {
 	const struct memory *m = &n->memory[e->page];
+	const struct payload *held;
 	unsigned i;
 
 	if (e->data == CORE_DATA_COMMITTED) {
@@ -139,6 +140,12 @@ static void fill_payload(struct world *w, struct node *n, const struct core_entr
 	}
 	if (e->data != CORE_DATA_CHANGES)
 		return;
+	if (e->hold) {
+		held = port__held(w, n, e->hold);
+		if (held)
+			*to = *held;
+		return;
+	}
 	if (!m->has_twin)
 		world__fail(w, FAIL_PORT, "node %u: changes of page %u asked for, but it has no twin",
 			    world__id(w, n), e->page);
@@ -169,17 +176,17 @@ void world__send(struct world *w, struct node *n, const struct core_msg *msg)
 
 	if (w->verbose)
 		print_message(w, msg, "send");
-	if (n->knows[msg->to])
-		world__fail(w, FAIL_PORT, "node %u: %s to node %u, which it knows to be lost",
-			    world__id(w, n), core_msg__name(msg->type), msg->to);
+	check__ahead(w, n, msg);
 	p->msg = *msg;
 	p->entries = calloc(count + 1, sizeof(*p->entries));
 	p->data = calloc(msg->npages + 1, sizeof(*p->data));
 	if (count)
 		memcpy(p->entries, msg->entries, count * sizeof(*p->entries));
 	p->msg.entries = p->entries;
-	for (i = 0; i < msg->npages; i++)
+	for (i = 0; i < msg->npages; i++) {
 		fill_payload(w, n, &p->entries[i], &p->data[i]);
+		p->entries[i].hold = 0;
+	}
 	if (rng__below(&w->wild, 10000) < w->profile.stalls && link->held <= w->now) {
 		w->totals->stalls++;
 		link->held = w->now + rng__below(&w->wild, w->profile.stall_max);
@@ -190,7 +197,7 @@ void world__send(struct world *w, struct node *n, const struct core_msg *msg)
 		at = link->last + 1;
 	link->last = at;
 	w->totals->messages++;
-	world__push(w, (struct due){.time = at, .node = msg->to, .packet = p});
+	push(w, (struct due){.time = at, .node = msg->to, .packet = p});
 }
 
 /* ---- steps ---- */
@@ -214,14 +221,10 @@ void world__step(struct world *w, struct node *n, struct core_event *event, stru
 	if (rc) {
 		world__fail(w, FAIL_CORE, "node %u: core_step says %s to event %d (%s)", world__id(w, n),
 			    strerror(-rc), event->type,
-			    packet		       ? core_msg__name(packet->msg.type)
-			    : event->type == CORE_LOST ? "a loss"
-						       : "its mutator's");
+			    packet ? core_msg__name(packet->msg.type) : "its mutator's");
 		return;
 	}
 	port__run(w, n, actions, packet);
-	if (n->dead)
-		return;
 	check__sticky(w, n);
 	if (w->steps % 64 == 0)
 		check__exclusivity(w);
@@ -275,21 +278,20 @@ static void open_world(struct world *w, const struct run *run)
 					     .generation = 1,
 					     .elevate_after = p->elevate_after,
 					     .sticky_max = p->sticky_max,
-					     .sticky_clean = p->sticky_clean};
+					     .sticky_clean = p->sticky_clean,
+					     .prefetch_max = p->prefetch_max};
 		struct node *n = &w->nodes[i];
 		if (core__open(&n->core, &config))
 			abort();
 		n->memory = calloc(p->pages, sizeof(*n->memory));
 		n->views = calloc(p->pages, sizeof(*n->views));
 		n->seen = calloc(p->pages, sizeof(*n->seen));
-		n->knows = calloc(p->nodes, sizeof(*n->knows));
 		n->rng.state = rng__next(&w->rng);
 		for (k = 0; k < p->pages; k++)
 			n->memory[k].rights = CORE_NONE;
 		program__start(w, n);
 	}
 	w->running = p->nodes;
-	death__draw(w);
 }
 
 static void close_world(struct world *w)
@@ -297,11 +299,15 @@ static void close_world(struct world *w)
 	uint32_t i;
 
 	for (i = 0; i < w->profile.nodes; i++) {
+		if (w->nodes[i].core) {
+			w->totals->ahead += core__prefetch(w->nodes[i].core)->asked;
+			w->totals->ahead_used += core__prefetch(w->nodes[i].core)->used;
+		}
 		core__close(w->nodes[i].core);
 		free(w->nodes[i].memory);
+		free(w->nodes[i].held);
 		free(w->nodes[i].views);
 		free(w->nodes[i].seen);
-		free(w->nodes[i].knows);
 	}
 	while (w->ndue)
 		packet__free(w->heap[--w->ndue].packet);
@@ -309,32 +315,6 @@ static void close_world(struct world *w)
 	free(w->links);
 	free(w->heap);
 	verify__close(w->history);
-}
-
-static void take(struct world *w, struct node *n, const struct due *due)
-{
-	struct core_event event = {0};
-
-	if (n->dead || (due->packet && due->packet->dropped))
-		return;
-	if (due->lost) {
-		event.type = CORE_LOST;
-		event.node = (uint16_t)(due->lost - 1);
-		n->knows[event.node] = true;
-		if (w->verbose)
-			printf("%8" PRIu64 "       node %u hears that node %u is lost\n", w->now, due->node,
-			       event.node);
-		world__step(w, n, &event, NULL);
-		if (!n->dead)
-			check__forgotten(w, n, event.node);
-	} else if (due->packet) {
-		if (w->verbose)
-			print_message(w, &due->packet->msg, "     recv");
-		if (!death__at_message(w, n, &due->packet->msg))
-			world__step(w, n, &event, due->packet);
-	} else {
-		program__move(w, n);
-	}
 }
 
 /* Everything that is due, until nothing is. What is left then is at rest. */
@@ -345,12 +325,19 @@ static void run_all(struct world *w)
 	uint64_t patience = PATIENCE + ROUNDS * w->worst * (steps + 10);
 
 	while (w->ndue && !w->failed) {
+		struct core_event event = {0};
 		struct due due = pop(w);
 		struct node *n = &w->nodes[due.node];
 
 		w->now = due.time;
-		take(w, n, &due);
-		packet__free(due.packet);
+		if (due.packet) {
+			if (w->verbose)
+				print_message(w, &due.packet->msg, "     recv");
+			world__step(w, n, &event, due.packet);
+			packet__free(due.packet);
+		} else {
+			program__move(w, n);
+		}
 		if (w->now - w->last_progress > patience)
 			world__fail(w, FAIL_PROGRESS, "livelock: nobody committed since %" PRIu64,
 				    w->last_progress);

@@ -68,32 +68,6 @@ static void test_good(void **state)
 		assert_false(core_msg__sane(core, &msg));                                                    \
 	} while (0)
 
-/* A PAGE that says with whom the page is lost has nothing else to say. */
-static void test_lost_page(void **state)
-{
-	struct core_msg msg = {.type = CORE_MSG_PAGE,
-			       .channel = CORE_CHANNEL_FETCH,
-			       .from = 2,
-			       .to = 1,
-			       .generation = 5,
-			       .number = NODES - 1,
-			       .npages = 1,
-			       .entries = entries};
-
-	(void)state;
-	memset(entries, 0, sizeof(entries));
-	entries[0] = (struct core_entry){.page = 200, .flags = CORE_ENTRY_LOST};
-	assert_true(core_msg__sane(core, &msg));
-	msg.number = NODES;
-	assert_false(core_msg__sane(core, &msg));
-	msg.number = 0;
-	entries[0].data = CORE_DATA_COMMITTED;
-	assert_false(core_msg__sane(core, &msg));
-	entries[0].data = CORE_DATA_NONE;
-	entries[0].flags |= CORE_ENTRY_EXCLUSIVE;
-	assert_false(core_msg__sane(core, &msg));
-}
-
 static void test_each_rule(void **state)
 {
 	(void)state;
@@ -118,7 +92,7 @@ static void test_each_rule(void **state)
 	REFUSED(entries[1].page = entries[0].page);
 	REFUSED(entries[1].page = 0xffffffff);
 	REFUSED(entries[0].flags = CORE_ENTRY_WRITE);
-	REFUSED(entries[0].data = CORE_DATA_CHANGES);
+	REFUSED(entries[0].data = CORE_DATA_COMMITTED);
 	REFUSED(entries[0].data = 7);
 	REFUSED(entries[4].page = PAGES);
 	REFUSED(entries[4].flags = 1);
@@ -207,7 +181,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_good, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_each_rule, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_lost_page, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
 	};

@@ -39,8 +39,7 @@ struct cluster {
 	size_t head, tail;
 	struct logged log[LOG_MAX];
 	size_t nlog;
-	size_t sent[32];	/* by message type */
-	bool dead[CLUSTER_MAX]; /* messages to and from it go nowhere */
+	size_t sent[32]; /* by message type */
 };
 
 static inline struct cluster *cluster__open(unsigned nodes, uint32_t pages, uint32_t per_home,
@@ -91,11 +90,13 @@ static inline void post(struct cluster *c, const struct core_msg *msg)
 	assert_non_null(m->entries);
 	if (bytes)
 		memcpy(m->entries, msg->entries, bytes);
+	for (bytes = 0; bytes < msg->npages; bytes++)
+		m->entries[bytes].hold = 0;
 	m->msg.entries = m->entries;
 	c->sent[msg->type]++;
 }
 
-/* One step. Returns core_step()'s code; *verdict: RESUME, WAIT, ABORT, LOST, or -1. */
+/* One step. Returns core_step()'s code; *verdict: RESUME, WAIT, ABORT, or -1. */
 static inline int step(struct cluster *c, unsigned node, const struct core_event *event, int *verdict)
 {
 	const struct core_actions *actions;
@@ -118,7 +119,7 @@ static inline int step(struct cluster *c, unsigned node, const struct core_event
 			memcpy(l->meeting, l->action.meetings,
 			       (l->action.nmeetings < 4 ? l->action.nmeetings : 4) * sizeof(l->meeting[0]));
 		if (l->action.type == CORE_DO_RESUME || l->action.type == CORE_DO_WAIT ||
-		    l->action.type == CORE_DO_ABORT || l->action.type == CORE_DO_LOST) {
+		    l->action.type == CORE_DO_ABORT) {
 			assert_int_equal(i + 1, actions->count);
 			*verdict = (int)l->action.type;
 		}
@@ -136,10 +137,6 @@ static inline void deliver(struct cluster *c, unsigned node, int *verdict)
 	while (c->head < c->tail) {
 		m = &c->mail[c->head++];
 		event.msg = &m->msg;
-		if (c->dead[m->msg.to] || c->dead[m->msg.from]) {
-			free(m->entries);
-			continue;
-		}
 		assert_true(core_msg__sane(c->core[m->msg.to], &m->msg));
 		assert_int_equal(step(c, m->msg.to, &event, &got), 0);
 		if (m->msg.to == node && got >= 0)

@@ -76,8 +76,8 @@ static void make(struct sample *s, bool with_blobs)
 	for (unsigned i = 0; i < ENTRIES; i++) {
 		struct core_entry *e = &s->entries[i];
 
-		*e = (struct core_entry){i * 3, (uint16_t)draw(8), CORE_DATA_NONE, draw(1ull << 60),
-					 draw(1ull << 60)};
+		*e = (struct core_entry){
+			i * 3, (uint16_t)draw(8), CORE_DATA_NONE, draw(1ull << 60), draw(1ull << 60), 0};
 		if (!with_blobs || i >= 6 || i == 0)
 			continue;
 		e->data = i % 2 ? CORE_DATA_CHANGES : CORE_DATA_COMMITTED;

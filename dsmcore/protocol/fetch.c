@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fetch.c - copies that are on their way to this node.
+ *
+ * A FETCH asks one home for any number of pages; they come in as many PAGEs as the home likes. Some the
+ * mutator waits for (wanted), others were asked for ahead of their use and land whenever they come: during
+ * another attempt, during a commit, or while the mutator computes. Such a page is stored but stays closed: it
+ * is no part of any attempt until somebody touches it, so losing it dooms nobody.
+ *
+ * While a copy flies, the page is INVALID here and nobody looks at its frame. Two things may overtake it on
+ * the other channel: an INVALIDATE (the data are old) and a RECALL (the data are good, exclusivity is not).
+ * The flight remembers the newest stamp of each, whoever waits for it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "dsmcore/protocol/internal.h"
+
+/* Index of the page's flight, or where it belongs. */
+static size_t flight_place(const struct fetch *f, uint32_t page)
+{
+	size_t lo = 0, hi = f->nflights, mid;
+
+	while (lo < hi) {
+		mid = (lo + hi) / 2;
+		if (f->flights[mid].page < page)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+struct flight *fetch__find(const struct dsm_core *core, uint32_t page)
+{
+	const struct fetch *f = &core->fetch;
+
+	return core->client[page].flags & CLIENT_FLIES ? &f->flights[flight_place(f, page)] : NULL;
+}
+
+static void sweep(struct fetch *f)
+{
+	size_t i, n = 0;
+
+	for (i = 0; f->nlanded && i < f->nflights; i++)
+		if (!f->flights[i].landed)
+			f->flights[n++] = f->flights[i];
+	if (f->nlanded)
+		f->nflights = n;
+	f->nlanded = 0;
+}
+
+static void take_off(struct dsm_core *core, const struct flight *new)
+{
+	struct fetch *f = &core->fetch;
+	size_t at;
+
+	sweep(f);
+	if (!core__grow(core, &f->flights, &f->flights_cap, f->nflights + 1, sizeof(*f->flights)))
+		return;
+	at = flight_place(f, new->page);
+	memmove(&f->flights[at + 1], &f->flights[at], (f->nflights - at) * sizeof(*f->flights));
+	f->flights[at] = *new;
+	f->nflights++;
+	core->client[new->page].flags |= CLIENT_FLIES;
+}
+
+static void want(struct dsm_core *core, struct flight *f)
+{
+	if (f->wanted)
+		return;
+	f->wanted = true;
+	core->fetch.wanted++;
+	if (f->ahead) /* late, but it comes sooner than without */
+		prefetch__hit(core);
+}
+
+static void end(struct dsm_core *core, struct flight *f)
+{
+	core->fetch.wanted -= f->wanted;
+	core->fetch.nlanded++;
+	f->landed = true;
+	core->client[f->page].flags &= (uint8_t)~CLIENT_FLIES;
+}
+
+/* ---- asking ---- */
+
+static void gather(struct dsm_core *core, const struct flight *f)
+{
+	struct fetch *q = &core->fetch;
+
+	if (!core__grow(core, &q->ask, &q->ask_cap, q->nask + 1, sizeof(*q->ask)))
+		return;
+	q->ask[q->nask++] = (struct core_entry){
+		.page = f->page,
+		.flags = (uint16_t)((f->write ? CORE_ENTRY_WRITE : 0) | (f->ahead ? CORE_ENTRY_AHEAD : 0)),
+		.version = core->client[f->page].version};
+}
+
+void fetch__ask(struct dsm_core *core, uint32_t page, bool write, bool ahead)
+{
+	struct flight new = {.page = page, .write = write, .ahead = ahead}, *f = fetch__find(core, page);
+
+	if (!f) {
+		take_off(core, &new);
+		gather(core, &new);
+		f = fetch__find(core, page);
+	}
+	if (!ahead && f && !core->nomem)
+		want(core, f);
+}
+
+void fetch__send(struct dsm_core *core)
+{
+	struct fetch *f = &core->fetch;
+	struct core_entry *entries;
+	struct core_msg msg;
+	size_t i, n;
+	uint16_t home;
+
+	for (i = 0; i < f->nask; i += n) {
+		home = core__home(core, f->ask[i].page);
+		for (n = 1; i + n < f->nask && n < CORE_MSG_PAGES; n++)
+			if (core__home(core, f->ask[i + n].page) != home)
+				break;
+		entries = core__entries(core, n);
+		if (!entries)
+			break;
+		memcpy(entries, &f->ask[i], n * sizeof(*entries));
+		msg = core__msg(core, CORE_MSG_FETCH, home, &core->attempt.party);
+		msg.entries = entries;
+		msg.npages = (uint32_t)n;
+		core__send(core, &msg);
+	}
+	f->nask = 0;
+}
+
+/* ---- landing ---- */
+
+static bool fits(const struct dsm_core *core, const struct core_msg *msg)
+{
+	bool self = msg->from == core->config.node;
+	const struct core_entry *e;
+	const struct flight *f;
+	uint32_t i;
+
+	for (i = 0; i < msg->npages; i++) {
+		e = &msg->entries[i];
+		f = fetch__find(core, e->page);
+		if (!f || (e->flags & CORE_ENTRY_REFUSED && !f->ahead))
+			return false;
+		if (!self && !(e->flags & CORE_ENTRY_REFUSED) && e->data == CORE_DATA_NONE &&
+		    e->version != core->client[e->page].version)
+			return false;
+	}
+	return true;
+}
+
+static bool serves(const struct dsm_core *core)
+{
+	return !core->attempt.doomed || core->fetch.pinned;
+}
+
+/* No copy, or an old one. Who waits for it asks again, and this time nobody may refuse. */
+static void land_without(struct dsm_core *core, struct flight *f, bool refused)
+{
+	core->prefetch.stats.refused += refused;
+	if (refused)
+		prefetch__miss(core);
+	if (!f->wanted || !serves(core) || core_mutant(refusal_final)) {
+		end(core, f);
+		return;
+	}
+	f->ahead = false;
+	gather(core, f);
+}
+
+static void keep(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
+{
+	const struct core_entry *e = &msg->entries[i];
+	struct core_action *a;
+
+	if (e->data == CORE_DATA_NONE)
+		return;
+	core__do(core, CORE_DO_STORE, e->page)->entry = i;
+	a = core__emit(core, CORE_EMIT_TRANSFER);
+	a->page = e->page;
+	a->version = e->version;
+	a->node = msg->from;
+	a->ahead = !fetch__find(core, e->page)->wanted;
+}
+
+static void land(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
+{
+	const struct core_entry *e = &msg->entries[i];
+	struct client_page *cp = &core->client[e->page];
+	struct flight *f = fetch__find(core, e->page);
+	bool stale = e->stamp < f->invalidated && !core_mutant(stale_fetch) &&
+		     !(core_mutant(ahead_stale) && f->ahead && !f->wanted);
+	bool current = e->stamp >= f->recalled || core_mutant(stale_grant_of_page);
+
+	if (stale || e->flags & CORE_ENTRY_REFUSED) {
+		land_without(core, f, e->flags & CORE_ENTRY_REFUSED);
+		return;
+	}
+	keep(core, msg, i);
+	cp->version = e->version;
+	cp->state = e->flags & CORE_ENTRY_EXCLUSIVE && current ? CLIENT_EXCLUSIVE : CLIENT_SHARED;
+	if (f->wanted && serves(core))
+		client__open(core, e->page, f->write);
+	else if (core_mutant(ahead_open) && core->attempt.running)
+		core__gather_rights(core, e->page, CORE_READ);
+	else if (f->ahead)
+		cp->flags |= CLIENT_AHEAD;
+	end(core, f);
+}
+
+/* The mutator does not wait any more; what is on its way lands all the same. */
+static void unwant(struct dsm_core *core)
+{
+	size_t i;
+
+	for (i = 0; i < core->fetch.nflights; i++)
+		core->fetch.flights[i].wanted = false;
+	core->fetch.wanted = 0;
+}
+
+int fetch__on_page(struct dsm_core *core, const struct core_msg *msg)
+{
+	uint32_t i;
+
+	if (!fits(core, msg))
+		return -EPROTO;
+	for (i = 0; i < msg->npages; i++)
+		land(core, msg, i);
+	fetch__send(core);
+	core__flush_rights(core);
+	if (core->mutator != MUTATOR_FETCHES)
+		return 0;
+	if (!serves(core)) {
+		unwant(core);
+		attempt__abort(core);
+	} else if (!core->fetch.wanted || core_mutant(bulk_early)) {
+		core->mutator = MUTATOR_RUNS;
+		core->fault = CORE_FAULT_FETCH;
+		core->verdict = VERDICT_RESUME;
+	}
+	return 0;
+}
