@@ -35,7 +35,8 @@ struct options {
 	double seconds;	       /* at most, for one state; 0: its default */
 	enum owner owner;
 	bool disjoint;
-	bool unbound; /* leave the mutators' cores to the scheduler */
+	bool sequential; /* fault: pages in their order, not at random */
+	bool unbound;	 /* leave the mutators' cores to the scheduler */
 	bool as_node;
 };
 

@@ -24,11 +24,11 @@ static int commit_run(const struct options *o, struct results *r, struct json_ob
 static int barrier_run(const struct options *o, struct results *r, struct json_object **out);
 
 /* Options by letter: t transport, n nodes, c count, l seconds, o owner, g gap, p pages, d disjoint, r reps, u
- * unbound */
+ * unbound, q sequential */
 static const struct command commands[] = {
 	{"floor", "raw sockets and a bare fault handler, no DSM", floor_run, node_floor__main, "tclogu", 2, 2,
 	 4000, 20},
-	{"fault", "read of a 4 KiB page of another node", fault_run, node_fault__main, "tclogu", 2, 2, 4000,
+	{"fault", "read of a 4 KiB page of another node", fault_run, node_fault__main, "tcloguq", 2, 2, 4000,
 	 20},
 	{"pingpong", "one page written by turns, the round trip", pingpong_run, node_pingpong__main, "tclu",
 	 2, 2, 4000, 20},
@@ -62,6 +62,8 @@ static void print_usage(void)
 	     "      --gap US          fault, floor: pause before each sample (default 0)\n"
 	     "      --pages N         commit: pages written (default 1, and 16)\n"
 	     "      --disjoint        commit: rate of 1, 2, 4 ... N nodes, each on pages of its own\n"
+	     "      --sequential      fault: pages in their order, so that prefetch helps; default: at "
+	     "random\n"
 	     "      --reps N          probes: repetitions (default 7)\n"
 	     "      --unbound         leave the nodes' cores to the system; default: node i has core i\n"
 	     "      --samples FILE    keep the raw samples: name, owner, nodes, microseconds\n"
@@ -91,6 +93,7 @@ enum {
 	OPT_GAP = 'g',
 	OPT_PAGES = 'p',
 	OPT_DISJOINT = 'd',
+	OPT_SEQUENTIAL = 'q',
 	OPT_REPS = 'r',
 	OPT_SAMPLES = 's',
 	OPT_UNBOUND = 'u',
@@ -107,6 +110,7 @@ static const struct option table[] = {
 	{"gap", required_argument, NULL, OPT_GAP},
 	{"pages", required_argument, NULL, OPT_PAGES},
 	{"disjoint", no_argument, NULL, OPT_DISJOINT},
+	{"sequential", no_argument, NULL, OPT_SEQUENTIAL},
 	{"reps", required_argument, NULL, OPT_REPS},
 	{"samples", required_argument, NULL, OPT_SAMPLES},
 	{"unbound", no_argument, NULL, OPT_UNBOUND},
@@ -192,6 +196,9 @@ static int take(struct options *o, int opt)
 	case OPT_DISJOINT:
 		o->disjoint = true;
 		return 0;
+	case OPT_SEQUENTIAL:
+		o->sequential = true;
+		return 0;
 	case OPT_REPS:
 		return set_number("reps", 1, 1000, &o->reps);
 	case OPT_SAMPLES:
@@ -223,7 +230,7 @@ static int check_taken(const struct options *o, const char *given)
 {
 	for (; *given; given++)
 		for (const struct option *t = table; t->name; t++)
-			if (t->val == *given && strchr("tnclogpdru", *given) &&
+			if (t->val == *given && strchr("tnclogpdruq", *given) &&
 			    !strchr(o->command->takes, *given))
 				return bad("--%s says nothing to '%s'", t->name, o->command->name);
 	if (o->nodes && (o->nodes < o->command->nodes_min || o->nodes > o->command->nodes_max)) {
@@ -297,6 +304,22 @@ static void add(struct json_object **out, struct json_object *figure)
 		*out = figure;
 }
 
+/* Most reads find their page prefetched, so the median is that of a local fault: the mean tells what a page
+ * costs. */
+static void sequential(struct json_object *f, const struct results *r, const char *owner)
+{
+	const struct series *s = results__series(r, "fault", owner, 2);
+	char key[32];
+	double sum = 0;
+
+	for (size_t i = 0; s && i < s->n; i++)
+		sum += s->us[i];
+	snprintf(key, sizeof(key), "ahead.%s", owner);
+	json_object_object_add(f, "sequential", json_object_new_boolean(1));
+	json__number(f, "mean_us", s && s->n ? sum / (double)s->n : NAN, 3);
+	json__number(f, "prefetched", results__number(r, key), 0);
+}
+
 /* Both states of the owner, or the one that was asked for. */
 static int by_owner(const struct options *o, struct results *r, struct json_object **out, const char *name,
 		    const char *what)
@@ -320,6 +343,8 @@ static int by_owner(const struct options *o, struct results *r, struct json_obje
 		} else {
 			snprintf(key, sizeof(key), "fetched.%s", owners[i]);
 			json__number(f, "fetched", results__number(r, key), 0);
+			if (o->sequential)
+				sequential(f, r, owners[i]);
 		}
 		json_object_object_add(f, "gap_us", json_object_new_int((int)o->gap_us));
 		add(out, f);

@@ -253,6 +253,8 @@ int launch__line(struct launch_line *l, const struct options *o, unsigned nodes,
 		a[n++] = "--unbound";
 	if (o->disjoint)
 		a[n++] = "--disjoint";
+	if (o->sequential)
+		a[n++] = "--sequential";
 	a[n++] = (char *)o->command->name;
 	a[n] = NULL;
 	return 0;

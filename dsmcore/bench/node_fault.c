@@ -7,6 +7,9 @@
  * 1's write, so no memory is touched for the first time. The value proves that the new version came, and the
  * node's counter how many pages were fetched.
  *
+ * --sequential is the other way round: all pages in their order, one after the other, so that the DSM sees
+ * what comes next. The floor, which cannot, follows when they are read.
+ *
  * The owner, node 1, waits at a barrier, or it computes for 100 ms at a time without any call; node 0
  * measures only within such a stretch.
  */
@@ -95,7 +98,7 @@ static void shuffle(struct fault *f)
 
 	for (size_t i = 0; i < f->npages; i++)
 		f->order[i] = (uint32_t)i;
-	for (size_t i = f->npages - 1; i > 0; i--) {
+	for (size_t i = f->npages - 1; i > 0 && !f->o->sequential; i--) {
 		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
 		size_t k = x % (i + 1);
 		uint32_t t = f->order[i];
@@ -176,8 +179,10 @@ static void floor_block(struct fault *f)
 
 static void window(struct fault *f, uint64_t until)
 {
+	while (f->o->sequential && f->with_dsm && f->next < f->npages && floor__now() < until)
+		dsm_block(f);
 	while (f->floor.n < f->floor.room && floor__now() < until) {
-		if (f->with_dsm)
+		if (f->with_dsm && !f->o->sequential)
 			dsm_block(f);
 		floor_block(f);
 	}
@@ -235,6 +240,8 @@ static void print_state(struct fault *f, const struct dsm_counters *before)
 	node__counters(&now);
 	snprintf(key, sizeof(key), "fetched.%s", f->owner);
 	node__value(key, (double)(now.faults_fetch - before->faults_fetch));
+	snprintf(key, sizeof(key), "ahead.%s", f->owner);
+	node__value(key, (double)(now.prefetch_used - before->prefetch_used));
 }
 
 static void measure(struct fault *f, enum owner state)

@@ -53,6 +53,8 @@ for t in tcp unix shm; do
 	prints fault '.samples == 64 and .fetched >= 64 and .also[0].owner == "computing" and .also[0].fetched >= .also[0].samples' \
 		fault --count 64 --transport $t
 done
+prints fault '.sequential and .samples == 1024 and .prefetched > 512 and .fetched < 512 and .mean_us > 0' \
+	fault --count 1024 --owner waiting --sequential
 prints fault '.owner == "computing" and has("also") == false and .gap_us == 50' \
 	fault --count 32 --owner computing --gap 50 --samples "$work/raw"
 awk -F'\t' 'NR > 1 && NF != 4 { bad = 1 } END { exit bad }' "$work/raw" || fail "a line of raw samples has not four fields"
