@@ -190,6 +190,7 @@ install: all
 	install -d $(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(MANDIR)/man1 $(MANDIR)/man3 $(DESTDIR)$(PREFIX)/share/procope/scenes
 	install $(BUILD)/bin/* $(BINDIR)
 	install $(LIBDSM) $(PLUGIN_FILES) $(LIBDIR)
+	$(if $(WITH_pmix),install -D $(BUILD)/lib/procope/dsm-pmix $(LIBDIR)/procope/dsm-pmix)
 	install -m 644 dsmcore/include/dsm.h dsmcore/include/dsm_events.h $(INCLUDEDIR)
 	sed -e 's|@LIBDIR@|$(PREFIX)/lib|' -e 's|@INCLUDEDIR@|$(PREFIX)/include|' dsmcore/dsm.pc.in >$(LIBDIR)/pkgconfig/dsm.pc
 	install -m 644 docs/man/*.1 $(MANDIR)/man1

@@ -32,3 +32,11 @@ TESTS += unit/transport_ring_test
 unit/transport_ring_test_SRCS := tests/unit/transport_ring_test.c $(transport_SRCS)
 unit/transport_ring_test_LIBS := -lcmocka -lpthread
 TSAN_TESTS += unit/transport_ring_test
+
+# A node with the DSM, for tests of all launchers
+PROGRAMS += launch_app
+launch_app_SRCS  := tests/integration/launch_app.c
+launch_app_NEEDS := dsm
+launch_app_DIR   := tests/integration
+
+SCRIPT_TESTS += tests/integration/mpirun.sh

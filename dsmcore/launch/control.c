@@ -10,37 +10,40 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <arpa/inet.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "dsmcore/launch/address.h"
+#include "dsmcore/launch/pmix_node.h"
 #include "dsmcore/launch/proto.h"
 #include "dsmcore/transport/stream.h"
 #include "dsmcore/transport/stream_ring.h"
 
 #define SETUP_SECONDS 30 /* what a start may take, the launcher's packets included */
+#define JOB_SECONDS   90 /* the same in a job whose processes somebody else starts */
 
 struct control {
 	int fd;	      /* -1: no launcher */
 	int lifeline; /* -1: no launcher */
+	bool helped;  /* by dsm-pmix; else it is dsmrun */
 };
 
 /* ---- opening ---- */
 
-static int receive(int fd, enum proto_type want, struct proto_packet *p, int fds[2])
+static int receive(const struct control *c, enum proto_type want, struct proto_packet *p, int fds[2])
 {
-	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	struct pollfd pfd = {.fd = c->fd, .events = POLLIN};
 	int rc;
 
 	do {
-		rc = poll(&pfd, 1, SETUP_SECONDS * 1000);
+		rc = poll(&pfd, 1, (c->helped ? JOB_SECONDS : SETUP_SECONDS) * 1000);
 	} while (rc < 0 && errno == EINTR);
 	if (rc == 0)
 		return -ETIMEDOUT;
 	p->type = 0;
-	rc = rc < 0 ? -errno : proto__recv(fd, p, fds, 0);
+	rc = rc < 0 ? -errno : proto__recv(c->fd, p, fds, 0);
 	if (rc == 0 && want && p->type != want)
 		rc = -EPROTO;
 	return rc;
@@ -48,14 +51,23 @@ static int receive(int fd, enum proto_type want, struct proto_packet *p, int fds
 
 static int complain(int rc, const char *what)
 {
-	fprintf(stderr, "dsm: %s: %s%s\n", what, strerror(-rc),
-		rc == -EPROTO  ? "; dsmrun and the program's libdsm are not of the same build"
-		: rc == -EPIPE ? "; dsmrun has ended"
-			       : "");
+	fprintf(stderr, "dsm: %s: %s\n", what, strerror(-rc));
 	return rc;
 }
 
-static int open_alone(struct control *c, struct run_options *o)
+static int complain_of_launcher(const struct control *c, int rc, const char *what)
+{
+	const char *launcher = c->helped ? "dsm-pmix" : "dsmrun";
+
+	if (rc == -EPIPE && c->helped) /* it has said why */
+		return rc;
+	fprintf(stderr, "dsm: %s %s: %s%s%s%s\n", what, launcher, strerror(-rc), rc == -EPROTO ? "; it" : "",
+		rc == -EPIPE ? "; it has ended" : "",
+		rc == -EPROTO ? " and the program's libdsm are not of the same build" : "");
+	return rc;
+}
+
+static int open_alone(struct run_options *o)
 {
 	char why[5000];
 	int rc = options__from_env(o, why, sizeof(why));
@@ -64,8 +76,8 @@ static int open_alone(struct control *c, struct run_options *o)
 		fprintf(stderr, "dsm: %s\n", why);
 		return rc;
 	}
-	c->fd = c->lifeline = -1;
-	if (getrandom(&o->run_id, sizeof(o->run_id), 0) != sizeof(o->run_id))
+	pmix_node__warn_of_strangers();
+	if (options__draw_run_id(o))
 		o->run_id = (uint64_t)time(NULL) << 32 | (uint32_t)getpid();
 	return 0;
 }
@@ -82,10 +94,10 @@ static int take_connections(struct control *c, const struct run_options *o, int 
 {
 	for (;;) {
 		struct proto_packet p;
-		int got[2], rc = receive(c->fd, 0, &p, got);
+		int got[2], rc = receive(c, 0, &p, got);
 
 		if (rc)
-			return complain(rc, "receiving the connections from dsmrun");
+			return complain_of_launcher(c, rc, "receiving the connections from");
 		if (p.type == PROTO_SOCKETS && p.peer < o->nodes && fds[p.peer][0] < 0 && got[1] >= 0) {
 			memcpy(fds[p.peer], got, sizeof(got));
 			continue;
@@ -98,18 +110,30 @@ static int take_connections(struct control *c, const struct run_options *o, int 
 		}
 		if (p.type == PROTO_GO)
 			return 0;
-		return complain(-EPROTO, "receiving the connections from dsmrun");
+		return complain_of_launcher(c, -EPROTO, "receiving the connections from");
 	}
+}
+
+/* Pairs on one host have Unix sockets, and rings made over them if the transport is shm; others TCP. */
+static bool has_ring(const struct run_options *o, const int fds[2])
+{
+	int domain;
+	socklen_t len = sizeof(domain);
+
+	return !strcmp(o->transport, "shm") &&
+	       getsockopt(fds[0], SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
 }
 
 static int open_sockets(const struct run_options *o, int (*fds)[2], struct links *links)
 {
 	for (unsigned i = 0; i < o->nodes * 2u; i++) {
-		struct stream *s = i / 2 == o->node ? NULL : stream_socket__new(fds[i / 2][i % 2]);
+		unsigned peer = i / 2;
 
-		if (!s && i / 2 != o->node)
+		if (peer == o->node || has_ring(o, fds[peer]))
+			continue;
+		links->stream[peer][i % 2] = stream_socket__new(fds[peer][i % 2]);
+		if (!links->stream[peer][i % 2])
 			return -errno;
-		links->stream[i / 2][i % 2] = s;
 	}
 	return 0;
 }
@@ -119,13 +143,18 @@ static int open_rings(const struct run_options *o, int (*fds)[2], struct links *
 {
 	int rc = 0;
 
+	if (strcmp(o->transport, "shm") != 0)
+		return 0;
 	links->engine = ring_engine__new();
 	if (!links->engine)
 		return -ENOMEM;
 	for (unsigned p = o->node + 1; p < o->nodes && !rc; p++)
-		rc = stream_ring__offer(links->engine, fds[p], links->stream[p]);
+		if (has_ring(o, fds[p]))
+			rc = stream_ring__offer(links->engine, fds[p], links->stream[p]);
 	for (unsigned p = 0; p < o->node && !rc; p++)
-		rc = stream_ring__accept(links->engine, fds[p], SETUP_SECONDS * 1000, links->stream[p]);
+		if (has_ring(o, fds[p]))
+			rc = stream_ring__accept(links->engine, fds[p], SETUP_SECONDS * 1000,
+						 links->stream[p]);
 	return rc;
 }
 
@@ -134,7 +163,9 @@ static int open_streams(const struct run_options *o, int (*fds)[2], struct links
 	int rc = links__alloc(links, o->nodes);
 
 	if (rc == 0)
-		rc = strcmp(o->transport, "shm") ? open_sockets(o, fds, links) : open_rings(o, fds, links);
+		rc = open_rings(o, fds, links);
+	if (rc == 0)
+		rc = open_sockets(o, fds, links);
 	/* A stream owns its descriptor. */
 	for (unsigned i = 0; links->stream && i < o->nodes * 2u; i++)
 		if (links->stream[i / 2][i % 2])
@@ -142,6 +173,25 @@ static int open_streams(const struct run_options *o, int (*fds)[2], struct links
 	if (rc)
 		links__close(links, o->nodes);
 	return rc ? complain(rc, "connections") : 0;
+}
+
+static int listen_at(const char *spec, struct proto_hello *hello)
+{
+	char why[256];
+	uint16_t port;
+	int rc = address__find(spec, &hello->ip, why, sizeof(why));
+
+	if (rc) {
+		fprintf(stderr, "dsm: %s\n", why);
+		return rc;
+	}
+	rc = mesh__listen(hello->ip, &port);
+	if (rc < 0) {
+		snprintf(why, sizeof(why), "listening on %s", spec);
+		return complain(rc, why);
+	}
+	hello->port = port;
+	return rc;
 }
 
 static int connect_all(struct control *c, const struct run_options *o, struct links *links)
@@ -153,24 +203,21 @@ static int connect_all(struct control *c, const struct run_options *o, struct li
 	if (!fds)
 		return complain(-ENOMEM, "connections");
 	memset(fds, 0xff, sizeof(*fds) * o->nodes);
-	if (!strcmp(o->transport, "tcp")) {
-		uint16_t port;
-
-		listener = mesh__listen(htonl(INADDR_LOOPBACK), &port);
+	if (*o->listen) {
+		listener = listen_at(o->listen, &hello);
 		if (listener < 0) {
-			rc = complain(listener, "listening on 127.0.0.1");
+			rc = listener;
 			goto out;
 		}
-		hello.port = port;
 	}
 	rc = proto__send(c->fd, PROTO_HELLO, &hello, sizeof(hello), NULL, 0);
 	if (rc)
-		complain(rc, "greeting dsmrun");
+		complain_of_launcher(c, rc, "greeting");
 	else
 		rc = take_connections(c, o, listener, fds);
 	for (unsigned i = 0; rc == 0 && i < o->nodes * 2u; i++)
 		if (fds[i / 2][i % 2] < 0 && i / 2 != o->node)
-			rc = complain(-EPROTO, "receiving the connections from dsmrun");
+			rc = complain_of_launcher(c, -EPROTO, "receiving the connections from");
 	if (rc == 0 && o->nodes > 1)
 		rc = open_streams(o, fds, links);
 out:
@@ -188,11 +235,45 @@ static bool launcher_died(const struct control *c)
 	return poll(&pfd, 1, 0) > 0;
 }
 
-static int open_launched(struct control *c, struct run_options *o, struct links *links, const char *where)
+/* The lifeline's end kills us: dsmrun's node is its child, or the child of a script that is; dsm-pmix is
+ * ours. */
+static void die_with_launcher(const struct control *c)
+{
+	if (!c->helped) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	} else {
+		fcntl(c->lifeline, F_SETOWN, getpid());
+		fcntl(c->lifeline, F_SETSIG, SIGKILL);
+		fcntl(c->lifeline, F_SETFL, O_ASYNC);
+	}
+}
+
+/* The options come, then the connections. */
+static int join(struct control *c, struct run_options *o, struct links *links)
 {
 	struct proto_packet p;
+	int got[2], rc;
+
+	/* No descriptor of the launcher or of its other children lives on here, and none of ours in our
+	 * children: the end of a connection must mean the death of its node. */
+	close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+	rc = receive(c, PROTO_OPTIONS, &p, got);
+	if (rc)
+		return complain_of_launcher(c, rc, "receiving the options from");
+	*o = p.options;
+	c->lifeline = got[0];
+	if (c->lifeline < 0 || o->nodes < 1 || o->nodes > OPTIONS_NODES_MAX || o->node >= o->nodes)
+		return complain_of_launcher(c, -EPROTO, "receiving the options from");
+	die_with_launcher(c);
+	if (launcher_died(c))
+		return complain_of_launcher(c, -EPIPE, "start by");
+	return connect_all(c, o, links);
+}
+
+static int open_launched(struct control *c, struct run_options *o, struct links *links, const char *where)
+{
 	uint64_t fd;
-	int got[2], type, rc;
+	int type;
 	socklen_t len = sizeof(type);
 
 	unsetenv(PROTO_FD_ENV); /* it means this process, not its children */
@@ -203,21 +284,15 @@ static int open_launched(struct control *c, struct run_options *o, struct links 
 		return -EBADF;
 	}
 	c->fd = (int)fd;
-	/* No descriptor of the launcher or of its other children lives on here, and none of ours in our
-	 * children: the end of a connection must mean the death of its node. */
-	close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
-	rc = receive(c->fd, PROTO_OPTIONS, &p, got);
-	if (rc)
-		return complain(rc, "receiving the options from dsmrun");
-	*o = p.options;
-	c->lifeline = got[0];
-	/* dsmrun has asked this for the process that it started; that may be a script, and we its child. */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (launcher_died(c))
-		return complain(-EPIPE, "start");
-	if (got[0] < 0 || o->nodes < 1 || o->nodes > OPTIONS_NODES_MAX || o->node >= o->nodes)
-		return complain(-EPROTO, "receiving the options from dsmrun");
-	return connect_all(c, o, links);
+	return join(c, o, links);
+}
+
+static int open_in_job(struct control *c, struct run_options *o, struct links *links)
+{
+	int rc = pmix_node__start(&c->fd);
+
+	c->helped = true;
+	return rc ? rc : join(c, o, links);
 }
 
 int control__open(struct control **out, struct run_options *o, struct links *links)
@@ -228,9 +303,14 @@ int control__open(struct control **out, struct run_options *o, struct links *lin
 
 	if (!c)
 		return complain(-ENOMEM, "start");
-	*c = (struct control){-1, -1};
+	*c = (struct control){-1, -1, false};
 	*links = (struct links){0};
-	rc = where ? open_launched(c, o, links, where) : open_alone(c, o);
+	if (where)
+		rc = open_launched(c, o, links, where);
+	else if (pmix_node__in_job())
+		rc = open_in_job(c, o, links);
+	else
+		rc = open_alone(o);
 	if (rc) {
 		control__close(c);
 		return rc;

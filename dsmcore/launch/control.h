@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * control.h - the line between a node and its launcher, dsmrun.
+ * control.h - the line between a node and its launcher.
  *
  * dsmrun starts each node with one end of a socket pair (environment DSM_CONTROL_FD) and sends the
- * run's options and connections over it. A program started without dsmrun is a cluster of one node.
+ * run's options and connections over it. A node that mpirun or srun has started under PMIx has such a line
+ * too, to a helper (pmix_helper.c). A program started without either is a cluster of one node.
  */
 #ifndef DSM_LAUNCH_CONTROL_H
 #define DSM_LAUNCH_CONTROL_H
@@ -25,6 +26,7 @@ struct run_options {
 	char plan[4096];	      /* absolute path, "" = none */
 	char history[4096];	      /* directory for history files, "" = none */
 	char transport[16];	      /* "shm", "unix" or "tcp" */
+	char listen[64];	      /* where TCP peers reach this node (address.h), "" = there are none */
 };
 
 struct control;

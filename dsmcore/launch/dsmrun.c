@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -52,7 +51,7 @@ static const char usage[] =
 	"  -V, --version\n"
 	"\n"
 	"Variables DSM_HEAP, DSM_RING_SIZE, DSM_STRICT, DSM_MICROSCOPE, DSM_PLAN, DSM_HISTORY and\n"
-	"DSM_TRANSPORT set the same; options win.\n"
+	"DSM_TRANSPORT set the same; options win. DSM_RUN names the run (hexadecimal digits).\n"
 	"\n"
 	"Exit status: 0 when every node returned 0, else the first other status; 2 for bad usage, bad\n"
 	"input or misuse of the DSM; 128 + signal when a node was killed or dsmrun interrupted.\n";
@@ -378,7 +377,7 @@ static int open_run(struct run *run)
 	for (unsigned n = 0; n < run->options.nodes; n++)
 		run->procs[n] =
 			(struct proc){.node = n, .control = -1, .shm = -1, .out = {{.fd = -1}, {.fd = -1}}};
-	if (getrandom(&run->options.run_id, sizeof(run->options.run_id), 0) != sizeof(run->options.run_id))
+	if (options__draw_run_id(&run->options))
 		return -EIO;
 	if (pipe2(life, O_CLOEXEC)) /* the writing end stays open until we die */
 		return -errno;
@@ -414,6 +413,8 @@ static int check_plan(const char *path)
 
 static int check(struct run *run)
 {
+	char why[256];
+
 	if (find_program(run))
 		return -ENOENT;
 	if (check_plan(run->options.plan))
@@ -423,9 +424,8 @@ static int check(struct run *run)
 		return -EACCES;
 	if (run->stats && check_folder("statistics file", run->stats))
 		return -EACCES;
-	if (run->options.heap_bytes / 4096 < run->options.nodes * 16ull) {
-		run__say("a heap of %llu bytes is too small for %u nodes: give at least 64K a node",
-			 (unsigned long long)run->options.heap_bytes, run->options.nodes);
+	if (options__fit(&run->options, run->options.nodes, why, sizeof(why))) {
+		run__say("%s", why);
 		return -EINVAL;
 	}
 	return 0;

@@ -29,7 +29,8 @@ struct proc {
 	pid_t pid;     /* what was started; 0 = not running any more */
 	pid_t self;    /* the process that said hello: another one when a script is between */
 	int control;   /* -1: closed */
-	uint16_t port; /* TCP */
+	uint16_t port; /* TCP: where it listens, the address in network byte order */
+	uint32_t ip;
 	bool hello, reported, done, started;
 	int shm; /* the node's shared memory, -1 = not found */
 	struct stream out[2];

@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "dsmcore/launch/where.h"
+#include "dsmcore/launch/report.h"
 
 #define HELLO_NS  10000000000ll /* a node must join within this */
 #define END_NS	  2000000000ll	/* from SIGTERM to SIGKILL */
@@ -55,32 +55,6 @@ static void decide(struct run *run, int status)
 
 /* ---- what nodes say ---- */
 
-static void show_report(const struct proc *p, struct proto_report *r)
-{
-	struct where w;
-	int rc;
-
-	r->text[sizeof(r->text) - 1] = 0;
-	r->path[sizeof(r->path) - 1] = 0;
-	for (char *c = r->text; *c; c++)
-		if ((unsigned char)*c < ' ')
-			*c = ' ';
-	if (!*r->path) {
-		fprintf(stderr, "dsm: node %u: %s\n", p->node, r->text);
-		return;
-	}
-	rc = where__find(r->path, r->offset, &w);
-	if (rc == 0 && *w.function)
-		fprintf(stderr, "dsm: node %u: %s at %s:%d (%s)\n", p->node, r->text, w.file, w.line,
-			w.function);
-	else if (rc == 0)
-		fprintf(stderr, "dsm: node %u: %s at %s:%d\n", p->node, r->text, w.file, w.line);
-	else
-		fprintf(stderr, "dsm: node %u: %s at %s+0x%llx%s%s%s (compile it with -g to see the line)\n",
-			p->node, r->text, r->path, (unsigned long long)r->offset, *w.function ? " (" : "",
-			w.function, *w.function ? ")" : "");
-}
-
 static void node_done(struct run *run, struct proc *p, int status)
 {
 	if (p->done)
@@ -108,11 +82,12 @@ static void packet(struct run *run, struct proc *p, struct proto_packet *m)
 		p->hello = true;
 		p->self = m->hello.pid;
 		p->port = (uint16_t)m->hello.port;
+		p->ip = m->hello.ip;
 		run->hellos++;
 		break;
 	case PROTO_REPORT:
 		p->reported = true;
-		show_report(p, &m->report);
+		report__print(p->node, &m->report);
 		break;
 	case PROTO_DONE:
 		node_done(run, p, m->status);

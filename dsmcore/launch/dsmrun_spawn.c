@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
-#include <arpa/inet.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +23,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "dsmcore/launch/address.h"
 
 #define CONTROL_FD	3
 #define PERSONALITY_ASK 0xffffffffu
@@ -143,6 +144,8 @@ static int send_options(struct run *run, struct proc *p)
 
 	o.node = (uint16_t)p->node;
 	o.local_nodes = o.nodes;
+	if (o.nodes > 1 && !strcmp(o.transport, "tcp"))
+		strcpy(o.listen, ADDRESS_LOOPBACK);
 	setsockopt(p->control, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	return proto__send(p->control, PROTO_OPTIONS, &o, sizeof(o), &life, 1);
 }
@@ -198,20 +201,6 @@ out:
 
 /* ---- connections ---- */
 
-static int give(struct run *run, unsigned to, unsigned peer, const int fds[2])
-{
-	uint32_t number = peer;
-	int rc;
-
-	for (int try = 0;; try++) {
-		rc = proto__send(run->procs[to].control, PROTO_SOCKETS, &number, sizeof(number), fds, 2);
-		/* The kernel bounds descriptors on their way to a node; it will take some off. */
-		if (rc != -ETOOMANYREFS || try == 5000)
-			return rc;
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-	}
-}
-
 static int connect_pair(struct run *run, unsigned a, unsigned b)
 {
 	int pair[2][2] = {{-1, -1}, {-1, -1}}; /* [channel][end] */
@@ -221,9 +210,9 @@ static int connect_pair(struct run *run, unsigned a, unsigned b)
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair[ch]))
 			rc = -errno;
 	if (!rc)
-		rc = give(run, a, b, (int[2]){pair[0][0], pair[1][0]});
+		rc = proto__give(run->procs[a].control, b, (int[2]){pair[0][0], pair[1][0]});
 	if (!rc)
-		rc = give(run, b, a, (int[2]){pair[0][1], pair[1][1]});
+		rc = proto__give(run->procs[b].control, a, (int[2]){pair[0][1], pair[1][1]});
 	close_pair(pair[0]);
 	close_pair(pair[1]);
 	return rc;
@@ -247,8 +236,7 @@ static int hand_peers(struct run *run)
 	if (getrandom(&peers.token, sizeof(peers.token), 0) != sizeof(peers.token))
 		return -EIO;
 	for (unsigned n = 0; n < run->options.nodes; n++)
-		peers.of[n] =
-			(struct proto_address){.ip = htonl(INADDR_LOOPBACK), .port = run->procs[n].port};
+		peers.of[n] = (struct proto_address){.ip = run->procs[n].ip, .port = run->procs[n].port};
 	for (unsigned n = 0; n < run->options.nodes && !rc; n++)
 		rc = proto__send(run->procs[n].control, PROTO_PEERS, &peers, sizeof(peers), NULL, 0);
 	return rc;

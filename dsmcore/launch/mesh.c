@@ -239,7 +239,7 @@ static int connect_all(struct mesh *m, const struct proto_address *of)
 	int rc;
 
 	for (unsigned p = node + 1; p < nodes; p++)
-		for (unsigned ch = 0; ch < 2; ch++) {
+		for (unsigned ch = 0; of[p].port && ch < 2; ch++) {
 			rc = call(m, &of[p], ch, &m->fds[p][ch]);
 			if (rc)
 				return say(m, rc, "connecting to", p);
@@ -249,7 +249,7 @@ static int connect_all(struct mesh *m, const struct proto_address *of)
 		if (m->fds[p][0] < 0 || m->fds[p][1] < 0)
 			return say(m, rc, "waiting for", p);
 	for (unsigned p = node + 1; p < nodes; p++)
-		for (unsigned ch = 0; ch < 2; ch++) {
+		for (unsigned ch = 0; of[p].port && ch < 2; ch++) {
 			rc = await_answer(m, m->fds[p][ch]);
 			if (rc)
 				return say(m, rc, "waiting for the answer of", p);
@@ -266,11 +266,12 @@ int mesh__connect(const struct run_options *o, int listener, const struct proto_
 		.listener = listener,
 		.deadline = now() + seconds * 1000000000ll,
 		.fds = fds,
-		.missing = 2u * o->node,
 		.room = 2u * o->nodes + STRANGERS,
 	};
 	int rc = -ENOMEM;
 
+	for (unsigned p = 0; p < o->node; p++)
+		m.missing += of[p].port ? 2 : 0;
 	m.guests = calloc(m.room, sizeof(*m.guests));
 	m.polls = calloc(m.room + 1, sizeof(*m.polls));
 	if (m.guests && m.polls)

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -169,6 +170,16 @@ static int strict_from(struct run_options *o, const char *text, char *why, size_
 	return 0;
 }
 
+/* For those who want to name a run before it starts, to dsmcollect for instance. */
+static int run_id_from(struct run_options *o, const char *text, char *why, size_t size)
+{
+	o->run_id = strtoull(text, NULL, 16);
+	if (!*text || strlen(text) > 16 || strspn(text, "0123456789abcdefABCDEF") != strlen(text) ||
+	    !o->run_id)
+		return fail(-EINVAL, why, size, "run '%s': give up to 16 hexadecimal digits, not 0", text);
+	return 0;
+}
+
 int options__from_env(struct run_options *o, char *why, size_t size)
 {
 	static const struct {
@@ -178,7 +189,7 @@ int options__from_env(struct run_options *o, char *why, size_t size)
 		{"DSM_HEAP", options__heap},	       {"DSM_RING_SIZE", options__ring},
 		{"DSM_STRICT", strict_from},	       {"DSM_MICROSCOPE", options__microscope},
 		{"DSM_PLAN", options__plan},	       {"DSM_HISTORY", options__history},
-		{"DSM_TRANSPORT", options__transport},
+		{"DSM_TRANSPORT", options__transport}, {"DSM_RUN", run_id_from},
 	};
 	char reason[PATH_MAX + 256];
 
@@ -196,5 +207,22 @@ int options__from_env(struct run_options *o, char *why, size_t size)
 		if (rc)
 			return fail(rc, why, size, "variable %s: %s", vars[i].name, reason);
 	}
+	return 0;
+}
+
+int options__fit(const struct run_options *o, unsigned nodes, char *why, size_t size)
+{
+	if (o->heap_bytes / 4096 < nodes * 16ull)
+		return fail(-EINVAL, why, size,
+			    "a heap of %llu bytes is too small for %u nodes: give at least 64K a node",
+			    (unsigned long long)o->heap_bytes, nodes);
+	return 0;
+}
+
+int options__draw_run_id(struct run_options *o)
+{
+	while (!o->run_id)
+		if (getrandom(&o->run_id, sizeof(o->run_id), 0) != sizeof(o->run_id))
+			return -EIO;
 	return 0;
 }

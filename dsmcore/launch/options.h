@@ -11,8 +11,8 @@
 #define OPTIONS_NODES_MAX 256u
 
 /* Defaults, and over them what DSM_HEAP, DSM_RING_SIZE, DSM_STRICT, DSM_MICROSCOPE, DSM_PLAN,
- * DSM_HISTORY and DSM_TRANSPORT say. Node 0 of 1, run id 0. Errors: -EINVAL and the like with the
- * reason in `why`. */
+ * DSM_HISTORY, DSM_TRANSPORT and DSM_RUN say. Node 0 of 1, run id 0 if not said. Errors: -EINVAL and the like
+ * with the reason in `why`. */
 int options__from_env(struct run_options *o, char *why, size_t why_size);
 
 /* Each sets one option from text; the reason of -EINVAL, -ENOENT ... goes to `why`. Sizes are bytes or
@@ -23,6 +23,11 @@ int options__microscope(struct run_options *o, const char *text, char *why, size
 int options__plan(struct run_options *o, const char *text, char *why, size_t why_size);
 int options__history(struct run_options *o, const char *text, char *why, size_t why_size);
 int options__transport(struct run_options *o, const char *text, char *why, size_t why_size);
+
+/* A random number for the run, if it has none yet. Errors: -EIO. */
+int options__draw_run_id(struct run_options *o);
+/* Whether so many nodes can run with these. Errors: -EINVAL with the reason. */
+int options__fit(const struct run_options *o, unsigned nodes, char *why, size_t why_size);
 
 /* A number of bytes with an optional suffix. Errors: -EINVAL, -ERANGE. */
 int options__size(const char *text, uint64_t *bytes);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PROTO_HEAD ((ssize_t)(2 * sizeof(uint32_t)))
@@ -90,4 +91,17 @@ int proto__recv(int fd, struct proto_packet *p, int fds[2], int flags)
 			close(fds[i]);
 	fds[0] = fds[1] = -1;
 	return -EPROTO;
+}
+
+int proto__give(int fd, unsigned peer, const int fds[2])
+{
+	uint32_t number = peer;
+	int rc;
+
+	for (int try = 0;; try++) {
+		rc = proto__send(fd, PROTO_SOCKETS, &number, sizeof(number), fds, 2);
+		if (rc != -ETOOMANYREFS || try == 5000)
+			return rc;
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
 }

@@ -58,12 +58,12 @@ struct proto_report {
 
 struct proto_hello {
 	int32_t pid;
-	uint32_t port;
+	uint32_t port, ip; /* where it listens for TCP peers; ip in network byte order */
 };
 
 struct proto_peers {
 	struct proto_token token;
-	struct proto_address of[OPTIONS_NODES_MAX];
+	struct proto_address of[OPTIONS_NODES_MAX]; /* port 0: that one is not reached over TCP */
 };
 
 struct proto_packet {
@@ -85,12 +85,17 @@ int proto__send(int fd, enum proto_type type, const void *body, size_t bytes, co
  * -EAGAIN, -EPROTO (not a packet of this version), negative errno. `flags` as of recvmsg(). */
 int proto__recv(int fd, struct proto_packet *p, int fds[2], int flags);
 
+/* Gives a node its two connected sockets to `peer` (SOCKETS). The kernel bounds descriptors on their way to a
+ * node: waits up to 5 s until it has taken some off. The sender's copies stay open. Errors: negative errno.
+ */
+int proto__give(int fd, unsigned peer, const int fds[2]);
+
 /* TCP: a listening socket on the given address (network byte order), and its port. */
 int mesh__listen(uint32_t ip, uint16_t *port);
-/* Connects node with all others: to the higher ones, accepting the lower ones on `listener`, both
- * sides proving with the token that they belong to this run. Other connections are refused and named
- * on stderr. On success all of fds[nodes][2] are set, but [node]. Blocks at most `seconds`. Errors:
- * negative errno after printing a message; then no descriptor of fds is open. */
+/* Connects node with all others that have a port: to the higher ones, accepting the lower ones on `listener`,
+ * both sides proving with the token that they belong to this run. Other connections are refused and named on
+ * stderr. On success fds[nodes][2] are set for those. Blocks at most `seconds`. Errors: negative errno after
+ * printing a message; then no descriptor of fds is open. */
 int mesh__connect(const struct run_options *o, int listener, const struct proto_address *of,
 		  const struct proto_token *token, int seconds, int (*fds)[2]);
 

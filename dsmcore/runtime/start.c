@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "dsm.h"
+#include "dsmcore/launch/pmix_node.h"
 #include "dsmcore/runtime/node.h"
 
 typedef int main_fn(int, char **, char **);
@@ -25,6 +26,7 @@ DSM_API int __libc_start_main(main_fn *program_main, int argc, char **argv, void
 		fputs("dsm: the C library's start cannot be found\n", stderr);
 		abort();
 	}
+	pmix_node__fix_addresses(argv, argv + argc + 1);
 	start__program_main = program_main;
 	return next(node__main, argc, argv, init, fini, rtld_fini, stack_end);
 }
