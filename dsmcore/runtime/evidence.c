@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * evidence.c - counters always, records only when somebody listens. What stays local (begins, local commits,
- * faults that only tracking causes) is recorded one in SAMPLE; everything remote is recorded each time.
+ * faults that only tracking causes) is sampled; everything remote is recorded each time.
  */
 #include "dsmcore/runtime/evidence.h"
 
@@ -16,7 +16,12 @@
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/tx.h"
 
-#define SAMPLE 64u
+/* One in so many, and no more than about 2,500 a second of each kind: a record costs a microsecond or two, a
+ * small transaction a quarter of one. */
+#define SAMPLE_LEAST   64u
+#define SAMPLE_MOST    65536u
+#define SAMPLE_NS      400000u
+#define SAMPLE_IDLE_NS 50000000u
 
 _Static_assert(sizeof(struct dsm_ev_writes) + (DSM_EV_RUNS + 1) * sizeof(struct dsm_ev_run) <= DSM_EV_MAX,
 	       "room");
@@ -27,10 +32,40 @@ _Static_assert((int)CORE_CAUSE_CANCEL == DSM_EV_CAUSE_CANCEL, "causes");
 _Static_assert((int)CORE_FAULT_REARM == DSM_EV_FAULT_REARM, "kinds");
 _Static_assert((int)CORE_FAULT_PREFETCHED == DSM_EV_FAULT_PREFETCHED, "kinds");
 
-/* True once in SAMPLE calls with the same counter. */
-static bool sampled(uint32_t *count)
+/* Of what happens often, each `every`-th is recorded. The places are fixed beforehand, by count: choosing by
+ * the clock would find long transactions more often than short ones. Only how many lie between follows the
+ * clock. */
+struct sampler {
+	uint32_t every, left; /* how many lie between; until the next */
+	uint32_t since;	      /* the last one */
+	uint64_t last_ns;
+};
+
+static void choose_next(struct sampler *s, uint64_t took)
 {
-	return (*count)++ % SAMPLE == 0;
+	if (took < SAMPLE_NS / 2 && s->every < SAMPLE_MOST)
+		s->every *= 2;
+	else if (took > SAMPLE_NS * 2 && s->every > SAMPLE_LEAST)
+		s->every /= 2;
+	if (s->every < SAMPLE_LEAST) /* the first of all */
+		s->every = SAMPLE_LEAST;
+	s->left = s->every;
+}
+
+/* The weight of this occurrence: how many it stands for; 0: it is not recorded. */
+static uint32_t sample(struct sampler *s, uint64_t now)
+{
+	uint64_t took = now - s->last_ns;
+	uint32_t weight = ++s->since;
+
+	if (s->left > SAMPLE_LEAST && took > SAMPLE_IDLE_NS)
+		s->left = s->every = SAMPLE_LEAST; /* a quiet time after a busy one */
+	if (s->left && --s->left)
+		return 0;
+	choose_next(s, took);
+	s->since = 0;
+	s->last_ns = now;
+	return weight;
 }
 
 static dsm_ev_page page_id(uint32_t page)
@@ -62,12 +97,13 @@ static uint8_t flags_of(const struct core_party *p)
 
 void evidence__begin(void)
 {
-	static uint32_t count;
+	static struct sampler begins;
+	uint32_t weight;
 
 	COUNT_LOCKED(begins, 1);
-	if (!events__wanted(DSM_EV_BEGIN) || !sampled(&count))
+	if (!events__wanted(DSM_EV_BEGIN) || !(weight = sample(&begins, tx.begin_ns)))
 		return;
-	struct dsm_ev_begin r = {.hdr.weight = SAMPLE, .interval = evidence__interval()};
+	struct dsm_ev_begin r = {.hdr.weight = weight, .interval = evidence__interval()};
 
 	events__emit(&r.hdr, DSM_EV_BEGIN, sizeof(r), 0, 0);
 }
@@ -86,7 +122,8 @@ static void publish_prefetch(void)
 
 static void commit(const struct core_action *a)
 {
-	static uint32_t count;
+	static struct sampler commits;
+	uint32_t weight = 1;
 	uint64_t now = events__now(), took = now - tx.begin_ns, in_commit = now - tx.commit_begin_ns;
 
 	COUNT_LOCKED(commits, 1);
@@ -99,10 +136,10 @@ static void commit(const struct core_action *a)
 	history__end(&a->party, true);
 	bool scoped = microscope__used();
 
-	if (!events__wanted(DSM_EV_COMMIT) || (a->local && !scoped && !sampled(&count)))
+	if (!events__wanted(DSM_EV_COMMIT) || (a->local && !scoped && !(weight = sample(&commits, now))))
 		return;
 	struct dsm_ev_commit r = {
-		.hdr = {.weight = a->local && !scoped ? SAMPLE : 1, .flags = flags_of(&a->party)},
+		.hdr = {.weight = weight, .flags = flags_of(&a->party)},
 		.interval = interval_of(&a->party),
 		.duration_ns = took,
 		.commit_ns = in_commit,
@@ -300,17 +337,18 @@ static void count_fault(enum core_fault kind, uint64_t wait_ns)
 void evidence__fault(enum core_fault kind, uint32_t page, uint16_t offset, bool write, const void *pc,
 		     uint64_t wait_ns)
 {
-	static uint32_t count;
+	static struct sampler faults;
+	uint32_t weight = 1;
 
 	if (kind == CORE_FAULT_NONE)
 		return;
 	count_fault(kind, wait_ns);
 	bool local = kind != CORE_FAULT_FETCH;
 
-	if (!events__wanted(DSM_EV_FAULT) || (local && !sampled(&count)))
+	if (!events__wanted(DSM_EV_FAULT) || (local && !(weight = sample(&faults, events__now()))))
 		return;
 	struct dsm_ev_fault r = {
-		.hdr.weight = local ? SAMPLE : 1,
+		.hdr.weight = weight,
 		.interval = evidence__interval(),
 		.page = page_id(page),
 		.version = core__version(node.core, page),
