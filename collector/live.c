@@ -243,13 +243,22 @@ static bool enqueue(struct client *c, const char *line, size_t length)
 	return true;
 }
 
+/* The socket's mode keeps others out already, unless somebody has changed it. */
+static bool welcome(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) && (peer.uid == geteuid() || !peer.uid);
+}
+
 size_t live__poll(struct live *l)
 {
 	size_t waiting = 0;
 	int fd;
 
 	while ((fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0) {
-		if (l->nclients == LIVE_CLIENTS) {
+		if (l->nclients == LIVE_CLIENTS || !welcome(fd)) {
 			close(fd);
 			continue;
 		}

@@ -13,7 +13,7 @@ fuzz_wire_SRCS := tests/fuzz/fuzz_wire.c dsmcore/transport/wire.c
 # A node without the DSM, for tests of dsmrun alone
 PROGRAMS += dsmrun_member
 dsmrun_member_SRCS := tests/integration/dsmrun_member.c $(transport_SRCS) $(control_SRCS)
-dsmrun_member_LIBS := -lpthread
+dsmrun_member_LIBS := -lpthread -ldl
 dsmrun_member_DIR  := tests/integration
 
 PROGRAMS += no_personality
@@ -21,8 +21,9 @@ no_personality_SRCS := tests/integration/no_personality.c
 no_personality_DIR  := tests/integration
 
 TESTS += unit/control_test
-unit/control_test_SRCS := tests/unit/control_test.c dsmcore/launch/where.c $(control_SRCS) dsmcore/transport/stream_socket.c dsmcore/transport/stream_ring.c
-unit/control_test_LIBS := -lcmocka -lpthread -ldw -lelf
+unit/control_test_SRCS := tests/unit/control_test.c dsmcore/launch/where.c $(control_SRCS) \
+	$(addprefix dsmcore/transport/,stream_socket.c stream_ring.c tls_load.c plugin.c)
+unit/control_test_LIBS := -lcmocka -lpthread -ldw -lelf -ldl
 
 TSAN_TESTS += unit/transport_test unit/control_test
 

@@ -5,3 +5,10 @@ unit/stream_tls_test_SRCS := tests/unit/stream_tls_test.c dsmcore/transport/stre
 unit/stream_tls_test_LIBS := -lcmocka -lpthread $(openssl_LIBS)
 TSAN_TESTS += unit/stream_tls_test
 endif
+
+# The mesh needs libdsm-tls.so, if it is built at all
+TESTS += unit/mesh_test
+unit/mesh_test_SRCS := tests/unit/mesh_test.c $(addprefix dsmcore/launch/,mesh.c mesh_prove.c mesh_key.c) \
+	dsmcore/transport/stream_socket.c dsmcore/transport/tls_load.c dsmcore/transport/plugin.c
+unit/mesh_test_LIBS := -lcmocka -lpthread -ldl
+TSAN_TESTS += unit/mesh_test

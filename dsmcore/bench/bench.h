@@ -25,7 +25,7 @@ struct command;
 struct options {
 	const struct command *command;
 	const char *program;   /* argv[0] */
-	const char *transport; /* as dsmrun's --transport */
+	const char *transport; /* tcp (in clear), tls, unix or shm */
 	const char *samples;   /* file for the raw samples, NULL = none */
 	unsigned nodes;	       /* 0: as the benchmark is defined */
 	unsigned count;	       /* samples, or what the benchmark counts; 0: its default */
@@ -119,6 +119,8 @@ void launch__progress(const char *what, double share);
 void launch__progress_end(void);
 /* What dsmrun takes by itself is one of these on one host. */
 const char *launch__transport(const struct options *o, unsigned nodes);
+/* Raw connections for the floor go over TCP; else over Unix sockets. */
+bool launch__over_tcp(const struct options *o);
 
 /* ---- benchmarks: each fills in the JSON object and the raw samples; exit status ---- */
 

@@ -52,7 +52,7 @@ static void print_usage(void)
 	for (size_t i = 0; i < COMMANDS; i++)
 		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
 	puts("\n"
-	     "      --transport KIND  tcp (default), unix or shm\n"
+	     "      --transport KIND  tcp (default, not encrypted), tls, unix or shm\n"
 	     "      --nodes N         commit (default 1), barrier (default 2, and 4), scale (1024), probes "
 	     "(2)\n"
 	     "      --owner STATE     fault, floor: waiting, computing (100 ms without a call) or both "
@@ -149,16 +149,17 @@ static int set_seconds(struct options *o)
 
 static int set_transport(struct options *o)
 {
-	static const char *const known[] = {"tcp", "unix", "shm"};
+	static const char *const known[] = {"tcp", "tls", "unix", "shm"};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		if (!strcmp(optarg, known[i])) {
 			o->transport = known[i];
 			return 0;
 		}
-	if (!strcmp(optarg, "tls") || !strcmp(optarg, "fabric"))
-		return bad("this build of the DSM has no transport '%s'; it has tcp and unix%s", optarg, "");
-	return bad("unknown transport '%s': give tcp, unix or shm%s", optarg, "");
+	if (!strcmp(optarg, "fabric"))
+		return bad("this build of the DSM has no transport '%s'; it has tcp, tls, unix and shm%s",
+			   optarg, "");
+	return bad("unknown transport '%s': give tcp, tls, unix or shm%s", optarg, "");
 }
 
 static int set_owner(struct options *o)

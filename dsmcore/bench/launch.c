@@ -210,6 +210,17 @@ const char *launch__transport(const struct options *o, unsigned nodes)
 	return nodes == 1 ? "none" : o->transport;
 }
 
+bool launch__over_tcp(const struct options *o)
+{
+	return !strcmp(o->transport, "tcp") || !strcmp(o->transport, "tls");
+}
+
+/* Our tables say plainly what is on the wire. dsmrun's tcp is encrypted, so that nobody forgets it. */
+static char *dsmrun_transport(const char *ours)
+{
+	return !strcmp(ours, "tcp") ? "insecure-tcp" : !strcmp(ours, "tls") ? "tcp" : (char *)ours;
+}
+
 static char *text(struct launch_line *l, unsigned *used, const char *format, double number)
 {
 	char *t = l->text[(*used)++];
@@ -232,7 +243,7 @@ int launch__line(struct launch_line *l, const struct options *o, unsigned nodes,
 	a[n++] = "--nodes";
 	a[n++] = text(l, &used, "%.0f", nodes);
 	a[n++] = "--transport";
-	a[n++] = (char *)o->transport;
+	a[n++] = dsmrun_transport(o->transport);
 	if (verbose)
 		a[n++] = "--verbose";
 	a[n++] = l->self;

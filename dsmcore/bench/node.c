@@ -145,7 +145,7 @@ static void connect_all(struct mesh *m, const struct floor_address *all, int lis
 void mesh__open(struct mesh *m, const struct options *o)
 {
 	struct floor_address own = {0}, *all;
-	int listener = floor_wire__listen(strcmp(o->transport, "tcp") == 0, &own);
+	int listener = floor_wire__listen(launch__over_tcp(o), &own);
 
 	if (listener < 0)
 		node__fail("raw socket: %s", strerror(-listener));

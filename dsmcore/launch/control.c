@@ -89,8 +89,9 @@ static void close_all(int (*fds)[2], unsigned nodes)
 			close(fds[i / 2][i % 2]);
 }
 
-/* Takes what the launcher hands over until GO. */
-static int take_connections(struct control *c, const struct run_options *o, int listener, int (*fds)[2])
+/* Takes what the launcher hands over until GO: sockets, or what it needs to connect to the others itself. */
+static int take_connections(struct control *c, const struct run_options *o, int listener, int (*fds)[2],
+			    struct links *links)
 {
 	for (;;) {
 		struct proto_packet p;
@@ -103,7 +104,8 @@ static int take_connections(struct control *c, const struct run_options *o, int 
 			continue;
 		}
 		if (p.type == PROTO_PEERS && listener >= 0) {
-			rc = mesh__connect(o, listener, p.peers.of, &p.peers.token, SETUP_SECONDS, fds);
+			rc = mesh__connect(o, listener, p.peers.of, &p.peers.key, SETUP_SECONDS, links);
+			mesh_key__wipe(&p.peers.key);
 			if (rc)
 				return rc;
 			continue;
@@ -117,22 +119,18 @@ static int take_connections(struct control *c, const struct run_options *o, int 
 /* Pairs on one host have Unix sockets, and rings made over them if the transport is shm; others TCP. */
 static bool has_ring(const struct run_options *o, const int fds[2])
 {
-	int domain;
-	socklen_t len = sizeof(domain);
-
-	return !strcmp(o->transport, "shm") &&
-	       getsockopt(fds[0], SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_UNIX;
+	return !strcmp(o->transport, "shm") && fds[0] >= 0;
 }
 
 static int open_sockets(const struct run_options *o, int (*fds)[2], struct links *links)
 {
 	for (unsigned i = 0; i < o->nodes * 2u; i++) {
-		unsigned peer = i / 2;
+		struct stream **s = &links->stream[i / 2][i % 2];
 
-		if (peer == o->node || has_ring(o, fds[peer]))
+		if (fds[i / 2][i % 2] < 0 || has_ring(o, fds[i / 2]))
 			continue;
-		links->stream[peer][i % 2] = stream_socket__new(fds[peer][i % 2]);
-		if (!links->stream[peer][i % 2])
+		*s = stream_socket__new(fds[i / 2][i % 2]);
+		if (!*s)
 			return -errno;
 	}
 	return 0;
@@ -158,20 +156,17 @@ static int open_rings(const struct run_options *o, int (*fds)[2], struct links *
 	return rc;
 }
 
+/* What was handed over as sockets. */
 static int open_streams(const struct run_options *o, int (*fds)[2], struct links *links)
 {
-	int rc = links__alloc(links, o->nodes);
+	int rc = open_rings(o, fds, links);
 
-	if (rc == 0)
-		rc = open_rings(o, fds, links);
 	if (rc == 0)
 		rc = open_sockets(o, fds, links);
 	/* A stream owns its descriptor. */
-	for (unsigned i = 0; links->stream && i < o->nodes * 2u; i++)
+	for (unsigned i = 0; i < o->nodes * 2u; i++)
 		if (links->stream[i / 2][i % 2])
 			fds[i / 2][i % 2] = -1;
-	if (rc)
-		links__close(links, o->nodes);
 	return rc ? complain(rc, "connections") : 0;
 }
 
@@ -198,10 +193,12 @@ static int connect_all(struct control *c, const struct run_options *o, struct li
 {
 	struct proto_hello hello = {.pid = (int32_t)getpid()};
 	int(*fds)[2] = malloc(sizeof(*fds) * o->nodes);
-	int listener = -1, rc;
+	int listener = -1, rc = links__alloc(links, o->nodes);
 
-	if (!fds)
-		return complain(-ENOMEM, "connections");
+	if (rc || !fds) {
+		rc = complain(-ENOMEM, "connections");
+		goto out;
+	}
 	memset(fds, 0xff, sizeof(*fds) * o->nodes);
 	if (*o->listen) {
 		listener = listen_at(o->listen, &hello);
@@ -214,17 +211,19 @@ static int connect_all(struct control *c, const struct run_options *o, struct li
 	if (rc)
 		complain_of_launcher(c, rc, "greeting");
 	else
-		rc = take_connections(c, o, listener, fds);
-	for (unsigned i = 0; rc == 0 && i < o->nodes * 2u; i++)
-		if (fds[i / 2][i % 2] < 0 && i / 2 != o->node)
-			rc = complain_of_launcher(c, -EPROTO, "receiving the connections from");
-	if (rc == 0 && o->nodes > 1)
+		rc = take_connections(c, o, listener, fds, links);
+	if (rc == 0)
 		rc = open_streams(o, fds, links);
+	for (unsigned i = 0; rc == 0 && i < o->nodes * 2u; i++)
+		if (!links->stream[i / 2][i % 2] && i / 2 != o->node)
+			rc = complain_of_launcher(c, -EPROTO, "receiving the connections from");
 out:
 	if (listener >= 0)
-		close(listener);
+		close(listener); /* from now on nobody can connect */
 	close_all(fds, o->nodes);
 	free(fds);
+	if (rc || o->nodes == 1)
+		links__close(links, o->nodes);
 	return rc;
 }
 
@@ -270,6 +269,16 @@ static int join(struct control *c, struct run_options *o, struct links *links)
 	return connect_all(c, o, links);
 }
 
+/* Whoever made the line says which files this process opens. A caller must not have that say in a program
+ * which runs with other rights than its own. */
+static bool of_this_user(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) && (peer.uid == geteuid() || !peer.uid);
+}
+
 static int open_launched(struct control *c, struct run_options *o, struct links *links, const char *where)
 {
 	uint64_t fd;
@@ -282,6 +291,12 @@ static int open_launched(struct control *c, struct run_options *o, struct links 
 		fprintf(stderr, "dsm: %s=%s is not a line to dsmrun; unset it to run as a single node\n",
 			PROTO_FD_ENV, where);
 		return -EBADF;
+	}
+	if (!of_this_user((int)fd)) {
+		fprintf(stderr,
+			"dsm: %s=%s: that line was made by another user; unset it to run as a single node\n",
+			PROTO_FD_ENV, where);
+		return -EPERM;
 	}
 	c->fd = (int)fd;
 	return join(c, o, links);

@@ -25,7 +25,8 @@ struct run_options {
 	uint32_t microscope_permille; /* share of run time the microscope may take; 0 = off */
 	char plan[4096];	      /* absolute path, "" = none */
 	char history[4096];	      /* directory for history files, "" = none */
-	char transport[16];	      /* "shm", "unix" or "tcp" */
+	char key_file[4096];	      /* for the launcher: absolute path, "" = it makes a key */
+	char transport[16];	      /* "shm", "unix", "tcp" (that is TLS) or "insecure-tcp" */
 	char listen[64];	      /* where TCP peers reach this node (address.h), "" = there are none */
 };
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "dsmcore/memory/plan.h"
+#include "dsmcore/transport/tls.h"
 
 #define VERSION "0.1"
 
@@ -31,7 +32,9 @@ static const char usage[] =
 	"  -n, --nodes N          nodes, 1 to 256 (default: this machine's cores)\n"
 	"      --heap SIZE        shared memory in all, e.g. 512M (default 1G)\n"
 	"      --plan FILE        apply a layout plan of dsmreport\n"
-	"      --transport KIND   shm (default: memory shared on this host), unix or tcp\n"
+	"      --transport KIND   shm (default: memory shared on this host), unix, tcp (encrypted)\n"
+	"                         or insecure-tcp (not encrypted)\n"
+	"      --key-file FILE    the run's key for tcp (default: a random one in each run)\n"
 	"      --bind WHAT        core: node i stays on this machine's i-th core, none: anywhere,\n"
 	"                         auto (default): core, unless there are more nodes than cores\n"
 	"      --timeout SECONDS  end the run after that time, exit status 124\n"
@@ -50,8 +53,9 @@ static const char usage[] =
 	"  -h, --help             this text\n"
 	"  -V, --version\n"
 	"\n"
-	"Variables DSM_HEAP, DSM_RING_SIZE, DSM_STRICT, DSM_MICROSCOPE, DSM_PLAN, DSM_HISTORY and\n"
-	"DSM_TRANSPORT set the same; options win. DSM_RUN names the run (hexadecimal digits).\n"
+	"Variables DSM_HEAP, DSM_RING_SIZE, DSM_STRICT, DSM_MICROSCOPE, DSM_PLAN, DSM_HISTORY,\n"
+	"DSM_TRANSPORT and DSM_KEY_FILE set the same; options win. DSM_RUN names the run\n"
+	"(hexadecimal digits).\n"
 	"\n"
 	"Exit status: 0 when every node returned 0, else the first other status; 2 for bad usage, bad\n"
 	"input or misuse of the DSM; 128 + signal when a node was killed or dsmrun interrupted.\n";
@@ -81,6 +85,7 @@ enum {
 	OPT_HEAP = 256,
 	OPT_PLAN,
 	OPT_TRANSPORT,
+	OPT_KEY_FILE,
 	OPT_BIND,
 	OPT_TIMEOUT,
 	OPT_STRICT,
@@ -98,6 +103,7 @@ static const struct option options[] = {
 	{"plan", required_argument, NULL, OPT_PLAN},
 	{"transport", required_argument, NULL, OPT_TRANSPORT},
 	{"bind", required_argument, NULL, OPT_BIND},
+	{"key-file", required_argument, NULL, OPT_KEY_FILE},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"prefix", no_argument, NULL, OPT_PREFIX},
@@ -183,6 +189,8 @@ static int set_option(struct run *run, int opt, char *why, size_t size)
 		return options__transport(o, optarg, why, size);
 	case OPT_BIND:
 		return set_bind(run, optarg, why, size);
+	case OPT_KEY_FILE:
+		return options__key_file(o, optarg, why, size);
 	case OPT_TIMEOUT:
 		return set_timeout(run, optarg, why, size);
 	case OPT_STRICT:
@@ -411,6 +419,20 @@ static int check_plan(const char *path)
 	return rc;
 }
 
+/* What keeps strangers out must be there before any node starts. */
+static int check_security(struct run *run)
+{
+	const struct tls_ops *tls;
+	char why[PATH_MAX + 512];
+	int rc = mesh_key__get(&run->options, &run->key, why, sizeof(why));
+
+	if (!rc && !strcmp(run->options.transport, "tcp") && run->options.nodes > 1)
+		rc = tls__load(&tls, why, sizeof(why));
+	if (rc)
+		run__say("%s", why);
+	return rc;
+}
+
 static int check(struct run *run)
 {
 	char why[256];
@@ -418,6 +440,8 @@ static int check(struct run *run)
 	if (find_program(run))
 		return -ENOENT;
 	if (check_plan(run->options.plan))
+		return -EINVAL;
+	if (check_security(run))
 		return -EINVAL;
 	name_trace(run);
 	if (run->trace && check_folder("trace file", run->trace))
@@ -448,9 +472,9 @@ int main(int argc, char **argv)
 		return EXIT_BAD;
 	}
 	if (run.verbose)
-		run__say("run %016llx: %u nodes of '%s' over %s sockets",
-			 (unsigned long long)run.options.run_id, run.options.nodes, run.program,
-			 run.options.transport);
+		run__say("run %016llx: %u nodes of '%s' over %s", (unsigned long long)run.options.run_id,
+			 run.options.nodes, run.program,
+			 strcmp(run.options.transport, "tcp") ? run.options.transport : "tcp, encrypted");
 	rc = monitor__start(&run);
 	if (!rc) {
 		rc = loop__run(&run);

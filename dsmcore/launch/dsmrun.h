@@ -43,6 +43,7 @@ struct run {
 	char program[4096]; /* path to execute */
 	char **argv;
 	bool prefix, verbose;
+	struct mesh_key key; /* wiped when the nodes have it */
 	enum bind bind;
 	const char *stats;  /* file, NULL = none */
 	unsigned timeout_s; /* 0 = none */

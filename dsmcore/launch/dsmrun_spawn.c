@@ -19,7 +19,6 @@
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -144,7 +143,7 @@ static int send_options(struct run *run, struct proc *p)
 
 	o.node = (uint16_t)p->node;
 	o.local_nodes = o.nodes;
-	if (o.nodes > 1 && !strcmp(o.transport, "tcp"))
+	if (o.nodes > 1 && options__over_tcp(&o))
 		strcpy(o.listen, ADDRESS_LOOPBACK);
 	setsockopt(p->control, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	return proto__send(p->control, PROTO_OPTIONS, &o, sizeof(o), &life, 1);
@@ -230,15 +229,15 @@ static int hand_sockets(struct run *run)
 
 static int hand_peers(struct run *run)
 {
-	struct proto_peers peers = {0};
+	struct proto_peers peers = {.key = run->key};
 	int rc = 0;
 
-	if (getrandom(&peers.token, sizeof(peers.token), 0) != sizeof(peers.token))
-		return -EIO;
 	for (unsigned n = 0; n < run->options.nodes; n++)
-		peers.of[n] = (struct proto_address){.ip = run->procs[n].ip, .port = run->procs[n].port};
+		peers.of[n] = (struct mesh_address){.ip = run->procs[n].ip, .port = run->procs[n].port};
 	for (unsigned n = 0; n < run->options.nodes && !rc; n++)
 		rc = proto__send(run->procs[n].control, PROTO_PEERS, &peers, sizeof(peers), NULL, 0);
+	mesh_key__wipe(&peers.key);
+	mesh_key__wipe(&run->key);
 	return rc;
 }
 
@@ -247,7 +246,7 @@ int spawn__hand_over(struct run *run)
 	int rc = 0;
 
 	if (run->options.nodes > 1)
-		rc = strcmp(run->options.transport, "tcp") ? hand_sockets(run) : hand_peers(run);
+		rc = options__over_tcp(&run->options) ? hand_peers(run) : hand_sockets(run);
 	for (unsigned n = 0; n < run->options.nodes && !rc; n++)
 		rc = proto__send(run->procs[n].control, PROTO_GO, NULL, 0, NULL, 0);
 	/* A node that died meanwhile is reported by its death. */

@@ -1,15 +1,17 @@
 # launch: the node's side of the line to the launcher, and the launchers
-control_SRCS := $(addprefix dsmcore/launch/,proto.c control.c pmix_node.c options.c address.c mesh.c)
+control_SRCS := $(addprefix dsmcore/launch/,proto.c control.c pmix_node.c options.c address.c mesh.c mesh_prove.c mesh_key.c)
 
 PROGRAMS    += dsmrun
 dsmrun_SRCS := $(addprefix dsmcore/launch/,dsmrun.c dsmrun_loop.c dsmrun_spawn.c dsmrun_monitor.c dsmrun_stats.c \
-	report.c where.c shm_find.c proto.c options.c) dsmcore/memory/plan.c
+	report.c where.c shm_find.c proto.c options.c mesh_key.c) dsmcore/memory/plan.c \
+	dsmcore/transport/tls_load.c dsmcore/transport/plugin.c
 dsmrun_LIBS := -ldw -lelf -ljson-c
 
 # Where there is PMIx, a helper beside libdsm speaks it for the nodes, so that libdsm itself does not need it.
 ifdef WITH_pmix
 PROGRAMS      += dsm-pmix
-dsm-pmix_SRCS := $(addprefix dsmcore/launch/,pmix_helper.c pmix_local.c report.c where.c proto.c options.c)
+dsm-pmix_SRCS := $(addprefix dsmcore/launch/,pmix_helper.c pmix_local.c report.c where.c proto.c options.c \
+	mesh_key.c)
 dsm-pmix_LIBS := $(pmix_LIBS) -ldw -lelf
 dsm-pmix_DIR  := lib/procope
 EXTRA_dsmcore/launch/pmix_helper.c := $(pmix_CFLAGS)

@@ -2,10 +2,13 @@
 /*
  * mesh.c - TCP connections between all nodes of a run.
  *
- * The lower node of a pair connects to the higher one, once a channel, and begins with a greeting that
- * holds the first half of the run's token; the other side answers with the second half. Whoever does
- * not know the token is no node of this run and is shut out. All connects and greetings go out before
- * the first accept: the kernel's backlog takes them, so no order of the nodes can deadlock.
+ * The lower node of a pair calls the higher one, once a channel. One loop looks after everything at once:
+ * calls on their way, guests who have not proven yet that they belong here, and the listener. So no order in
+ * which the nodes come can deadlock, and nobody who is silent or slow holds up the others.
+ *
+ * Strangers. A guest gets a place in a list of bounded size, and nothing else, until it has proven that it
+ * holds the run's key. When the list is full, the oldest leaves that has not shown the key. A node that was
+ * pushed out so, before its first words were read, calls again.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,35 +21,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "dsmcore/launch/proto.h"
+#include "dsmcore/launch/mesh_parts.h"
+#include "dsmcore/launch/options.h"
+#include "dsmcore/transport/stream.h"
 
-#define GREETING_MAGIC 0x314d5347u /* "GSM1" */
-#define STRANGERS      64	   /* connections that have not greeted yet, beyond those we wait for */
-
-struct greeting {
-	uint32_t magic;
-	uint32_t generation;
-	uint16_t node, channel;
-	uint8_t ask[PROTO_TOKEN];
-};
-
-struct guest { /* accepted, its greeting not all here */
-	int fd;
-	size_t have;
-	uint8_t bytes[sizeof(struct greeting)];
-};
-
-struct mesh {
-	const struct run_options *o;
-	const struct proto_token *token;
-	int listener;
-	int64_t deadline; /* ns */
-	int (*fds)[2];
-	unsigned missing; /* connections of lower nodes still to come */
-	unsigned nguests, room;
-	struct guest *guests;
-	struct pollfd *polls;
-};
+#define STRANGERS   64	     /* guests beyond those we wait for */
+#define NAMED	    8	     /* refused ones that get a line of their own */
+#define TRIES	    100	     /* calls of one connection, when it is hung up */
+#define AGAIN_NS    20000000 /* between them */
+#define ADMIT_BATCH 32
 
 static int64_t now(void)
 {
@@ -54,23 +37,6 @@ static int64_t now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * 1000000000ll + t.tv_nsec;
-}
-
-static int left_ms(const struct mesh *m)
-{
-	int64_t ns = m->deadline - now();
-
-	return ns <= 0 ? 0 : (int)(ns / 1000000 + 1);
-}
-
-/* Compares in constant time: a stranger learns nothing from how fast it is refused. */
-static bool same(const uint8_t *a, const uint8_t *b)
-{
-	unsigned difference = 0;
-
-	for (unsigned i = 0; i < PROTO_TOKEN; i++)
-		difference |= a[i] ^ b[i];
-	return difference == 0;
 }
 
 int mesh__listen(uint32_t ip, uint16_t *port)
@@ -91,200 +57,273 @@ int mesh__listen(uint32_t ip, uint16_t *port)
 	return fd;
 }
 
-static int send_all(int fd, const void *bytes, size_t size)
+bool mesh__expected(const struct mesh *m, uint32_t generation, unsigned from, unsigned channel)
 {
-	/* A greeting or an answer is less than any socket buffer of a fresh connection. */
-	ssize_t n = send(fd, bytes, size, MSG_NOSIGNAL);
-
-	return n == (ssize_t)size ? 0 : n < 0 ? -errno : -EIO;
+	return generation == m->o->generation && from < m->o->node && m->of[from].port && channel < 2 &&
+	       !m->links->stream[from][channel];
 }
 
-static int call(const struct mesh *m, const struct proto_address *to, unsigned channel, int *out)
+/* ---- calls ---- */
+
+static const char *meaning(int rc)
 {
-	struct sockaddr_in a = {
-		.sin_family = AF_INET, .sin_addr.s_addr = to->ip, .sin_port = htons(to->port)};
-	struct greeting g = {GREETING_MAGIC, m->o->generation, m->o->node, (uint16_t)channel, {0}};
-	struct timeval limit = {.tv_sec = left_ms(m) / 1000 + 1};
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), rc;
-
-	if (fd < 0)
-		return -errno;
-	memcpy(g.ask, m->token->ask, PROTO_TOKEN);
-	/* For connect(); the transport makes the socket non-blocking later. */
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	rc = connect(fd, (struct sockaddr *)&a, sizeof(a)) ? -errno : send_all(fd, &g, sizeof(g));
-	if (rc) {
-		close(fd);
-		return rc == -EINPROGRESS ? -ETIMEDOUT : rc;
-	}
-	*out = fd;
-	return 0;
-}
-
-/* Waits for the answer on a connection of ours. */
-static int await_answer(const struct mesh *m, int fd)
-{
-	uint8_t answer[PROTO_TOKEN];
-	size_t have = 0;
-
-	while (have < sizeof(answer)) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		ssize_t n = poll(&p, 1, left_ms(m));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n == 0)
-			return -ETIMEDOUT;
-		n = recv(fd, answer + have, sizeof(answer) - have, 0);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -ECONNRESET;
-		have += (size_t)n;
-	}
-	return same(answer, m->token->answer) ? 0 : -EACCES;
-}
-
-static void refuse(const struct mesh *m, struct guest *g)
-{
-	struct sockaddr_in a = {0};
-	socklen_t len = sizeof(a);
-	char ip[INET_ADDRSTRLEN] = "?";
-
-	if (getpeername(g->fd, (struct sockaddr *)&a, &len) == 0)
-		inet_ntop(AF_INET, &a.sin_addr, ip, sizeof(ip));
-	fprintf(stderr, "dsm: node %u: refused a connection from %s:%u that is not of this run\n", m->o->node,
-		ip, ntohs(a.sin_port));
-	close(g->fd);
-}
-
-static void forget(struct mesh *m, unsigned i)
-{
-	m->guests[i] = m->guests[--m->nguests];
-}
-
-/* Reads a guest's greeting; the guest leaves the list when it is complete or wrong. */
-static void hear(struct mesh *m, unsigned i)
-{
-	struct guest *g = &m->guests[i];
-	ssize_t n = recv(g->fd, g->bytes + g->have, sizeof(g->bytes) - g->have, MSG_DONTWAIT);
-	struct greeting hello;
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n > 0 && (g->have += (size_t)n) < sizeof(g->bytes))
-		return;
-	memcpy(&hello, g->bytes, sizeof(hello));
-	if (n <= 0 || hello.magic != GREETING_MAGIC || !same(hello.ask, m->token->ask) ||
-	    hello.generation != m->o->generation || hello.node >= m->o->node || hello.channel > 1 ||
-	    m->fds[hello.node][hello.channel] >= 0 || send_all(g->fd, m->token->answer, PROTO_TOKEN)) {
-		refuse(m, g);
-	} else {
-		m->fds[hello.node][hello.channel] = g->fd;
-		m->missing--;
-	}
-	forget(m, i);
-}
-
-static int admit(struct mesh *m)
-{
-	int fd = accept4(m->listener, NULL, NULL, SOCK_CLOEXEC);
-
-	if (fd < 0) /* it may have gone away again */
-		return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ? 0 : -errno;
-	if (m->nguests == m->room) { /* so many silent strangers: the oldest leaves */
-		refuse(m, &m->guests[0]);
-		forget(m, 0);
-	}
-	m->guests[m->nguests++] = (struct guest){.fd = fd};
-	return 0;
-}
-
-static int accept_lower(struct mesh *m)
-{
-	while (m->missing) {
-		int n;
-
-		m->polls[0] = (struct pollfd){.fd = m->listener, .events = POLLIN};
-		for (unsigned i = 0; i < m->nguests; i++)
-			m->polls[i + 1] = (struct pollfd){.fd = m->guests[i].fd, .events = POLLIN};
-		n = poll(m->polls, m->nguests + 1, left_ms(m));
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n == 0)
-			return -ETIMEDOUT;
-		if (n < 0)
-			continue;
-		/* Downwards: hear() fills a gap from the end. */
-		for (unsigned i = m->nguests; i-- > 0;)
-			if (m->polls[i + 1].revents)
-				hear(m, i);
-		n = m->polls[0].revents ? admit(m) : 0;
-		if (n < 0)
-			return n;
-	}
-	return 0;
+	return rc == -EACCES	   ? "it does not hold this run's key"
+	       : rc == -EPROTO	   ? "it does not speak TLS 1.3: it is no node of this run"
+	       : rc == -ECONNRESET ? "it hung up"
+				   : strerror(-rc);
 }
 
 static int say(const struct mesh *m, int rc, const char *what, unsigned peer)
 {
-	fprintf(stderr, "dsm: node %u: %s node %u over TCP: %s\n", m->o->node, what, peer,
-		rc == -EACCES ? "it does not know this run's token" : strerror(-rc));
+	const struct mesh_address *a = &m->of[peer];
+	char ip[INET_ADDRSTRLEN] = "?";
+
+	inet_ntop(AF_INET, &a->ip, ip, sizeof(ip));
+	fprintf(stderr, "dsm: node %u: %s node %u at %s:%u: %s\n", m->o->node, what, peer, ip, a->port,
+		meaning(rc));
 	return rc;
 }
 
-static int connect_all(struct mesh *m, const struct proto_address *of)
+static int dial(struct mesh *m, struct end *e)
 {
-	unsigned nodes = m->o->nodes, node = m->o->node;
-	int rc;
+	struct sockaddr_in a = {.sin_family = AF_INET,
+				.sin_addr.s_addr = m->of[e->peer].ip,
+				.sin_port = htons(m->of[e->peer].port)};
 
-	for (unsigned p = node + 1; p < nodes; p++)
-		for (unsigned ch = 0; of[p].port && ch < 2; ch++) {
-			rc = call(m, &of[p], ch, &m->fds[p][ch]);
-			if (rc)
-				return say(m, rc, "connecting to", p);
+	e->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (e->fd < 0)
+		return -errno;
+	e->reached = false;
+	e->events = POLLOUT;
+	return connect(e->fd, (struct sockaddr *)&a, sizeof(a)) && errno != EINPROGRESS ? -errno : 0;
+}
+
+static int connected(struct mesh *m, struct end *e)
+{
+	int error = 0;
+	socklen_t size = sizeof(error);
+
+	if (getsockopt(e->fd, SOL_SOCKET, SO_ERROR, &error, &size))
+		return -errno;
+	if (error)
+		return -error;
+	e->reached = true;
+	return mesh_prove__begin(m, e);
+}
+
+static void forget(struct end *list, unsigned *n, unsigned i)
+{
+	list[i] = list[--*n];
+}
+
+/* Something has happened to a call, or it is time to begin it. */
+static int go_on(struct mesh *m, unsigned i)
+{
+	struct end *e = &m->calls[i];
+	int rc = e->fd < 0 ? dial(m, e) : e->reached ? 0 : connected(m, e);
+
+	if (rc == 0 && e->reached)
+		rc = mesh_prove__step(m, e);
+	else if (rc == 0)
+		return 0;
+	if (rc == -EAGAIN)
+		return 0;
+	if (rc == 0) {
+		m->links->stream[e->peer][e->channel] = e->stream;
+		forget(m->calls, &m->ncalls, i);
+		return 0;
+	}
+	mesh_prove__drop(e);
+	if ((rc != -ECONNRESET && rc != -EPIPE) || ++e->tries == TRIES)
+		return say(m, rc, "connecting to", e->peer);
+	e->again_ns = now() + AGAIN_NS; /* it may have had too many guests */
+	return 0;
+}
+
+/* ---- guests ---- */
+
+static void refuse(struct mesh *m, unsigned i, const char *why)
+{
+	struct end *g = &m->guests[i];
+	struct sockaddr_in a = {0};
+	socklen_t len = sizeof(a);
+	char ip[INET_ADDRSTRLEN] = "?";
+
+	if (m->refused++ < NAMED) {
+		if (getpeername(g->fd, (struct sockaddr *)&a, &len) == 0)
+			inet_ntop(AF_INET, &a.sin_addr, ip, sizeof(ip));
+		fprintf(stderr, "dsm: node %u: refused a connection from %s:%u: %s\n", m->o->node, ip,
+			ntohs(a.sin_port), why);
+	}
+	mesh_prove__drop(g);
+	forget(m->guests, &m->nguests, i);
+}
+
+/* A guest has said something. It leaves the list when it is proven, or refused. */
+static void hear(struct mesh *m, unsigned i)
+{
+	struct end *g = &m->guests[i];
+	int rc = mesh_prove__step(m, g);
+
+	if (rc == -EAGAIN)
+		return;
+	/* Two of the same may have been on their way to here. */
+	if (rc == 0 && m->links->stream[g->peer][g->channel])
+		rc = -EEXIST;
+	if (rc) {
+		refuse(m, i, rc == -EPROTO && m->tls ? "it does not speak TLS 1.3" : meaning(rc));
+		return;
+	}
+	m->links->stream[g->peer][g->channel] = g->stream;
+	m->missing--;
+	forget(m->guests, &m->nguests, i);
+}
+
+/* There is always one that has not shown the key: the list has more places than nodes will call. */
+static void make_room(struct mesh *m)
+{
+	unsigned oldest = 0;
+
+	for (unsigned i = 0; i < m->nguests; i++)
+		if (!mesh_prove__known(m, &m->guests[i]) &&
+		    (mesh_prove__known(m, &m->guests[oldest]) ||
+		     m->guests[i].again_ns < m->guests[oldest].again_ns))
+			oldest = i;
+	refuse(m, oldest, "it said nothing, and too many others wait");
+}
+
+static int admit(struct mesh *m)
+{
+	for (int i = 0; i < ADMIT_BATCH; i++) {
+		int fd = accept4(m->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+		if (fd < 0) /* it may have gone away again */
+			return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED ? 0 : -errno;
+		if (m->nguests == m->room)
+			make_room(m);
+		m->guests[m->nguests] = (struct end){.fd = fd, .again_ns = now()};
+		if (mesh_prove__begin(m, &m->guests[m->nguests])) {
+			close(fd);
+			return -ENOMEM;
 		}
-	rc = accept_lower(m);
-	for (unsigned p = 0; rc && p < node; p++)
-		if (m->fds[p][0] < 0 || m->fds[p][1] < 0)
-			return say(m, rc, "waiting for", p);
-	for (unsigned p = node + 1; p < nodes; p++)
-		for (unsigned ch = 0; of[p].port && ch < 2; ch++) {
-			rc = await_answer(m, m->fds[p][ch]);
-			if (rc)
-				return say(m, rc, "waiting for the answer of", p);
-		}
+		m->nguests++;
+	}
+	return 0;
+}
+
+/* ---- the loop ---- */
+
+static int wait_ms(const struct mesh *m)
+{
+	int64_t until = m->deadline, ns;
+
+	for (unsigned i = 0; i < m->ncalls; i++)
+		if (m->calls[i].fd < 0 && m->calls[i].again_ns < until)
+			until = m->calls[i].again_ns;
+	ns = until - now();
+	return ns <= 0 ? 0 : (int)(ns / 1000000 + 1);
+}
+
+static int await_news(struct mesh *m)
+{
+	unsigned n = 0;
+
+	m->polls[n++] = (struct pollfd){.fd = m->missing ? m->listener : -1, .events = POLLIN};
+	for (unsigned i = 0; i < m->ncalls; i++)
+		m->polls[n++] = (struct pollfd){.fd = m->calls[i].fd, .events = m->calls[i].events};
+	for (unsigned i = 0; i < m->nguests; i++)
+		m->polls[n++] = (struct pollfd){.fd = m->guests[i].fd, .events = m->guests[i].events};
+	if (poll(m->polls, n, wait_ms(m)) < 0 && errno != EINTR)
+		return -errno;
+	return now() >= m->deadline ? -ETIMEDOUT : 0;
+}
+
+/* Downwards: a gap in a list is filled from its end. */
+static int turn(struct mesh *m)
+{
+	const struct pollfd *calls = m->polls + 1, *guests = calls + m->ncalls;
+	int rc = await_news(m);
+
+	for (unsigned i = m->nguests; i-- > 0 && !rc;)
+		if (guests[i].revents)
+			hear(m, i);
+	for (unsigned i = m->ncalls; i-- > 0 && !rc;)
+		if (m->calls[i].fd < 0 ? now() >= m->calls[i].again_ns : calls[i].revents)
+			rc = go_on(m, i);
+	if (!rc && m->polls[0].revents)
+		rc = admit(m);
 	return rc;
 }
 
-int mesh__connect(const struct run_options *o, int listener, const struct proto_address *of,
-		  const struct proto_token *token, int seconds, int (*fds)[2])
+/* Whom it waited for, when time is up. */
+static int too_late(const struct mesh *m)
+{
+	if (m->ncalls)
+		return say(m, -ETIMEDOUT, "connecting to", m->calls[0].peer);
+	for (unsigned p = 0; p < m->o->node; p++)
+		if (m->of[p].port && (!m->links->stream[p][0] || !m->links->stream[p][1]))
+			return say(m, -ETIMEDOUT, "waiting for", p);
+	return -ETIMEDOUT;
+}
+
+static int connect_all(struct mesh *m)
+{
+	int rc = mesh_prove__open(m);
+
+	if (rc)
+		return rc;
+	for (unsigned p = 0; p < m->o->nodes; p++)
+		for (unsigned ch = 0; ch < 2 && p != m->o->node && m->of[p].port; ch++) {
+			if (p < m->o->node)
+				m->missing++;
+			else
+				m->calls[m->ncalls++] = (struct end){.fd = -1,
+								     .called = true,
+								     .peer = (uint16_t)p,
+								     .channel = (uint16_t)ch};
+		}
+	while (!rc && (m->ncalls || m->missing))
+		rc = turn(m);
+	return rc == -ETIMEDOUT && now() >= m->deadline ? too_late(m) : rc;
+}
+
+int mesh__connect(const struct run_options *o, int listener, const struct mesh_address *of,
+		  const struct mesh_key *key, int seconds, struct links *links)
 {
 	struct mesh m = {
 		.o = o,
-		.token = token,
+		.of = of,
+		.key = key,
 		.listener = listener,
+		.links = links,
 		.deadline = now() + seconds * 1000000000ll,
-		.fds = fds,
 		.room = 2u * o->nodes + STRANGERS,
 	};
 	int rc = -ENOMEM;
 
-	for (unsigned p = 0; p < o->node; p++)
-		m.missing += of[p].port ? 2 : 0;
+	m.calls = calloc(2u * o->nodes, sizeof(*m.calls));
 	m.guests = calloc(m.room, sizeof(*m.guests));
-	m.polls = calloc(m.room + 1, sizeof(*m.polls));
-	if (m.guests && m.polls)
-		rc = connect_all(&m, of);
-	else
-		fprintf(stderr, "dsm: node %u: connecting over TCP: %s\n", o->node, strerror(ENOMEM));
+	m.polls = calloc(1 + 2u * o->nodes + m.room, sizeof(*m.polls));
+	if (m.calls && m.guests && m.polls)
+		rc = connect_all(&m);
+	if (rc == -ENOMEM || rc == -EMFILE || rc == -ENFILE)
+		fprintf(stderr, "dsm: node %u: connecting over TCP: %s\n", o->node, strerror(-rc));
+	if (m.refused > NAMED)
+		fprintf(stderr, "dsm: node %u: refused %u more connections\n", o->node, m.refused - NAMED);
 	while (m.nguests)
-		close(m.guests[--m.nguests].fd);
+		mesh_prove__drop(&m.guests[--m.nguests]);
+	while (m.ncalls)
+		mesh_prove__drop(&m.calls[--m.ncalls]);
 	for (unsigned i = 0; rc && i < 2u * o->nodes; i++) {
-		if (fds[i / 2][i % 2] >= 0)
-			close(fds[i / 2][i % 2]);
-		fds[i / 2][i % 2] = -1;
+		struct stream **s = &links->stream[i / 2][i % 2];
+
+		if (*s && of[i / 2].port && i / 2 != o->node) {
+			(*s)->ops->close(*s);
+			*s = NULL;
+		}
 	}
+	mesh_prove__close(&m);
+	free(m.calls);
 	free(m.guests);
 	free(m.polls);
 	return rc;

@@ -154,12 +154,30 @@ int options__history(struct run_options *o, const char *text, char *why, size_t 
 	return 0;
 }
 
+int options__key_file(struct run_options *o, const char *text, char *why, size_t size)
+{
+	o->key_file[0] = 0;
+	return *text ? absolute("key file", text, o->key_file, sizeof(o->key_file), why, size) : 0;
+}
+
 int options__transport(struct run_options *o, const char *text, char *why, size_t size)
 {
-	if (strcmp(text, "shm") != 0 && strcmp(text, "unix") != 0 && strcmp(text, "tcp") != 0)
-		return fail(-EINVAL, why, size, "transport '%s': give shm, unix or tcp", text);
-	strcpy(o->transport, text);
-	return 0;
+	static const char *const kinds[] = {"shm", "unix", "tcp", "insecure-tcp"};
+
+	if (!strcmp(text, "tls")) /* what tcp is, unless it says insecure */
+		text = "tcp";
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (!strcmp(text, kinds[i])) {
+			strcpy(o->transport, text);
+			return 0;
+		}
+	return fail(-EINVAL, why, size,
+		    "transport '%s': give shm, unix, tcp (encrypted) or insecure-tcp (not encrypted)", text);
+}
+
+bool options__over_tcp(const struct run_options *o)
+{
+	return !strcmp(o->transport, "tcp") || !strcmp(o->transport, "insecure-tcp");
 }
 
 static int strict_from(struct run_options *o, const char *text, char *why, size_t size)
@@ -190,6 +208,7 @@ int options__from_env(struct run_options *o, char *why, size_t size)
 		{"DSM_STRICT", strict_from},	       {"DSM_MICROSCOPE", options__microscope},
 		{"DSM_PLAN", options__plan},	       {"DSM_HISTORY", options__history},
 		{"DSM_TRANSPORT", options__transport}, {"DSM_RUN", run_id_from},
+		{"DSM_KEY_FILE", options__key_file},
 	};
 	char reason[PATH_MAX + 256];
 

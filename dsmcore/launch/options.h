@@ -3,6 +3,7 @@
 #ifndef DSM_LAUNCH_OPTIONS_H
 #define DSM_LAUNCH_OPTIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,8 +12,8 @@
 #define OPTIONS_NODES_MAX 256u
 
 /* Defaults, and over them what DSM_HEAP, DSM_RING_SIZE, DSM_STRICT, DSM_MICROSCOPE, DSM_PLAN,
- * DSM_HISTORY, DSM_TRANSPORT and DSM_RUN say. Node 0 of 1, run id 0 if not said. Errors: -EINVAL and the like
- * with the reason in `why`. */
+ * DSM_HISTORY, DSM_TRANSPORT, DSM_KEY_FILE and DSM_RUN say. Node 0 of 1, run id 0 if not said. Errors:
+ * -EINVAL and the like with the reason in `why`. */
 int options__from_env(struct run_options *o, char *why, size_t why_size);
 
 /* Each sets one option from text; the reason of -EINVAL, -ENOENT ... goes to `why`. Sizes are bytes or
@@ -23,6 +24,9 @@ int options__microscope(struct run_options *o, const char *text, char *why, size
 int options__plan(struct run_options *o, const char *text, char *why, size_t why_size);
 int options__history(struct run_options *o, const char *text, char *why, size_t why_size);
 int options__transport(struct run_options *o, const char *text, char *why, size_t why_size);
+int options__key_file(struct run_options *o, const char *text, char *why, size_t why_size);
+/* Whether the transport goes over TCP, encrypted or not. */
+bool options__over_tcp(const struct run_options *o);
 
 /* A random number for the run, if it has none yet. Errors: -EIO. */
 int options__draw_run_id(struct run_options *o);

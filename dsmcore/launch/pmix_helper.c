@@ -22,7 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -47,12 +46,12 @@ struct run_card {
 	uint32_t version;
 	uint32_t refused; /* it has said why */
 	struct run_options options;
-	struct proto_token token;
+	struct mesh_key key; /* unless they read it from a file, each on its host */
 };
 
 /* What each node tells everybody. */
 struct node_card {
-	struct proto_address address;
+	struct mesh_address address;
 	char rendezvous[PMIX_LOCAL_NAME]; /* Unix socket of the helper, for those on the same host */
 };
 
@@ -326,8 +325,11 @@ static bool prepare_run(char *why, size_t size)
 	}
 	if (options__from_env(&run->options, why, size) || options__fit(&run->options, us.nodes, why, size))
 		return false;
-	if (options__draw_run_id(&run->options) ||
-	    getrandom(&run->token, sizeof(run->token), 0) != sizeof(run->token)) {
+	if (mesh_key__get(&run->options, &run->key, why, size))
+		return false;
+	if (*run->options.key_file)
+		mesh_key__wipe(&run->key);
+	if (options__draw_run_id(&run->options)) {
 		snprintf(why, size, "no random numbers: %s", strerror(errno));
 		return false;
 	}
@@ -353,11 +355,15 @@ static void share_options(void)
 		say("node 0 runs another version of Procope: use the same on all hosts");
 		give_up(2);
 	}
+	if (*us.run.options.key_file && mesh_key__get(&us.run.options, &us.run.key, why, sizeof(why))) {
+		say("%s", why);
+		give_up(2);
+	}
 }
 
 static bool over_tcp(unsigned peer)
 {
-	return !us.local[peer] || !strcmp(us.run.options.transport, "tcp");
+	return !us.local[peer] || options__over_tcp(&us.run.options);
 }
 
 static void greet_node(void)
@@ -401,11 +407,11 @@ static void check_local(int rc, const char *what)
 static void connect_node(void)
 {
 	struct node_card *mine = &us.cards[us.self.rank];
-	struct proto_peers peers = {.token = us.run.token};
+	struct proto_peers peers = {0};
 	bool tcp = false;
 	int listener, rc;
 
-	mine->address = (struct proto_address){.ip = us.hello.ip, .port = (uint16_t)us.hello.port};
+	mine->address = (struct mesh_address){.ip = us.hello.ip, .port = (uint16_t)us.hello.port};
 	listener = pmix_local__listen(mine->rendezvous);
 	check_local(listener < 0 ? listener : 0, "listening");
 	put(KEY_NODE, mine, sizeof(*mine));
@@ -427,7 +433,10 @@ static void connect_node(void)
 			peers.of[n] = us.cards[n].address;
 			tcp = true;
 		}
+	peers.key = us.run.key;
 	rc = tcp ? proto__send(LINE, PROTO_PEERS, &peers, sizeof(peers), NULL, 0) : 0;
+	mesh_key__wipe(&peers.key);
+	mesh_key__wipe(&us.run.key);
 	if (!rc)
 		rc = proto__send(LINE, PROTO_GO, NULL, 0, NULL, 0);
 	if (rc)

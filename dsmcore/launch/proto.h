@@ -6,7 +6,7 @@
  *				   could write to, so that its end means the launcher's death
  *	node -> dsmrun   HELLO     version, process id; over TCP the port it listens on
  *	dsmrun -> node   SOCKETS   Unix: two connected sockets to one peer, channel 0 and 1
- *	dsmrun -> node   PEERS     TCP: everybody's address and the run's token
+ *	dsmrun -> node   PEERS     TCP: everybody's address and the run's key
  *	dsmrun -> node   GO        all is handed over
  *	node -> dsmrun   REPORT    a message with a place in a program; any number, any time
  *	node -> dsmrun   DONE      the program has returned; the node still serves its pages
@@ -22,6 +22,7 @@
 #include <sys/types.h>
 
 #include "dsmcore/launch/control.h"
+#include "dsmcore/launch/mesh.h"
 #include "dsmcore/launch/options.h"
 
 #define PROTO_VERSION 2u
@@ -38,18 +39,6 @@ enum proto_type {
 	PROTO_END,
 };
 
-struct proto_address {
-	uint32_t ip; /* network byte order */
-	uint16_t port;
-	uint16_t reserved;
-};
-
-#define PROTO_TOKEN 16
-struct proto_token {
-	uint8_t ask[PROTO_TOKEN];    /* what a connecting node shows */
-	uint8_t answer[PROTO_TOKEN]; /* what the accepting one shows in return */
-};
-
 struct proto_report {
 	char text[512];
 	char path[1024]; /* "" = no place */
@@ -62,8 +51,8 @@ struct proto_hello {
 };
 
 struct proto_peers {
-	struct proto_token token;
-	struct proto_address of[OPTIONS_NODES_MAX]; /* port 0: that one is not reached over TCP */
+	struct mesh_key key;
+	struct mesh_address of[OPTIONS_NODES_MAX];
 };
 
 struct proto_packet {
@@ -89,14 +78,5 @@ int proto__recv(int fd, struct proto_packet *p, int fds[2], int flags);
  * node: waits up to 5 s until it has taken some off. The sender's copies stay open. Errors: negative errno.
  */
 int proto__give(int fd, unsigned peer, const int fds[2]);
-
-/* TCP: a listening socket on the given address (network byte order), and its port. */
-int mesh__listen(uint32_t ip, uint16_t *port);
-/* Connects node with all others that have a port: to the higher ones, accepting the lower ones on `listener`,
- * both sides proving with the token that they belong to this run. Other connections are refused and named on
- * stderr. On success fds[nodes][2] are set for those. Blocks at most `seconds`. Errors: negative errno after
- * printing a message; then no descriptor of fds is open. */
-int mesh__connect(const struct run_options *o, int listener, const struct proto_address *of,
-		  const struct proto_token *token, int seconds, int (*fds)[2]);
 
 #endif

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "dsmcore/memory/alloc_hooks.h"
 #include "dsmcore/memory/diff.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/memory/shadow.h"
@@ -352,7 +353,7 @@ static struct verdict carry_out(const struct core_actions *actions, const struct
 	return v;
 }
 
-enum outcome dispatch__mutator(const struct core_event *event, enum core_fault *fault)
+static enum outcome step_mutator(const struct core_event *event, enum core_fault *fault)
 {
 	const struct core_actions *actions;
 	int err = core_step(node.core, event, &actions);
@@ -371,6 +372,17 @@ enum outcome dispatch__mutator(const struct core_event *event, enum core_fault *
 	if (fault)
 		*fault = v.fault;
 	return v.what == ABORT ? OUTCOME_ABORT : OUTCOME_RESUME;
+}
+
+enum outcome dispatch__mutator(const struct core_event *event, enum core_fault *fault)
+{
+	enum outcome outcome;
+
+	/* What carries the messages (OpenSSL) allocates, and an abort must not undo that. */
+	alloc_hooks__enter();
+	outcome = step_mutator(event, fault);
+	alloc_hooks__leave();
+	return outcome;
 }
 
 void dispatch__message(const struct core_msg *msg, const struct wire_blob *blobs)

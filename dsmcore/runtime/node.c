@@ -154,7 +154,16 @@ static void on_note(void *arg, uint16_t from, uint16_t type, const void *bytes, 
 
 static void on_lost(void *arg, uint16_t peer, int error)
 {
-	(void)arg, (void)error;
+	(void)arg;
+	if (error == -EBADMSG || error == -EPROTO || error == -EMSGSIZE) {
+		char text[128];
+
+		snprintf(text, sizeof(text), "closed the connections to node %u: %s", peer,
+			 error == -EBADMSG
+				 ? "what came over them was changed, repeated or left out on the way"
+				 : "what came over them is no message of a node");
+		node__say(NULL, text);
+	}
 	/* While the run goes on the launcher sees a node's death first and ends the others. */
 	if (service.lost_peer < 0 && !(service.finished && service.finished[peer])) {
 		service.lost_peer = peer;

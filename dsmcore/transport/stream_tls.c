@@ -34,6 +34,8 @@
 #include <openssl/hmac.h>
 #include <openssl/ssl.h>
 
+#include "dsmcore/transport/stream.h"
+
 #define RECORDS	 4   /* sealed before a system call */
 #define OVERHEAD 256 /* of a record; a key update's own record is less */
 #define OUT_ROOM (RECORDS * (TLS_RECORD_MAX + OVERHEAD))
@@ -90,12 +92,33 @@ static int bio_write(BIO *b, const char *bytes, int n)
 	return n;
 }
 
+/* OpenSSL asks for a record's head, then for its rest. Nothing more is read until the handshake is over:
+ * whatever the peer sends right behind it stays with the kernel, where epoll sees it. */
+static int read_shaking(struct tls_stream *s, BIO *b, char *bytes, int room)
+{
+	ssize_t n;
+
+	do {
+		n = recv(s->head.fd, bytes, (size_t)room, MSG_DONTWAIT);
+	} while (n < 0 && errno == EINTR);
+	if (n > 0)
+		return (int)n;
+	s->asked = n < 0 && errno == EAGAIN;
+	if (s->asked)
+		BIO_set_retry_read(b);
+	else
+		s->stop = n < 0 ? -errno : -ECONNRESET;
+	return -1;
+}
+
 static int bio_read(BIO *b, char *bytes, int room)
 {
 	struct tls_stream *s = BIO_get_data(b);
 	size_t n = s->in_have - s->in_at;
 
 	BIO_clear_retry_flags(b);
+	if (s->tls)
+		return read_shaking(s, b, bytes, room);
 	if (!n || room <= 0) {
 		s->asked = true;
 		BIO_set_retry_read(b);
@@ -375,7 +398,7 @@ static int step(struct tls_stream *s)
 	if (done == 1) /* neither a certificate nor a key of somebody else will do */
 		rc = SSL_session_reused(s->ssl) ? 0 : -EACCES;
 	else
-		rc = s->asked ? -EAGAIN : reason();
+		rc = s->asked ? -EAGAIN : s->stop ? s->stop : reason();
 	ERR_pop_to_mark();
 	return rc;
 }
@@ -383,26 +406,14 @@ static int step(struct tls_stream *s)
 static int tls_shake(struct stream *stream, short *events)
 {
 	struct tls_stream *s = of(stream);
+	int rc = step(s), sent = flush(s); /* the last words to a stranger, too */
 
-	for (;;) {
-		int rc = step(s), sent = flush(s); /* the last words to a stranger, too */
-
-		if (rc && rc != -EAGAIN)
-			return rc;
-		*events = POLLOUT;
-		if (sent)
-			return sent;
-		if (rc == 0) {
-			s->tls = NULL;
-			/* Frames may have come right behind the handshake. */
-			s->hidden = s->in_at < s->in_have;
-			return 0;
-		}
-		*events = POLLIN;
-		rc = fill(s);
-		if (rc)
-			return rc;
-	}
+	if (rc && rc != -EAGAIN)
+		return rc;
+	*events = (short)((rc ? POLLIN : 0) | (sent ? POLLOUT : 0));
+	if (rc == 0 && sent == 0)
+		s->tls = NULL;
+	return sent ? sent : rc;
 }
 
 static bool tls_known(const struct stream *s)

@@ -17,13 +17,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dsmcore/transport/stream.h"
-
 #define TLS_KEY	       32
 #define TLS_IDENTITY   24 /* bytes on the wire */
 #define TLS_INTERFACE  1u /* of struct tls_ops */
 #define TLS_REKEY      (1ull << 23)
 #define TLS_RECORD_MAX 16384u
+
+struct stream; /* stream.h */
 
 /* What a connection is for. */
 struct tls_identity {

@@ -17,7 +17,7 @@ fail() {
 
 # What every object of every benchmark must hold.
 common='
-def sane: (.name | type) == "string" and (.transport | IN("tcp", "unix", "shm", "none", "simulated"))
+def sane: (.name | type) == "string" and (.transport | IN("tcp", "tls", "unix", "shm", "none", "simulated"))
 	and .nodes >= 1 and .samples >= 1 and (.owner | IN("waiting", "computing", null))
 	and .median_us > 0 and .p90_us >= .median_us and .p99_us >= .p90_us and .p999_us >= .p99_us
 	and .floor_us > 0 and .ratio > 0;
@@ -46,7 +46,7 @@ refuses() {
 	[ ! -s "$work/out" ] || fail "dsmbench $*: prints on stdout"
 }
 
-for t in tcp unix shm; do
+for t in tcp tls unix shm; do
 	prints floor '.owner == "waiting" and .also[0].owner == "computing" and .wire_us > 0 and .trap_us > 0' \
 		floor --count 64 --transport $t
 	# Each sample was a page that came from the other node: the node counted as many.
@@ -77,7 +77,7 @@ refuses "unknown benchmark" speed
 refuses "one benchmark at a time" fault barrier
 refuses "unknown option --fast" fault --fast
 refuses "option --count needs a value" fault --count
-refuses "no transport 'tls'" fault --transport tls
+refuses "no transport 'fabric'" fault --transport fabric
 refuses "no transport 'fabric'" fault --transport fabric
 refuses "unknown transport" fault --transport pigeon
 refuses "--count takes a whole number" fault --count 0

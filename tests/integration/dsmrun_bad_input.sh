@@ -23,7 +23,16 @@ no 'too small for 256 nodes' -n 256 --heap 1M "$member" pass
 for s in 0 4K 3M 64 2G; do
 	no "ring size '$s': give a power of two" --ring-size "$s" "$member" pass
 done
-no "transport 'ipx': give shm, unix or tcp" --transport ipx "$member" pass
+no "transport 'ipx': give shm, unix, tcp" --transport ipx "$member" pass
+echo 00 >"$work/key"
+chmod 600 "$work/key"
+no "key file '$work/key': it must hold 64" --transport tcp --key-file "$work/key" "$member" pass
+openssl rand -hex 32 >"$work/key"
+no 'a key file is of no use with insecure-tcp' --transport insecure-tcp --key-file "$work/key" "$member" pass
+chmod 644 "$work/key"
+no "key file '$work/key': others may read .* mode 0600" --transport tcp --key-file "$work/key" "$member" pass
+no "key file '$work/none': No such file" --transport tcp --key-file "$work/none" "$member" pass
+expect 2 'variable DSM_KEY_FILE: key file' env DSM_KEY_FILE="$work/none" "$dsmrun" -n 2 "$member" pass
 no "source 'tea': give auto, bpf or ring" --source tea "$member" pass
 no "timeout '0'" --timeout 0 "$member" pass
 no "microscope share '1001'" --microscope 1001 "$member" pass

@@ -3,7 +3,7 @@
 # dsmrun starts nodes that reach one another, and hands over what it should and nothing else.
 . "$(dirname "$0")/dsmrun_lib.sh"
 
-for transport in shm unix tcp; do
+for transport in shm unix tcp tls insecure-tcp; do
 	for n in 1 2 3 16 48; do
 		expect 0 '' "$dsmrun" -n $n --transport $transport "$member" pass
 	done

@@ -117,6 +117,38 @@ static void test_named_place(void **state)
 	assert_int_equal(live__open(&l, "/nonexistent/live.sock", why, sizeof(why)), -ENOENT);
 }
 
+/* Also where the modes let somebody else in. */
+static void test_another_user(void **state)
+{
+	char open_folder[] = "/tmp/procope-live-XXXXXX", place[64];
+	struct live *l;
+	int stranger, own;
+	char byte;
+
+	(void)state;
+	if (geteuid() != 0) {
+		print_message("not root: cannot be two users\n");
+		skip();
+	}
+	assert_non_null(mkdtemp(open_folder));
+	assert_int_equal(chmod(open_folder, 0755), 0);
+	snprintf(place, sizeof(place), "%s/live.sock", open_folder);
+	assert_int_equal(live__open(&l, place, why, sizeof(why)), 0);
+	assert_int_equal(chmod(place, 0666), 0);
+	assert_int_equal(seteuid(12345), 0);
+	stranger = connect_to(place);
+	assert_int_equal(seteuid(0), 0);
+	assert_true(stranger >= 0);
+	own = connect_to(place);
+	assert_int_equal(live__poll(l), 1);
+	assert_int_equal(live__clients(l), 1);
+	assert_int_equal(read(stranger, &byte, 1), 0);
+	close(stranger);
+	close(own);
+	live__close(l, 0);
+	rmdir(open_folder);
+}
+
 static double seconds(void)
 {
 	struct timespec t;
@@ -220,9 +252,9 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test(name)
 	const struct CMUnitTest tests[] = {
-		CASE(test_usual_place),	  CASE(test_open_folder_is_refused),
-		CASE(test_stale_sockets), CASE(test_named_place),
-		CASE(test_clients),	  CASE(test_too_many_clients),
+		CASE(test_usual_place),	     CASE(test_open_folder_is_refused), CASE(test_stale_sockets),
+		CASE(test_named_place),	     CASE(test_another_user),		CASE(test_clients),
+		CASE(test_too_many_clients),
 	};
 
 	return cmocka_run_group_tests_name("live", tests, setup, teardown);

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* Launch: options, the control line's packets, the TCP mesh against strangers, and source lines. */
-#include <arpa/inet.h>
+/* Launch: options, the control line's packets, and source lines. */
 #include <errno.h>
 #include <link.h>
-#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "dsmcore/launch/proto.h"
 #include "dsmcore/launch/where.h"
+#include "dsmcore/transport/stream.h"
 
 /* ---- options ---- */
 
@@ -145,160 +145,35 @@ static void test_packets(void **state)
 	close(line[1]);
 }
 
-/* ---- TCP mesh ---- */
-
-#define MESH 5
-
-struct member {
-	struct run_options o;
-	int listener, rc;
-	int fds[MESH][2];
-	pthread_t thread;
-};
-
-static struct proto_address addresses[OPTIONS_NODES_MAX];
-static struct proto_token token;
-
-static void *join(void *arg)
+/* A line that another user has made gives no orders. */
+static void test_line_of_another(void **state)
 {
-	struct member *m = arg;
-
-	m->rc = mesh__connect(&m->o, m->listener, addresses, &token, 20, m->fds);
-	return NULL;
-}
-
-static void prepare(struct member *m, uint16_t node, uint16_t nodes)
-{
-	uint16_t port;
-
-	*m = (struct member){.o = {.node = node, .nodes = nodes, .generation = 3}};
-	memset(m->fds, 0xff, sizeof(m->fds));
-	m->listener = mesh__listen(htonl(INADDR_LOOPBACK), &port);
-	assert_true(m->listener >= 0);
-	addresses[node] = (struct proto_address){.ip = htonl(INADDR_LOOPBACK), .port = port};
-	for (unsigned i = 0; i < PROTO_TOKEN; i++) {
-		token.ask[i] = (uint8_t)(i * 7 + 1);
-		token.answer[i] = (uint8_t)(i * 5 + 2);
-	}
-}
-
-static int dial(unsigned node)
-{
-	struct sockaddr_in a = {.sin_family = AF_INET,
-				.sin_addr.s_addr = addresses[node].ip,
-				.sin_port = htons(addresses[node].port)};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
-	return fd;
-}
-
-struct greeting { /* as docs/wire.md defines it */
-	uint32_t magic, generation;
-	uint16_t node, channel;
-	uint8_t ask[PROTO_TOKEN];
-};
-
-/* Strangers first: a silent one, a short one, garbage, a wrong token, a wrong generation. All nodes
- * must find one another all the same, and every stranger must see its connection closed. */
-static void test_mesh(void **state)
-{
-	static struct member m[MESH];
-	struct greeting g = {0x314d5347, 3, 0, 0, {0}};
-	int strangers[4], silent;
-	char byte;
+	struct control *control;
+	struct run_options options;
+	struct links links;
+	char number[16], said[512] = "";
+	int line[2], out[2], status;
 
 	(void)state;
-	for (uint16_t n = 0; n < MESH; n++)
-		prepare(&m[n], n, MESH);
-	silent = dial(MESH - 1);
-	strangers[0] = dial(MESH - 1);
-	assert_int_equal(send(strangers[0], "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 35, 0), 35);
-	strangers[1] = dial(MESH - 1); /* everything right but the token */
-	memcpy(g.ask, token.ask, PROTO_TOKEN);
-	g.ask[PROTO_TOKEN - 1] ^= 1;
-	assert_int_equal(send(strangers[1], &g, sizeof(g), 0), sizeof(g));
-	strangers[2] = dial(MESH - 1);
-	g.ask[PROTO_TOKEN - 1] ^= 1;
-	g.generation = 2;
-	assert_int_equal(send(strangers[2], &g, sizeof(g), 0), sizeof(g));
-	strangers[3] = dial(MESH - 1); /* a node that may not connect to this one */
-	g.generation = 3;
-	g.node = MESH - 1;
-	assert_int_equal(send(strangers[3], &g, sizeof(g), 0), sizeof(g));
-
-	for (unsigned n = 0; n < MESH; n++)
-		pthread_create(&m[n].thread, NULL, join, &m[n]);
-	for (unsigned n = 0; n < MESH; n++)
-		pthread_join(m[n].thread, NULL);
-	for (unsigned n = 0; n < MESH; n++)
-		assert_int_equal(m[n].rc, 0);
-	for (unsigned i = 0; i < 4; i++) {
-		assert_true(recv(strangers[i], &byte, 1, 0) <= 0); /* no answer, closed */
-		close(strangers[i]);
+	if (geteuid() != 0) {
+		print_message("not root: cannot be two users\n");
+		skip();
 	}
-	close(silent);
-	/* the right ends are joined */
-	for (unsigned a = 0; a < MESH; a++)
-		for (unsigned b = 0; b < MESH; b++)
-			for (unsigned ch = 0; ch < 2 && a != b; ch++) {
-				uint8_t tag[3] = {(uint8_t)a, (uint8_t)b, (uint8_t)ch};
-
-				assert_int_equal(send(m[a].fds[b][ch], tag, 3, 0), 3);
-			}
-	for (unsigned a = 0; a < MESH; a++)
-		for (unsigned b = 0; b < MESH; b++)
-			for (unsigned ch = 0; ch < 2 && a != b; ch++) {
-				uint8_t tag[3];
-
-				assert_int_equal(recv(m[a].fds[b][ch], tag, 3, MSG_WAITALL), 3);
-				assert_true(tag[0] == b && tag[1] == a && tag[2] == ch);
-			}
-	for (unsigned a = 0; a < MESH; a++) {
-		close(m[a].listener);
-		for (unsigned b = 0; b < MESH * 2; b++)
-			if (m[a].fds[b / 2][b % 2] >= 0)
-				close(m[a].fds[b / 2][b % 2]);
+	assert_int_equal(pipe(out), 0);
+	if (fork() == 0) {
+		dup2(out[1], STDERR_FILENO);
+		if (seteuid(12345) || socketpair(AF_UNIX, SOCK_SEQPACKET, 0, line) || seteuid(0))
+			_exit(99);
+		snprintf(number, sizeof(number), "%d", line[0]);
+		setenv(PROTO_FD_ENV, number, 1);
+		_exit(control__open(&control, &options, &links) == -EPERM ? 0 : 1);
 	}
-}
-
-/* Whoever took a node's port does not know the answer. */
-static void test_mesh_impostor(void **state)
-{
-	static struct member m;
-	struct greeting heard;
-	uint16_t port;
-	int listener, fd;
-
-	(void)state;
-	prepare(&m, 0, 2);
-	listener = mesh__listen(htonl(INADDR_LOOPBACK), &port);
-	addresses[1] = (struct proto_address){.ip = htonl(INADDR_LOOPBACK), .port = port};
-	pthread_create(&m.thread, NULL, join, &m);
-	do {
-		fd = accept(listener, NULL, NULL);
-	} while (fd < 0 && errno == EAGAIN);
-	assert_int_equal(recv(fd, &heard, sizeof(heard), MSG_WAITALL), sizeof(heard));
-	assert_int_equal(send(fd, heard.ask, PROTO_TOKEN, 0), PROTO_TOKEN); /* only echoes */
-	pthread_join(m.thread, NULL);
-	assert_int_equal(m.rc, -EACCES);
-	assert_int_equal(m.fds[1][0], -1);
-	close(fd);
-	close(listener);
-	close(m.listener);
-}
-
-/* A node that never comes: an error in time, nothing left open. */
-static void test_mesh_missing(void **state)
-{
-	static struct member m;
-
-	(void)state;
-	prepare(&m, 1, 2);
-	m.rc = mesh__connect(&m.o, m.listener, addresses, &token, 1, m.fds);
-	assert_int_equal(m.rc, -ETIMEDOUT);
-	assert_int_equal(m.fds[0][0], -1);
-	close(m.listener);
+	wait(&status);
+	assert_int_equal(status, 0);
+	assert_true(read(out[0], said, sizeof(said) - 1) > 0);
+	assert_non_null(strstr(said, "made by another user"));
+	close(out[0]);
+	close(out[1]);
 }
 
 /* ---- source lines ---- */
@@ -357,10 +232,9 @@ static void test_where(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sizes),	     cmocka_unit_test(test_numbers),
-		cmocka_unit_test(test_environment),  cmocka_unit_test(test_packets),
-		cmocka_unit_test(test_mesh),	     cmocka_unit_test(test_mesh_impostor),
-		cmocka_unit_test(test_mesh_missing), cmocka_unit_test(test_where),
+		cmocka_unit_test(test_sizes),		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_environment),	cmocka_unit_test(test_packets),
+		cmocka_unit_test(test_line_of_another), cmocka_unit_test(test_where),
 	};
 
 	alarm(120);

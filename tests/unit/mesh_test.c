@@ -1,0 +1,598 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/* The TCP mesh: all nodes find one another, whoever else knocks at the door; and where the key comes from. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "dsmcore/launch/mesh_parts.h"
+#include "dsmcore/launch/options.h"
+#include "dsmcore/transport/stream.h"
+
+#define MESH 5
+
+struct member {
+	struct run_options o;
+	struct mesh_key key;
+	int listener, rc, seconds;
+	struct links links;
+	pthread_t thread;
+};
+
+static struct mesh_address addresses[OPTIONS_NODES_MAX];
+static const char *transport; /* that is tested */
+
+/* ---- members ---- */
+
+static void *join(void *arg)
+{
+	struct member *m = arg;
+
+	m->rc = mesh__connect(&m->o, m->listener, addresses, &m->key, m->seconds, &m->links);
+	return NULL;
+}
+
+static void prepare(struct member *m, uint16_t node, uint16_t nodes)
+{
+	uint16_t port;
+
+	*m = (struct member){.o = {.node = node, .nodes = nodes, .generation = 3, .run_id = 99},
+			     .seconds = 20};
+	strcpy(m->o.transport, transport);
+	assert_int_equal(links__alloc(&m->links, nodes), 0);
+	m->listener = mesh__listen(htonl(INADDR_LOOPBACK), &port);
+	assert_true(m->listener >= 0);
+	addresses[node] = (struct mesh_address){.ip = htonl(INADDR_LOOPBACK), .port = port};
+	for (unsigned i = 0; i < MESH_KEY; i++)
+		m->key.bytes[i] = (uint8_t)(i * 7 + 1);
+}
+
+static void start(struct member *m)
+{
+	assert_int_equal(pthread_create(&m->thread, NULL, join, m), 0);
+}
+
+static void leave(struct member *m)
+{
+	links__close(&m->links, m->o.nodes);
+	close(m->listener);
+}
+
+/* What nodes write on stderr goes to a file. */
+static int saved, heard;
+
+static void listen_to_errors(void)
+{
+	fflush(stderr);
+	saved = dup(STDERR_FILENO);
+	heard = memfd_create("errors", 0);
+	dup2(heard, STDERR_FILENO);
+}
+
+static const char *errors(void)
+{
+	static char text[65536];
+	ssize_t n;
+
+	fflush(stderr);
+	dup2(saved, STDERR_FILENO);
+	close(saved);
+	n = pread(heard, text, sizeof(text) - 1, 0);
+	close(heard);
+	text[n > 0 ? n : 0] = 0;
+	return text;
+}
+
+static unsigned count(const char *text, const char *what)
+{
+	unsigned n = 0;
+
+	for (; (text = strstr(text, what)); text++)
+		n++;
+	return n;
+}
+
+static void put(struct stream *s, const uint8_t *bytes, size_t n)
+{
+	struct iovec iov = {(void *)bytes, n};
+
+	assert_int_equal(s->ops->send(s, &iov, 1), n);
+}
+
+static void get(struct stream *s, uint8_t *bytes, size_t n)
+{
+	for (size_t have = 0; have < n;) {
+		struct pollfd p = {.fd = s->fd, .events = POLLIN};
+		ssize_t rc = s->ops->recv(s, bytes + have, n - have);
+
+		assert_true(rc > 0 || rc == -EAGAIN);
+		if (rc > 0)
+			have += (size_t)rc;
+		else
+			assert_int_equal(poll(&p, 1, 10000), 1);
+	}
+}
+
+/* Every member reaches every other one, on the right channel. */
+static void check_joined(struct member *m, unsigned nodes)
+{
+	for (unsigned turn = 0; turn < 2; turn++)
+		for (unsigned a = 0; a < nodes; a++)
+			for (unsigned b = 0; b < nodes; b++)
+				for (unsigned ch = 0; ch < 2 && a != b; ch++) {
+					uint8_t tag[3] = {(uint8_t)a, (uint8_t)b, (uint8_t)ch}, got[3];
+
+					if (turn == 0) {
+						put(m[a].links.stream[b][ch], tag, 3);
+						continue;
+					}
+					get(m[b].links.stream[a][ch], got, 3);
+					assert_memory_equal(got, tag, 3);
+				}
+}
+
+/* ---- strangers ---- */
+
+static int dial(unsigned node)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET,
+				.sin_addr.s_addr = addresses[node].ip,
+				.sin_port = htons(addresses[node].port)};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	return fd;
+}
+
+static int dial_and_say(unsigned node, const void *bytes, size_t n)
+{
+	int fd = dial(node);
+
+	assert_int_equal(send(fd, bytes, n, MSG_NOSIGNAL), n);
+	return fd;
+}
+
+/* It gets nothing but perhaps an alert, then the end. */
+static void check_shut_out(int fd)
+{
+	uint8_t bytes[64];
+	ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+
+	if (n > 0) {
+		assert_int_equal(bytes[0], 21);
+		n = recv(fd, bytes, sizeof(bytes), 0);
+	}
+	assert_true(n <= 0);
+	close(fd);
+}
+
+/* In clear: everything right but one thing. */
+static int greeting(const struct mesh_key *key, unsigned wrong)
+{
+	struct greeting g = {0x314d5347, 3, 0, 0, {0}};
+
+	memcpy(g.ask, key->bytes, sizeof(g.ask));
+	g.ask[15] ^= wrong == 0;
+	g.generation -= wrong == 1;
+	g.node = wrong == 2 ? MESH - 1 : 0;
+	g.channel = wrong == 3 ? 2 : 0;
+	return dial_and_say(MESH - 1, &g, sizeof(g));
+}
+
+/* A silent one, one that says half a word, garbage; in clear also almost right greetings. */
+static void test_mesh(void **state)
+{
+	static struct member m[MESH];
+	bool clear = !strcmp(transport, "insecure-tcp");
+	int strangers[6], silent, half;
+	unsigned n = 0;
+	const char *said;
+
+	(void)state;
+	for (uint16_t i = 0; i < MESH; i++)
+		prepare(&m[i], i, MESH);
+	silent = dial(MESH - 1);
+	half = dial_and_say(MESH - 1, "\x16\x03\x01\x02", 4);
+	strangers[n++] = dial_and_say(MESH - 1, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 35);
+	strangers[n++] = dial_and_say(MESH - 1, "SSH-2.0-OpenSSH_9.9 and some more\r\n", 35);
+	for (unsigned wrong = 0; clear && wrong < 4; wrong++)
+		strangers[n++] = greeting(&m[0].key, wrong);
+	listen_to_errors();
+	for (unsigned i = 0; i < MESH; i++)
+		start(&m[i]);
+	for (unsigned i = 0; i < MESH; i++)
+		pthread_join(m[i].thread, NULL);
+	said = errors();
+	for (unsigned i = 0; i < MESH; i++)
+		assert_int_equal(m[i].rc, 0);
+	for (unsigned i = 0; i < n; i++)
+		check_shut_out(strangers[i]);
+	assert_int_equal(count(said, "refused a connection from 127.0.0.1:"), n);
+	assert_int_equal(count(said, "\n"),
+			 n); /* and nothing else, not even a warning: it is all on one machine */
+	check_shut_out(silent);
+	check_shut_out(half);
+	check_joined(m, MESH);
+	for (unsigned i = 0; i < MESH; i++)
+		leave(&m[i]);
+}
+
+/* Many more than there are places, and the nodes come after them. */
+static void test_flood(void **state)
+{
+	static struct member m[2];
+	int fd[300];
+	const char *said;
+
+	(void)state;
+	prepare(&m[0], 0, 2);
+	prepare(&m[1], 1, 2);
+	for (unsigned i = 0; i < 300; i++)
+		fd[i] = dial(1);
+	listen_to_errors();
+	start(&m[1]);
+	usleep(50000);
+	start(&m[0]);
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(m[i].thread, NULL);
+	said = errors();
+	assert_int_equal(m[0].rc, 0);
+	assert_int_equal(m[1].rc, 0);
+	check_joined(m, 2);
+	assert_int_equal(count(said, "\n"), 9); /* eight by name, and how many more */
+	assert_int_equal(count(said, "more connections"), 1);
+	for (unsigned i = 0; i < 300; i++)
+		close(fd[i]);
+	leave(&m[0]);
+	leave(&m[1]);
+}
+
+/* A node of another run, or with another key, neither gets in nor disturbs. */
+static void test_wrong_key(void **state)
+{
+	static struct member m[2], wrong[3];
+	const char *said;
+
+	(void)state;
+	prepare(&m[0], 0, 2);
+	prepare(&m[1], 1, 2);
+	for (unsigned i = 0; i < 3; i++) {
+		wrong[i] = m[0];
+		assert_int_equal(links__alloc(&wrong[i].links, 2), 0);
+	}
+	wrong[0].key.bytes[0] ^= 1;
+	wrong[1].o.run_id++;
+	wrong[2].o.generation--;
+	listen_to_errors();
+	start(&m[1]);
+	for (unsigned i = 0; i < 3; i++) {
+		start(&wrong[i]);
+		pthread_join(wrong[i].thread, NULL);
+	}
+	start(&m[0]);
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(m[i].thread, NULL);
+	said = errors();
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(wrong[i].rc, -EACCES);
+		assert_null(wrong[i].links.stream[1][0]);
+		assert_null(wrong[i].links.stream[1][1]);
+		links__close(&wrong[i].links, 2);
+	}
+	/* Each one has tried once or twice, before it was told. */
+	assert_in_range(count(said, "node 1: refused a connection from"), 3, 6);
+	assert_int_equal(count(said, "node 1 at 127.0.0.1:"), 3);
+	assert_true(count(said, "it does not hold this run's key") >= 6);
+	assert_int_equal(m[0].rc, 0);
+	assert_int_equal(m[1].rc, 0);
+	check_joined(m, 2);
+	leave(&m[0]);
+	leave(&m[1]);
+}
+
+/* Somebody who has recorded how node 0 came in says the same again, before it comes, and after it. */
+struct relay {
+	int from, to; /* a listener; a connection is made to `to` */
+	uint8_t seen[2][8192];
+	size_t bytes[2];
+	pthread_t thread;
+};
+
+static void *record(void *arg)
+{
+	struct relay *r = arg;
+	struct pollfd p[4];
+	int fd[2][2];
+
+	for (int i = 0; i < 2; i++) {
+		do {
+			fd[i][0] = accept(r->from, NULL, NULL);
+		} while (fd[i][0] < 0 && errno == EAGAIN);
+		fd[i][1] = dial((unsigned)r->to);
+	}
+	for (;;) {
+		for (int i = 0; i < 4; i++)
+			p[i] = (struct pollfd){.fd = fd[i / 2][i % 2], .events = POLLIN};
+		poll(p, 4, 10000);
+		for (int i = 0; i < 4; i++) {
+			uint8_t bytes[4096];
+			ssize_t n = p[i].revents ? recv(p[i].fd, bytes, sizeof(bytes), MSG_DONTWAIT) : -1;
+
+			if (n == 0)
+				goto out;
+			if (n < 0)
+				continue;
+			send(fd[i / 2][!(i % 2)], bytes, (size_t)n, MSG_NOSIGNAL);
+			if (i % 2 == 0 && r->bytes[i / 2] + (size_t)n <= sizeof(r->seen[0])) {
+				memcpy(r->seen[i / 2] + r->bytes[i / 2], bytes, (size_t)n);
+				r->bytes[i / 2] += (size_t)n;
+			}
+		}
+	}
+out:
+	for (int i = 0; i < 4; i++)
+		close(fd[i / 2][i % 2]);
+	return NULL;
+}
+
+static void test_replay(void **state)
+{
+	static struct member m[2], again[2];
+	static struct relay r;
+	const char *said;
+	uint16_t port;
+	int replayed[2];
+
+	(void)state;
+	prepare(&m[0], 0, 2);
+	prepare(&m[1], 1, 2);
+	r = (struct relay){.from = mesh__listen(htonl(INADDR_LOOPBACK), &port), .to = 1};
+	pthread_create(&r.thread, NULL, record, &r);
+	start(&m[1]);
+	/* node 0 is told the relay's address, the relay knows the true one */
+	{
+		struct mesh_address theirs[2] = {addresses[0], {.ip = htonl(INADDR_LOOPBACK), .port = port}};
+
+		m[0].rc = mesh__connect(&m[0].o, m[0].listener, theirs, &m[0].key, 20, &m[0].links);
+	}
+	pthread_join(m[1].thread, NULL);
+	assert_int_equal(m[0].rc, 0);
+	assert_int_equal(m[1].rc, 0);
+	check_joined(m, 2); /* through the relay: these messages are recorded too */
+	leave(&m[0]);
+	leave(&m[1]);
+	pthread_join(r.thread, NULL);
+	close(r.from);
+	assert_true(r.bytes[0] > 200 && r.bytes[1] > 200);
+
+	/* the same run, key and nodes once more */
+	prepare(&again[0], 0, 2);
+	prepare(&again[1], 1, 2);
+	for (int i = 0; i < 2; i++)
+		replayed[i] = dial_and_say(1, r.seen[i], r.bytes[i]);
+	listen_to_errors();
+	start(&again[1]);
+	usleep(50000);
+	start(&again[0]);
+	for (int i = 0; i < 2; i++)
+		pthread_join(again[i].thread, NULL);
+	said = errors();
+	assert_int_equal(again[0].rc, 0);
+	assert_int_equal(again[1].rc, 0);
+	assert_int_equal(count(said, "refused a connection"), 2);
+	check_joined(again, 2);
+	for (int i = 0; i < 2; i++) {
+		close(replayed[i]);
+		leave(&again[i]);
+	}
+}
+
+/* ---- those who are called ---- */
+
+/* Whoever took a node's port does not hold the key. */
+static void test_impostor(void **state)
+{
+	static struct member m;
+	uint8_t said[1024];
+	uint16_t port;
+	ssize_t n;
+	int listener, fd;
+
+	(void)state;
+	prepare(&m, 0, 2);
+	listener = mesh__listen(htonl(INADDR_LOOPBACK), &port);
+	addresses[1] = (struct mesh_address){.ip = htonl(INADDR_LOOPBACK), .port = port};
+	listen_to_errors();
+	start(&m);
+	do {
+		fd = accept(listener, NULL, NULL);
+	} while (fd < 0 && errno == EAGAIN);
+	n = recv(fd, said, sizeof(said), 0); /* only echoes */
+	assert_true(n >= (ssize_t)sizeof(struct greeting));
+	assert_null(memmem(said, (size_t)n, m.key.bytes, MESH_KEY));
+	if (strcmp(transport, "tcp") == 0)
+		assert_null(memmem(said, (size_t)n, m.key.bytes, 8));
+	send(fd, said + (strcmp(transport, "tcp") ? 12 : 0), strcmp(transport, "tcp") ? 16 : (size_t)n,
+	     MSG_NOSIGNAL);
+	pthread_join(m.thread, NULL);
+	assert_true(m.rc == -EACCES || m.rc == -EPROTO);
+	assert_null(m.links.stream[1][0]);
+	assert_int_equal(count(errors(), "connecting to node 1 at 127.0.0.1:"), 1);
+	close(fd);
+	close(listener);
+	leave(&m);
+}
+
+/* A node that never comes, and one that cannot be reached: an error in time, nothing left open. */
+static void test_missing(void **state)
+{
+	static struct member m;
+	const char *said;
+
+	(void)state;
+	prepare(&m, 1, 2);
+	m.seconds = 1;
+	listen_to_errors();
+	join(&m);
+	said = errors();
+	assert_int_equal(m.rc, -ETIMEDOUT);
+	assert_int_equal(count(said, "waiting for node 0 at 127.0.0.1:"), 1);
+	assert_null(m.links.stream[0][0]);
+	leave(&m);
+
+	prepare(&m, 0, 2);
+	addresses[1] = addresses[0];
+	addresses[1].port = 1; /* nobody */
+	listen_to_errors();
+	join(&m);
+	assert_int_equal(m.rc, -ECONNREFUSED);
+	assert_int_equal(count(errors(), "connecting to node 1 at 127.0.0.1:1: Connection refused"), 1);
+	leave(&m);
+}
+
+/* Only those who have a port are reached over TCP. */
+static void test_mixed(void **state)
+{
+	static struct member m[3];
+
+	(void)state;
+	for (uint16_t i = 0; i < 3; i++)
+		prepare(&m[i], i, 3);
+	addresses[1].port = 0;
+	start(&m[0]);
+	start(&m[2]);
+	pthread_join(m[0].thread, NULL);
+	pthread_join(m[2].thread, NULL);
+	assert_int_equal(m[0].rc, 0);
+	assert_int_equal(m[2].rc, 0);
+	assert_null(m[0].links.stream[1][0]);
+	assert_non_null(m[0].links.stream[2][1]);
+	for (unsigned i = 0; i < 3; i++)
+		leave(&m[i]);
+}
+
+/* ---- in clear, and where somebody could listen ---- */
+
+static void test_warning(void **state)
+{
+	static struct member m;
+	const char *said;
+
+	(void)state;
+	for (uint16_t node = 0; node < 2; node++) {
+		prepare(&m, node, 2);
+		m.seconds = 1;
+		addresses[!node] =
+			(struct mesh_address){.ip = inet_addr("192.0.2.1"), .port = 9}; /* nobody's */
+		listen_to_errors();
+		join(&m);
+		said = errors();
+		assert_int_equal(count(said, "WARNING: insecure-tcp"),
+				 !strcmp(transport, "insecure-tcp") && !node);
+		leave(&m);
+	}
+}
+
+/* ---- key files ---- */
+
+static void test_key_file(void **state)
+{
+	static const struct {
+		const char *text;
+		mode_t mode;
+		int rc;
+		const char *why;
+	} cases[] = {
+		{"000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F\n", 0600, 0, ""},
+		{"000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F", 0400, 0, ""},
+		{"000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F\n", 0640, -EPERM, "0600"},
+		{"000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F\n", 0602, -EPERM, "0600"},
+		{"000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E", 0600, -EINVAL,
+		 "openssl rand"},
+		{"000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1Fx", 0600, -EINVAL, "64"},
+		{"000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F\n\n", 0600, -EINVAL, "64"},
+		{"000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1g\n", 0600, -EINVAL, "64"},
+		{"", 0600, -EINVAL, "64"},
+	};
+	char path[] = "/tmp/mesh-key-XXXXXX", why[512];
+	int fd = mkstemp(path);
+	struct mesh_key key, other;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		*why = 0;
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(pwrite(fd, cases[i].text, strlen(cases[i].text), 0), strlen(cases[i].text));
+		assert_int_equal(fchmod(fd, cases[i].mode), 0);
+		assert_int_equal(mesh_key__read(path, &key, why, sizeof(why)), cases[i].rc);
+		assert_non_null(strstr(why, cases[i].why));
+		if (cases[i].rc)
+			assert_non_null(strstr(why, path));
+		for (unsigned b = 0; b < MESH_KEY && !cases[i].rc; b++)
+			assert_int_equal(key.bytes[b], b);
+	}
+	if (geteuid() == 0) {
+		assert_int_equal(fchmod(fd, 0600) | fchown(fd, 12345, 12345), 0);
+		assert_int_equal(mesh_key__read(path, &key, why, sizeof(why)), -EPERM);
+		assert_non_null(strstr(why, "another user"));
+	}
+	close(fd);
+	unlink(path);
+	assert_int_equal(mesh_key__read(path, &key, why, sizeof(why)), -ENOENT);
+	assert_int_equal(mesh_key__read("/tmp", &key, why, sizeof(why)), -EINVAL);
+	assert_int_equal(mesh_key__random(&key) | mesh_key__random(&other), 0);
+	assert_memory_not_equal(&key, &other, sizeof(key));
+	mesh_key__wipe(&key);
+	memset(&other, 0, sizeof(other));
+	assert_memory_equal(&key, &other, sizeof(key));
+}
+
+static int over_clear(void **state)
+{
+	(void)state;
+	transport = "insecure-tcp";
+	return 0;
+}
+
+static int over_tls(void **state)
+{
+	(void)state;
+	transport = "tcp";
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest clear[] = {
+		cmocka_unit_test(test_mesh),	 cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_impostor), cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_mixed),	 cmocka_unit_test(test_warning),
+		cmocka_unit_test(test_key_file),
+	};
+	const struct CMUnitTest encrypted[] = {
+		cmocka_unit_test(test_mesh),	  cmocka_unit_test(test_flood),
+		cmocka_unit_test(test_wrong_key), cmocka_unit_test(test_replay),
+		cmocka_unit_test(test_impostor),  cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_mixed),	  cmocka_unit_test(test_warning),
+	};
+	const struct tls_ops *tls;
+	char why[1024];
+	int rc = cmocka_run_group_tests(clear, over_clear, NULL);
+
+	if (tls__load(&tls, why, sizeof(why)))
+		printf("encrypted connections are not tested: %s\n", why);
+	else
+		rc += cmocka_run_group_tests(encrypted, over_tls, NULL);
+	return rc;
+}
