@@ -22,7 +22,7 @@ no_personality_DIR  := tests/integration
 
 TESTS += unit/control_test
 unit/control_test_SRCS := tests/unit/control_test.c dsmcore/launch/where.c $(control_SRCS) \
-	$(addprefix dsmcore/transport/,stream_socket.c stream_ring.c tls_load.c plugin.c)
+	$(addprefix dsmcore/transport/,stream_socket.c stream_ring.c tls_load.c fabric_load.c plugin.c)
 unit/control_test_LIBS := -lcmocka -lpthread -ldw -lelf -ldl
 
 TSAN_TESTS += unit/transport_test unit/control_test

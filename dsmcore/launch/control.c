@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "dsmcore/launch/address.h"
+#include "dsmcore/launch/fabric_node.h"
 #include "dsmcore/launch/pmix_node.h"
 #include "dsmcore/launch/proto.h"
 #include "dsmcore/transport/stream.h"
@@ -91,7 +92,7 @@ static void close_all(int (*fds)[2], unsigned nodes)
 
 /* Takes what the launcher hands over until GO: sockets, or what it needs to connect to the others itself. */
 static int take_connections(struct control *c, const struct run_options *o, int listener, int (*fds)[2],
-			    struct links *links)
+			    struct fabric_node *fabric, struct links *links)
 {
 	for (;;) {
 		struct proto_packet p;
@@ -110,6 +111,8 @@ static int take_connections(struct control *c, const struct run_options *o, int 
 				return rc;
 			continue;
 		}
+		if (p.type == PROTO_FABRIC && fabric && fabric_node__take(fabric, &p.fabric) == 0)
+			continue;
 		if (p.type == PROTO_GO)
 			return 0;
 		return complain_of_launcher(c, -EPROTO, "receiving the connections from");
@@ -189,10 +192,25 @@ static int listen_at(const char *spec, struct proto_hello *hello)
 	return rc;
 }
 
+/* Opens the endpoint where `listen` says, or on the loopback where there is nobody else to reach it. */
+static int open_fabric(struct fabric_node **fabric, const struct run_options *o, struct fabric_address *mine)
+{
+	char why[256], source[INET_ADDRSTRLEN] = ADDRESS_LOOPBACK;
+	uint32_t ip;
+	int rc = *o->listen ? address__find(o->listen, &ip, why, sizeof(why)) : 0;
+
+	if (rc)
+		return complain(rc, why);
+	if (*o->listen)
+		inet_ntop(AF_INET, &ip, source, sizeof(source));
+	return fabric_node__open(fabric, o, source, mine);
+}
+
 static int connect_all(struct control *c, const struct run_options *o, struct links *links)
 {
 	struct proto_hello hello = {.pid = (int32_t)getpid()};
 	int(*fds)[2] = malloc(sizeof(*fds) * o->nodes);
+	struct fabric_node *fabric = NULL;
 	int listener = -1, rc = links__alloc(links, o->nodes);
 
 	if (rc || !fds) {
@@ -200,19 +218,26 @@ static int connect_all(struct control *c, const struct run_options *o, struct li
 		goto out;
 	}
 	memset(fds, 0xff, sizeof(*fds) * o->nodes);
-	if (*o->listen) {
+	if (*o->listen && !fabric_node__wanted(o)) {
 		listener = listen_at(o->listen, &hello);
 		if (listener < 0) {
 			rc = listener;
 			goto out;
 		}
 	}
+	if (fabric_node__wanted(o)) {
+		rc = open_fabric(&fabric, o, &hello.fabric);
+		if (rc)
+			goto out;
+	}
 	rc = proto__send(c->fd, PROTO_HELLO, &hello, sizeof(hello), NULL, 0);
 	if (rc)
 		complain_of_launcher(c, rc, "greeting");
 	else
-		rc = take_connections(c, o, listener, fds, links);
-	if (rc == 0)
+		rc = take_connections(c, o, listener, fds, fabric, links);
+	if (rc == 0 && fabric)
+		rc = fabric_node__connect(fabric, SETUP_SECONDS, links);
+	else if (rc == 0)
 		rc = open_streams(o, fds, links);
 	for (unsigned i = 0; rc == 0 && i < o->nodes * 2u; i++)
 		if (!links->stream[i / 2][i % 2] && i / 2 != o->node)
@@ -220,6 +245,7 @@ static int connect_all(struct control *c, const struct run_options *o, struct li
 out:
 	if (listener >= 0)
 		close(listener); /* from now on nobody can connect */
+	fabric_node__free(fabric);
 	close_all(fds, o->nodes);
 	free(fds);
 	if (rc || o->nodes == 1)

@@ -26,7 +26,8 @@ struct run_options {
 	char plan[4096];	      /* absolute path, "" = none */
 	char history[4096];	      /* directory for history files, "" = none */
 	char key_file[4096];	      /* for the launcher: absolute path, "" = it makes a key */
-	char transport[16];	      /* "shm", "unix", "tcp" (that is TLS) or "insecure-tcp" */
+	char transport[16];	      /* "shm", "unix", "tcp" (that is TLS), "insecure-tcp" or "fabric" */
+	char fabric[32];	      /* libfabric's name of the provider, "" = none */
 	char listen[64];	      /* where TCP peers reach this node (address.h), "" = there are none */
 };
 

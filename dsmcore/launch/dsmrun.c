@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "dsmcore/memory/plan.h"
+#include "dsmcore/transport/fabric.h"
 #include "dsmcore/transport/tls.h"
 
 #define VERSION "0.1"
@@ -32,8 +33,9 @@ static const char usage[] =
 	"  -n, --nodes N          nodes, 1 to 256 (default: this machine's cores)\n"
 	"      --heap SIZE        shared memory in all, e.g. 512M (default 1G)\n"
 	"      --plan FILE        apply a layout plan of dsmreport\n"
-	"      --transport KIND   shm (default: memory shared on this host), unix, tcp (encrypted)\n"
-	"                         or insecure-tcp (not encrypted)\n"
+	"      --transport KIND   shm (default: memory shared on this host), unix, tcp (encrypted),\n"
+	"                         insecure-tcp (not encrypted) or fabric\n"
+	"      --fabric PROVIDER  over libfabric, not encrypted: tcp, verbs, efa ... (fi_info -l)\n"
 	"      --key-file FILE    the run's key for tcp (default: a random one in each run)\n"
 	"      --bind WHAT        core: node i stays on this machine's i-th core, none: anywhere,\n"
 	"                         auto (default): core, unless there are more nodes than cores\n"
@@ -54,8 +56,8 @@ static const char usage[] =
 	"  -V, --version\n"
 	"\n"
 	"Variables DSM_HEAP, DSM_RING_SIZE, DSM_STRICT, DSM_MICROSCOPE, DSM_PLAN, DSM_HISTORY,\n"
-	"DSM_TRANSPORT and DSM_KEY_FILE set the same; options win. DSM_RUN names the run\n"
-	"(hexadecimal digits).\n"
+	"DSM_TRANSPORT, DSM_FABRIC and DSM_KEY_FILE set the same; options win. DSM_RUN names the\n"
+	"run (hexadecimal digits).\n"
 	"\n"
 	"Exit status: 0 when every node returned 0, else the first other status; 2 for bad usage, bad\n"
 	"input or misuse of the DSM; 128 + signal when a node was killed or dsmrun interrupted.\n";
@@ -85,6 +87,7 @@ enum {
 	OPT_HEAP = 256,
 	OPT_PLAN,
 	OPT_TRANSPORT,
+	OPT_FABRIC,
 	OPT_KEY_FILE,
 	OPT_BIND,
 	OPT_TIMEOUT,
@@ -102,6 +105,7 @@ static const struct option options[] = {
 	{"heap", required_argument, NULL, OPT_HEAP},
 	{"plan", required_argument, NULL, OPT_PLAN},
 	{"transport", required_argument, NULL, OPT_TRANSPORT},
+	{"fabric", required_argument, NULL, OPT_FABRIC},
 	{"bind", required_argument, NULL, OPT_BIND},
 	{"key-file", required_argument, NULL, OPT_KEY_FILE},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
@@ -187,6 +191,8 @@ static int set_option(struct run *run, int opt, char *why, size_t size)
 		return options__plan(o, optarg, why, size);
 	case OPT_TRANSPORT:
 		return options__transport(o, optarg, why, size);
+	case OPT_FABRIC:
+		return options__fabric(o, optarg, why, size);
 	case OPT_BIND:
 		return set_bind(run, optarg, why, size);
 	case OPT_KEY_FILE:
@@ -433,12 +439,31 @@ static int check_security(struct run *run)
 	return rc;
 }
 
+/* Better one message than one from each node. */
+static int check_fabric(const struct run_options *o)
+{
+	const struct fabric_api *api;
+	char why[1024];
+	int rc = -ENOSYS;
+
+	if (o->nodes == 1 || !*o->fabric)
+		return 0;
+	api = fabric__load(why, sizeof(why));
+	if (api)
+		rc = api->check(o->fabric, why, sizeof(why));
+	if (rc)
+		run__say("%s", why);
+	return rc;
+}
+
 static int check(struct run *run)
 {
 	char why[256];
 
 	if (find_program(run))
 		return -ENOENT;
+	if (check_fabric(&run->options))
+		return -EINVAL;
 	if (check_plan(run->options.plan))
 		return -EINVAL;
 	if (check_security(run))
@@ -472,9 +497,10 @@ int main(int argc, char **argv)
 		return EXIT_BAD;
 	}
 	if (run.verbose)
-		run__say("run %016llx: %u nodes of '%s' over %s", (unsigned long long)run.options.run_id,
-			 run.options.nodes, run.program,
-			 strcmp(run.options.transport, "tcp") ? run.options.transport : "tcp, encrypted");
+		run__say("run %016llx: %u nodes of '%s' over %s%s%s", (unsigned long long)run.options.run_id,
+			 run.options.nodes, run.program, run.options.transport,
+			 *run.options.fabric ? " " : "",
+			 strcmp(run.options.transport, "tcp") ? run.options.fabric : ", encrypted");
 	rc = monitor__start(&run);
 	if (!rc) {
 		rc = loop__run(&run);

@@ -31,6 +31,7 @@ struct proc {
 	int control;   /* -1: closed */
 	uint16_t port; /* TCP: where it listens, the address in network byte order */
 	uint32_t ip;
+	struct fabric_address fabric;
 	bool hello, reported, done, started;
 	int shm; /* the node's shared memory, -1 = not found */
 	struct stream out[2];

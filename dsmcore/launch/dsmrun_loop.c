@@ -82,6 +82,7 @@ static void packet(struct run *run, struct proc *p, struct proto_packet *m)
 		p->hello = true;
 		p->self = m->hello.pid;
 		p->port = (uint16_t)m->hello.port;
+		p->fabric = m->hello.fabric;
 		p->ip = m->hello.ip;
 		run->hellos++;
 		break;

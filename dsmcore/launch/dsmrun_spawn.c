@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -241,12 +242,31 @@ static int hand_peers(struct run *run)
 	return rc;
 }
 
+/* Everybody's address on the fabric to everybody. */
+static int hand_addresses(struct run *run)
+{
+	uint64_t key;
+	int rc = 0;
+
+	if (getrandom(&key, sizeof(key), 0) != sizeof(key))
+		return -EIO;
+	for (unsigned to = 0; to < run->options.nodes; to++)
+		for (unsigned n = 0; n < run->options.nodes && !rc; n++) {
+			struct proto_fabric p = {.key = key, .node = n, .address = run->procs[n].fabric};
+
+			rc = proto__send(run->procs[to].control, PROTO_FABRIC, &p, sizeof(p), NULL, 0);
+		}
+	return rc;
+}
+
 int spawn__hand_over(struct run *run)
 {
 	int rc = 0;
 
 	if (run->options.nodes > 1)
-		rc = options__over_tcp(&run->options) ? hand_peers(run) : hand_sockets(run);
+		rc = !strcmp(run->options.transport, "fabric") ? hand_addresses(run)
+		     : options__over_tcp(&run->options)	       ? hand_peers(run)
+							       : hand_sockets(run);
 	for (unsigned n = 0; n < run->options.nodes && !rc; n++)
 		rc = proto__send(run->procs[n].control, PROTO_GO, NULL, 0, NULL, 0);
 	/* A node that died meanwhile is reported by its death. */

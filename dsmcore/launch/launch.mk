@@ -1,10 +1,11 @@
 # launch: the node's side of the line to the launcher, and the launchers
-control_SRCS := $(addprefix dsmcore/launch/,proto.c control.c pmix_node.c options.c address.c mesh.c mesh_prove.c mesh_key.c)
+control_SRCS := $(addprefix dsmcore/launch/,proto.c control.c pmix_node.c options.c address.c mesh.c mesh_prove.c mesh_key.c \
+	fabric_node.c)
 
 PROGRAMS    += dsmrun
 dsmrun_SRCS := $(addprefix dsmcore/launch/,dsmrun.c dsmrun_loop.c dsmrun_spawn.c dsmrun_monitor.c dsmrun_stats.c \
 	report.c where.c shm_find.c proto.c options.c mesh_key.c) dsmcore/memory/plan.c \
-	dsmcore/transport/tls_load.c dsmcore/transport/plugin.c
+	$(addprefix dsmcore/transport/,tls_load.c fabric_load.c plugin.c)
 dsmrun_LIBS := -ldw -lelf -ljson-c
 
 # Where there is PMIx, a helper beside libdsm speaks it for the nodes, so that libdsm itself does not need it.

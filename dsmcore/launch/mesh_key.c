@@ -101,11 +101,11 @@ int mesh_key__get(const struct run_options *o, struct mesh_key *key, char *why, 
 		snprintf(why, size, "no random numbers for the run's key: %s", strerror(-rc));
 		return rc;
 	}
-	if (!strcmp(o->transport, "insecure-tcp")) {
+	if (!strcmp(o->transport, "insecure-tcp") || !strcmp(o->transport, "fabric")) {
 		snprintf(why, size,
-			 "a key file is of no use with insecure-tcp, which would send the key in clear: "
-			 "leave one of "
-			 "them out");
+			 "a key file is of no use with the transport %s, which encrypts nothing: leave one "
+			 "of them out",
+			 o->transport);
 		return -EINVAL;
 	}
 	return mesh_key__read(o->key_file, key, why, size);

@@ -162,17 +162,32 @@ int options__key_file(struct run_options *o, const char *text, char *why, size_t
 
 int options__transport(struct run_options *o, const char *text, char *why, size_t size)
 {
-	static const char *const kinds[] = {"shm", "unix", "tcp", "insecure-tcp"};
+	static const char *const kinds[] = {"shm", "unix", "tcp", "insecure-tcp", "fabric"};
 
 	if (!strcmp(text, "tls")) /* what tcp is, unless it says insecure */
 		text = "tcp";
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (!strcmp(text, kinds[i])) {
 			strcpy(o->transport, text);
+			if (strcmp(text, "fabric") != 0)
+				o->fabric[0] = 0;
 			return 0;
 		}
 	return fail(-EINVAL, why, size,
-		    "transport '%s': give shm, unix, tcp (encrypted) or insecure-tcp (not encrypted)", text);
+		    "transport '%s': give shm, unix, tcp (encrypted), insecure-tcp (not encrypted) or fabric",
+		    text);
+}
+
+int options__fabric(struct run_options *o, const char *text, char *why, size_t size)
+{
+	if (!*text || strlen(text) >= sizeof(o->fabric))
+		return fail(-EINVAL, why, size,
+			    "fabric provider '%s': give libfabric's name of one, e.g. shm, tcp, verbs or efa "
+			    "(fi_info -l lists them)",
+			    text);
+	strcpy(o->fabric, text);
+	strcpy(o->transport, "fabric");
+	return 0;
 }
 
 bool options__over_tcp(const struct run_options *o)
@@ -208,7 +223,7 @@ int options__from_env(struct run_options *o, char *why, size_t size)
 		{"DSM_STRICT", strict_from},	       {"DSM_MICROSCOPE", options__microscope},
 		{"DSM_PLAN", options__plan},	       {"DSM_HISTORY", options__history},
 		{"DSM_TRANSPORT", options__transport}, {"DSM_RUN", run_id_from},
-		{"DSM_KEY_FILE", options__key_file},
+		{"DSM_KEY_FILE", options__key_file},   {"DSM_FABRIC", options__fabric},
 	};
 	char reason[PATH_MAX + 256];
 
@@ -235,6 +250,11 @@ int options__fit(const struct run_options *o, unsigned nodes, char *why, size_t 
 		return fail(-EINVAL, why, size,
 			    "a heap of %llu bytes is too small for %u nodes: give at least 64K a node",
 			    (unsigned long long)o->heap_bytes, nodes);
+	if (!strcmp(o->transport, "fabric") && !*o->fabric)
+		return fail(
+			-EINVAL, why, size,
+			"transport fabric: over which provider? Add --fabric NAME or set DSM_FABRIC, e.g. to "
+			"tcp (fi_info -l lists them)");
 	return 0;
 }
 

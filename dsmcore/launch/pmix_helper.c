@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -47,11 +48,13 @@ struct run_card {
 	uint32_t refused; /* it has said why */
 	struct run_options options;
 	struct mesh_key key; /* unless they read it from a file, each on its host */
+	uint64_t fabric_key;
 };
 
 /* What each node tells everybody. */
 struct node_card {
 	struct mesh_address address;
+	struct fabric_address fabric;
 	char rendezvous[PMIX_LOCAL_NAME]; /* Unix socket of the helper, for those on the same host */
 };
 
@@ -329,7 +332,8 @@ static bool prepare_run(char *why, size_t size)
 		return false;
 	if (*run->options.key_file)
 		mesh_key__wipe(&run->key);
-	if (options__draw_run_id(&run->options)) {
+	if (options__draw_run_id(&run->options) ||
+	    getrandom(&run->fabric_key, sizeof(run->fabric_key), 0) != sizeof(run->fabric_key)) {
 		snprintf(why, size, "no random numbers: %s", strerror(errno));
 		return false;
 	}
@@ -364,6 +368,11 @@ static void share_options(void)
 static bool over_tcp(unsigned peer)
 {
 	return !us.local[peer] || options__over_tcp(&us.run.options);
+}
+
+static bool over_fabric(void)
+{
+	return us.nodes > 1 && !strcmp(us.run.options.transport, "fabric");
 }
 
 static void greet_node(void)
@@ -404,22 +413,40 @@ static void check_local(int rc, const char *what)
 	give_up(2);
 }
 
-static void connect_node(void)
+static void share_card(int *listener)
 {
 	struct node_card *mine = &us.cards[us.self.rank];
-	struct proto_peers peers = {0};
-	bool tcp = false;
-	int listener, rc;
 
 	mine->address = (struct mesh_address){.ip = us.hello.ip, .port = (uint16_t)us.hello.port};
-	listener = pmix_local__listen(mine->rendezvous);
-	check_local(listener < 0 ? listener : 0, "listening");
+	mine->fabric = us.hello.fabric;
+	*listener = pmix_local__listen(mine->rendezvous);
+	check_local(*listener < 0 ? *listener : 0, "listening");
 	put(KEY_NODE, mine, sizeof(*mine));
 	exchange();
 	us.joined = true;
 	for (unsigned n = 0; n < us.nodes; n++)
 		if (n != us.self.rank)
 			get(n, KEY_NODE, &us.cards[n], sizeof(us.cards[n]));
+}
+
+static int hand_addresses(void)
+{
+	int rc = 0;
+
+	for (unsigned n = 0; n < us.nodes && !rc; n++) {
+		struct proto_fabric p = {us.run.fabric_key, n, us.cards[n].fabric};
+
+		rc = proto__send(LINE, PROTO_FABRIC, &p, sizeof(p), NULL, 0);
+	}
+	return rc;
+}
+
+static int hand_connections(int listener)
+{
+	struct proto_peers peers = {0};
+	bool tcp = false;
+	int rc;
+
 	for (unsigned n = us.self.rank + 1; n < us.nodes; n++)
 		if (!over_tcp(n))
 			check_local(pmix_local__connect(us.cards[n].rendezvous, us.self.rank, n, LINE),
@@ -427,7 +454,6 @@ static void connect_node(void)
 	for (unsigned n = 0; n < us.self.rank; n++)
 		if (!over_tcp(n))
 			check_local(pmix_local__accept(listener, us.self.rank, JOIN_S, LINE), "accepting");
-	close(listener);
 	for (unsigned n = 0; n < us.nodes; n++)
 		if (n != us.self.rank && over_tcp(n)) {
 			peers.of[n] = us.cards[n].address;
@@ -436,6 +462,16 @@ static void connect_node(void)
 	peers.key = us.run.key;
 	rc = tcp ? proto__send(LINE, PROTO_PEERS, &peers, sizeof(peers), NULL, 0) : 0;
 	mesh_key__wipe(&peers.key);
+	return rc;
+}
+
+static void connect_node(void)
+{
+	int listener, rc;
+
+	share_card(&listener);
+	rc = over_fabric() ? hand_addresses() : hand_connections(listener);
+	close(listener);
 	mesh_key__wipe(&us.run.key);
 	if (!rc)
 		rc = proto__send(LINE, PROTO_GO, NULL, 0, NULL, 0);

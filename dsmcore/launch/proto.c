@@ -20,6 +20,8 @@ static ssize_t body_bytes(uint32_t type)
 		return sizeof(uint32_t);
 	case PROTO_PEERS:
 		return sizeof(struct proto_peers);
+	case PROTO_FABRIC:
+		return sizeof(struct proto_fabric);
 	case PROTO_REPORT:
 		return sizeof(struct proto_report);
 	case PROTO_DONE:

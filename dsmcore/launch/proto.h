@@ -7,6 +7,7 @@
  *	node -> dsmrun   HELLO     version, process id; over TCP the port it listens on
  *	dsmrun -> node   SOCKETS   Unix: two connected sockets to one peer, channel 0 and 1
  *	dsmrun -> node   PEERS     TCP: everybody's address and the run's key
+ *	dsmrun -> node   FABRIC    over a fabric: one node's address there and the run's key; all of them
  *	dsmrun -> node   GO        all is handed over
  *	node -> dsmrun   REPORT    a message with a place in a program; any number, any time
  *	node -> dsmrun   DONE      the program has returned; the node still serves its pages
@@ -24,8 +25,9 @@
 #include "dsmcore/launch/control.h"
 #include "dsmcore/launch/mesh.h"
 #include "dsmcore/launch/options.h"
+#include "dsmcore/transport/fabric_address.h"
 
-#define PROTO_VERSION 2u
+#define PROTO_VERSION 3u
 #define PROTO_FD_ENV  "DSM_CONTROL_FD"
 
 enum proto_type {
@@ -37,6 +39,7 @@ enum proto_type {
 	PROTO_REPORT,
 	PROTO_DONE,
 	PROTO_END,
+	PROTO_FABRIC,
 };
 
 struct proto_report {
@@ -48,11 +51,18 @@ struct proto_report {
 struct proto_hello {
 	int32_t pid;
 	uint32_t port, ip; /* where it listens for TCP peers; ip in network byte order */
+	struct fabric_address fabric;
 };
 
 struct proto_peers {
 	struct mesh_key key;
 	struct mesh_address of[OPTIONS_NODES_MAX];
+};
+
+struct proto_fabric {
+	uint64_t key; /* of the run */
+	uint32_t node;
+	struct fabric_address address;
 };
 
 struct proto_packet {
@@ -62,6 +72,7 @@ struct proto_packet {
 		struct proto_hello hello;
 		uint32_t peer; /* SOCKETS */
 		struct proto_peers peers;
+		struct proto_fabric fabric;
 		struct proto_report report;
 		int32_t status; /* DONE */
 	};

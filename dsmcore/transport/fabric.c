@@ -28,8 +28,6 @@
 
 static void enter(struct fabric *f)
 {
-	if (f->config.enter)
-		f->config.enter();
 	for (int i = 0; i < SPINS; i++) {
 		if (!pthread_mutex_trylock(&f->lock))
 			return;
@@ -41,8 +39,6 @@ static void enter(struct fabric *f)
 static void leave(struct fabric *f)
 {
 	pthread_mutex_unlock(&f->lock);
-	if (f->config.leave)
-		f->config.leave();
 }
 
 /* ---- what is to be reported ---- */
@@ -443,17 +439,12 @@ static void engine_close(struct engine *e)
 {
 	struct fabric *f = (struct fabric *)e;
 	int64_t until = wait__clock() + CLOSE_NS;
-	void (*leave_again)(void) = f->config.leave;
 
-	if (f->config.enter)
-		f->config.enter();
 	do {
 		f->now = wait__clock();
 		fabric__progress(f);
 	} while (f->sending && f->now < until);
 	fabric__free(f);
-	if (leave_again)
-		leave_again();
 }
 
 const struct engine_ops fabric__engine_ops = {engine_poll, engine_arm, engine_close};

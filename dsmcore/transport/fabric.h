@@ -17,38 +17,31 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dsmcore/transport/stream.h"
+#include "dsmcore/transport/fabric_address.h"
 
-#define FABRIC_PLUGIN	   "libdsm-fabric.so"
-#define FABRIC_SYMBOL	   "dsm_fabric_api"
-#define FABRIC_VERSION	   1u
-#define FABRIC_ADDRESS_MAX 316u
-#define FABRIC_NAME_MAX	   32u /* of a provider, with its end */
+#define FABRIC_PLUGIN  "libdsm-fabric.so"
+#define FABRIC_SYMBOL  "dsm_fabric_api"
+#define FABRIC_VERSION 1u
 
 struct fabric;
-
-/* Where a node's endpoint is found; opaque to those who carry it. */
-struct fabric_address {
-	uint32_t bytes;
-	uint8_t data[FABRIC_ADDRESS_MAX];
-};
+struct links; /* stream.h */
 
 struct fabric_config {
 	const char *provider; /* libfabric's name */
 	uint16_t node, nodes;
 	uint32_t generation;
-	bool one_host; /* all nodes are on this host: listen on the loopback, where the provider has one */
+	const char *source; /* IP address where the others reach this node; NULL, or a provider without: its
+			       choice */
 	unsigned silence_s; /* a peer on another host from which nothing came for so long is dead; 0: never */
-	/* Around every call into libfabric: it allocates, and a transaction's abort must not undo that.
-	 * Both may be NULL. */
-	void (*enter)(void);
-	void (*leave)(void);
 };
 
 struct fabric_api {
 	uint32_t version; /* FABRIC_VERSION */
+	/* Is there such a provider, usable for us? As open(), but opens nothing. */
+	int (*check)(const char *provider, char *why, size_t why_size);
 	/* Opens this node's endpoint and tells its address. Errors: -ENODATA (no such provider here) or
-	 * another negative errno, with a message in `why` that names the provider and what to do. */
+	 * another negative errno, with a message in `why` that names the provider and what to do. All memory
+	 * that libfabric allocates later, in the streams' calls too, must outlive a transaction's abort. */
 	int (*open)(struct fabric **out, const struct fabric_config *config, struct fabric_address *mine,
 		    char *why, size_t why_size);
 	/* Joins all nodes: of[nodes] are their addresses, `key` is a secret of this run. Returns when every

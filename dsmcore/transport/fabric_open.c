@@ -102,29 +102,46 @@ static void list_providers(char *providers, size_t size, char version[16])
 	fi_freeinfo(all);
 }
 
-static int find_provider(struct fabric *f, char *why, size_t size)
+/* The provider's best endpoint. Errors: -ENODATA, -ENOMEM. */
+static int find_provider(const char *name, struct fi_info **info, char *why, size_t size)
 {
-	const char *name = f->config.provider;
 	char others[512], version[16];
-	struct fi_info *near;
-	int rc = ask(name, NULL, &f->info);
+	int rc = ask(name, NULL, info);
 
-	if (rc) {
-		list_providers(others, sizeof(others), version);
-		snprintf(why, size,
-			 "fabric provider '%s': libfabric %s offers it no reliable, ordered endpoint here "
-			 "(%s); "
-			 "it has: %s (fi_info -l lists all)",
-			 name, version, fi_strerror(-rc), *others ? others : "none");
-		return rc == -FI_ENOMEM ? -ENOMEM : -ENODATA;
-	}
-	/* Nobody outside has to reach the endpoints of a run on one host. */
-	if (f->config.one_host &&
-	    (f->info->addr_format == FI_SOCKADDR_IN || f->info->addr_format == FI_SOCKADDR) &&
-	    ask(name, "127.0.0.1", &near) == 0) {
-		fi_freeinfo(f->info);
-		f->info = near;
-	}
+	if (rc == 0)
+		return 0;
+	list_providers(others, sizeof(others), version);
+	snprintf(why, size,
+		 "fabric provider '%s': libfabric %s offers it no reliable, ordered endpoint here (%s); it "
+		 "has: %s "
+		 "(fi_info -l lists all)",
+		 name, version, fi_strerror(-rc), *others ? others : "none");
+	return rc == -FI_ENOMEM ? -ENOMEM : -ENODATA;
+}
+
+static int check_provider(const char *name, char *why, size_t size)
+{
+	struct fi_info *info;
+	int rc = find_provider(name, &info, why, size);
+
+	if (rc == 0)
+		fi_freeinfo(info);
+	return rc;
+}
+
+/* Where a provider speaks IP, it listens at the address that was asked for, and nowhere else. */
+static int settle_source(struct fabric *f)
+{
+	struct fi_info *there;
+	uint32_t format = f->info->addr_format;
+
+	if (!f->config.source || (format != FI_SOCKADDR_IN && format != FI_SOCKADDR))
+		return 0;
+	if (ask(f->config.provider, f->config.source, &there))
+		return strcmp(f->config.source, "127.0.0.1") ? -FI_EADDRNOTAVAIL
+							     : 0; /* a card has no loopback */
+	fi_freeinfo(f->info);
+	f->info = there;
 	return 0;
 }
 
@@ -250,14 +267,15 @@ static int set_up(struct fabric *f, struct fabric_address *mine, char *why, size
 {
 	unsigned streams = (f->config.nodes - 1u) * CHANNELS, receiving, sending;
 	struct card card;
-	int rc = find_provider(f, why, size);
+	int rc = find_provider(f->config.provider, &f->info, why, size);
 
 	if (rc)
 		return rc;
+	rc = settle_source(f);
 	choose_sizes(f, streams);
 	receiving = streams * (f->window + SPARE) + SPARE;
 	sending = f->piece_bytes > f->inject_bytes ? streams * f->window + SPARE : SPARE;
-	if (f->piece_bytes < 2 * sizeof(struct piece))
+	if (!rc && f->piece_bytes < 2 * sizeof(struct piece))
 		rc = -FI_EMSGSIZE;
 	if (!rc)
 		rc = open_endpoint(f, receiving + sending);
@@ -269,8 +287,9 @@ static int set_up(struct fabric *f, struct fabric_address *mine, char *why, size
 		rc = tell_address(f, &card, mine);
 	if (rc)
 		snprintf(why, size,
-			 "fabric provider '%s': its endpoint cannot be opened: %s (fi_info -p %s shows it)",
-			 f->config.provider, fi_strerror(rc < 0 ? -rc : rc), f->config.provider);
+			 "fabric provider '%s': no endpoint at %s: %s (fi_info -p %s shows what it has)",
+			 f->config.provider, f->config.source ? f->config.source : "the provider's address",
+			 fi_strerror(rc < 0 ? -rc : rc), f->config.provider);
 	return rc > 0 ? -EIO : rc;
 }
 
@@ -451,6 +470,7 @@ static int connect_fabric(struct fabric *f, const struct fabric_address *of, uin
 
 __attribute__((visibility("default"))) const struct fabric_api dsm_fabric_api = {
 	.version = FABRIC_VERSION,
+	.check = check_provider,
 	.open = open_fabric,
 	.connect = connect_fabric,
 	.close = fabric__free,

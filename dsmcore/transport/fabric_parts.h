@@ -20,6 +20,7 @@
 #include <signal.h>
 
 #include "dsmcore/transport/fabric.h"
+#include "dsmcore/transport/stream.h"
 
 #define PIECE_MAGIC 0x31465344u /* "DSF1" */
 #define PIECE_MOST  8192u	/* bytes of a piece where the provider does not suggest less */

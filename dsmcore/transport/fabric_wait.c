@@ -134,7 +134,8 @@ static void reach_bell(struct peer *p, const struct card *his)
 	close(page);
 	if (at == MAP_FAILED)
 		return;
-	p->bell = open_of(his->pid, his->bell, O_WRONLY | O_NONBLOCK);
+	/* For reading too: so that writing to it is no SIGPIPE when the peer has gone. */
+	p->bell = open_of(his->pid, his->bell, O_RDWR | O_NONBLOCK);
 	if (p->bell >= 0)
 		p->asleep = at;
 	else
@@ -165,7 +166,7 @@ void wait__ring(struct peer *p)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (__atomic_load_n(p->asleep, __ATOMIC_RELAXED) &&
 	    __atomic_exchange_n(p->asleep, 0, __ATOMIC_ACQ_REL) && write(p->bell, "", 1) < 0)
-		return; /* full: it has been rung often enough; or its reader is dead */
+		return; /* full: it has been rung often enough */
 }
 
 static void set_timer(struct fabric *f, int64_t at)

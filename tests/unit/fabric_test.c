@@ -24,6 +24,7 @@
 #include <cmocka.h>
 
 #include "dsmcore/transport/fabric.h"
+#include "dsmcore/transport/stream.h"
 
 #define NODES_MAX 4
 #define KEY	  0x1122334455667788u
@@ -92,7 +93,7 @@ static int open_node(struct node *n, const char *provider, unsigned node, unsign
 				  .node = (uint16_t)node,
 				  .nodes = (uint16_t)nodes,
 				  .generation = 1,
-				  .one_host = true,
+				  .source = "127.0.0.1",
 				  .silence_s = silence};
 	char why[600] = "";
 	int rc = api->open(&n->fabric, &c, &desk->of[node], why, sizeof(why));
@@ -576,10 +577,25 @@ static void an_unknown_provider_is_named(void **state)
 	char why[600];
 
 	(void)state;
+	assert_int_equal(api->check("tcp", why, sizeof(why)), 0);
+	assert_int_equal(api->check("carrier-pigeon", why, sizeof(why)), -ENODATA);
 	assert_int_equal(api->open(&f, &c, &mine, why, sizeof(why)), -ENODATA);
 	assert_non_null(strstr(why, "'carrier-pigeon'"));
 	assert_non_null(strstr(why, "fi_info -l"));
 	assert_non_null(strstr(why, "tcp"));
+}
+
+static void a_foreign_source_is_refused(void **state)
+{
+	struct fabric_config c = {.provider = "tcp", .nodes = 2, .source = "203.0.113.9"};
+	struct fabric_address mine;
+	struct fabric *f;
+	char why[600];
+
+	(void)state;
+	assert_true(api->open(&f, &c, &mine, why, sizeof(why)) < 0);
+	assert_non_null(strstr(why, "'tcp'"));
+	assert_non_null(strstr(why, "203.0.113.9"));
 }
 
 static void shm_leaves_no_file_and_no_handler(void **state)
@@ -637,6 +653,7 @@ int main(int argc, char **argv)
 		BOTH(one_thread_sends_another_receives),
 		cmocka_unit_test_setup(silence_of_a_distant_peer_is_death, fresh_desk),
 		cmocka_unit_test_setup(an_unknown_provider_is_named, fresh_desk),
+		cmocka_unit_test_setup(a_foreign_source_is_refused, fresh_desk),
 		cmocka_unit_test_setup(shm_leaves_no_file_and_no_handler, fresh_desk),
 		cmocka_unit_test_setup(providers_are_listed, fresh_desk),
 	};
