@@ -16,6 +16,10 @@
 #define ACCESS_NS     40000ull /* most that one access is charged: beyond, the node was off its core */
 #define FIRST_NS                                                                                             \
 	20000000ull /* budget that a run has from its start, so that short runs learn something too */
+/* So many looks at a page, then every second retry only, after as many more every fourth ...: what is known need not be
+ * slowed down. Never less than one in 2^HALVINGS, since programs change. */
+#define LOOKS	  64u
+#define HALVINGS  6u
 #define TRAP_FLAG 0x100
 
 struct seen {
@@ -34,7 +38,8 @@ struct watched {
 static struct {
 	struct {
 		uint32_t page;
-		uint64_t met; /* at which abort, last */
+		uint64_t met;	/* at which abort, last */
+		uint32_t looks; /* attempts that ran with it closed */
 	} suspect[PAGES];
 	uint32_t nsuspects;
 	uint64_t aborts;
@@ -61,18 +66,32 @@ static unsigned place_of(uint32_t page)
 	return scope.nsuspects < PAGES ? scope.nsuspects++ : oldest;
 }
 
+/* The page known least decides. */
+static bool worth_a_look(uint32_t looks)
+{
+	uint32_t halvings = looks / LOOKS < HALVINGS ? looks / LOOKS : HALVINGS;
+
+	return (scope.aborts * 0x9e3779b97f4a7c15ull >> 40 & ((1u << halvings) - 1)) == 0;
+}
+
 /* Not only the pages of this conflict: a transaction usually meets its winners on several, not all each time,
  * and a conflict is judged by all of its pages. */
 void microscope__suspect(const struct core_meeting *meetings, uint32_t n)
 {
-	scope.look = n > 0;
+	uint32_t least = UINT32_MAX;
+
 	scope.aborts++;
 	for (uint32_t i = 0; i < n && i < PAGES; i++) {
 		unsigned place = place_of(meetings[i].page);
 
+		if (scope.suspect[place].page != meetings[i].page || !scope.suspect[place].met)
+			scope.suspect[place].looks = 0;
 		scope.suspect[place].page = meetings[i].page;
 		scope.suspect[place].met = scope.aborts;
+		if (scope.suspect[place].looks < least)
+			least = scope.suspect[place].looks;
 	}
+	scope.look = n > 0 && worth_a_look(least);
 	for (unsigned i = 0; i < scope.nsuspects;)
 		if (scope.suspect[i].met + FORGET_ABORTS < scope.aborts)
 			scope.suspect[i] = scope.suspect[--scope.nsuspects];
@@ -101,6 +120,7 @@ void microscope__begin(void)
 	scope.nwatched = look ? scope.nsuspects : 0;
 	scope.look = false;
 	for (uint32_t i = 0; i < scope.nwatched; i++) {
+		scope.suspect[i].looks++;
 		scope.watched[i].page = scope.suspect[i].page;
 		scope.watched[i].n = 0;
 		scope.watched[i].cut = false;
