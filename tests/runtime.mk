@@ -16,4 +16,9 @@ misuse_SRCS := tests/integration/misuse.c
 misuse_NEEDS := dsm
 misuse_LIBS := -lpthread
 misuse_DIR := tests/integration
-SCRIPT_TESTS += tests/integration/undo.sh tests/integration/misuse.sh tests/integration/chain_sources.sh tests/integration/short_runs.sh
+SCRIPT_TESTS += tests/integration/node_loss.sh tests/integration/undo.sh tests/integration/misuse.sh tests/integration/chain_sources.sh tests/integration/short_runs.sh
+
+PROGRAMS += loss
+loss_SRCS := tests/integration/loss.c
+loss_NEEDS := dsm
+loss_DIR := tests/integration

@@ -111,6 +111,8 @@ struct core_msg core__msg(struct dsm_core *core, enum core_msg_type type, uint16
 
 void core__send(struct dsm_core *core, const struct core_msg *msg)
 {
+	if (core->lost[msg->to])
+		return;
 	if (msg->to != core->config.node) {
 		core__do(core, CORE_DO_SEND, 0)->msg = *msg;
 		return;

@@ -191,8 +191,8 @@ void attempt__abort(struct dsm_core *core)
 		core__do(core, CORE_DO_PROMOTE, a->touches[i].page);
 	}
 	attempt__close(core, false);
-	a->aborts += a->cause != CORE_CAUSE_CANCEL;
-	a->retry = a->cause != CORE_CAUSE_CANCEL;
+	a->retry = a->cause != CORE_CAUSE_CANCEL && a->cause != CORE_CAUSE_LOSS;
+	a->aborts += a->retry;
 	core->verdict = VERDICT_ABORT;
 }
 

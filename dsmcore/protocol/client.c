@@ -71,9 +71,23 @@ static void access_pages(struct dsm_core *core, uint32_t page, uint32_t count, b
 	fetch__send(core);
 }
 
+/* Is one of these pages missing, and its home lost? */
+static bool lost_among(const struct dsm_core *core, uint32_t page, uint32_t count, uint16_t *home)
+{
+	uint32_t end = page + count;
+
+	for (; page < end && !core_mutant(lost_home_asked); page++) {
+		*home = core__home(core, page);
+		if (core->lost[*home] && missing(core, page))
+			return true;
+	}
+	return false;
+}
+
 int client__access(struct dsm_core *core, const struct core_event *event)
 {
 	uint32_t count = event->count ? event->count : 1;
+	uint16_t home;
 	bool faulted;
 
 	if (!core->attempt.running || event->page >= core->config.pages || count > CORE_ACCESS_PAGES ||
@@ -81,6 +95,10 @@ int client__access(struct dsm_core *core, const struct core_event *event)
 		return -EINVAL;
 	if (core->attempt.doomed && !event->pinned) {
 		attempt__abort(core);
+		return 0;
+	}
+	if (core->any_lost && lost_among(core, event->page, count, &home)) {
+		loss__tell(core, home);
 		return 0;
 	}
 	core->fetch.pinned = event->pinned;

@@ -48,12 +48,18 @@ static void send_lock(struct dsm_core *core)
 	struct commit *c = &core->commit;
 	struct core_msg msg;
 	struct core_entry *entries;
+	uint16_t home;
 	size_t i;
 
 	c->lo = c->hi;
+	home = core__home(core, c->locks[c->lo].page);
+	if (core->lost[home]) {
+		loss__tell(core, home);
+		return;
+	}
 	c->hi = group_end(core, c->lo);
 	c->doubt = c->hi == c->nlocks;
-	msg = core__msg(core, CORE_MSG_LOCK, core__home(core, c->locks[c->lo].page), &core->attempt.party);
+	msg = core__msg(core, CORE_MSG_LOCK, home, &core->attempt.party);
 	entries = core__entries(core, c->hi - c->lo + CORE_MSG_WSET);
 	if (!entries)
 		return;
@@ -207,6 +213,15 @@ static bool answers_us(const struct dsm_core *core, const struct core_msg *msg)
 	return core_mutant(late_grant) || core_party__same(&msg->tx, &core->attempt.party);
 }
 
+/* The pages asked for are locked: on to the next ones, or to the decision. */
+void commit__granted(struct dsm_core *core)
+{
+	if (core->commit.hi < core->commit.nlocks && !core_mutant(early_publish))
+		send_lock(core);
+	else
+		finish(core);
+}
+
 int commit__on_grant(struct dsm_core *core, const struct core_msg *msg)
 {
 	struct commit *c = &core->commit;
@@ -224,10 +239,7 @@ int commit__on_grant(struct dsm_core *core, const struct core_msg *msg)
 	}
 	for (i = 0; i < msg->npages && c->lo + i < c->nlocks; i++)
 		c->locks[c->lo + i].flags = msg->entries[i].flags;
-	if (c->hi < c->nlocks && !core_mutant(early_publish))
-		send_lock(core);
-	else
-		finish(core);
+	commit__granted(core);
 	return 0;
 }
 

@@ -50,7 +50,8 @@ int core__open(struct dsm_core **out, const struct core_config *config)
 	core->dir = calloc(core->home_count + 1, sizeof(struct dir_page *));
 	core->tx = calloc(config->nodes, sizeof(struct home_tx *));
 	core->arrived = calloc(config->nodes, sizeof(*core->arrived));
-	if (!core->client || !core->mapped || !core->dir || !core->tx || !core->arrived) {
+	core->lost = calloc(config->nodes, sizeof(*core->lost));
+	if (!core->client || !core->mapped || !core->dir || !core->tx || !core->arrived || !core->lost) {
 		core__close(core);
 		return -ENOMEM;
 	}
@@ -74,6 +75,7 @@ static void free_home(struct dsm_core *core)
 			continue;
 		free(core->tx[i]->pages);
 		free(core->tx[i]->wset);
+		free(core->tx[i]->asked);
 		free(core->tx[i]);
 	}
 	free(core->dir);
@@ -81,6 +83,7 @@ static void free_home(struct dsm_core *core)
 	free(core->serve);
 	free(core->copies);
 	free(core->arrived);
+	free(core->lost);
 }
 
 void core__close(struct dsm_core *core)
@@ -106,6 +109,8 @@ void core__close(struct dsm_core *core)
 
 static int on_message(struct dsm_core *core, const struct core_msg *msg)
 {
+	if (core->lost[msg->from])
+		return -EPROTO;
 	core_cover__message(core, msg);
 	if (msg->clock > core->clock)
 		core->clock = msg->clock;
@@ -185,6 +190,7 @@ static int on_mutator(struct dsm_core *core, const struct core_event *event)
 	case CORE_BARRIER:
 		return barrier__enter(core);
 	case CORE_MESSAGE:
+	case CORE_LOST:
 		break;
 	}
 	return -EINVAL;
@@ -213,14 +219,24 @@ static int settle(struct dsm_core *core)
 	return 0;
 }
 
+static void tell_lost(struct dsm_core *core)
+{
+	struct core_action *a = core__do(core, CORE_DO_LOST, 0);
+
+	a->node = core->lost_with;
+	a->doubt = core->mutator == MUTATOR_COMMITS;
+}
+
 int core_step(struct dsm_core *core, const struct core_event *event, const struct core_actions **actions)
 {
-	bool message = event->type == CORE_MESSAGE;
+	bool mutator = event->type != CORE_MESSAGE && event->type != CORE_LOST;
 	int rc;
 
 	core__reset_step(core);
 	*actions = &core->actions;
-	rc = message ? on_message(core, event->msg) : on_mutator(core, event);
+	rc = mutator			   ? on_mutator(core, event)
+	     : event->type == CORE_MESSAGE ? on_message(core, event->msg)
+					   : loss__of_node(core, event->node);
 	if (!rc)
 		rc = settle(core);
 	if (core->nomem)
@@ -231,7 +247,9 @@ int core_step(struct dsm_core *core, const struct core_event *event, const struc
 		core__do(core, CORE_DO_RESUME, event->page)->fault = core->fault;
 	else if (core->verdict == VERDICT_ABORT)
 		core__do(core, CORE_DO_ABORT, 0);
-	else if (!message)
+	else if (core->verdict == VERDICT_LOST)
+		tell_lost(core);
+	else if (mutator)
 		core__do(core, CORE_DO_WAIT, 0);
 	return core->nomem ? -ENOMEM : 0;
 }

@@ -101,6 +101,7 @@ enum core_data {
 				  /* PAGE: no copy, it was asked for AHEAD and would have had to wait */
 #define CORE_ENTRY_DECIDE 0x10u	  /* LOCK: the last pages, decide here. GRANT: it is decided, and done */
 #define CORE_ENTRY_AHEAD  0x20u	  /* FETCH: nobody waits for it yet, so it must not cost others anything */
+#define CORE_ENTRY_LOST	  0x40u	  /* PAGE: what is committed is lost, with node `version` */
 
 /* The most subject pages of one message (a larger write set goes in several LOCK and PUBLISH messages
  * to the same home), and the most entries of the attached write set. */
@@ -111,7 +112,7 @@ struct core_entry {
 	uint32_t page;
 	uint16_t flags;	  /* CORE_ENTRY_* */
 	uint16_t data;	  /* enum core_data */
-	uint64_t version; /* committed version of the bytes, or the base of a write */
+	uint64_t version; /* committed version of the bytes, or the base of a write; LOST: a node */
 	uint64_t stamp;	  /* the home's order of grants and locks of this page */
 	uint32_t hold;	  /* the sender's: which kept changes to attach, 0 = none; does not travel */
 };
@@ -141,6 +142,9 @@ enum core_event_type {
 	CORE_SAFE,    /* a safe point: answers ABORT if doomed, else RESUME */
 	CORE_BARRIER, /* outside transactions only */
 	CORE_MESSAGE,
+	/* `node` runs no instruction any more, and all that still comes from it has come. To be told once,
+	 * and only of a node that has really stopped: from here on its silence counts as consent. */
+	CORE_LOST,
 };
 
 struct core_event {
@@ -152,6 +156,7 @@ struct core_event {
 	bool pinned;		    /* ACCESS: cannot unwind here (library code): serve even if doomed */
 	const bool *changed;	    /* COMMIT: one for each of core__dirty() in its order */
 	const struct core_msg *msg; /* MESSAGE: already checked by core_msg__sane() */
+	uint16_t node;		    /* LOST */
 };
 
 /* The most pages of one ACCESS. */
@@ -159,23 +164,26 @@ struct core_event {
 
 /* ---- actions ---- */
 
-/* RESUME, WAIT or ABORT, if the step has one, is the last action: a mutator's event always ends with
- * one; a message's step only when it ends a wait. EMIT_COMMIT and EMIT_ABORT come before the attempt's
+/* RESUME, WAIT, ABORT or LOST, if the step has one, is the last action: a mutator's event always ends with
+ * one; another's step only when it ends a wait. EMIT_COMMIT and EMIT_ABORT come before the attempt's
  * UNTWIN, RESTORE, REFRESH, RESET and PROMOTE: there TWIN (else FRAME) still is what the attempt read. */
 enum core_action_type {
-	CORE_DO_RESUME,	 /* the mutator goes on (`fault` tells what an ACCESS was); after a COMMIT: committed
-			  */
-	CORE_DO_WAIT,	 /* the mutator blocks until a later step says RESUME or ABORT */
-	CORE_DO_ABORT,	 /* all undone (by the actions before this one); unwind and BEGIN again */
-	CORE_DO_DOOM,	 /* the running attempt is doomed: tell the mutator (flag, signal) */
-	CORE_DO_SEND,	 /* msg; attach the entries' data now */
-	CORE_DO_PROTECT, /* set the mutator's rights on [page, page + count) */
-	CORE_DO_TWIN,	 /* TWIN <- FRAME, before the first write */
-	CORE_DO_UNTWIN,	 /* drop TWIN (committed) */
-	CORE_DO_RESTORE, /* FRAME <- TWIN, drop TWIN (aborted) */
-	CORE_DO_REFRESH, /* TWIN <- FRAME on [page, page + count): committed, and it stays writable */
-	CORE_DO_RESET,	 /* FRAME <- TWIN on [page, page + count): aborted, and it stays writable */
-	CORE_DO_STORE,	 /* write entry `entry` of the event's message (hold: what was kept) into FRAME */
+	CORE_DO_RESUME, /* the mutator goes on (`fault` tells what an ACCESS was); after a COMMIT: committed
+			 */
+	CORE_DO_WAIT,	/* the mutator blocks until a later step says RESUME, ABORT or LOST */
+	CORE_DO_ABORT,	/* all undone (by the actions before this one); unwind and BEGIN again */
+	CORE_DO_LOST, /* what the mutator needs is lost with `node`. An attempt is undone (ABORT), and not to
+			 be retried: the next BEGIN is a new transaction. After a BARRIER: it never opens.
+			 `doubt`: nobody can know whether the attempt has committed; the node must end */
+	CORE_DO_DOOM, /* the running attempt is doomed: tell the mutator (flag, signal) */
+	CORE_DO_SEND, /* msg; attach the entries' data now */
+	CORE_DO_PROTECT,    /* set the mutator's rights on [page, page + count) */
+	CORE_DO_TWIN,	    /* TWIN <- FRAME, before the first write */
+	CORE_DO_UNTWIN,	    /* drop TWIN (committed) */
+	CORE_DO_RESTORE,    /* FRAME <- TWIN, drop TWIN (aborted) */
+	CORE_DO_REFRESH,    /* TWIN <- FRAME on [page, page + count): committed, and it stays writable */
+	CORE_DO_RESET,	    /* FRAME <- TWIN on [page, page + count): aborted, and it stays writable */
+	CORE_DO_STORE,	    /* write entry `entry` of the event's message (hold: what was kept) into FRAME */
 	CORE_DO_STORE_NEXT, /* NEXT <- committed bytes with entry `entry` of the event's message applied */
 	CORE_DO_HOLD,	 /* keep the changes that came with entry `entry` of the event's message, as `hold` */
 	CORE_DO_DROP,	 /* forget the changes kept as `hold` */
@@ -207,7 +215,8 @@ enum core_cause {
 	CORE_CAUSE_CONFLICT = 1,
 	CORE_CAUSE_UNTOUCHED = 2,
 	CORE_CAUSE_PRIORITY = 3,
-	CORE_CAUSE_CANCEL = 5
+	CORE_CAUSE_CANCEL = 5,
+	CORE_CAUSE_LOSS = 7 /* of a node that it depends on; no winner, no meetings */
 };
 
 struct core_meeting {
@@ -230,7 +239,7 @@ struct core_action {
 	uint32_t hold; /* HOLD, DROP; STORE, STORE_NEXT, EMIT_TRANSFER: the bytes are those kept so, if not 0
 			*/
 	uint16_t node;
-	bool committed, local, changes;
+	bool committed, local, changes, doubt;
 	bool ahead; /* EMIT_TRANSFER: of a page that nobody waited for */
 	uint64_t version, number;
 	uint32_t nread, nwritten;

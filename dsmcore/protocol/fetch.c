@@ -149,8 +149,8 @@ static bool fits(const struct dsm_core *core, const struct core_msg *msg)
 		f = fetch__find(core, e->page);
 		if (!f || (e->flags & CORE_ENTRY_REFUSED && !f->ahead))
 			return false;
-		if (!self && !(e->flags & CORE_ENTRY_REFUSED) && e->data == CORE_DATA_NONE &&
-		    e->version != core->client[e->page].version)
+		if (!self && !(e->flags & (CORE_ENTRY_REFUSED | CORE_ENTRY_LOST)) &&
+		    e->data == CORE_DATA_NONE && e->version != core->client[e->page].version)
 			return false;
 	}
 	return true;
@@ -199,6 +199,10 @@ static void land(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 		     !(core_mutant(ahead_stale) && f->ahead && !f->wanted);
 	bool current = e->stamp >= f->recalled || core_mutant(stale_grant_of_page);
 
+	if (e->flags & CORE_ENTRY_LOST) {
+		end(core, f);
+		return;
+	}
 	if (stale || e->flags & CORE_ENTRY_REFUSED) {
 		land_without(core, f, e->flags & CORE_ENTRY_REFUSED);
 		return;
@@ -216,7 +220,7 @@ static void land(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 }
 
 /* The mutator does not wait any more; what is on its way lands all the same. */
-static void unwant(struct dsm_core *core)
+void fetch__unwant(struct dsm_core *core)
 {
 	size_t i;
 
@@ -225,12 +229,52 @@ static void unwant(struct dsm_core *core)
 	core->fetch.wanted = 0;
 }
 
+/* Does the mutator wait for a word of this home? */
+bool fetch__wants(const struct dsm_core *core, uint16_t home)
+{
+	const struct fetch *f = &core->fetch;
+	size_t i;
+
+	for (i = 0; i < f->nflights; i++)
+		if (f->flights[i].wanted && !f->flights[i].landed &&
+		    core__home(core, f->flights[i].page) == home)
+			return true;
+	return false;
+}
+
+/* Nothing that this home was asked for will come. */
+void fetch__lose(struct dsm_core *core, uint16_t home)
+{
+	struct fetch *f = &core->fetch;
+	size_t i;
+
+	for (i = 0; i < f->nflights && !core_mutant(lost_home_kept_waiting); i++)
+		if (!f->flights[i].landed && core__home(core, f->flights[i].page) == home)
+			end(core, &f->flights[i]);
+}
+
+/* With whom something is lost that the mutator waits for, or NOBODY. */
+static uint16_t find_loss(const struct dsm_core *core, const struct core_msg *msg)
+{
+	const struct core_entry *e;
+	uint32_t i;
+
+	for (i = 0; i < msg->npages; i++) {
+		e = &msg->entries[i];
+		if (e->flags & CORE_ENTRY_LOST && fetch__find(core, e->page)->wanted)
+			return (uint16_t)e->version;
+	}
+	return NOBODY;
+}
+
 int fetch__on_page(struct dsm_core *core, const struct core_msg *msg)
 {
+	uint16_t lost_with;
 	uint32_t i;
 
 	if (!fits(core, msg))
 		return -EPROTO;
+	lost_with = find_loss(core, msg);
 	for (i = 0; i < msg->npages; i++)
 		land(core, msg, i);
 	fetch__send(core);
@@ -238,8 +282,10 @@ int fetch__on_page(struct dsm_core *core, const struct core_msg *msg)
 	if (core->mutator != MUTATOR_FETCHES)
 		return 0;
 	if (!serves(core)) {
-		unwant(core);
+		fetch__unwant(core);
 		attempt__abort(core);
+	} else if (lost_with != NOBODY) {
+		loss__tell(core, lost_with);
 	} else if (!core->fetch.wanted || core_mutant(bulk_early)) {
 		core->mutator = MUTATOR_RUNS;
 		core->fault = CORE_FAULT_FETCH;

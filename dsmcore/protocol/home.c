@@ -87,7 +87,7 @@ void home__wait(struct dsm_core *core, struct dir_page *d, const struct waiter *
 		d->waiters[d->nwaiters++] = *waiter;
 }
 
-static void remove_waiter(struct dir_page *d, size_t i)
+void home__remove_waiter(struct dir_page *d, size_t i)
 {
 	d->nwaiters--;
 	memmove(&d->waiters[i], &d->waiters[i + 1], (d->nwaiters - i) * sizeof(*d->waiters));
@@ -99,7 +99,7 @@ void home__remove_waiting_lock(struct dir_page *d, uint16_t node)
 
 	for (i = 0; i < d->nwaiters; i++)
 		if (d->waiters[i].lock && d->waiters[i].node == node) {
-			remove_waiter(d, i);
+			home__remove_waiter(d, i);
 			return;
 		}
 }
@@ -159,7 +159,7 @@ static void recall_owner(struct dsm_core *core, struct dir_page *d)
 
 /* What a step gives to one node goes in one message, at the step's end. Until then nobody can publish a newer
  * version of the page: the node that the copy is for is a holder now, and would have to be asked. */
-static void send_copy(struct dsm_core *core, uint16_t node, const struct core_entry *e)
+void home__send_copy(struct dsm_core *core, uint16_t node, const struct core_entry *e)
 {
 	if (node == core->config.node)
 		core__send_entry(core, CORE_MSG_PAGE, node, NULL, e);
@@ -215,7 +215,7 @@ static void give_copy(struct dsm_core *core, struct dir_page *d, const struct wa
 	home__add_holder(core, d, w->node);
 	if (!self && w->version != d->version)
 		e.data = CORE_DATA_COMMITTED;
-	send_copy(core, w->node, &e);
+	home__send_copy(core, w->node, &e);
 }
 
 static bool locked(const struct dir_page *d)
@@ -234,13 +234,18 @@ void home__serve_later(struct dsm_core *core, uint32_t page)
 void home__serve(struct dsm_core *core, uint32_t page)
 {
 	struct dir_page *d = home__page(core, page);
+	uint16_t lost_with = d ? loss__of_page(core, d) : NOBODY;
 	struct waiter w;
 	size_t i = 0;
 
+	if (lost_with != NOBODY) {
+		loss__refuse(core, d, lost_with);
+		return;
+	}
 	while (d && i < d->nwaiters && !locked(d)) {
 		w = d->waiters[i];
 		if (w.lock) {
-			remove_waiter(d, i);
+			home__remove_waiter(d, i);
 			lock__advance(core, lock__tx(core, w.node));
 		} else if (d->recall != NOBODY) {
 			i++;
@@ -248,7 +253,7 @@ void home__serve(struct dsm_core *core, uint32_t page)
 			recall_owner(core, d);
 			i++;
 		} else {
-			remove_waiter(d, i);
+			home__remove_waiter(d, i);
 			give_copy(core, d, &w);
 		}
 	}
@@ -311,7 +316,7 @@ int home__on_fetch(struct dsm_core *core, const struct core_msg *msg)
 			.node = msg->from, .write = e->flags & CORE_ENTRY_WRITE, .version = e->version};
 		if (e->flags & CORE_ENTRY_AHEAD && !to_spare(core, d)) {
 			none = (struct core_entry){.page = e->page, .flags = CORE_ENTRY_REFUSED};
-			send_copy(core, w.node, &none);
+			home__send_copy(core, w.node, &none);
 			continue;
 		}
 		if ((core_mutant(locked_page_served) ||

@@ -46,7 +46,20 @@
 	X(ahead_open, "a prefetched page is mapped when it comes")                                           \
 	X(ahead_unbounded, "a stream asks for more than it may")                                             \
 	X(refusal_final, "who waits for a page that was refused to its prefetch does not ask again")         \
-	X(bulk_early, "an access to several pages goes on when the first of them is here")
+	X(bulk_early, "an access to several pages goes on when the first of them is here")                   \
+	X(lost_lock_released, "pages that a lost node may have committed are unlocked")                      \
+	X(lost_lock_kept, "locks that a lost node had not been granted yet are kept")                        \
+	X(lost_owner_served, "a page that a lost node owned is served as the home knows it")                 \
+	X(lost_answer_awaited, "a lost node's answer to an INVALIDATE is waited for")                        \
+	X(lost_waiter_served, "a lost node that waits for a page is given it")                               \
+	X(lost_holder_kept, "a lost node stays in the copysets")                                             \
+	X(lost_page_kept_waiting, "who waits for a page that is lost is not told")                           \
+	X(lost_home_kept_waiting, "who waits for a lost home's answer is not told")                          \
+	X(lost_home_asked, "a lost home is asked for pages")                                                 \
+	X(lost_home_granted, "a commit that waits for a lost home takes its silence for a grant")            \
+	X(lost_doubt_undone, "a commit whose home is lost while it decides is undone")                       \
+	X(lost_commit_not_cancelled, "a commit that a lost home ends leaves its locks elsewhere")            \
+	X(lost_barrier_kept_waiting, "who waits at a barrier is not told of a loss")
 
 #ifdef CORE_MUTANTS
 enum core_mutant {
@@ -65,11 +78,13 @@ struct core_msg;
 void core_cover__mutator(const struct dsm_core *core, const struct core_event *event);
 void core_cover__message(const struct dsm_core *core, const struct core_msg *msg);
 void core_cover__end(const struct dsm_core *core, int committed);
+void core_cover__lost(const struct dsm_core *core, unsigned node);
 #else
 #define core_mutant(name)		 0
 #define core_cover__mutator(core, event) ((void)0)
 #define core_cover__message(core, msg)	 ((void)0)
 #define core_cover__end(core, committed) ((void)0)
+#define core_cover__lost(core, node)	 ((void)0)
 #endif
 
 #endif

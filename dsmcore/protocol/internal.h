@@ -9,6 +9,7 @@
  *   lock.c     the home's part of a commit                   barrier.c
  *   sticky.c   written pages that stay writable              doubt.c    a commit decided elsewhere
  *   fetch.c    copies that are on their way                  prefetch.c which ones to ask for early
+ *   loss.c     a node is no more
  *
  * The client side (attempt, client, commit) and the home side (home, lock) of a node talk only by
  * messages, even to themselves: those go through an internal queue within the same step, so there is
@@ -183,7 +184,9 @@ struct home_tx {
 	struct core_entry *pages;
 	size_t npages, pages_cap, nlocked, chunk, npublished;
 	uint32_t waits;	   /* for this page's lock, while nlocked < npages */
-	size_t unanswered; /* INVALIDATEs */
+	size_t unanswered; /* INVALIDATEs: they went to asked[0, unanswered), ascending */
+	uint16_t *asked;
+	size_t asked_cap;
 	struct core_entry *wset;
 	size_t nwset, wset_cap;
 };
@@ -196,7 +199,7 @@ struct copy {
 /* ---- the core ---- */
 
 enum mutator { MUTATOR_RUNS, MUTATOR_FETCHES, MUTATOR_COMMITS, MUTATOR_BARRIER };
-enum verdict { VERDICT_NONE, VERDICT_RESUME, VERDICT_ABORT };
+enum verdict { VERDICT_NONE, VERDICT_RESUME, VERDICT_ABORT, VERDICT_LOST };
 
 struct chunk;
 
@@ -228,9 +231,13 @@ struct dsm_core {
 	bool *arrived;	   /* node 0: at the next one, by node */
 	uint32_t narrived;
 
+	bool *lost; /* by node */
+	bool any_lost;
+
 	/* of the running step */
 	enum verdict verdict;
-	bool ended; /* an attempt did */
+	uint16_t lost_with; /* VERDICT_LOST: a node */
+	bool ended;	    /* an attempt did */
 	enum core_fault fault;
 	struct core_actions actions;
 	size_t actions_cap;
@@ -308,6 +315,9 @@ void fetch__ask(struct dsm_core *core, uint32_t page, bool write, bool ahead);
 /* Sends what was asked for. */
 void fetch__send(struct dsm_core *core);
 int fetch__on_page(struct dsm_core *core, const struct core_msg *msg);
+void fetch__unwant(struct dsm_core *core);
+bool fetch__wants(const struct dsm_core *core, uint16_t home);
+void fetch__lose(struct dsm_core *core, uint16_t home);
 
 /* prefetch.c */
 /* The mutator faulted on a page that was not here, or only because it was prefetched. */
@@ -318,6 +328,7 @@ void prefetch__miss(struct dsm_core *core);
 /* commit.c */
 int commit__begin(struct dsm_core *core, const bool *changed);
 int commit__on_grant(struct dsm_core *core, const struct core_msg *msg);
+void commit__granted(struct dsm_core *core);
 int commit__on_deny(struct dsm_core *core, const struct core_msg *msg);
 /* The attempt dies while it commits: CANCELs wherever it holds or waits, `denied` (or NOBODY) excepted. */
 void commit__give_up(struct dsm_core *core, uint16_t denied);
@@ -335,10 +346,12 @@ void home__add_holder(struct dsm_core *core, struct dir_page *d, uint16_t node);
 void home__drop_holder(struct dir_page *d, uint16_t node, uint64_t before);
 void home__wait(struct dsm_core *core, struct dir_page *d, const struct waiter *waiter);
 void home__remove_waiting_lock(struct dir_page *d, uint16_t node);
+void home__remove_waiter(struct dir_page *d, size_t i);
 void home__store(struct dsm_core *core, const struct core_msg *msg, uint32_t entry);
 void home__take(struct dsm_core *core, const struct core_entry *e, uint16_t from);
 void home__serve_later(struct dsm_core *core, uint32_t page);
 void home__serve(struct dsm_core *core, uint32_t page);
+void home__send_copy(struct dsm_core *core, uint16_t node, const struct core_entry *e);
 /* Sends the PAGEs of this step: at its end, one message a node. */
 void home__send_copies(struct dsm_core *core);
 int home__on_fetch(struct dsm_core *core, const struct core_msg *msg);
@@ -352,10 +365,22 @@ int lock__on_ack(struct dsm_core *core, const struct core_msg *msg);
 int lock__on_refuse(struct dsm_core *core, const struct core_msg *msg);
 int lock__on_cancel(struct dsm_core *core, const struct core_msg *msg);
 int lock__on_publish(struct dsm_core *core, const struct core_msg *msg);
+void lock__lose(struct dsm_core *core, uint16_t node);
 
 /* barrier.c */
 int barrier__enter(struct dsm_core *core);
 int barrier__on_arrive(struct dsm_core *core, const struct core_msg *msg);
 int barrier__on_go(struct dsm_core *core, const struct core_msg *msg);
+
+/* loss.c */
+int loss__of_node(struct dsm_core *core, uint16_t node);
+/* The mutator needs something that is lost with the node: ends its attempt, if there is one, and its wait. */
+void loss__tell(struct dsm_core *core, uint16_t node);
+/* Does the mutator wait for a word of this node? */
+bool loss__waits_for(const struct dsm_core *core, uint16_t node);
+/* With whom the committed bytes of a page are lost, or NOBODY. */
+uint16_t loss__of_page(const struct dsm_core *core, const struct dir_page *d);
+/* Answers those who wait for a page that is lost. */
+void loss__refuse(struct dsm_core *core, struct dir_page *d, uint16_t with);
 
 #endif

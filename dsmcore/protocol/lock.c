@@ -18,6 +18,7 @@
  * takes it a message to the home that decides and back, whatever happens there (doubt.c).
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "dsmcore/protocol/internal.h"
 
@@ -201,7 +202,8 @@ static void invalidate(struct dsm_core *core, struct home_tx *t, const struct vi
 	msg.npages = (uint32_t)n;
 	msg.nwset = (uint32_t)t->nwset;
 	core__send(core, &msg);
-	t->unanswered++;
+	if (core__grow(core, &t->asked, &t->asked_cap, t->unanswered + 1, sizeof(*t->asked)))
+		t->asked[t->unanswered++] = v->node;
 }
 
 static void all_locked(struct dsm_core *core, struct home_tx *t)
@@ -329,6 +331,31 @@ int lock__on_lock(struct dsm_core *core, const struct core_msg *msg)
 	return 0;
 }
 
+/* Its place among those who have not answered yet, or their number. */
+static size_t find_asked(const struct home_tx *t, uint16_t node)
+{
+	size_t lo = 0, hi = t->unanswered, mid;
+
+	while (lo < hi) {
+		mid = (lo + hi) / 2;
+		if (t->asked[mid] < node)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < t->unanswered && t->asked[lo] == node ? lo : t->unanswered;
+}
+
+static void take_answer(struct dsm_core *core, struct home_tx *t, size_t at)
+{
+	if (at == t->unanswered)
+		return;
+	t->unanswered--;
+	memmove(&t->asked[at], &t->asked[at + 1], (t->unanswered - at) * sizeof(*t->asked));
+	if (!t->unanswered && t->chunk < t->npages)
+		grant(core, t);
+}
+
 /* The holder has no copy any more, unless it was given a new one after the INVALIDATE: its FETCH may have
  * overtaken this ACK when the lock was given up before. */
 int lock__on_ack(struct dsm_core *core, const struct core_msg *msg)
@@ -337,15 +364,15 @@ int lock__on_ack(struct dsm_core *core, const struct core_msg *msg)
 	struct dir_page *d;
 	uint32_t i;
 
-	if (t && !t->unanswered && !core_mutant(skip_ack))
+	if (t && find_asked(t, msg->from) == t->unanswered && !core_mutant(skip_ack))
 		return -EPROTO;
 	for (i = 0; i < msg->npages; i++) {
 		d = home__page(core, msg->entries[i].page);
 		if (d)
 			home__drop_holder(d, msg->from, msg->entries[i].stamp);
 	}
-	if (t && t->unanswered && --t->unanswered == 0 && t->chunk < t->npages)
-		grant(core, t);
+	if (t)
+		take_answer(core, t, find_asked(t, msg->from));
 	return 0;
 }
 
@@ -355,7 +382,7 @@ int lock__on_refuse(struct dsm_core *core, const struct core_msg *msg)
 
 	if (!t || core_mutant(skip_ack))
 		return 0; /* it has given up already */
-	if (!t->unanswered)
+	if (find_asked(t, msg->from) == t->unanswered)
 		return -EPROTO;
 	deny(core, t, msg->entries, msg->npages, &msg->other, CORE_ENTRY_REFUSED);
 	return 0;
@@ -420,4 +447,22 @@ int lock__on_publish(struct dsm_core *core, const struct core_msg *msg)
 	if (t->npublished >= t->npages)
 		t->active = false;
 	return 0;
+}
+
+/* A node is no more. What it had not been granted here it has not decided, and never will: its locks go.
+ * What it had been granted may be decided, and others may have seen a part of it: that stays locked
+ * (loss.c). From everybody else's point of view it holds nothing, so its answers are not waited for. */
+void lock__lose(struct dsm_core *core, uint16_t node)
+{
+	struct home_tx *t = core->tx[node];
+	uint32_t i;
+
+	if (t && t->active && (t->chunk < t->npages || core_mutant(lost_lock_released)) &&
+	    !core_mutant(lost_lock_kept))
+		release(core, t);
+	for (i = 0; i < core->config.nodes && !core_mutant(lost_answer_awaited); i++) {
+		t = core->tx[i];
+		if (t && t->active && i != node)
+			take_answer(core, t, find_asked(t, node));
+	}
 }

@@ -27,7 +27,8 @@ static const struct shape {
 #define COMMITTED (1u << CORE_DATA_NONE | 1u << CORE_DATA_COMMITTED)
 #define CHANGES	  (1u << CORE_DATA_NONE | 1u << CORE_DATA_CHANGES)
 	[CORE_MSG_FETCH] = {"FETCH", TX | MINE | MANY | HOMED, CORE_ENTRY_WRITE | CORE_ENTRY_AHEAD, 1},
-	[CORE_MSG_PAGE] = {"PAGE", MANY | HOME, CORE_ENTRY_EXCLUSIVE | CORE_ENTRY_REFUSED, COMMITTED},
+	[CORE_MSG_PAGE] = {"PAGE", MANY | HOME, CORE_ENTRY_EXCLUSIVE | CORE_ENTRY_REFUSED | CORE_ENTRY_LOST,
+			   COMMITTED},
 	[CORE_MSG_RECALL] = {"RECALL", HOME, 0, 1},
 	[CORE_MSG_DOWNGRADE] = {"DOWNGRADE", TX | MINE | HOMED, 0, COMMITTED},
 	[CORE_MSG_LOCK] = {"LOCK", TX | MINE | MANY | WSET | HOMED, CORE_ENTRY_DECIDE, CHANGES},
@@ -82,6 +83,9 @@ static bool sane_entry(const struct dsm_core *core, const struct core_msg *m, co
 	if (i >= m->npages) /* the write set: any home */
 		return e->flags == 0 && e->data == CORE_DATA_NONE;
 	if (e->flags & ~shape->flags || e->data > CORE_DATA_CHANGES || !(shape->data & 1u << e->data))
+		return false;
+	if (e->flags & CORE_ENTRY_LOST &&
+	    (e->flags != CORE_ENTRY_LOST || e->data != CORE_DATA_NONE || e->version >= core->config.nodes))
 		return false;
 	home = core__home(core, e->page);
 	if (shape->rules & HOMED && home != m->to)

@@ -21,13 +21,14 @@
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/tx.h"
 
-enum { IDLE, WAITING, RESUMED, ABORTED };
+enum { IDLE, WAITING, RESUMED, ABORTED, LOST };
 
 static struct {
 	struct shadow *twin, *next;
 	uint32_t state; /* of the mutator */
 	enum core_fault fault;
-	uint8_t *scratch; /* encoded diffs of one message */
+	uint16_t lost_with; /* LOST */
+	uint8_t *scratch;   /* encoded diffs of one message */
 	size_t scratch_bytes;
 	bool *changed;	  /* by place in core__dirty(), of the attempt that commits */
 	uint64_t *blocks; /* the same: what differs from the twin (diff__blocks()) */
@@ -163,7 +164,7 @@ static void send_message(const struct core_msg *msg)
 		port.blob[i] = attach(&msg->entries[i], port.scratch + i * DIFF_PAGE);
 	int err = transport__send(node.transport, msg, port.blob);
 
-	/* A peer that is gone ends the run through the launcher; until then its messages go nowhere. */
+	/* A peer that has died: the core hears of it soon (dispatch__lost()). */
 	if (err && err != -EPIPE)
 		node__fatal(NULL, "%s to node %u: %s", core_msg__name(msg->type), msg->to, strerror(-err));
 }
@@ -285,27 +286,31 @@ static void doom(void)
 /* ---- steps ---- */
 
 struct verdict {
-	enum { NOTHING, RESUME, WAIT, ABORT } what;
+	enum { NOTHING, RESUME, WAIT, ABORT, GIVE_UP } what;
 	enum core_fault fault;
+	uint16_t with; /* GIVE_UP: a lost node */
 };
 
 static struct verdict carry_out(const struct core_actions *actions, const struct core_msg *msg,
 				const struct wire_blob *blobs)
 {
-	struct verdict v = {NOTHING, CORE_FAULT_NONE};
+	struct verdict v = {NOTHING, CORE_FAULT_NONE, 0};
 
 	for (size_t i = 0; i < actions->count; i++) {
 		const struct core_action *a = &actions->list[i];
 
 		switch (a->type) {
 		case CORE_DO_RESUME:
-			v = (struct verdict){RESUME, a->fault};
+			v = (struct verdict){RESUME, a->fault, 0};
 			break;
 		case CORE_DO_WAIT:
 			v.what = WAIT;
 			break;
 		case CORE_DO_ABORT:
 			v.what = ABORT;
+			break;
+		case CORE_DO_LOST:
+			v = (struct verdict){GIVE_UP, CORE_FAULT_NONE, a->node};
 			break;
 		case CORE_DO_DOOM:
 			doom();
@@ -365,10 +370,13 @@ static enum outcome step_mutator(const struct core_event *event, enum core_fault
 	if (v.what == WAIT) {
 		__atomic_store_n(&port.state, WAITING, __ATOMIC_RELEASE);
 		wait_for_answer();
-		v.what = port.state == ABORTED ? ABORT : RESUME;
+		v.what = port.state == ABORTED ? ABORT : port.state == LOST ? GIVE_UP : RESUME;
 		v.fault = port.fault;
+		v.with = port.lost_with;
 		port.state = IDLE;
 	}
+	if (v.what == GIVE_UP)
+		node__depends_on_lost(v.with);
 	if (fault)
 		*fault = v.fault;
 	return v.what == ABORT ? OUTCOME_ABORT : OUTCOME_RESUME;
@@ -385,6 +393,19 @@ enum outcome dispatch__mutator(const struct core_event *event, enum core_fault *
 	return outcome;
 }
 
+/* After a step that was not the mutator's: it may end the mutator's wait. */
+static void tell_mutator(struct verdict v)
+{
+	if (v.what == RESUME)
+		answer(RESUMED, v.fault);
+	else if (v.what == ABORT)
+		answer(ABORTED, CORE_FAULT_NONE);
+	if (v.what != GIVE_UP)
+		return;
+	port.lost_with = v.with;
+	answer(LOST, CORE_FAULT_NONE);
+}
+
 void dispatch__message(const struct core_msg *msg, const struct wire_blob *blobs)
 {
 	struct core_event event = {.type = CORE_MESSAGE, .msg = msg};
@@ -394,10 +415,16 @@ void dispatch__message(const struct core_msg *msg, const struct wire_blob *blobs
 	if (err)
 		node__fatal(NULL, "%s from node %u does not fit the protocol: %s", core_msg__name(msg->type),
 			    msg->from, strerror(-err));
-	struct verdict v = carry_out(actions, msg, blobs);
+	tell_mutator(carry_out(actions, msg, blobs));
+}
 
-	if (v.what == RESUME)
-		answer(RESUMED, v.fault);
-	else if (v.what == ABORT)
-		answer(ABORTED, CORE_FAULT_NONE);
+void dispatch__lost(uint16_t peer)
+{
+	struct core_event event = {.type = CORE_LOST, .node = peer};
+	const struct core_actions *actions;
+	int err = core_step(node.core, &event, &actions);
+
+	if (err)
+		node__fatal(NULL, "the protocol cannot go on without node %u: %s", peer, strerror(-err));
+	tell_mutator(carry_out(actions, NULL, NULL));
 }

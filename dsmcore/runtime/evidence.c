@@ -31,6 +31,7 @@ _Static_assert((int)CORE_CAUSE_PRIORITY == DSM_EV_CAUSE_PRIORITY, "causes");
 _Static_assert((int)CORE_CAUSE_CANCEL == DSM_EV_CAUSE_CANCEL, "causes");
 _Static_assert((int)CORE_FAULT_REARM == DSM_EV_FAULT_REARM, "kinds");
 _Static_assert((int)CORE_FAULT_PREFETCHED == DSM_EV_FAULT_PREFETCHED, "kinds");
+_Static_assert((int)CORE_CAUSE_LOSS == DSM_EV_CAUSE_NODE_LOSS, "causes");
 
 /* Of what happens often, each `every`-th is recorded. The places are fixed beforehand, by count: choosing by
  * the clock would find long transactions more often than short ones. Only how many lie between follows the

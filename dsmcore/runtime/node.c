@@ -38,7 +38,7 @@
 #define LISTENER_NS	 3000000000ull
 #define SERVICE_NICE	 (-20)
 #define SERVICE_SLICE_NS 100000
-#define LOST_GRACE_NS	 5000000000ull /* the launcher normally ends the run long before */
+#define LOST_GRACE_S	 5 /* the launcher normally ends the run long before */
 
 struct node node = {.lock = PTHREAD_MUTEX_INITIALIZER, .options.nodes = 1};
 
@@ -46,8 +46,8 @@ extern int (*start__program_main)(int, char **, char **);
 
 static struct {
 	pthread_t thread;
-	bool stop;
-	int lost_peer; /* -1: none */
+	bool stop, over; /* over: all programs have ended, so the others' connections end too */
+	int lost_peer;	 /* -1: none that may be alive */
 	uint64_t lost_ns;
 	uint64_t *finished; /* per peer: barriers it had passed when its program ended, + 1; 0 = runs */
 } service = {.lost_peer = -1};
@@ -152,9 +152,27 @@ static void on_note(void *arg, uint16_t from, uint16_t type, const void *bytes, 
 	pthread_mutex_unlock(&node.lock);
 }
 
+/* The protocol takes a lost node's silence for consent (loss.c), so it must have stopped. On one host the
+ * kernel ends a process's connections when none of its threads runs any more. Between hosts only an orderly
+ * end proves anything: whatever else ends a connection may have struck the network. */
+static bool has_stopped(int error)
+{
+	bool local = !strcmp(node.options.transport, "unix") || !strcmp(node.options.transport, "shm");
+
+	return !error || (local && (error == -ECONNRESET || error == -EPIPE));
+}
+
 static void on_lost(void *arg, uint16_t peer, int error)
 {
 	(void)arg;
+	if (__atomic_load_n(&service.over, __ATOMIC_ACQUIRE))
+		return;
+	if (has_stopped(error)) {
+		pthread_mutex_lock(&node.lock);
+		dispatch__lost(peer);
+		pthread_mutex_unlock(&node.lock);
+		return;
+	}
 	if (error == -EBADMSG || error == -EPROTO || error == -EMSGSIZE) {
 		char text[128];
 
@@ -164,11 +182,27 @@ static void on_lost(void *arg, uint16_t peer, int error)
 				 : "what came over them is no message of a node");
 		node__say(NULL, text);
 	}
-	/* While the run goes on the launcher sees a node's death first and ends the others. */
-	if (service.lost_peer < 0 && !(service.finished && service.finished[peer])) {
+	/* While the run goes on the launcher sees a node's death first and ends the others. If the peer
+	 * lives, it finds out, too, and both end. */
+	pthread_mutex_lock(&node.lock);
+	if (service.lost_peer < 0) {
 		service.lost_peer = peer;
 		service.lost_ns = events__now();
 	}
+	pthread_mutex_unlock(&node.lock);
+}
+
+void node__depends_on_lost(uint16_t peer)
+{
+	bool barrier = !tx.depth && tx.barrier_pc;
+
+	pthread_mutex_unlock(&node.lock);
+	for (unsigned left = LOST_GRACE_S; left;)
+		left = sleep(left); /* a signal ends it early */
+	node__fatal(barrier ? tx.barrier_pc : tx.begin_pc,
+		    barrier ? "node %u is lost, so this barrier never opens"
+			    : "node %u is lost, and with it a page that this transaction needs",
+		    peer);
 }
 
 void node__check_finished_peers(const void *pc)
@@ -202,9 +236,9 @@ static void tick(void)
 	/* A doomed mutator that was in a library when the signal came may be out of it by now. */
 	if (tx.doomed && tx.depth && !dispatch__waiting())
 		tgkill(getpid(), node.mutator, SIGURG);
+	if (service.lost_peer >= 0 && events__now() - service.lost_ns > LOST_GRACE_S * 1000000000ull)
+		node__fatal(NULL, "node %d is lost: the connections to it broke", service.lost_peer);
 	pthread_mutex_unlock(&node.lock);
-	if (service.lost_peer >= 0 && events__now() - service.lost_ns > LOST_GRACE_NS)
-		node__fatal(NULL, "node %d is lost", service.lost_peer);
 }
 
 static void *serve(void *arg)
@@ -375,6 +409,7 @@ static void finish(int status, void *arg)
 	if (node.transport)
 		announce_end();
 	control__done(node.control, status);
+	__atomic_store_n(&service.over, true, __ATOMIC_RELEASE);
 	pthread_mutex_lock(&node.lock);
 	if (node.transport)
 		publish_transport_counters();

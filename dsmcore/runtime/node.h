@@ -42,6 +42,9 @@ void node__say(const void *pc, const char *text);
 /* Stops the program when a node has ended that can never come to the barrier which this node enters. The
  * caller holds node.lock. */
 void node__check_finished_peers(const void *pc);
+/* The mutator cannot go on without a node that is lost: waits a while for the launcher, which knows more
+ * about it, to end the run, and ends it. The caller holds node.lock. */
+__attribute__((noreturn)) void node__depends_on_lost(uint16_t peer);
 /* Used as `main` of the C library: starts the node, runs the program's main on the mutator's stack. */
 int node__main(int argc, char **argv, char **envp);
 

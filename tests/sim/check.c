@@ -124,7 +124,7 @@ void check__abort(struct world *w, struct node *n, const struct core_action *emi
 	w->totals->priorities += emit->cause == CORE_CAUSE_PRIORITY;
 	w->totals->cancels += emit->cause == CORE_CAUSE_CANCEL;
 	n->refused = emit->cause == CORE_CAUSE_PRIORITY;
-	if (emit->cause == CORE_CAUSE_CANCEL)
+	if (emit->cause == CORE_CAUSE_CANCEL || emit->cause == CORE_CAUSE_LOSS)
 		return;
 	if (!emit->other.number || !emit->nmeetings)
 		world__fail(w, FAIL_INVARIANT, "node %u: an abort without winner or meeting",
@@ -167,6 +167,8 @@ void check__exclusivity(struct world *w)
 	for (page = 0; page < w->profile.pages && w->profile.nodes * w->profile.pages < 512; page++) {
 		exclusive = copies = 0;
 		for (i = 0; i < w->profile.nodes; i++) {
+			if (w->nodes[i].dead)
+				continue;
 			exclusive += w->nodes[i].core->client[page].state == CLIENT_EXCLUSIVE;
 			copies += w->nodes[i].core->client[page].state != CLIENT_INVALID;
 		}
@@ -243,6 +245,8 @@ static void check_client_page(struct world *w, struct node *n, uint32_t page, co
 			    m->rights, cp->rights);
 	if (m->rights != CORE_NONE && cp->state == CLIENT_INVALID)
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u is mapped, but invalid", id, page);
+	if (w->nodes[core__home(n->core, page)].dead)
+		return; /* check_orphan() */
 	if ((cp->state == CLIENT_EXCLUSIVE) != owner)
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u: client and directory disagree on the owner",
 			    id, page);
@@ -255,18 +259,109 @@ static void check_client_page(struct world *w, struct node *n, uint32_t page, co
 			    page, cp->version, version);
 }
 
+/* A page whose home has died: the copies that are left agree, and an exclusive one is alone. */
+static void check_orphan(struct world *w, uint32_t page)
+{
+	const struct node *first = NULL;
+	const struct client_page *cp;
+	uint32_t i, copies = 0, exclusive = 0;
+
+	for (i = 0; i < w->profile.nodes; i++) {
+		cp = &w->nodes[i].core->client[page];
+		if (w->nodes[i].dead || cp->state == CLIENT_INVALID)
+			continue;
+		copies++;
+		exclusive += cp->state == CLIENT_EXCLUSIVE;
+		if (first && first->core->client[page].version != cp->version)
+			world__fail(w, FAIL_INVARIANT,
+				    "page %u: copies of two versions, and its home is dead", page);
+		first = &w->nodes[i];
+	}
+	if (exclusive && copies > 1)
+		world__fail(w, FAIL_INVARIANT, "page %u: exclusive, with other copies, and its home is dead",
+			    page);
+}
+
+/* A page that its living home calls lost: for a reason, and nobody has a copy. */
+static void check_lost_page(struct world *w, const struct node *home, const struct dir_page *d)
+{
+	const struct home_tx *t = d->lock != NOBODY ? home->core->tx[d->lock] : NULL;
+	uint32_t i;
+
+	w->totals->lost_pages++;
+	if (d->nwaiters)
+		world__fail(w, FAIL_INVARIANT, "page %u is lost, and its home is left with a queue", d->page);
+	if (t && (!w->nodes[d->lock].dead || !t->active || t->chunk < t->npages))
+		world__fail(w, FAIL_INVARIANT, "page %u is kept locked without a reason", d->page);
+	if (!t && !w->nodes[d->owner].dead)
+		world__fail(w, FAIL_INVARIANT, "page %u: its owner lives, but the page is called lost",
+			    d->page);
+	for (i = 0; i < w->profile.nodes; i++)
+		if (!w->nodes[i].dead && w->nodes[i].core->client[d->page].state != CLIENT_INVALID)
+			world__fail(w, FAIL_INVARIANT, "page %u is lost, but node %u has a copy", d->page, i);
+}
+
+uint32_t check__owned(const struct node *home, uint16_t node)
+{
+	const struct dsm_core *core = home->core;
+	uint32_t i, n = 0;
+
+	for (i = 0; i < core->home_count; i++)
+		n += core->dir[i] && core->dir[i]->owner == node;
+	return n;
+}
+
+void check__forgotten(struct world *w, const struct node *home, uint16_t dead, uint32_t owned)
+{
+	const struct dsm_core *core = home->core;
+	const struct dir_page *d;
+	uint32_t i;
+	size_t k;
+
+	if (check__owned(home, dead) > owned)
+		world__fail(w, FAIL_INVARIANT, "node %u: a page is given to node %u, which is dead",
+			    world__id(w, home), dead);
+	for (i = 0; i < core->home_count; i++) {
+		d = core->dir[i];
+		for (k = 0; d && k < d->nwaiters; k++)
+			if (d->waiters[k].node == dead)
+				world__fail(w, FAIL_INVARIANT, "page %u: node %u is dead, but in its queue",
+					    d->page, dead);
+		if (d && d->recall == dead)
+			world__fail(w, FAIL_INVARIANT, "page %u: node %u is dead, but owes an answer",
+				    d->page, dead);
+		if (d && home__holds(d, dead) && loss__of_page(core, d) == NOBODY)
+			world__fail(w, FAIL_INVARIANT, "page %u: node %u is dead, but in its copyset",
+				    d->page, dead);
+	}
+}
+
+static bool is_lost(const struct node *home, const struct dir_page *d)
+{
+	return d && loss__of_page(home->core, d) != NOBODY;
+}
+
 static void check_home_page(struct world *w, struct node *home, uint32_t page)
 {
 	const struct dir_page *d = home->core->dir[page - home->core->home_first];
 	uint32_t i;
 
-	if (d && (d->lock != NOBODY || d->recall != NOBODY || d->nwaiters))
+	if (home->dead)
+		check_orphan(w, page);
+	else if (is_lost(home, d))
+		check_lost_page(w, home, d);
+	else if (d && (d->lock != NOBODY || d->recall != NOBODY || d->nwaiters))
 		world__fail(w, FAIL_INVARIANT, "page %u: its home is left with a lock, a recall or a queue",
 			    page);
+	for (i = 0; d && i < d->nholders && !home->dead && !is_lost(home, d); i++)
+		if (w->nodes[d->holders[i].node].dead)
+			world__fail(w, FAIL_INVARIANT, "page %u: node %u is dead, but in its copyset", page,
+				    d->holders[i].node);
 	if (d && d->owner != NOBODY && d->nholders != 1)
 		world__fail(w, FAIL_INVARIANT, "page %u: an owner, and %zu holders", page, d->nholders);
-	for (i = 0; i < w->profile.nodes; i++)
-		check_client_page(w, &w->nodes[i], page, d);
+	for (i = 0; i < w->profile.nodes && !is_lost(home, d); i++)
+		if (!w->nodes[i].dead)
+			check_client_page(w, &w->nodes[i], page, d);
 }
 
 /* The last committed bytes must be where the directory says, and every copy must have them. */
@@ -280,8 +375,9 @@ static void check_last(void *arg, uint64_t page, uint64_t version, uint64_t hash
 	for (i = 0; i < w->profile.nodes && d; i++) {
 		struct node *n = &w->nodes[i];
 		const struct client_page *cp = &n->core->client[page];
-		bool holds = cp->state != CLIENT_INVALID || (n == home && d->owner == NOBODY);
-		if (!holds)
+		bool holds =
+			cp->state != CLIENT_INVALID || (n == home && d->owner == NOBODY && !is_lost(home, d));
+		if (!holds || n->dead)
 			continue;
 		if (cp->state != CLIENT_INVALID && cp->version != version)
 			world__fail(w, FAIL_INVARIANT,
@@ -336,12 +432,13 @@ void check__end(struct world *w)
 	}
 	for (i = 0; i < w->profile.nodes; i++)
 		for (k = 0; k < w->profile.nodes; k++)
-			if (w->nodes[i].core->tx[k] && w->nodes[i].core->tx[k]->active)
+			if (!w->nodes[i].dead && !w->nodes[k].dead && w->nodes[i].core->tx[k] &&
+			    w->nodes[i].core->tx[k]->active)
 				world__fail(w, FAIL_INVARIANT,
 					    "node %u: a transaction of node %u is left over", i, k);
 	for (i = 0; i < w->profile.nodes; i++)
 		for (k = 0; k < w->nodes[i].nheld; k++)
-			if (w->nodes[i].held[k].used)
+			if (w->nodes[i].held[k].used && !w->nodes[i].dead)
 				world__fail(w, FAIL_INVARIANT, "node %u: changes are kept for ever", i);
 	for (page = 0; page < w->profile.pages; page++)
 		check_home_page(w, &w->nodes[core__home(w->nodes[0].core, page)], page);

@@ -15,6 +15,7 @@ enum core_mutant core_mutant_active;
 #include "../../dsmcore/protocol/fetch.c"
 #include "../../dsmcore/protocol/home.c"
 #include "../../dsmcore/protocol/lock.c"
+#include "../../dsmcore/protocol/loss.c"
 #include "../../dsmcore/protocol/message.c"
 #include "../../dsmcore/protocol/prefetch.c"
 #include "../../dsmcore/protocol/rank.c"

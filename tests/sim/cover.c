@@ -51,7 +51,8 @@
 	X(PAGE)                                                                                              \
 	X(PAGE_EXCL)                                                                                         \
 	X(PAGE_OVERTAKEN)                                                                                    \
-	X(PAGE_REFUSED) X(RECALL) X(INVALIDATE) X(EXCLUSIVE) X(COMMITTED) X(UNDONE)
+	X(PAGE_REFUSED)                                                                                      \
+	X(PAGE_LOST) X(RECALL) X(INVALIDATE) X(EXCLUSIVE) X(COMMITTED) X(UNDONE) X(HOME_LOST)
 
 /* ---- a page at its home ---- */
 
@@ -63,13 +64,20 @@
 	X(LOCKING, "locked, its commit waits for another page here")                                         \
 	X(ASKED, "locked, holders have not all answered")                                                    \
 	X(GRANTED, "locked, granted")                                                                        \
-	X(LOCK_RECALLED, "locked by the owner that was asked to end it")
+	X(LOCK_RECALLED, "locked by the owner that was asked to end it")                                     \
+	X(LOST, "a lost node owned it, or had been granted its lock")
 
 #define HOME_EVENTS(X)                                                                                       \
 	X(FETCH)                                                                                             \
 	X(LOCK)                                                                                              \
 	X(LOCK_STALE)                                                                                        \
-	X(CANCEL) X(PUBLISH) X(ACK) X(ACK_LATE) X(REFUSE) X(REFUSE_LATE) X(DOWNGRADE_NEWER) X(DOWNGRADE_SAME)
+	X(CANCEL)                                                                                            \
+	X(PUBLISH)                                                                                           \
+	X(ACK)                                                                                               \
+	X(ACK_LATE)                                                                                          \
+	X(REFUSE)                                                                                            \
+	X(REFUSE_LATE)                                                                                       \
+	X(DOWNGRADE_NEWER) X(DOWNGRADE_SAME) X(LOST_HOLDER) X(LOST_OWNER) X(LOST_LOCKER) X(LOST_WAITER)
 
 /* ---- the attempt ---- */
 
@@ -84,7 +92,10 @@
 
 #define ATTEMPT_EVENTS(X)                                                                                    \
 	X(BEGIN)                                                                                             \
-	X(ACCESS) X(COMMIT) X(CANCEL) X(SAFE) X(ENTER) X(GRANT) X(GRANT_LATE) X(DENY) X(DENY_LATE) X(GO)
+	X(ACCESS)                                                                                            \
+	X(COMMIT)                                                                                            \
+	X(CANCEL)                                                                                            \
+	X(SAFE) X(ENTER) X(GRANT) X(GRANT_LATE) X(DENY) X(DENY_LATE) X(GO) X(GO_LATE) X(LOSS) X(LOSS_NEEDED)
 
 #define S(name, text) CS_##name,
 #define H(name, text) HS_##name,
@@ -184,6 +195,8 @@ static unsigned home_state(const struct dsm_core *core, uint32_t page)
 
 	if (!d)
 		return HS_FREE;
+	if (loss__of_page(core, d) != NOBODY)
+		return HS_LOST;
 	if (d->lock != NOBODY) {
 		t = core->tx[d->lock];
 		if (d->recall != NOBODY)
@@ -246,6 +259,39 @@ void core_cover__end(const struct dsm_core *core, int committed)
 				  [committed ? CE_COMMITTED : CE_UNDONE]++;
 }
 
+static bool has_waiter(const struct dir_page *d, unsigned node)
+{
+	size_t i;
+
+	for (i = 0; i < d->nwaiters; i++)
+		if (d->waiters[i].node == node)
+			return true;
+	return false;
+}
+
+/* The loss of a node meets what the mutator does, each page that lives here and each that lived there. */
+void core_cover__lost(const struct dsm_core *core, unsigned node)
+{
+	const struct dir_page *d;
+	unsigned state;
+	uint32_t i;
+
+	met.attempt[attempt_state(core)][loss__waits_for(core, (uint16_t)node) ? AE_LOSS_NEEDED : AE_LOSS]++;
+	for (i = 0; i < core->config.pages; i++)
+		if (core__home(core, i) == node)
+			met.client[client_state(core, i)][CE_HOME_LOST]++;
+	for (i = 0; i < core->home_count; i++) {
+		d = core->dir[i];
+		if (!d)
+			continue;
+		state = home_state(core, d->page);
+		met.home[state][HE_LOST_HOLDER] += home__holds(d, (uint16_t)node);
+		met.home[state][HE_LOST_OWNER] += d->owner == node;
+		met.home[state][HE_LOST_LOCKER] += d->lock == node;
+		met.home[state][HE_LOST_WAITER] += has_waiter(d, node);
+	}
+}
+
 static void cover_client_message(const struct dsm_core *core, const struct core_msg *msg)
 {
 	const struct core_entry *e;
@@ -259,6 +305,8 @@ static void cover_client_message(const struct dsm_core *core, const struct core_
 		f = fetch__find(core, e->page);
 		if (msg->type == CORE_MSG_PAGE && e->flags & CORE_ENTRY_REFUSED)
 			met.client[state][CE_PAGE_REFUSED]++;
+		else if (msg->type == CORE_MSG_PAGE && e->flags & CORE_ENTRY_LOST)
+			met.client[state][CE_PAGE_LOST]++;
 		else if (msg->type == CORE_MSG_PAGE && f && e->stamp < f->invalidated)
 			met.client[state][CE_PAGE_OVERTAKEN]++;
 		else if (msg->type == CORE_MSG_PAGE)
@@ -334,7 +382,7 @@ void core_cover__message(const struct dsm_core *core, const struct core_msg *msg
 		met.attempt[state][ours ? AE_DENY : AE_DENY_LATE]++;
 		break;
 	case CORE_MSG_GO:
-		met.attempt[state][AE_GO]++;
+		met.attempt[state][state == AS_BARRIER ? AE_GO : AE_GO_LATE]++;
 		break;
 	case CORE_MSG_CANCEL:
 		cover_cancel(core, msg);
@@ -410,40 +458,52 @@ static const char *reason(char letter)
 		return "misuse: -EINVAL (tests/unit/core_test.c)";
 	case 'i':
 		return "that answer comes only while waiting for it";
+	case 'u':
+		return "it waits for nobody";
+	case 'U':
+		return "at a barrier it waits for everybody";
+	case 'y':
+		return "NEXT exists only at the page's own home";
+	case 'z':
+		return "such a page has none of the kind";
 	}
 	return "?";
 }
 
-/* READ WRITE PINNED PAGE PAGE_EXCL PAGE_OVERTAKEN PAGE_REFUSED RECALL INVALIDATE EXCLUSIVE COMMITTED UNDONE
- */
+/* READ WRITE PINNED PAGE PAGE_EXCL PAGE_OVERTAKEN PAGE_REFUSED PAGE_LOST RECALL INVALIDATE EXCLUSIVE
+ * COMMITTED UNDONE HOME_LOST */
 static const char *const client_expected[] = {
-	[CS_INVALID] = "+++ffffo+xtt",	      [CS_FETCHING] = "www+++j++xtt",
-	[CS_FLYING] = "+++++++++xtt",	      [CS_FLYING_WANTED] = "www++++++xtt",
-	[CS_SHARED_AHEAD] = "+++ffffo+xtt",   [CS_EXCL_AHEAD] = "++rffff+rxtt",
-	[CS_SHARED_CLOSED] = "+++ffffo++tt",  [CS_SHARED_IDLE] = "nnnffffo++nn",
-	[CS_SHARED_READ] = "+++ffffo++++",    [CS_SHARED_DIRTY] = "+++ffffo++k+",
-	[CS_SHARED_LOCKING] = "wwwffffo++++", [CS_SHARED_SILENT] = "wwwffffo++++",
-	[CS_EXCL_CLOSED] = "++rffff+rxtt",    [CS_EXCL_IDLE] = "nnnffff+rxnn",
-	[CS_EXCL_READ] = "++rffff+rx++",      [CS_EXCL_DIRTY] = "++rffff+rxk+",
-	[CS_EXCL_DECIDING] = "wwwffff+rx++",  [CS_EXCL_SILENT] = "wwwffff+rx++",
-	[CS_STICKY_IDLE] = "nnnffff+rxnn",    [CS_STICKY_CARRIED] = "++rffff+rxk+",
-	[CS_STICKY_CLEAN] = "wwwffff+rx++",   [CS_STICKY_DECIDING] = "wwwffff+rx++",
-	[CS_EXCL_LOCKING] = "wwwffff+qx++",   [CS_ZOMBIE] = "dd+ffffo+xd+",
-	[CS_ZOMBIE_DIRTY] = "ddrffffo+xd+",   [CS_ZOMBIE_NEXT] = "ddrffffohxd+",
+	[CS_INVALID] = "+++fffffo+xtt+",	[CS_FETCHING] = "www+++j+++xtt+",
+	[CS_FLYING] = "+++++++r++xtt+",		[CS_FLYING_WANTED] = "www++++r++xtt+",
+	[CS_SHARED_AHEAD] = "+++fffffo+xtt+",	[CS_EXCL_AHEAD] = "++rfffff+rxtt+",
+	[CS_SHARED_CLOSED] = "+++fffffo++tt+",	[CS_SHARED_IDLE] = "nnnfffffo++nn+",
+	[CS_SHARED_READ] = "+++fffffo+++++",	[CS_SHARED_DIRTY] = "+++fffffo++k++",
+	[CS_SHARED_LOCKING] = "wwwfffffo+++++", [CS_SHARED_SILENT] = "wwwfffffo++++r",
+	[CS_EXCL_CLOSED] = "++rfffff+rxttr",	[CS_EXCL_IDLE] = "nnnfffff+rxnn+",
+	[CS_EXCL_READ] = "++rfffff+rx+++",	[CS_EXCL_DIRTY] = "++rfffff+rxk++",
+	[CS_EXCL_DECIDING] = "wwwfffff+rx+++",	[CS_EXCL_SILENT] = "wwwfffff+rx++r",
+	[CS_STICKY_IDLE] = "nnnfffff+rxnnr",	[CS_STICKY_CARRIED] = "++rfffff+rxk+r",
+	[CS_STICKY_CLEAN] = "wwwfffff+rx++r",	[CS_STICKY_DECIDING] = "wwwfffff+rx++r",
+	[CS_EXCL_LOCKING] = "wwwfffff+qx++r",	[CS_ZOMBIE] = "dd+fffffo+xd++",
+	[CS_ZOMBIE_DIRTY] = "ddrfffffo+xd++",	[CS_ZOMBIE_NEXT] = "ddrfffffohxd+y",
 };
 
-/* FETCH LOCK LOCK_STALE CANCEL PUBLISH ACK ACK_LATE REFUSE REFUSE_LATE DOWNGRADE_NEWER DOWNGRADE_SAME */
+/* FETCH LOCK LOCK_STALE CANCEL PUBLISH ACK ACK_LATE REFUSE REFUSE_LATE DOWNGRADE_NEWER DOWNGRADE_SAME
+ * LOST_HOLDER LOST_OWNER LOST_LOCKER LOST_WAITER */
 static const char *const home_expected[] = {
-	[HS_FREE] = "+eslla+arpp",     [HS_SHARED] = "++slla+a+pp",	   [HS_OWNED] = "++slla+arpp",
-	[HS_RECALLED] = "++slla+ar++", [HS_LOCKING] = "++s+ga+a+pp",	   [HS_ASKED] = "++s+g++++pp",
-	[HS_GRANTED] = "+es++a+a+pp",  [HS_LOCK_RECALLED] = "resrbarrrv+",
+	[HS_FREE] = "+eslla+arppzzzz",	  [HS_SHARED] = "++slla+a+pp+zzz",
+	[HS_OWNED] = "++slla+arpp++zz",	  [HS_RECALLED] = "++slla+ar++++zr",
+	[HS_LOCKING] = "++s+ga+a+pprrrr", [HS_ASKED] = "++s+g++++pp+r++",
+	[HS_GRANTED] = "+es++a+a+pp+r+r", [HS_LOCK_RECALLED] = "resrbarrrv+rrrr",
+	[HS_LOST] = "+ssllararppzzzr",
 };
 
-/* BEGIN ACCESS COMMIT CANCEL SAFE ENTER GRANT GRANT_LATE DENY DENY_LATE GO */
+/* BEGIN ACCESS COMMIT CANCEL SAFE ENTER GRANT GRANT_LATE DENY DENY_LATE GO GO_LATE LOSS LOSS_NEEDED */
 static const char *const attempt_expected[] = {
-	[AS_NONE] = "+mmmm+i+i+i",    [AS_RUNS] = "m++++mi+i+i",	   [AS_DOOMED] = "m++++mi+i+i",
-	[AS_FETCHES] = "wwwwwwi+i+i", [AS_FETCHES_DOOMED] = "wwwwwwi+i+i", [AS_COMMITS] = "wwwwww++++i",
-	[AS_BARRIER] = "wwwwwwirir+",
+	[AS_NONE] = "+mmmm+i+i+ir+u",		[AS_RUNS] = "m++++mi+i+ii+u",
+	[AS_DOOMED] = "m++++mi+i+ii+u",		[AS_FETCHES] = "wwwwwwi+i+ii++",
+	[AS_FETCHES_DOOMED] = "wwwwwwi+i+ii++", [AS_COMMITS] = "wwwwww++++ii++",
+	[AS_BARRIER] = "wwwwwwirir+iU+",
 };
 
 struct table {

@@ -10,7 +10,7 @@
 
 #define SEEDS	    10000u
 #define SEEDS_QUICK 400u  /* PROCOPE_QUICK: under a sanitizer */
-#define COVERAGE    2000u /* seeds from which every transition must be met */
+#define COVERAGE    5000u /* seeds from which every transition must be met */
 
 static const char usage[] =
 	"Usage: sim [OPTION]...\n"
@@ -147,6 +147,9 @@ static void print_totals(const struct totals *t, int failed)
 	       " pages prefetched, %" PRIu64 " used\n",
 	       t->seeds, failed, t->steps, t->messages, t->slow, t->stalls, t->commits, t->local, t->aborts,
 	       t->conflicts, t->priorities, t->cancels, t->barriers, t->most_aborts, t->ahead, t->ahead_used);
+	printf("%" PRIu64 " nodes died, %" PRIu64 " pages were lost with them, %" PRIu64
+	       " times a mutator was told so, %" PRIu64 " of them in doubt of its commit\n",
+	       t->deaths, t->lost_pages, t->lost, t->doubts);
 }
 
 int main(int argc, char **argv)

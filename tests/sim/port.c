@@ -196,6 +196,9 @@ void port__run(struct world *w, struct node *n, const struct core_actions *actio
 		case CORE_DO_ABORT:
 			program__aborted(w, n);
 			break;
+		case CORE_DO_LOST:
+			program__lost(w, n, a);
+			break;
 		case CORE_DO_DOOM:
 			n->doomed = true;
 			break;
@@ -231,8 +234,10 @@ void port__run(struct world *w, struct node *n, const struct core_actions *actio
 			emit(w, n, a);
 			break;
 		}
-		if (i + 1 < actions->count &&
-		    (a->type == CORE_DO_RESUME || a->type == CORE_DO_WAIT || a->type == CORE_DO_ABORT))
+		if (death__after_action(w, n, actions, i, packet))
+			return;
+		if (i + 1 < actions->count && (a->type == CORE_DO_RESUME || a->type == CORE_DO_WAIT ||
+					       a->type == CORE_DO_ABORT || a->type == CORE_DO_LOST))
 			world__fail(w, FAIL_PORT, "node %u: the mutator's verdict is not the last action",
 				    world__id(w, n));
 	}

@@ -134,6 +134,8 @@ void profile__draw_wild(struct profile *p, struct rng *rng)
 		p->stalls = draw_scale(rng, 0, 8);
 		p->stall_max = p->delay_max * draw_scale(rng, 3, 10);
 	}
+	if (rng__chance(rng, 40))
+		p->deaths = rng__chance(rng, 70) ? 1 : rng__between(rng, 1, p->nodes - 1);
 }
 
 /* ---- transactions ---- */
@@ -344,7 +346,7 @@ void program__move(struct world *w, struct node *n)
 {
 	const struct op *op;
 
-	if (n->blocked || n->done)
+	if (n->blocked || n->done || n->dead)
 		return;
 	if (!n->in_tx) {
 		if (n->aborts)
@@ -426,4 +428,33 @@ void program__aborted(struct world *w, struct node *n)
 	if (n->aborts > w->totals->most_aborts)
 		w->totals->most_aborts = n->aborts;
 	world__wake(w, n, pause_after(w, n));
+}
+
+/* Whoever hears of it may go on with other work, as long as that does not need what is lost. At a barrier the
+ * program ends: it cannot know how many others have passed it. A node in doubt ends altogether. */
+void program__lost(struct world *w, struct node *n, const struct core_action *a)
+{
+	if (!w->nodes[a->node].dead)
+		world__fail(w, FAIL_PORT, "node %u: is told that node %u is lost, which is alive",
+			    world__id(w, n), a->node);
+	w->totals->lost++;
+	w->last_progress = w->now;
+	if (a->doubt) {
+		w->totals->doubts++;
+		world__push(w, (struct due){.time = w->now + rng__below(&n->rng, 4 * w->profile.delay_max),
+					    .node = world__id(w, n),
+					    .dies = true});
+		return;
+	}
+	n->blocked = n->cancelling = n->doomed = false;
+	n->nwants = 0;
+	n->aborts = 0;
+	if (!n->in_tx || rng__chance(&n->rng, 30)) {
+		n->in_tx = false;
+		n->done = true;
+		w->running--;
+		return;
+	}
+	n->in_tx = false;
+	world__wake(w, n, rng__below(&n->rng, w->profile.think_max));
 }

@@ -10,6 +10,7 @@
  *   pool.c             many seeds on all cores   port.c     memory and actions
  *   program.c          what the nodes run        core.c     the core, compiled with its mutants
  *   check.c            invariants, the end       cover.c    which event met which state of the core
+ *   death.c            nodes that die
  */
 #ifndef SIM_H
 #define SIM_H
@@ -53,6 +54,7 @@ struct profile {
 	uint32_t slow_pairs,
 		slow_factor;	    /* so many directed links, on one channel or on both, are far slower */
 	uint32_t stalls, stall_max; /* of 10,000 messages so many hold up their link, up to so long */
+	uint32_t deaths;	    /* nodes that die */
 	bool conservative;	    /* history as the runtime writes it: all mapped pages count as read */
 	bool starve;		    /* node 0 runs long transactions against short ones */
 };
@@ -97,6 +99,21 @@ struct held { /* kept beyond a step */
 	bool used;
 };
 
+/* What a node dies of. */
+enum death_kind {
+	DEATH_NONE,
+	DEATH_ACTION, /* its countdown-th action is its last */
+	DEATH_SEND,   /* the countdown-th message of this type is the last that it sends */
+	DEATH_WAIT,   /* it dies a while after it has sent the countdown-th one, perhaps before the answer */
+	DEATH_RECEIVE /* it dies over the countdown-th message of this type that comes */
+};
+
+struct death {
+	enum death_kind kind;
+	enum core_msg_type type;
+	uint32_t countdown;
+};
+
 struct node {
 	struct dsm_core *core;
 	struct held *held; /* by number - 1 */
@@ -122,6 +139,9 @@ struct node {
 	} walk[2];
 	struct recent recent[RECENT];
 	uint32_t nrecent;
+	struct death death;
+	bool dead;
+	bool *knows; /* by node: it was told of its death */
 };
 
 struct packet;
@@ -130,7 +150,9 @@ struct packet;
 struct due {
 	uint64_t time, order;
 	uint32_t node;
-	struct packet *packet; /* NULL: the mutator moves */
+	struct packet *packet; /* NULL: the mutator moves, or */
+	uint32_t lost;	       /* it is told that node lost - 1 is dead, or */
+	bool dies;
 };
 
 struct link {
@@ -141,7 +163,7 @@ struct link {
 
 struct totals {
 	uint64_t seeds, steps, messages, commits, local, aborts, conflicts, priorities, cancels, barriers,
-		pinned, slow, stalls, ahead, ahead_used;
+		pinned, slow, stalls, ahead, ahead_used, deaths, lost, lost_pages, doubts;
 	uint32_t most_aborts; /* of one transaction */
 	double longest;	      /* long transaction against short ones: share of the time that it may take */
 };
@@ -195,11 +217,13 @@ void world__step(struct world *w, struct node *n, struct core_event *event, stru
 void world__fail(struct world *w, enum fail kind, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void world__send(struct world *w, struct node *n, const struct core_msg *msg);
+void world__push(struct world *w, struct due due);
 void world__wake(struct world *w, struct node *n, uint32_t after);
 uint16_t world__id(const struct world *w, const struct node *n);
 
 /* A message on its way: entries and their data are copies. */
 struct packet {
+	bool dropped; /* its sender has died */
 	struct core_msg msg;
 	struct core_entry *entries;
 	struct payload *data; /* by entry */
@@ -218,11 +242,28 @@ void program__start(struct world *w, struct node *n);
 void program__move(struct world *w, struct node *n);
 void program__resumed(struct world *w, struct node *n);
 void program__aborted(struct world *w, struct node *n);
+void program__lost(struct world *w, struct node *n, const struct core_action *a);
+
+/* death.c */
+void death__draw(struct world *w);
+/* Does the node die now? Then it is dead. Before a message is looked at; and after an action, with those that
+ * would have come next. */
+bool death__at_message(struct world *w, struct node *n, const struct core_msg *msg);
+bool death__after_action(struct world *w, struct node *n, const struct core_actions *actions, size_t at,
+			 const struct packet *packet);
+void death__now(struct world *w, struct node *n);
+/* A message that does not come through. */
+void death__undelivered(struct world *w, const struct core_msg *msg);
 
 /* check.c */
 void check__abort(struct world *w, struct node *n, const struct core_action *emit);
 void check__duration(struct world *w, const struct node *n);
 void check__exclusivity(struct world *w);
+/* How many pages of this home a node owns. */
+uint32_t check__owned(const struct node *home, uint16_t node);
+/* Just after a home was told of a death: nothing there waits for the dead, nothing is promised to it; owned:
+ * what it owned before. */
+void check__forgotten(struct world *w, const struct node *home, uint16_t dead, uint32_t owned);
 void check__sticky(struct world *w, const struct node *n);
 /* Of a FETCH: not more ahead of its use than allowed. */
 void check__ahead(struct world *w, const struct node *n, const struct core_msg *msg);

@@ -74,7 +74,7 @@ static bool before(const struct due *a, const struct due *b)
 	return a->time != b->time ? a->time < b->time : a->order < b->order;
 }
 
-static void push(struct world *w, struct due due)
+void world__push(struct world *w, struct due due)
 {
 	size_t i = w->ndue++;
 
@@ -109,7 +109,7 @@ static struct due pop(struct world *w)
 
 void world__wake(struct world *w, struct node *n, uint32_t after)
 {
-	push(w, (struct due){.time = w->now + after, .node = world__id(w, n)});
+	world__push(w, (struct due){.time = w->now + after, .node = world__id(w, n)});
 }
 
 /* ---- links ---- */
@@ -177,6 +177,9 @@ void world__send(struct world *w, struct node *n, const struct core_msg *msg)
 	if (w->verbose)
 		print_message(w, msg, "send");
 	check__ahead(w, n, msg);
+	if (n->knows[msg->to])
+		world__fail(w, FAIL_PORT, "node %u: %s to node %u, which it knows to be lost",
+			    world__id(w, n), core_msg__name(msg->type), msg->to);
 	p->msg = *msg;
 	p->entries = calloc(count + 1, sizeof(*p->entries));
 	p->data = calloc(msg->npages + 1, sizeof(*p->data));
@@ -197,7 +200,7 @@ void world__send(struct world *w, struct node *n, const struct core_msg *msg)
 		at = link->last + 1;
 	link->last = at;
 	w->totals->messages++;
-	push(w, (struct due){.time = at, .node = msg->to, .packet = p});
+	world__push(w, (struct due){.time = at, .node = msg->to, .packet = p});
 }
 
 /* ---- steps ---- */
@@ -221,10 +224,14 @@ void world__step(struct world *w, struct node *n, struct core_event *event, stru
 	if (rc) {
 		world__fail(w, FAIL_CORE, "node %u: core_step says %s to event %d (%s)", world__id(w, n),
 			    strerror(-rc), event->type,
-			    packet ? core_msg__name(packet->msg.type) : "its mutator's");
+			    packet		       ? core_msg__name(packet->msg.type)
+			    : event->type == CORE_LOST ? "a loss"
+						       : "its mutator's");
 		return;
 	}
 	port__run(w, n, actions, packet);
+	if (n->dead)
+		return;
 	check__sticky(w, n);
 	if (w->steps % 64 == 0)
 		check__exclusivity(w);
@@ -286,12 +293,14 @@ static void open_world(struct world *w, const struct run *run)
 		n->memory = calloc(p->pages, sizeof(*n->memory));
 		n->views = calloc(p->pages, sizeof(*n->views));
 		n->seen = calloc(p->pages, sizeof(*n->seen));
+		n->knows = calloc(p->nodes, sizeof(*n->knows));
 		n->rng.state = rng__next(&w->rng);
 		for (k = 0; k < p->pages; k++)
 			n->memory[k].rights = CORE_NONE;
 		program__start(w, n);
 	}
 	w->running = p->nodes;
+	death__draw(w);
 }
 
 static void close_world(struct world *w)
@@ -308,6 +317,7 @@ static void close_world(struct world *w)
 		free(w->nodes[i].held);
 		free(w->nodes[i].views);
 		free(w->nodes[i].seen);
+		free(w->nodes[i].knows);
 	}
 	while (w->ndue)
 		packet__free(w->heap[--w->ndue].packet);
@@ -315,6 +325,40 @@ static void close_world(struct world *w)
 	free(w->links);
 	free(w->heap);
 	verify__close(w->history);
+}
+
+static void take(struct world *w, struct node *n, const struct due *due)
+{
+	struct core_event event = {0};
+	uint32_t owned;
+
+	if (due->packet && (n->dead || due->packet->dropped))
+		death__undelivered(w, &due->packet->msg);
+	if (n->dead || (due->packet && due->packet->dropped))
+		return;
+	if (due->dies) {
+		death__now(w, n);
+	} else if (due->lost) {
+		event.type = CORE_LOST;
+		event.node = (uint16_t)(due->lost - 1);
+		n->knows[event.node] = true;
+		if (w->verbose)
+			printf("%8" PRIu64 "       node %u hears that node %u is lost\n", w->now, due->node,
+			       event.node);
+		owned = check__owned(n, event.node);
+		world__step(w, n, &event, NULL);
+		if (!n->dead && !w->failed)
+			check__forgotten(w, n, event.node, owned);
+	} else if (due->packet) {
+		if (w->verbose)
+			print_message(w, &due->packet->msg, "     recv");
+		if (death__at_message(w, n, &due->packet->msg))
+			death__undelivered(w, &due->packet->msg);
+		else
+			world__step(w, n, &event, due->packet);
+	} else {
+		program__move(w, n);
+	}
 }
 
 /* Everything that is due, until nothing is. What is left then is at rest. */
@@ -325,19 +369,12 @@ static void run_all(struct world *w)
 	uint64_t patience = PATIENCE + ROUNDS * w->worst * (steps + 10);
 
 	while (w->ndue && !w->failed) {
-		struct core_event event = {0};
 		struct due due = pop(w);
 		struct node *n = &w->nodes[due.node];
 
 		w->now = due.time;
-		if (due.packet) {
-			if (w->verbose)
-				print_message(w, &due.packet->msg, "     recv");
-			world__step(w, n, &event, due.packet);
-			packet__free(due.packet);
-		} else {
-			program__move(w, n);
-		}
+		take(w, n, &due);
+		packet__free(due.packet);
 		if (w->now - w->last_progress > patience)
 			world__fail(w, FAIL_PROGRESS, "livelock: nobody committed since %" PRIu64,
 				    w->last_progress);

@@ -68,6 +68,31 @@ static void test_good(void **state)
 		assert_false(core_msg__sane(core, &msg));                                                    \
 	} while (0)
 
+/* A PAGE that says with whom the page is lost has nothing else to say. */
+static void test_lost_page(void **state)
+{
+	struct core_msg msg = {.type = CORE_MSG_PAGE,
+			       .channel = CORE_CHANNEL_FETCH,
+			       .from = 2,
+			       .to = 1,
+			       .generation = 5,
+			       .npages = 1,
+			       .entries = entries};
+
+	(void)state;
+	memset(entries, 0, sizeof(entries));
+	entries[0] = (struct core_entry){.page = 200, .flags = CORE_ENTRY_LOST, .version = NODES - 1};
+	assert_true(core_msg__sane(core, &msg));
+	entries[0].version = NODES;
+	assert_false(core_msg__sane(core, &msg));
+	entries[0].version = 0;
+	entries[0].data = CORE_DATA_COMMITTED;
+	assert_false(core_msg__sane(core, &msg));
+	entries[0].data = CORE_DATA_NONE;
+	entries[0].flags |= CORE_ENTRY_EXCLUSIVE;
+	assert_false(core_msg__sane(core, &msg));
+}
+
 static void test_each_rule(void **state)
 {
 	(void)state;
@@ -181,6 +206,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_good, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_each_rule, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_lost_page, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
 	};

@@ -39,7 +39,8 @@ struct cluster {
 	size_t head, tail;
 	struct logged log[LOG_MAX];
 	size_t nlog;
-	size_t sent[32]; /* by message type */
+	size_t sent[32];	/* by message type */
+	bool dead[CLUSTER_MAX]; /* messages to and from it go nowhere */
 };
 
 static inline struct cluster *cluster__open(unsigned nodes, uint32_t pages, uint32_t per_home,
@@ -96,7 +97,7 @@ static inline void post(struct cluster *c, const struct core_msg *msg)
 	c->sent[msg->type]++;
 }
 
-/* One step. Returns core_step()'s code; *verdict: RESUME, WAIT, ABORT, or -1. */
+/* One step. Returns core_step()'s code; *verdict: RESUME, WAIT, ABORT, LOST, or -1. */
 static inline int step(struct cluster *c, unsigned node, const struct core_event *event, int *verdict)
 {
 	const struct core_actions *actions;
@@ -119,7 +120,7 @@ static inline int step(struct cluster *c, unsigned node, const struct core_event
 			memcpy(l->meeting, l->action.meetings,
 			       (l->action.nmeetings < 4 ? l->action.nmeetings : 4) * sizeof(l->meeting[0]));
 		if (l->action.type == CORE_DO_RESUME || l->action.type == CORE_DO_WAIT ||
-		    l->action.type == CORE_DO_ABORT) {
+		    l->action.type == CORE_DO_ABORT || l->action.type == CORE_DO_LOST) {
 			assert_int_equal(i + 1, actions->count);
 			*verdict = (int)l->action.type;
 		}
@@ -137,6 +138,10 @@ static inline void deliver(struct cluster *c, unsigned node, int *verdict)
 	while (c->head < c->tail) {
 		m = &c->mail[c->head++];
 		event.msg = &m->msg;
+		if (c->dead[m->msg.to] || c->dead[m->msg.from]) {
+			free(m->entries);
+			continue;
+		}
 		assert_true(core_msg__sane(c->core[m->msg.to], &m->msg));
 		assert_int_equal(step(c, m->msg.to, &event, &got), 0);
 		if (m->msg.to == node && got >= 0)

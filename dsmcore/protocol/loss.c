@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * loss.c - a node is no more.
+ *
+ * Nothing is recovered here. The rule is: what the lost node may have committed, and what nobody else can
+ * know any more, is lost with it; who needs that is told; everybody else goes on.
+ *
+ * What it may have committed. A commit is decided at one place, the home of its last page (commit.c), and
+ * what is known of that may reach one node and not the other. So at a home
+ *  - a page that the lost node owned exclusively is lost: it may have committed newer versions, without a
+ * message;
+ *  - a page that it had locked is lost once the lock was granted: the home that was asked last may have
+ * decided, and its new version be visible. The page stays locked, so nobody sees the old version beside that.
+ * (All other copies of it are gone: that was the grant's condition.)
+ *  - a lock that was not granted yet is released, whoever was to decide. The home that was to decide has not,
+ * or it was never asked, since it is asked when all the others have granted. Nothing marks such a page: its
+ * owner, or the node that holds its lock, is a lost one. A later recovery finds there what it must finish or
+ * undo: the lock, with the transaction and its write set.
+ *
+ * What nobody else can know: pages whose home it was. Copies of them stay good as they are, for reading and,
+ * if they are exclusive, for writing: to end that takes an INVALIDATE or a RECALL from the home.
+ *
+ * And what it has decided for others: a committer that waits for the answer of the home that decides is in
+ * doubt (doubt.c). When that home is lost, nobody can tell it any more: the new version may have been seen,
+ * and may not exist. It can neither undo its attempt nor publish the rest, nor let anybody see either version
+ * of a page that it has changed alone. So that node must end, too; the others find what it leaves as above.
+ *
+ * Its silence is consent. An INVALIDATE that it has not answered counts as answered: either its attempts that
+ * read the page were decided before now, and so come before the commit that asks; or they never will be.
+ * That is why a node counts as lost only when it has really stopped (core.h: CORE_LOST).
+ */
+#include "dsmcore/protocol/internal.h"
+
+uint16_t loss__of_page(const struct dsm_core *core, const struct dir_page *d)
+{
+	if (!core->any_lost)
+		return NOBODY;
+	if (d->owner != NOBODY && core->lost[d->owner])
+		return d->owner;
+	return d->lock != NOBODY && core->lost[d->lock] ? d->lock : NOBODY;
+}
+
+/* A LOCK that waits here is given up by its committer soon: the lost one's grant had invalidated its copy. */
+void loss__refuse(struct dsm_core *core, struct dir_page *d, uint16_t with)
+{
+	struct core_entry e = {.page = d->page, .flags = CORE_ENTRY_LOST, .version = with};
+	uint16_t node;
+	size_t i = 0;
+
+	while (i < d->nwaiters && !core_mutant(lost_page_kept_waiting)) {
+		if (d->waiters[i].lock) {
+			i++;
+			continue;
+		}
+		node = d->waiters[i].node;
+		home__remove_waiter(d, i);
+		home__send_copy(core, node, &e);
+	}
+}
+
+void loss__tell(struct dsm_core *core, uint16_t node)
+{
+	struct attempt *a = &core->attempt;
+
+	core->lost_with = node;
+	core->verdict = VERDICT_LOST;
+	if (core->mutator == MUTATOR_COMMITS && core->commit.doubt && !core_mutant(lost_doubt_undone))
+		return;
+	fetch__unwant(core);
+	if (a->running && a->doomed && !core->fetch.pinned) {
+		attempt__abort(core); /* as it had to be in any case; the next one may need something else */
+		return;
+	}
+	if (core->mutator == MUTATOR_COMMITS && !core_mutant(lost_commit_not_cancelled))
+		commit__give_up(core, node);
+	core->mutator = MUTATOR_RUNS;
+	if (a->running) {
+		if (!a->doomed) {
+			a->cause = CORE_CAUSE_LOSS;
+			a->nmeetings = 0;
+		}
+		attempt__abort(core);
+		a->retry = false;
+		core->verdict = VERDICT_LOST;
+	}
+}
+
+bool loss__waits_for(const struct dsm_core *core, uint16_t node)
+{
+	const struct commit *c = &core->commit;
+
+	switch (core->mutator) {
+	case MUTATOR_FETCHES:
+		return fetch__wants(core, node) && !core_mutant(lost_home_kept_waiting);
+	case MUTATOR_COMMITS:
+		return core__home(core, c->locks[c->lo].page) == node && !core_mutant(lost_home_kept_waiting);
+	case MUTATOR_BARRIER:
+		return !core_mutant(lost_barrier_kept_waiting);
+	case MUTATOR_RUNS:
+		break;
+	}
+	return false;
+}
+
+static void forget_at(struct dsm_core *core, struct dir_page *d, uint16_t node)
+{
+	size_t i = 0;
+
+	while (i < d->nwaiters && !core_mutant(lost_waiter_served))
+		if (d->waiters[i].node == node)
+			home__remove_waiter(d, i);
+		else
+			i++;
+	if (d->recall == node)
+		d->recall = NOBODY;
+	if (d->owner == node && core_mutant(lost_owner_served))
+		d->owner = NOBODY;
+	if (d->owner != node && d->lock != node && !core_mutant(lost_holder_kept))
+		home__drop_holder(d, node, UINT64_MAX);
+	home__serve_later(core, d->page);
+}
+
+int loss__of_node(struct dsm_core *core, uint16_t node)
+{
+	uint32_t i;
+	bool needed;
+
+	if (node >= core->config.nodes || node == core->config.node || core->lost[node])
+		return -EINVAL;
+	core_cover__lost(core, node);
+	core->lost[node] = core->any_lost = true;
+	lock__lose(core, node);
+	for (i = 0; i < core->home_count; i++)
+		if (core->dir[i])
+			forget_at(core, core->dir[i], node);
+	needed = loss__waits_for(core, node);
+	fetch__lose(core, node);
+	if (needed) {
+		if (core->mutator == MUTATOR_COMMITS && core_mutant(lost_home_granted))
+			commit__granted(core);
+		else
+			loss__tell(core, node);
+	}
+	return 0;
+}
