@@ -395,7 +395,9 @@ struct dsm_ev_barrier {
 	X(prefetch_asked, "pages asked for ahead of their use")                                              \
 	X(prefetch_refused, "of these: refused by their home, which would have had to wait")                 \
 	X(prefetch_used, "of these: used")                                                                   \
-	X(prefetch_lost, "of these: lost to another node's commit before their use")
+	X(prefetch_lost, "of these: lost to another node's commit before their use")                         \
+	X(ahead_opened, "pages opened for writing ahead of a row of first writes")                           \
+	X(ahead_used, "of these: changed by the attempt that was given them")
 
 struct dsm_counters {
 #define X(name, meaning) uint64_t name;

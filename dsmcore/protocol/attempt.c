@@ -224,6 +224,8 @@ void attempt__close(struct dsm_core *core, bool committed)
 	for (i = 0; i < a->ntouches; i++) {
 		cp = &core->client[a->touches[i].page];
 		core__gather_rights(core, a->touches[i].page, rights_after(cp, committed));
+		if (committed)
+			ahead__close(core, a->touches[i].flags);
 	}
 	core__flush_rights(core);
 	core->ended = true;

@@ -50,12 +50,12 @@ static enum core_fault local_fault(struct dsm_core *core, uint32_t page, bool wr
 }
 
 /* What is here is opened at once, what is not is asked for together; the mutator waits for the last of it. */
-static void access_pages(struct dsm_core *core, uint32_t page, uint32_t count, bool write)
+static void access_pages(struct dsm_core *core, uint32_t first, uint32_t count, bool write)
 {
-	uint32_t end = page + count;
+	uint32_t page, end = first + count;
 	enum core_fault kind;
 
-	for (; page < end; page++) {
+	for (page = first; page < end; page++) {
 		if (missing(core, page)) {
 			fetch__ask(core, page, write, false);
 			continue;
@@ -65,6 +65,8 @@ static void access_pages(struct dsm_core *core, uint32_t page, uint32_t count, b
 			core->fault = kind;
 		client__open(core, page, write);
 	}
+	if (write && count == 1 && core->client[first].state == CLIENT_EXCLUSIVE)
+		ahead__open(core, first);
 	core__flush_rights(core);
 	if (count > 1)
 		core->prefetch.stats.bulk += core->fetch.nask;

@@ -44,6 +44,9 @@ int core__open(struct dsm_core **out, const struct core_config *config)
 	if (!config->prefetch_max || config->prefetch_max > CORE_PREFETCH_MAX)
 		core->config.prefetch_max = CORE_PREFETCH_MAX;
 	core->prefetch.limit = core->config.prefetch_max;
+	if (!config->ahead_max || config->ahead_max > CORE_AHEAD_MAX)
+		core->config.ahead_max = CORE_AHEAD_MAX;
+	core->ahead.limit = core->config.ahead_max;
 	find_home_range(core);
 	core->client = calloc(config->pages, sizeof(*core->client));
 	core->mapped = calloc((config->pages + 63) / 64, sizeof(*core->mapped));
@@ -270,6 +273,12 @@ uint32_t core__sticky(const struct dsm_core *core)
 const struct core_prefetch *core__prefetch(const struct dsm_core *core)
 {
 	return &core->prefetch.stats;
+}
+
+void core__ahead(const struct dsm_core *core, uint64_t *opened, uint64_t *used)
+{
+	*opened = core->ahead.opened;
+	*used = core->ahead.used;
 }
 
 struct core_party core__attempt(const struct dsm_core *core, bool *doomed)

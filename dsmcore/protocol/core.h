@@ -44,6 +44,7 @@ struct core_config {
 	uint32_t sticky_max; /* pages that stay writable between transactions; 0 = default 64, at most that */
 	uint32_t sticky_clean; /* commits without a change after which one is closed; 0 = default 8 */
 	uint32_t prefetch_max; /* pages asked for ahead of a row of faults; 0 = default 64, at most that */
+	uint32_t ahead_max;    /* pages opened ahead of a row of first writes; 0 = default 32, at most that */
 };
 
 /* A transaction attempt and its rank. */
@@ -282,6 +283,8 @@ struct core_prefetch {
 	uint64_t lost;	  /* brought, and invalidated before anybody used them */
 };
 const struct core_prefetch *core__prefetch(const struct dsm_core *core);
+/* Pages opened for writing ahead of a row of first writes, and how many of them changed. */
+void core__ahead(const struct dsm_core *core, uint64_t *opened, uint64_t *used);
 /* The running attempt (number 0 = none), and whether it is doomed. */
 struct core_party core__attempt(const struct dsm_core *core, bool *doomed);
 /* Version and rights of a page as the mutator sees it, for records and checks. */

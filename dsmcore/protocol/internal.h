@@ -9,7 +9,7 @@
  *   lock.c     the home's part of a commit                   barrier.c
  *   sticky.c   written pages that stay writable              doubt.c    a commit decided elsewhere
  *   fetch.c    copies that are on their way                  prefetch.c which ones to ask for early
- *   loss.c     a node is no more
+ *   loss.c     a node is no more                             ahead.c    which ones to open early
  *
  * The client side (attempt, client, commit) and the home side (home, lock) of a node talk only by
  * messages, even to themselves: those go through an internal queue within the same step, so there is
@@ -32,6 +32,7 @@
 #define CORE_STICKY_MAX	   64u /* pages that stay writable */
 #define CORE_STICKY_CLEAN  8u  /* commits: see sticky.c */
 #define CORE_PREFETCH_MAX  64u /* pages asked for ahead of a row of faults */
+#define CORE_AHEAD_MAX	   32u /* pages opened ahead of a row of first writes */
 #define CORE_REARM_CLEAN   64u /* commits without an invalidation before a re-armed page stays mapped again */
 
 /* ---- client side ---- */
@@ -58,13 +59,14 @@ struct client_page {
 };
 
 #define TOUCH_READ    0x01u
-#define TOUCH_WRITTEN 0x02u /* it has a twin */
-#define TOUCH_TRACKED 0x04u /* it was closed when the attempt came to it */
-#define TOUCH_CHANGED 0x08u /* it is committing and differs from its twin */
-#define TOUCH_LOCKED  0x10u /* it commits through its home */
-#define TOUCH_MET     0x20u /* a winner met the attempt here */
-#define TOUCH_EMIT    0x40u /* others lost a copy to this attempt: its write runs are evidence */
-#define TOUCH_STUCK   0x80u /* it was sticky and was recalled: written for all we know */
+#define TOUCH_WRITTEN 0x02u  /* it has a twin */
+#define TOUCH_TRACKED 0x04u  /* it was closed when the attempt came to it */
+#define TOUCH_CHANGED 0x08u  /* it is committing and differs from its twin */
+#define TOUCH_LOCKED  0x10u  /* it commits through its home */
+#define TOUCH_MET     0x20u  /* a winner met the attempt here */
+#define TOUCH_EMIT    0x40u  /* others lost a copy to this attempt: its write runs are evidence */
+#define TOUCH_STUCK   0x80u  /* it was sticky and was recalled, or opened ahead: written for all we know */
+#define TOUCH_AHEAD   0x100u /* opened for writing ahead of a row of first writes */
 
 struct touch {
 	uint64_t version; /* that the attempt sees */
@@ -128,6 +130,15 @@ struct prefetch {
 	uint32_t limit;	       /* of a window, at present */
 	uint32_t hits, misses; /* since the limit was last looked at */
 	struct core_prefetch stats;
+};
+
+/* A row of first writes (ahead.c). */
+struct ahead {
+	uint32_t next;	 /* first page that it has not opened */
+	uint32_t window; /* opened with the last fault */
+	uint32_t limit;	 /* of the window, at present */
+	uint32_t outcomes, hits;
+	uint64_t opened, used;
 };
 
 /* A message that waits until the node knows what became of its commit. */
@@ -214,6 +225,7 @@ struct dsm_core {
 	struct attempt attempt;
 	struct fetch fetch;
 	struct prefetch prefetch;
+	struct ahead ahead;
 	struct commit commit;
 	uint32_t commits;			   /* of this node */
 	uint32_t sticky[CORE_STICKY_MAX], nsticky; /* ascending */
@@ -324,6 +336,12 @@ void fetch__lose(struct dsm_core *core, uint16_t home);
 void prefetch__fault(struct dsm_core *core, uint32_t page, bool write);
 void prefetch__hit(struct dsm_core *core);
 void prefetch__miss(struct dsm_core *core);
+
+/* ahead.c */
+/* The mutator has a first write to a page that this node owns: opens those that will follow. */
+void ahead__open(struct dsm_core *core, uint32_t page);
+/* What became of a page in an attempt that committed: its TOUCH_* flags. */
+void ahead__close(struct dsm_core *core, uint32_t flags);
 
 /* commit.c */
 int commit__begin(struct dsm_core *core, const bool *changed);

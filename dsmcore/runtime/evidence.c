@@ -114,6 +114,11 @@ static void publish_prefetch(void)
 	const struct core_prefetch *p = core__prefetch(node.core);
 	struct dsm_counters *c = &node.shm->counters;
 
+	uint64_t opened, used;
+
+	core__ahead(node.core, &opened, &used);
+	__atomic_store_n(&c->ahead_opened, opened, __ATOMIC_RELAXED);
+	__atomic_store_n(&c->ahead_used, used, __ATOMIC_RELAXED);
 	__atomic_store_n(&c->bulk_pages, p->bulk, __ATOMIC_RELAXED);
 	__atomic_store_n(&c->prefetch_asked, p->asked, __ATOMIC_RELAXED);
 	__atomic_store_n(&c->prefetch_refused, p->refused, __ATOMIC_RELAXED);

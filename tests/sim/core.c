@@ -18,5 +18,6 @@ enum core_mutant core_mutant_active;
 #include "../../dsmcore/protocol/loss.c"
 #include "../../dsmcore/protocol/message.c"
 #include "../../dsmcore/protocol/prefetch.c"
+#include "../../dsmcore/protocol/ahead.c"
 #include "../../dsmcore/protocol/rank.c"
 #include "../../dsmcore/protocol/sticky.c"

@@ -144,9 +144,11 @@ static void print_totals(const struct totals *t, int failed)
 	       " slow links, %" PRIu64 " stalls), %" PRIu64 " commits (%" PRIu64
 	       " without a message), %" PRIu64 " aborts (%" PRIu64 " conflict, %" PRIu64 " priority, %" PRIu64
 	       " cancel), %" PRIu64 " barriers, at most %u aborts of one transaction; %" PRIu64
-	       " pages prefetched, %" PRIu64 " used\n",
+	       " pages prefetched, %" PRIu64 " used; %" PRIu64 " opened early for writing, %" PRIu64
+	       " changed\n",
 	       t->seeds, failed, t->steps, t->messages, t->slow, t->stalls, t->commits, t->local, t->aborts,
-	       t->conflicts, t->priorities, t->cancels, t->barriers, t->most_aborts, t->ahead, t->ahead_used);
+	       t->conflicts, t->priorities, t->cancels, t->barriers, t->most_aborts, t->ahead, t->ahead_used,
+	       t->opened, t->opened_used);
 	printf("%" PRIu64 " nodes died, %" PRIu64 " pages were lost with them, %" PRIu64
 	       " times a mutator was told so, %" PRIu64 " of them in doubt of its commit\n",
 	       t->deaths, t->lost_pages, t->lost, t->doubts);

@@ -44,7 +44,8 @@ static void protect(struct world *w, struct node *n, const struct core_action *a
 		if (a->rights == CORE_WRITE && !n->memory[i].has_twin)
 			world__fail(w, FAIL_PORT, "node %u: page %u made writable without a twin",
 				    world__id(w, n), i);
-		if (a->rights != CORE_NONE && n->memory[i].rights == CORE_NONE && i - n->wants >= n->nwants)
+		/* But for writing, ahead of a row of first writes. */
+		if (a->rights == CORE_READ && n->memory[i].rights == CORE_NONE && i - n->wants >= n->nwants)
 			world__fail(w, FAIL_PORT, "node %u: page %u is opened, and nobody has accessed it",
 				    world__id(w, n), i);
 		n->memory[i].rights = a->rights;

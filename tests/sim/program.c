@@ -93,6 +93,7 @@ void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced)
 	p->sticky_max = rng__chance(rng, 50) ? 0 : rng__between(rng, 1, 4);
 	p->sticky_clean = rng__chance(rng, 20) ? 0 : rng__between(rng, 1, 8);
 	p->prefetch_max = rng__chance(rng, 50) ? 0 : rng__between(rng, 1, 4);
+	p->ahead_max = rng__chance(rng, 50) ? 0 : rng__between(rng, 1, 4);
 	p->conservative = rng__chance(rng, 50);
 	spread = rng__below(rng, 4);
 	p->pages_per_home = (p->pages + p->nodes - 1) / p->nodes;

@@ -39,7 +39,8 @@ bool rng__chance(struct rng *rng, uint32_t percent);
 
 struct profile {
 	const char *name;
-	uint32_t nodes, pages, pages_per_home, elevate_after, sticky_max, sticky_clean, prefetch_max;
+	uint32_t nodes, pages, pages_per_home, elevate_after, sticky_max, sticky_clean, prefetch_max,
+		ahead_max;
 	uint32_t transactions; /* a node, in each phase */
 	uint32_t phases;       /* separated by barriers */
 	uint32_t ops_max, long_percent, long_ops;
@@ -163,7 +164,8 @@ struct link {
 
 struct totals {
 	uint64_t seeds, steps, messages, commits, local, aborts, conflicts, priorities, cancels, barriers,
-		pinned, slow, stalls, ahead, ahead_used, deaths, lost, lost_pages, doubts;
+		pinned, slow, stalls, ahead, ahead_used, opened, opened_used, deaths, lost, lost_pages,
+		doubts;
 	uint32_t most_aborts; /* of one transaction */
 	double longest;	      /* long transaction against short ones: share of the time that it may take */
 };

@@ -286,7 +286,8 @@ static void open_world(struct world *w, const struct run *run)
 					     .elevate_after = p->elevate_after,
 					     .sticky_max = p->sticky_max,
 					     .sticky_clean = p->sticky_clean,
-					     .prefetch_max = p->prefetch_max};
+					     .prefetch_max = p->prefetch_max,
+					     .ahead_max = p->ahead_max};
 		struct node *n = &w->nodes[i];
 		if (core__open(&n->core, &config))
 			abort();
@@ -305,12 +306,16 @@ static void open_world(struct world *w, const struct run *run)
 
 static void close_world(struct world *w)
 {
+	uint64_t opened, changed;
 	uint32_t i;
 
 	for (i = 0; i < w->profile.nodes; i++) {
 		if (w->nodes[i].core) {
 			w->totals->ahead += core__prefetch(w->nodes[i].core)->asked;
 			w->totals->ahead_used += core__prefetch(w->nodes[i].core)->used;
+			core__ahead(w->nodes[i].core, &opened, &changed);
+			w->totals->opened += opened;
+			w->totals->opened_used += changed;
 		}
 		core__close(w->nodes[i].core);
 		free(w->nodes[i].memory);
