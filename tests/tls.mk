@@ -12,3 +12,14 @@ unit/mesh_test_SRCS := tests/unit/mesh_test.c $(addprefix dsmcore/launch/,mesh.c
 	dsmcore/transport/stream_socket.c dsmcore/transport/tls_load.c dsmcore/transport/plugin.c
 unit/mesh_test_LIBS := -lcmocka -lpthread -ldl
 TSAN_TESTS += unit/mesh_test
+
+# Strangers at real runs
+PROGRAMS      += stranger secret
+stranger_SRCS := tests/integration/stranger.c $(addprefix dsmcore/launch/,mesh.c mesh_prove.c mesh_key.c) \
+	dsmcore/transport/stream_socket.c dsmcore/transport/tls_load.c dsmcore/transport/plugin.c
+stranger_LIBS := -lpthread -ldl
+stranger_DIR  := tests/integration
+secret_SRCS   := tests/integration/secret.c
+secret_NEEDS  := dsm
+secret_DIR    := tests/integration
+SCRIPT_TESTS  += tests/integration/strangers.sh

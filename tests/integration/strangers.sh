@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# Strangers stay out of real runs over TCP: those who come while it starts or later, with a wrong key, with what
+# they have recorded, or listening to the wire. Each is refused and named, and the run ends with the right result.
+. "$(dirname "$0")/dsmrun_lib.sh"
+stranger=$build/tests/integration/stranger
+secret=$build/tests/integration/secret
+sor=$build/apps/sor
+[ -e "$build/lib/libdsm-tls.so" ] || {
+	echo "built without OpenSSL (libssl-dev): there are no encrypted connections to test"
+	exit 77
+}
+unset DSM_TRANSPORT DSM_KEY_FILE DSM_RUN
+
+# The node that starts first comes late, so that strangers find the others listening: until $work/go is there.
+cat >"$work/late" <<END
+#!/bin/sh
+if mkdir "$work/first" 2>/dev/null; then
+	n=0
+	while [ ! -e "$work/go" ] && [ \$n -lt 160 ]; do sleep 0.05; n=\$((n + 1)); done
+fi
+exec "\$@"
+END
+chmod +x "$work/late"
+# begin NODES arguments of dsmrun...: starts a run; sets $run, $pids and $ports, of the nodes that listen
+begin() {
+	local nodes=$1 try
+	shift
+	rm -rf "$work/first" "$work/go"
+	timeout -k 5 60 "$dsmrun" -v -n "$nodes" "$@" >"$work/run.out" 2>"$work/run.err" </dev/null &
+	run=$!
+	for try in $(seq 100); do
+		pids=$(pgrep -P "$(pgrep -P "$run" -x dsmrun || echo 0)" | tr '\n' ' ')
+		# shellcheck disable=SC2086
+		[ -z "$pids" ] || ports=$("$stranger" ports $pids)
+		[ "$(echo "$ports" | wc -w)" = $((nodes - 1)) ] && return
+		sleep 0.05
+	done
+	fail "no $((nodes - 1)) nodes listen after $((try / 20)) s: $(cat "$work/run.err")"
+}
+# end: lets the late node go; the run must end well
+end() {
+	touch "$work/go"
+	wait "$run"
+	same "status of the run" "$?" 0
+}
+refused() { grep -c 'refused a connection from 127.0.0.1:' "$work/run.err"; }
+run_id() { sed -n 's/.*run \([0-9a-f]\{16\}\):.*/\1/p' "$work/run.err"; }
+
+# While it starts: talkers, silent ones, other nodes, and a stream of callers.
+want=$("$sor" --sequential --size 300 --iterations 20 --json | jq -r '.checksum + .cells')
+for transport in tcp insecure-tcp; do
+	begin 3 --transport $transport "$work/late" "$sor" --size 300 --iterations 20 --json
+	jobs=
+	for p in $ports; do
+		"$stranger" hold "$p" 80 4 &
+		jobs="$jobs $!"
+	done
+	last=$(echo "$ports" | tail -n 1)
+	for text in $'GET / HTTP/1.1\r\nHost: node\r\n\r\n' $'SSH-2.0-scanner and more of that\r\n' \
+		$'\x16\x03\x01\x01\x20\x01 half a hello of TLS and then something else, to the end of the line, and on'; do
+		"$stranger" knock "$last" "$text" &
+		jobs="$jobs $!"
+	done
+	for p in $ports; do
+		"$stranger" join "$p" "$(run_id)" 2>"$work/join.$p" &
+		jobs="$jobs $!"
+	done
+	sleep 0.3
+	"$stranger" flood "$last" 5 >/dev/null &
+	jobs="$jobs $!"
+	end
+	for j in $jobs; do
+		wait "$j" || fail "over $transport: a stranger was answered, or could not try (status $?)"
+	done
+	same "sor among strangers over $transport" "$(jq -r '.checksum + .cells' "$work/run.out")" "$want"
+	[ "$(refused)" -ge 5 ] && [ "$(refused)" -le 16 ] || fail "over $transport: $(refused) refusals are named, not 5 to 16"
+	grep -q 'refused [0-9]* more connections' "$work/run.err" || fail "over $transport: the other refusals are not counted"
+	for p in $ports; do
+		grep -q "connecting to node 1 at 127.0.0.1:$p: " "$work/join.$p" || fail "$(cat "$work/join.$p")"
+	done
+done
+
+# During the run nobody listens any more.
+begin 2 --transport tcp "$work/late" "$secret" 2
+touch "$work/go"
+sleep 1
+# shellcheck disable=SC2086
+same "ports open during the run" "$("$stranger" ports $pids)" ''
+for p in $ports; do
+	"$stranger" knock "$p" hello 2>"$work/knock"
+	same "knocking at port $p during the run" "$? $(cat "$work/knock")" '3 stranger: connect: Connection refused'
+done
+end
+same "refusals without strangers" "$(refused)" 0
+
+# A key file: not in a command line, a variable, or the output; and gone from memory once everybody is connected.
+openssl rand -hex 32 >"$work/key"
+chmod 600 "$work/key"
+begin 2 --transport tcp --key-file "$work/key" "$work/late" "$secret" 2
+launcher=$(pgrep -P "$run" -x dsmrun)
+if [ "$(id -u)" = 0 ]; then
+	[ "$("$stranger" memory "$launcher" "$work/key")" -gt 0 ] || fail "the key cannot be found where it must be"
+fi
+touch "$work/go"
+sleep 1
+for p in $launcher $(pgrep -P "$launcher"); do
+	tr '\0' '\n' <"/proc/$p/cmdline" | grep -qiFf "$work/key" && fail "the key is in the command line of $p"
+	tr '\0' '\n' <"/proc/$p/environ" | grep -qiFf "$work/key" && fail "the key is in a variable of $p"
+	[ "$(id -u)" != 0 ] || same "copies of the key in process $p" "$("$stranger" memory "$p" "$work/key")" 0
+done
+end
+grep -qiFf "$work/key" "$work/run.out" "$work/run.err" && fail "the key was printed"
+
+if ! "$stranger" sniff "$work/wire" true 2>"$work/err"; then
+	echo "not tested: the wire cannot be read here ($(cat "$work/err"))"
+	nobody_left "after all runs"
+	finish
+fi
+# Who reads the wire sees the words over insecure-tcp, and nothing over tcp.
+expect 0 '' "$stranger" sniff "$work/wire" "$dsmrun" -n 2 --transport insecure-tcp "$secret"
+grep -qa 'for the nodes of this run' "$work/wire" || fail "the words are not on the wire, though they go in clear"
+expect 0 '' env DSM_RUN=beef "$stranger" sniff "$work/wire" "$dsmrun" -n 2 --transport tcp --key-file "$work/key" "$secret"
+grep -qa 'for the nodes of this run' "$work/wire" && fail "the words can be read on the wire"
+[ "$(stat -c %s "$work/wire")" -gt 10000 ] || fail "there was nothing on the wire"
+
+# Who has recorded it says it again, in another run with the same number and the same key.
+export DSM_RUN=beef
+begin 2 --transport tcp --key-file "$work/key" "$work/late" "$sor" --size 300 --iterations 20 --json
+"$stranger" replay "$work/wire" "$ports" >"$work/replayed" &
+job=$!
+sleep 0.3
+end
+wait $job
+same "status of the replay" "$?" 0
+same "connections that were said again" "$(cat "$work/replayed")" 2
+same "refusals of what was recorded" "$(refused)" 2
+same "sor after a replay" "$(jq -r '.checksum + .cells' "$work/run.out")" "$want"
+unset DSM_RUN
+
+# Without the library there is no TCP, and no way round but the one that says so.
+mkdir "$work/bin"
+cp "$dsmrun" "$work/bin"
+expect 2 'install libssl-dev and build again; or, .* insecure-tcp' "$work/bin/dsmrun" -n 2 --transport tcp "$secret"
+expect 0 '' "$work/bin/dsmrun" -n 2 --transport insecure-tcp "$secret"
+
+nobody_left "after all runs"
+finish
