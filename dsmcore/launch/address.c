@@ -57,11 +57,29 @@ static int parse(const char *spec, struct wanted *w, char *why, size_t size)
 	return -EINVAL;
 }
 
+/* Takes the next one off a list: "eth0,10.1.0.0/16". False at its end. */
+static bool next_of(const char **list, char one[ADDRESS_SPEC])
+{
+	size_t n = strcspn(*list, ",");
+
+	if (!**list)
+		return false;
+	snprintf(one, ADDRESS_SPEC, "%.*s", (int)n, *list);
+	*list += n + ((*list)[n] == ',');
+	return true;
+}
+
 int address__check(const char *spec, char *why, size_t size)
 {
+	char one[ADDRESS_SPEC];
 	struct wanted w;
+	int rc = 0;
 
-	return parse(spec, &w, why, size);
+	if (!*spec || strlen(spec) >= ADDRESS_SPEC)
+		return parse("", &w, why, size);
+	while (!rc && next_of(&spec, one))
+		rc = parse(one, &w, why, size);
+	return rc;
 }
 
 static bool fits(const struct wanted *w, const struct ifaddrs *i)
@@ -70,37 +88,52 @@ static bool fits(const struct wanted *w, const struct ifaddrs *i)
 
 	if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET || !(i->ifa_flags & IFF_UP))
 		return false;
-	ip = ((const struct sockaddr_in *)i->ifa_addr)->sin_addr.s_addr;
+	ip = ((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr.s_addr;
 	if (w->any)
 		return !(i->ifa_flags & IFF_LOOPBACK);
 	return w->network ? (ip & w->mask) == w->ip : !strcmp(w->name, i->ifa_name);
 }
 
-int address__find(const char *spec, uint32_t *ip, char *why, size_t size)
+static bool find_one(const char *spec, const struct ifaddrs *i, uint32_t *ip)
 {
 	struct wanted w;
-	struct ifaddrs *all, *i;
-	int rc = parse(spec, &w, why, size);
+	char why[256];
 
-	if (rc)
-		return rc;
+	if (parse(spec, &w, why, sizeof(why)))
+		return false;
 	/* The whole of 127.0.0.0/8 is ours, though no interface lists it. */
 	if (w.network && w.mask == ~0u && (ntohl(w.ip) >> 24) == 127) {
 		*ip = w.ip;
-		return 0;
+		return true;
 	}
+	while (i && !fits(&w, i))
+		i = i->ifa_next;
+	if (i)
+		*ip = ((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr.s_addr;
+	return i;
+}
+
+int address__find(const char *spec, uint32_t *ip, char *why, size_t size)
+{
+	struct ifaddrs *all;
+	const char *list = spec;
+	char one[ADDRESS_SPEC];
+	bool found = false;
+	int rc = address__check(spec, why, size);
+
+	if (rc)
+		return rc;
 	if (getifaddrs(&all)) {
+		rc = -errno;
 		snprintf(why, size, "network interfaces: %s", strerror(errno));
-		return -errno;
+		return rc;
 	}
-	for (i = all; i && !fits(&w, i); i = i->ifa_next)
-		;
-	if (i)
-		*ip = ((const struct sockaddr_in *)i->ifa_addr)->sin_addr.s_addr;
+	while (!found && next_of(&list, one))
+		found = find_one(one, all, ip);
 	freeifaddrs(all);
-	if (i)
+	if (found)
 		return 0;
-	if (w.any)
+	if (!strcmp(one, ADDRESS_ANY))
 		snprintf(why, size,
 			 "no network interface but the loopback is up and has an IPv4 address; other hosts "
 			 "cannot reach this one");

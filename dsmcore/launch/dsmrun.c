@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dsmcore/launch/dsmrun_hosts.h"
 #include "dsmcore/memory/plan.h"
 #include "dsmcore/transport/fabric.h"
 #include "dsmcore/transport/tls.h"
@@ -28,7 +29,7 @@
 static const char usage[] =
 	"usage: dsmrun [options] PROGRAM [ARGUMENTS...]\n"
 	"\n"
-	"Runs PROGRAM as a cluster of nodes that share memory (dsm.h).\n"
+	"Runs PROGRAM as a cluster of nodes that share memory (dsm.h), here or on several hosts.\n"
 	"\n"
 	"  -n, --nodes N          nodes, 1 to 256 (default: this machine's cores)\n"
 	"      --heap SIZE        shared memory in all, e.g. 512M (default 1G)\n"
@@ -39,6 +40,11 @@ static const char usage[] =
 	"      --key-file FILE    the run's key for tcp (default: a random one in each run)\n"
 	"      --bind WHAT        core: node i stays on this machine's i-th core, none: anywhere,\n"
 	"                         auto (default): core, unless there are more nodes than cores\n"
+	"      --hosts LIST       nodes of each host, e.g. alpha:2,beta:2; started through ssh\n"
+	"      --hostfile FILE    the same, a line NAME [slots=N] [address=IP] each\n"
+	"      --interface WHAT   between hosts: a name, an address or a network (10.1.0.0/16)\n"
+	"      --rsh COMMAND      in place of ssh\n"
+	"  -x, --env NAME[=VALUE] set this variable on the other hosts too\n"
 	"      --timeout SECONDS  end the run after that time, exit status 124\n"
 	"      --strict           name what an abort would not undo\n"
 	"      --prefix           put the node's number before each line of output\n"
@@ -70,6 +76,8 @@ int64_t run__now(void)
 	return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
+const char *run__name = "dsmrun";
+
 void run__say(const char *format, ...)
 {
 	char text[8192];
@@ -78,7 +86,8 @@ void run__say(const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	fprintf(stderr, "dsmrun: %s\n", text); /* one write: lines of nodes come between, not into it */
+	fprintf(stderr, "%s: %s\n", run__name,
+		text); /* one write: lines of nodes come between, not into it */
 }
 
 /* ---- options ---- */
@@ -97,7 +106,12 @@ enum {
 	OPT_RING,
 	OPT_MICROSCOPE,
 	OPT_STATS,
-	OPT_HISTORY
+	OPT_HISTORY,
+	OPT_HOSTS,
+	OPT_HOSTFILE,
+	OPT_INTERFACE,
+	OPT_RSH,
+	OPT_AGENT
 };
 
 static const struct option options[] = {
@@ -117,6 +131,12 @@ static const struct option options[] = {
 	{"microscope", required_argument, NULL, OPT_MICROSCOPE},
 	{"stats", required_argument, NULL, OPT_STATS},
 	{"history", required_argument, NULL, OPT_HISTORY},
+	{"hosts", required_argument, NULL, OPT_HOSTS},
+	{"hostfile", required_argument, NULL, OPT_HOSTFILE},
+	{"interface", required_argument, NULL, OPT_INTERFACE},
+	{"rsh", required_argument, NULL, OPT_RSH},
+	{"env", required_argument, NULL, 'x'},
+	{"agent", no_argument, NULL, OPT_AGENT},
 	{"verbose", no_argument, NULL, 'v'},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, 'V'},
@@ -219,12 +239,55 @@ static int set_option(struct run *run, int opt, char *why, size_t size)
 		return 0;
 	case OPT_HISTORY:
 		return options__history(o, optarg, why, size);
+	case OPT_HOSTS:
+		return hosts__add(run, optarg, why, size);
+	case OPT_HOSTFILE:
+		return hosts__add_file(run, optarg, why, size);
+	case OPT_INTERFACE:
+		if (address__check(optarg, why, size))
+			return -EINVAL;
+		strcpy(run->interface, optarg);
+		return 0;
+	case OPT_RSH:
+		run->rsh = optarg;
+		return 0;
+	case 'x':
+		return hosts__add_variable(run, optarg, why, size);
+	case OPT_AGENT:
+		run->agent = true;
+		return 0;
 	case 'v':
 		run->verbose = true;
 		return 0;
 	}
 	*why = 0; /* getopt has said it */
 	return -EINVAL;
+}
+
+/* Which nodes run where. */
+static int place(struct run *run, char *why, size_t size)
+{
+	const char *interface = getenv("DSM_INTERFACE"), *rsh = getenv("DSM_RSH");
+	char self[32];
+	int rc = 0;
+
+	if (!*run->interface && interface && *interface) {
+		if (address__check(interface, why, size))
+			return -EINVAL;
+		strcpy(run->interface, interface);
+	}
+	if (!run->rsh)
+		run->rsh = rsh && *rsh ? rsh : "ssh";
+	if (!run->rsh[strspn(run->rsh, " ")]) {
+		snprintf(why, size, "--rsh: which command? Default is ssh");
+		return -EINVAL;
+	}
+	if (!run->hosts) {
+		snprintf(self, sizeof(self), "localhost:%u",
+			 run->options.nodes ? run->options.nodes : cores());
+		rc = hosts__add(run, self, why, size);
+	}
+	return rc ? rc : hosts__place(run, run->options.nodes, why, size);
 }
 
 /* Fills in the run; returns an exit status, or -1 to go on. */
@@ -237,8 +300,8 @@ static int parse(struct run *run, int argc, char **argv)
 		run__say("%s", why);
 		return EXIT_BAD;
 	}
-	run->options.nodes = (uint16_t)cores();
-	while ((opt = getopt_long(argc, argv, "+n:m::vhV", options, NULL)) != -1) {
+	run->options.nodes = 0; /* not said */
+	while ((opt = getopt_long(argc, argv, "+n:m::x:vhV", options, NULL)) != -1) {
 		if (opt == 'h' || opt == 'V') {
 			fputs(opt == 'h' ? usage : "dsmrun (Procope) " VERSION "\n", stdout);
 			return fflush(stdout) ? EXIT_BAD : 0;
@@ -249,6 +312,12 @@ static int parse(struct run *run, int argc, char **argv)
 			fputs("Try 'dsmrun --help'.\n", stderr);
 			return EXIT_BAD;
 		}
+	}
+	if (run->agent) /* on another host: all else comes from the dsmrun that started us */
+		return agent__run();
+	if (place(run, why, sizeof(why))) {
+		run__say("%s", why);
+		return EXIT_BAD;
 	}
 	if (optind == argc) {
 		run__say("which program? Give it after the options, e.g. dsmrun -n 4 ./app");
@@ -379,7 +448,7 @@ static int open_signals(struct run *run)
 	return run->signals < 0 ? -errno : 0;
 }
 
-static int open_run(struct run *run)
+int run__open(struct run *run)
 {
 	int life[2], rc = raise_limit(run);
 
@@ -391,6 +460,9 @@ static int open_run(struct run *run)
 	for (unsigned n = 0; n < run->options.nodes; n++)
 		run->procs[n] =
 			(struct proc){.node = n, .control = -1, .shm = -1, .out = {{.fd = -1}, {.fd = -1}}};
+	for (unsigned i = 0; i < run->nhosts; i++)
+		for (unsigned n = 0; !run->hosts[i].here && n < run->hosts[i].count; n++)
+			run->procs[run->hosts[i].first + n].host = &run->hosts[i];
 	if (options__draw_run_id(&run->options))
 		return -EIO;
 	if (pipe2(life, O_CLOEXEC)) /* the writing end stays open until we die */
@@ -469,6 +541,16 @@ static int check(struct run *run)
 	if (check_security(run))
 		return -EINVAL;
 	name_trace(run);
+	if (run->trace && !run->here) {
+		run__say("--monitor records the nodes of this machine, and all are on others: start "
+			 "dsmcollect there "
+			 "(DSM_RUN gives the run a number beforehand), or leave --monitor out");
+		return -EINVAL;
+	}
+	if (run->trace && run->here < run->options.nodes)
+		run__say("warning: --monitor records only the %u nodes of this machine, not those of other "
+			 "hosts",
+			 run->here);
 	if (run->trace && check_folder("trace file", run->trace))
 		return -EACCES;
 	if (run->stats && check_folder("statistics file", run->stats))
@@ -491,7 +573,7 @@ int main(int argc, char **argv)
 		return rc;
 	if (check(&run))
 		return EXIT_BAD;
-	rc = open_run(&run);
+	rc = run__open(&run);
 	if (rc) {
 		run__say("cannot start: %s", strerror(-rc));
 		return EXIT_BAD;

@@ -24,16 +24,23 @@ struct stream {
 	char line[4096];
 };
 
+struct host;
+
 struct proc {
 	unsigned node;
-	pid_t pid;     /* what was started; 0 = not running any more */
+	struct host *host; /* where it runs, through an agent; NULL: here */
+	bool running;
+	pid_t pid;     /* what was started here */
 	pid_t self;    /* the process that said hello: another one when a script is between */
 	int control;   /* -1: closed */
 	uint16_t port; /* TCP: where it listens, the address in network byte order */
 	uint32_t ip;
 	struct fabric_address fabric;
 	bool hello, reported, done, started;
-	int shm; /* the node's shared memory, -1 = not found */
+	bool ended; /* elsewhere, and how, as waitid() tells it */
+	int end_code, end_status;
+	int shm;	/* the node's shared memory, -1 = not found */
+	void *counters; /* struct dsm_shm of a node elsewhere */
 	struct stream out[2];
 };
 
@@ -46,6 +53,16 @@ struct run {
 	bool prefix, verbose;
 	struct mesh_key key; /* wiped when the nodes have it */
 	enum bind bind;
+	bool agent; /* we are one: all nodes' output goes through us */
+	/* the hosts */
+	struct host *hosts; /* NULL: only this one */
+	unsigned nhosts;
+	unsigned first, here; /* nodes on this machine */
+	const char *rsh;
+	char interface[64];
+	char **variables; /* for the other hosts, NAME=VALUE */
+	unsigned nvariables;
+	/* files */
 	const char *stats;  /* file, NULL = none */
 	unsigned timeout_s; /* 0 = none */
 	/* the monitor */
@@ -67,12 +84,17 @@ struct run {
 	int status;
 };
 
-int64_t run__now(void); /* ns, monotonic */
+extern const char *run__name; /* "dsmrun", and on another host which one it is */
+int64_t run__now(void);	      /* ns, monotonic */
 __attribute__((format(printf, 1, 2))) void run__say(const char *format, ...);
 
 /* spawn.c: starts the nodes and, once all have said hello, gives them their connections. Errors:
  * negative errno after a message. */
 int spawn__node(struct run *run, struct proc *p);
+/* What every run needs: its processes' places, the lifeline, signals. Errors: negative errno. */
+int run__open(struct run *run);
+/* The nodes here get connected with one another over Unix sockets. */
+int spawn__hand_sockets(struct run *run);
 /* Before the first node: same addresses in all nodes, run after run, where the system allows that; else a
  * warning. */
 void spawn__fix_addresses(void);
@@ -80,6 +102,10 @@ int spawn__hand_over(struct run *run);
 /* In a child between fork and exec: dies with dsmrun, own process group, default signals, and no
  * descriptor from `first` up stays open. */
 void spawn__child(pid_t parent, int death_signal, int first);
+
+/* Takes a node here that has ended out of the system's books, its process group too: how it ended. False: it
+ * has not, or (signals_only) not by a signal. */
+bool spawn__reap(struct proc *p, bool signals_only, int *code, int *status);
 
 /* loop.c: runs until all nodes have ended. Returns the exit status. */
 int loop__run(struct run *run);
@@ -91,6 +117,8 @@ void monitor__finish(struct run *run, bool failed);
 
 /* stats.c: opens the node's counters while it lives; writes them all. */
 void stats__find(struct proc *p);
+/* The counters of a node: bytes of struct dsm_shm. Errors: -ENODATA. */
+int stats__read(const struct proc *p, void *shm, size_t bytes);
 int stats__write(const struct run *run);
 
 #endif

@@ -20,18 +20,24 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dsmcore/launch/dsmrun_hosts.h"
 #include "dsmcore/launch/report.h"
 
-#define HELLO_NS  10000000000ll /* a node must join within this */
-#define END_NS	  2000000000ll	/* from SIGTERM to SIGKILL */
-#define STRAGGLER 2000000000ll	/* what the others get when one has returned non-zero */
-#define LEAVE_S	  10ll		/* what is left for destructors once all programs have returned */
+#define HELLO_S	  10ll	       /* a node must join within this */
+#define REMOTE_S  30ll	       /* the same when remote shells must start first */
+#define SETTLE_MS 200	       /* for other hosts to say what made a node here fail */
+#define END_NS	  2000000000ll /* from SIGTERM to SIGKILL */
+#define STRAGGLER 2000000000ll /* what the others get when one has returned non-zero */
+#define LEAVE_S	  10ll	       /* what is left for destructors once all programs have returned */
 
 static void signal_all(struct run *run, int sig)
 {
+	int32_t number = sig;
+
 	for (unsigned n = 0; n < run->options.nodes; n++)
-		if (run->procs[n].pid)
+		if (run->procs[n].running && !run->procs[n].host)
 			kill(-run->procs[n].pid, sig);
+	hosts__tell(run, FRAME_SIGNAL, &number, sizeof(number));
 }
 
 static void end_all(struct run *run, int sig)
@@ -61,7 +67,7 @@ static void node_done(struct run *run, struct proc *p, int status)
 		return;
 	p->done = true;
 	run->done++;
-	if (run->stats)
+	if (run->stats && !p->host)
 		stats__find(p);
 	if (run->verbose)
 		run__say("node %u is done, status %d", p->node, status);
@@ -73,7 +79,7 @@ static void node_done(struct run *run, struct proc *p, int status)
 	}
 }
 
-static void packet(struct run *run, struct proc *p, struct proto_packet *m)
+void loop__packet(struct run *run, struct proc *p, struct proto_packet *m)
 {
 	switch (m->type) {
 	case PROTO_HELLO:
@@ -98,6 +104,20 @@ static void packet(struct run *run, struct proc *p, struct proto_packet *m)
 	}
 }
 
+void loop__report(struct proc *p, const char *line)
+{
+	p->reported = true;
+	fprintf(stderr, "dsm: node %u: %s\n", p->node, line);
+}
+
+void loop__alien(struct run *run, struct proc *p)
+{
+	run__say("node %u speaks another version of the control protocol: link '%s' with the libdsm of this "
+		 "dsmrun",
+		 p->node, run->argv[0]);
+	decide(run, EXIT_BAD);
+}
+
 static void read_control(struct run *run, struct proc *p)
 {
 	while (p->control >= 0) {
@@ -110,17 +130,13 @@ static void read_control(struct run *run, struct proc *p)
 		if (rc == -EAGAIN)
 			return;
 		if (rc == 0) {
-			packet(run, p, &m);
+			loop__packet(run, p, &m);
 			continue;
 		}
-		if (rc == -EPROTO)
-			run__say("node %u speaks another version of the control protocol: link '%s' with the "
-				 "libdsm of this dsmrun",
-				 p->node, run->argv[0]);
 		close(p->control);
 		p->control = -1;
 		if (rc == -EPROTO)
-			decide(run, EXIT_BAD);
+			loop__alien(run, p);
 	}
 }
 
@@ -138,21 +154,11 @@ static void put_line(const struct proc *p, int to, const char *line, size_t n)
 		fputc('\n', f);
 }
 
-static void read_stream(struct proc *p, int which)
+/* Takes what was put behind s->have. */
+static void put_lines(const struct proc *p, int which, struct stream *s)
 {
-	struct stream *s = &p->out[which];
-	ssize_t n = read(s->fd, s->line + s->have, sizeof(s->line) - s->have);
 	char *nl;
 
-	if (n < 0 && errno == EINTR)
-		return;
-	if (n <= 0) {
-		if (s->have)
-			put_line(p, which, s->line, s->have);
-		close(s->fd);
-		s->fd = -1;
-	}
-	s->have = n <= 0 ? 0 : s->have + (size_t)n;
 	while ((nl = memchr(s->line, '\n', s->have))) {
 		size_t len = (size_t)(nl - s->line) + 1;
 
@@ -164,15 +170,52 @@ static void read_stream(struct proc *p, int which)
 		put_line(p, which, s->line, s->have);
 		s->have = 0;
 	}
+}
+
+static void read_stream(struct proc *p, int which)
+{
+	struct stream *s = &p->out[which];
+	ssize_t n = read(s->fd, s->line + s->have, sizeof(s->line) - s->have);
+
+	if (n < 0 && errno == EINTR)
+		return;
+	if (n <= 0) {
+		if (s->have)
+			put_line(p, which, s->line, s->have);
+		close(s->fd);
+		s->fd = -1;
+	}
+	s->have = n <= 0 ? 0 : s->have + (size_t)n;
+	put_lines(p, which, s);
 	fflush(which ? stderr : stdout);
+}
+
+void loop__output(struct run *run, struct proc *p, int which, const char *bytes, size_t n)
+{
+	struct stream *s = &p->out[which];
+	FILE *f = which ? stderr : stdout;
+
+	if (!run->prefix)
+		fwrite(bytes, 1, n, f);
+	while (run->prefix && n) {
+		size_t part = sizeof(s->line) - s->have < n ? sizeof(s->line) - s->have : n;
+
+		memcpy(s->line + s->have, bytes, part);
+		s->have += part;
+		bytes += part;
+		n -= part;
+		put_lines(p, which, s);
+	}
+	fflush(f);
 }
 
 /* ---- the ends of nodes ---- */
 
 static void died_of_signal(struct run *run, const struct proc *p, int sig, bool core)
 {
-	run__say("node %u (process %d) was killed by signal %d (%s)%s; all nodes are ended", p->node,
-		 (int)p->pid, sig, strsignal(sig), core ? ", core dumped" : "");
+	run__say("node %u (process %d%s%s) was killed by signal %d (%s)%s; all nodes are ended", p->node,
+		 (int)(p->host ? p->self : p->pid), p->host ? " on " : "", p->host ? p->host->name : "", sig,
+		 strsignal(sig), core ? ", core dumped" : "");
 	decide(run, EXIT_SIGNAL + sig);
 }
 
@@ -196,49 +239,58 @@ static void returned(struct run *run, const struct proc *p, int status)
 	}
 }
 
-/* Takes one node that has ended off the books; `signals_only`: if it was killed. */
-static bool reap(struct run *run, struct proc *p, bool signals_only)
+void loop__ended(struct run *run, struct proc *p, int code, int status)
 {
-	siginfo_t si = {0};
+	(void)run;
+	p->ended = true;
+	p->end_code = code;
+	p->end_status = status;
+}
+
+/* Takes one node that has ended off the books; `signals_only`: if it was killed. */
+static void reap(struct run *run, struct proc *p, bool signals_only)
+{
+	int code = p->end_code, status = p->end_status;
 	bool signaled;
 
-	if (!p->pid || waitid(P_PID, (id_t)p->pid, &si, WEXITED | WNOHANG | WNOWAIT) || !si.si_pid)
-		return false;
-	signaled = si.si_code != CLD_EXITED;
-	if (signals_only && !signaled)
-		return false;
-	/* While it is a zombie its process group's number cannot belong to anybody else. */
-	kill(-p->pid, SIGKILL);
-	waitpid(p->pid, NULL, 0);
+	if (p->host ? !p->running || !p->ended || (signals_only && code == CLD_EXITED)
+		    : !spawn__reap(p, signals_only, &code, &status))
+		return;
+	signaled = code != CLD_EXITED;
 	read_control(run, p);
 	if (run->verbose)
-		run__say("node %u has ended (%s %d)", p->node, signaled ? "signal" : "status", si.si_status);
+		run__say("node %u has ended (%s %d)", p->node, signaled ? "signal" : "status", status);
 	if (!run->ending) {
 		if (signaled)
-			died_of_signal(run, p, si.si_status, si.si_code == CLD_DUMPED);
+			died_of_signal(run, p, status, code == CLD_DUMPED);
 		else
-			returned(run, p, si.si_status);
+			returned(run, p, status);
 	}
-	p->pid = 0;
+	p->running = false;
 	run->alive--;
-	return true;
+}
+
+static bool has_failed(const struct proc *p)
+{
+	siginfo_t si = {0};
+
+	if (p->host)
+		return p->running && p->ended && p->end_code == CLD_EXITED && p->end_status;
+	return p->running && waitid(P_PID, (id_t)p->pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	       si.si_pid && si.si_code == CLD_EXITED && si.si_status;
 }
 
 /* When a node is killed, others may fail for that very reason; so the killed ones are asked first, and
  * again after a moment when a node has failed in another way. */
 static void reap_all(struct run *run)
 {
-	siginfo_t si;
 	bool trouble = false;
 
-	for (unsigned n = 0; n < run->options.nodes && !run->ending && !trouble; n++) {
-		si = (siginfo_t){0};
-		if (run->procs[n].pid &&
-		    waitid(P_PID, (id_t)run->procs[n].pid, &si, WEXITED | WNOHANG | WNOWAIT) == 0 &&
-		    si.si_pid)
-			trouble = si.si_code == CLD_EXITED && si.si_status;
-	}
-	if (trouble)
+	for (unsigned n = 0; n < run->options.nodes && !run->ending && !trouble; n++)
+		trouble = has_failed(&run->procs[n]);
+	if (trouble && run->here < run->options.nodes)
+		hosts__settle(run, SETTLE_MS);
+	else if (trouble)
 		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
 	for (int pass = 0; pass < 2; pass++)
 		for (unsigned n = 0; n < run->options.nodes; n++)
@@ -255,6 +307,26 @@ static void reap_all(struct run *run)
 					 "complete",
 					 run->collector_status, run->trace);
 		}
+	}
+}
+
+/* Nobody can say any more how its nodes have ended. */
+void loop__host_lost(struct run *run, struct host *h, const char *why)
+{
+	bool running = false;
+
+	for (unsigned n = h->first; n < h->first + h->count; n++) {
+		struct proc *p = &run->procs[n];
+
+		if (!p->running || p->ended)
+			continue;
+		running = true;
+		p->running = false;
+		run->alive--;
+	}
+	if (running && !run->ending) {
+		run__say("host '%s': %s", h->name, why);
+		decide(run, EXIT_BAD);
 	}
 }
 
@@ -295,7 +367,7 @@ static void on_signal(struct run *run)
 static void kill_lingering(struct run *run)
 {
 	for (unsigned n = 0; n < run->options.nodes; n++)
-		if (run->procs[n].pid)
+		if (run->procs[n].running)
 			run__say("node %u (process %d) has not ended %lld s after its program (does a "
 				 "destructor or an exit handler hang?): killing it",
 				 n, (int)run->procs[n].self, LEAVE_S);
@@ -305,6 +377,11 @@ static void kill_lingering(struct run *run)
 	}
 	run->killed = true;
 	end_all(run, SIGKILL);
+}
+
+static long long join_s(const struct run *run)
+{
+	return run->here < run->options.nodes ? REMOTE_S : HELLO_S;
 }
 
 static void on_deadline(struct run *run)
@@ -319,8 +396,8 @@ static void on_deadline(struct run *run)
 	} else if (run->failed) {
 		end_all(run, SIGTERM);
 	} else if (!run->handed_over) {
-		run__say("%u of %u nodes have not joined within 10 s: is '%s' linked with libdsm?",
-			 run->options.nodes - run->hellos, run->options.nodes, run->argv[0]);
+		run__say("%u of %u nodes have not joined within %lld s: is '%s' linked with libdsm?",
+			 run->options.nodes - run->hellos, run->options.nodes, join_s(run), run->argv[0]);
 		decide(run, EXIT_BAD);
 	}
 }
@@ -344,8 +421,7 @@ static void advance(struct run *run)
 		run->end_ns = run__now();
 		run->deadline_ns = run->end_ns + LEAVE_S * 1000000000ll;
 		for (unsigned n = 0; n < run->options.nodes; n++)
-			if (run->procs[n].control >= 0)
-				proto__send(run->procs[n].control, PROTO_END, NULL, 0, NULL, 0);
+			hosts__send(run, &run->procs[n], PROTO_END, NULL, 0);
 	}
 	if (run->timeout_ns && run__now() >= run->timeout_ns && !run->ending) {
 		run__say("the run has not ended after %u s (--timeout): ending all nodes", run->timeout_s);
@@ -380,7 +456,9 @@ static void serve(struct run *run, struct pollfd *polls, int ms)
 		for (unsigned s = 0; s < 2; s++)
 			polls[1 + nodes + 2 * n + s] = (struct pollfd){.fd = p->out[s].fd, .events = POLLIN};
 	}
-	int rc = poll(polls, 1 + 3 * nodes, ms);
+	for (unsigned i = 0; i < run->nhosts; i++)
+		polls[1 + 3 * nodes + i] = (struct pollfd){.fd = run->hosts[i].from, .events = POLLIN};
+	int rc = poll(polls, 1 + 3 * nodes + run->nhosts, ms);
 
 	if (rc < 0 && errno != EINTR) { /* would only come again: end the run instead of spinning */
 		run__say("poll: %s", strerror(errno));
@@ -397,6 +475,11 @@ static void serve(struct run *run, struct pollfd *polls, int ms)
 		if (polls[1 + n].revents)
 			read_control(run, p);
 	}
+	for (unsigned i = 0; i < run->nhosts; i++)
+		if (polls[1 + 3 * nodes + i].revents) {
+			hosts__read(run, &run->hosts[i]);
+			reap_all(run);
+		}
 	if (polls[0].revents)
 		on_signal(run);
 }
@@ -418,27 +501,36 @@ static void drain_output(struct run *run)
 			}
 }
 
+static void start_all(struct run *run)
+{
+	run->deadline_ns = run__now() + join_s(run) * 1000000000ll;
+	if (run->timeout_s)
+		run->timeout_ns = run__now() + run->timeout_s * 1000000000ll;
+	spawn__fix_addresses();
+	if (hosts__start(run))
+		decide(run, EXIT_BAD);
+	for (unsigned n = run->first; n < run->first + run->here && !run->ending; n++)
+		if (spawn__node(run, &run->procs[n]))
+			decide(run, EXIT_BAD);
+	reap_all(run); /* the word of a collector's death may have come while one waited for it */
+}
+
 int loop__run(struct run *run)
 {
 	unsigned nodes = run->options.nodes;
-	struct pollfd *polls = calloc(1 + 3 * (size_t)nodes, sizeof(*polls));
+	struct pollfd *polls = calloc(1 + 3 * (size_t)nodes + run->nhosts, sizeof(*polls));
 
 	if (!polls) {
 		run__say("out of memory");
 		return EXIT_BAD;
 	}
-	run->deadline_ns = run__now() + HELLO_NS;
-	if (run->timeout_s)
-		run->timeout_ns = run__now() + run->timeout_s * 1000000000ll;
-	spawn__fix_addresses();
-	for (unsigned n = 0; n < nodes && !run->ending; n++)
-		if (spawn__node(run, &run->procs[n]))
-			decide(run, EXIT_BAD);
+	start_all(run);
 	while (run->alive) {
 		advance(run);
 		serve(run, polls, wait_ms(run));
 	}
 	drain_output(run);
+	hosts__finish(run);
 	free(polls);
 	return run->failed ? run->status : 0;
 }

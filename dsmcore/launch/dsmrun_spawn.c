@@ -21,10 +21,11 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "dsmcore/launch/address.h"
+#include "dsmcore/launch/dsmrun_hosts.h"
 
 #define CONTROL_FD	3
 #define PERSONALITY_ASK 0xffffffffu
@@ -60,15 +61,15 @@ void spawn__fix_addresses(void)
 
 /* A node's two threads belong on one core: waking a thread there is far cheaper than on another one. With
  * more nodes than cores the system balances them better than we could. Not being allowed to is no error. */
-static void bind_to_core(const struct run *run, unsigned node)
+static void bind_to_core(const struct run *run, unsigned index)
 {
 	cpu_set_t all, one;
 	unsigned cores = sched_getaffinity(0, sizeof(all), &all) ? 0 : (unsigned)CPU_COUNT(&all);
-	unsigned index = cores ? node % cores : 0;
 
-	if (!cores || run->bind == BIND_NONE || run->options.nodes == 1 ||
-	    (run->bind == BIND_AUTO && run->options.nodes > cores))
+	if (!cores || run->bind == BIND_NONE || run->here == 1 ||
+	    (run->bind == BIND_AUTO && run->here > cores))
 		return;
+	index %= cores;
 	CPU_ZERO(&one);
 	for (unsigned core = 0; core < CPU_SETSIZE; core++)
 		if (CPU_ISSET(core, &all) && index-- == 0)
@@ -90,7 +91,7 @@ __attribute__((noreturn)) static void become_node(struct run *run, const struct 
 	int null, rc;
 
 	/* Only the first node reads the input, and not a terminal: it is not in the foreground. */
-	if (p->node || isatty(STDIN_FILENO)) {
+	if (p->node || run->agent || isatty(STDIN_FILENO)) {
 		null = open("/dev/null", O_RDONLY);
 		redirect(null, STDIN_FILENO);
 	}
@@ -109,7 +110,7 @@ __attribute__((noreturn)) static void become_node(struct run *run, const struct 
 	snprintf(number, sizeof(number), "%d", CONTROL_FD);
 	if (setenv(PROTO_FD_ENV, number, 1))
 		_exit(EXIT_BAD);
-	bind_to_core(run, p->node);
+	bind_to_core(run, p->node - run->first);
 	execv(run->program, run->argv);
 	rc = errno;
 	if (write(CONTROL_FD + 1, &rc, sizeof(rc)) < 0)
@@ -143,9 +144,7 @@ static int send_options(struct run *run, struct proc *p)
 	int life = run->lifeline;
 
 	o.node = (uint16_t)p->node;
-	o.local_nodes = o.nodes;
-	if (o.nodes > 1 && options__over_tcp(&o))
-		strcpy(o.listen, ADDRESS_LOOPBACK);
+	o.local_nodes = (uint16_t)run->here;
 	setsockopt(p->control, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	return proto__send(p->control, PROTO_OPTIONS, &o, sizeof(o), &life, 1);
 }
@@ -157,7 +156,7 @@ int spawn__node(struct run *run, struct proc *p)
 	pid_t parent = getpid(), pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, control) || pipe2(trouble, O_CLOEXEC) ||
-	    (run->prefix && (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC)))) {
+	    ((run->prefix || run->agent) && (pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC)))) {
 		rc = -errno;
 		goto out;
 	}
@@ -172,7 +171,7 @@ int spawn__node(struct run *run, struct proc *p)
 		become_node(run, p, parent, control[1], ends, trouble[1]);
 	setpgid(pid, pid); /* whoever is first; after exec the child has done it */
 	p->pid = p->self = pid;
-	p->started = true;
+	p->started = p->running = true;
 	run->alive++;
 	p->control = control[0];
 	p->out[0].fd = out[0];
@@ -199,6 +198,21 @@ out:
 	return rc;
 }
 
+bool spawn__reap(struct proc *p, bool signals_only, int *code, int *status)
+{
+	siginfo_t si = {0};
+
+	if (!p->running || waitid(P_PID, (id_t)p->pid, &si, WEXITED | WNOHANG | WNOWAIT) || !si.si_pid ||
+	    (signals_only && si.si_code == CLD_EXITED))
+		return false;
+	/* While it is a zombie its process group's number cannot belong to anybody else. */
+	kill(-p->pid, SIGKILL);
+	waitpid(p->pid, NULL, 0);
+	*code = si.si_code;
+	*status = si.si_status;
+	return true;
+}
+
 /* ---- connections ---- */
 
 static int connect_pair(struct run *run, unsigned a, unsigned b)
@@ -218,14 +232,21 @@ static int connect_pair(struct run *run, unsigned a, unsigned b)
 	return rc;
 }
 
-static int hand_sockets(struct run *run)
+int spawn__hand_sockets(struct run *run)
 {
+	unsigned end = run->first + run->here;
 	int rc = 0;
 
-	for (unsigned a = 0; a < run->options.nodes && !rc; a++)
-		for (unsigned b = a + 1; b < run->options.nodes && !rc; b++)
+	for (unsigned a = run->first; a < end && !rc; a++)
+		for (unsigned b = a + 1; b < end && !rc; b++)
 			rc = connect_pair(run, a, b);
 	return rc;
+}
+
+/* Those of its own host are not reached over TCP, unless everybody is. */
+static bool over_tcp(const struct run *run, const struct proc *from, const struct proc *to)
+{
+	return from->host != to->host || options__over_tcp(&run->options);
 }
 
 static int hand_peers(struct run *run)
@@ -233,10 +254,14 @@ static int hand_peers(struct run *run)
 	struct proto_peers peers = {.key = run->key};
 	int rc = 0;
 
-	for (unsigned n = 0; n < run->options.nodes; n++)
-		peers.of[n] = (struct mesh_address){.ip = run->procs[n].ip, .port = run->procs[n].port};
-	for (unsigned n = 0; n < run->options.nodes && !rc; n++)
-		rc = proto__send(run->procs[n].control, PROTO_PEERS, &peers, sizeof(peers), NULL, 0);
+	for (unsigned to = 0; to < run->options.nodes && !rc; to++) {
+		for (unsigned n = 0; n < run->options.nodes; n++)
+			peers.of[n] = over_tcp(run, &run->procs[to], &run->procs[n])
+					      ? (struct mesh_address){.ip = run->procs[n].ip,
+								      .port = run->procs[n].port}
+					      : (struct mesh_address){0};
+		rc = hosts__send(run, &run->procs[to], PROTO_PEERS, &peers, sizeof(peers));
+	}
 	mesh_key__wipe(&peers.key);
 	mesh_key__wipe(&run->key);
 	return rc;
@@ -254,21 +279,33 @@ static int hand_addresses(struct run *run)
 		for (unsigned n = 0; n < run->options.nodes && !rc; n++) {
 			struct proto_fabric p = {.key = key, .node = n, .address = run->procs[n].fabric};
 
-			rc = proto__send(run->procs[to].control, PROTO_FABRIC, &p, sizeof(p), NULL, 0);
+			rc = hosts__send(run, &run->procs[to], PROTO_FABRIC, &p, sizeof(p));
 		}
 	return rc;
 }
 
-int spawn__hand_over(struct run *run)
+static int hand_connections(struct run *run)
 {
+	bool tcp = options__over_tcp(&run->options);
 	int rc = 0;
 
-	if (run->options.nodes > 1)
-		rc = !strcmp(run->options.transport, "fabric") ? hand_addresses(run)
-		     : options__over_tcp(&run->options)	       ? hand_peers(run)
-							       : hand_sockets(run);
+	if (run->options.nodes == 1)
+		return 0;
+	if (!strcmp(run->options.transport, "fabric"))
+		return hand_addresses(run);
+	if (!tcp) {
+		hosts__tell(run, FRAME_PAIRS, NULL, 0);
+		rc = spawn__hand_sockets(run);
+	}
+	return !rc && (tcp || run->nhosts > 1) ? hand_peers(run) : rc;
+}
+
+int spawn__hand_over(struct run *run)
+{
+	int rc = hand_connections(run);
+
 	for (unsigned n = 0; n < run->options.nodes && !rc; n++)
-		rc = proto__send(run->procs[n].control, PROTO_GO, NULL, 0, NULL, 0);
+		rc = hosts__send(run, &run->procs[n], PROTO_GO, NULL, 0);
 	/* A node that died meanwhile is reported by its death. */
 	if (rc && rc != -EPIPE)
 		run__say("cannot connect the nodes: %s%s", strerror(-rc),

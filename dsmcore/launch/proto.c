@@ -9,7 +9,7 @@
 
 #define PROTO_HEAD ((ssize_t)(2 * sizeof(uint32_t)))
 
-static ssize_t body_bytes(uint32_t type)
+ssize_t proto__body_bytes(uint32_t type)
 {
 	switch (type) {
 	case PROTO_OPTIONS:
@@ -85,7 +85,7 @@ int proto__recv(int fd, struct proto_packet *p, int fds[2], int flags)
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&mh); c; c = CMSG_NXTHDR(&mh, c))
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
 			memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
-	if (n >= PROTO_HEAD && p->version == PROTO_VERSION && n - PROTO_HEAD == body_bytes(p->type) &&
+	if (n >= PROTO_HEAD && p->version == PROTO_VERSION && n - PROTO_HEAD == proto__body_bytes(p->type) &&
 	    !(mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
 		return 0;
 	for (int i = 0; i < 2; i++)

@@ -81,6 +81,8 @@ struct proto_packet {
 /* Sends one packet: the type and `bytes` of its union member, with up to two descriptors.
  * Async-signal-safe, and small on the stack. Errors: negative errno. */
 int proto__send(int fd, enum proto_type type, const void *body, size_t bytes, const int *fds, unsigned nfds);
+/* What a packet of this type has for a body, in bytes; -1: there is no such type. */
+ssize_t proto__body_bytes(uint32_t type);
 /* Receives one packet. fds[2]: what came with it, else -1. Errors: -EPIPE (the other end is gone),
  * -EAGAIN, -EPROTO (not a packet of this version), negative errno. `flags` as of recvmsg(). */
 int proto__recv(int fd, struct proto_packet *p, int fds[2], int flags);

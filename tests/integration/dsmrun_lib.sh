@@ -23,7 +23,7 @@ same() {
 expect() {
 	local want=$1 text=$2 status
 	shift 2
-	timeout -k 5 60 "$@" >"$work/out" 2>"$work/err" </dev/null
+	timeout -k 5 "${limit:-60}" "$@" >"$work/out" 2>"$work/err" </dev/null
 	status=$?
 	same "status of $*" "$status" "$want"
 	[ -z "$text" ] || grep -qE -- "$text" "$work/err" || fail "$*: nothing like \"$text\" in: $(head -c 500 "$work/err")"

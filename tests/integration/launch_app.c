@@ -21,7 +21,7 @@ static int is(const char *a, const char *b)
 }
 
 /* What all nodes count together, page by page. */
-static int sum(void)
+static int sum(int rounds)
 {
 	unsigned nodes = (unsigned)dsm_nodes();
 	long total = 0, *all;
@@ -30,7 +30,7 @@ static int sum(void)
 		dsm_root_set("counts", dsm_new(long, 8192));
 	dsm_barrier();
 	all = dsm_root("counts");
-	for (int round = 0; round < 50; round++)
+	for (int round = 0; round < rounds; round++)
 		for (unsigned i = 0; i < 8192; i += 512)
 			DSM_TX {
 				all[i] += dsm_node() + 1;
@@ -43,7 +43,7 @@ static int sum(void)
 	}
 	dsm_barrier();
 	printf("node %d of %d: %ld\n", dsm_node(), dsm_nodes(), total);
-	return total == 50l * 16 * nodes * (nodes + 1) / 2 ? 0 : 1;
+	return total == 16l * rounds * nodes * (nodes + 1) / 2 ? 0 : 1;
 }
 
 /* Where things lie, and how others see this process. */
@@ -76,7 +76,7 @@ int main(int argc, char **argv)
 	int number = argc > 2 ? atoi(argv[2]) : 0, last = dsm_node() == dsm_nodes() - 1;
 
 	if (is(mode, "sum"))
-		return sum();
+		return sum(number ? number : 50);
 	if (is(mode, "show"))
 		return show();
 	if (is(mode, "children"))
