@@ -22,11 +22,16 @@
 static void prepare(const char *name, const void *buffer, size_t bytes, enum dsm_touch_mode mode,
 		    const void *pc)
 {
-	if (!node.started || !bytes || gettid() != node.mutator)
+	/* The runtime's own calls come through here, too: cheap tests first. */
+	if (!node.started || !bytes)
+		return;
+	bool shared = region__offset(node.region, buffer) >= 0;
+
+	if ((!shared && !node.options.strict) || gettid() != node.mutator)
 		return;
 	if (mode == DSM_WRITE)
 		strict__system_write(buffer, bytes, pc);
-	if (region__offset(node.region, buffer) < 0)
+	if (!shared)
 		return;
 	if (!tx.depth)
 		node__fatal(pc, "%s() of DSM memory outside a transaction: copy it with dsm_peek() first",
