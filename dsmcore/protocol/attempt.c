@@ -38,7 +38,7 @@ uint32_t attempt__flags(const struct dsm_core *core, uint32_t page)
 	return slot ? core->attempt.touches[slot - 1].flags : 0;
 }
 
-int attempt__begin(struct dsm_core *core, uint32_t site)
+int attempt__begin(struct dsm_core *core, const struct core_event *event)
 {
 	struct attempt *a = &core->attempt;
 	uint32_t elevate_after = core->config.elevate_after ? core->config.elevate_after : CORE_ELEVATE_AFTER;
@@ -56,9 +56,13 @@ int attempt__begin(struct dsm_core *core, uint32_t site)
 		a->first_begin = ++core->clock;
 	}
 	a->party.node = core->config.node;
-	a->party.site = site;
+	a->party.site = event->site;
+	a->read_only = event->read_only;
+	a->sole = false;
 	/* Clocks of two nodes may be equal: the rank breaks the tie by node. */
 	a->party.birth = a->aborts >= elevate_after && !core_mutant(no_elevation) ? a->first_begin : 0;
+	if (core->claim.granted && !core_mutant(irrevocable_outranked)) /* claim.c */
+		a->party.birth = CORE_BIRTH_IRREVOCABLE;
 	memset(&a->winner, 0, sizeof(a->winner));
 	a->cause = 0;
 	a->running = true;
@@ -108,8 +112,8 @@ void attempt__doom(struct dsm_core *core, const struct core_party *winner, enum 
 		return;
 	a->doomed = true;
 	a->winner = *winner;
-	a->cause = cause;
-	if (core->mutator != MUTATOR_COMMITS)
+	a->cause = winner->birth == CORE_BIRTH_IRREVOCABLE ? CORE_CAUSE_IRREVOCABLE : cause;
+	if (core->mutator != MUTATOR_COMMITS && core->mutator != MUTATOR_CLAIMS)
 		core__do(core, CORE_DO_DOOM, 0);
 }
 

@@ -92,7 +92,8 @@ int client__access(struct dsm_core *core, const struct core_event *event)
 	uint16_t home;
 	bool faulted;
 
-	if (!core->attempt.running || event->page >= core->config.pages || count > CORE_ACCESS_PAGES ||
+	if (!core->attempt.running || (event->write && core->attempt.read_only) ||
+	    event->page >= core->config.pages || count > CORE_ACCESS_PAGES ||
 	    count > core->config.pages - event->page)
 		return -EINVAL;
 	if (core->attempt.doomed && !event->pinned) {
@@ -211,6 +212,7 @@ static void drop_copy(struct dsm_core *core, const struct core_msg *msg, const s
 	emit->version = cp->version;
 	emit->other = msg->tx;
 	cp->state = CLIENT_INVALID;
+	retry__changed(core, e->page);
 	if (cp->flags & CLIENT_AHEAD) {
 		cp->flags &= (uint8_t)~CLIENT_AHEAD;
 		core->prefetch.stats.lost++;
@@ -314,6 +316,8 @@ int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg)
 	for (i = 0; i < msg->npages; i++)
 		drop_copy(core, msg, &msg->entries[i]);
 	answer(core, msg, CORE_MSG_ACK);
+	if (core->mutator == MUTATOR_CLAIMS && a->doomed)
+		attempt__abort(core);
 	if (core->mutator == MUTATOR_COMMITS && a->doomed && !core_mutant(doomed_commits)) {
 		commit__give_up(core, NOBODY);
 		attempt__abort(core);

@@ -151,7 +151,7 @@ static void finish(struct dsm_core *core)
 		send_publish(core, i, hi);
 	}
 	emit_commit(core);
-	if (!++core->commits) /* 0 says "never" in client_page.wrote */
+	if (!a->read_only && !++core->commits) /* 0 says "never" in client_page.wrote */
 		core->commits = 1;
 	for (i = 0; i < a->ndirty; i++)
 		if (attempt__flags(core, a->dirty[i]) & TOUCH_CHANGED)
@@ -162,6 +162,7 @@ static void finish(struct dsm_core *core)
 	for (i = 0; i < a->ndirty; i++)
 		sticky__commit(core, a->dirty[i]);
 	attempt__close(core, true);
+	claim__end(core);
 	core->verdict = VERDICT_RESUME;
 }
 
@@ -175,6 +176,9 @@ int commit__begin(struct dsm_core *core, const bool *changed)
 
 	if (!a->running || (a->ndirty && !changed))
 		return -EINVAL;
+	for (i = 0; i < a->ndirty && a->read_only; i++)
+		if (changed[i])
+			return -EINVAL;
 	if (a->doomed && !core_mutant(doomed_commits)) {
 		attempt__abort(core);
 		return 0;

@@ -43,6 +43,7 @@ int core__open(struct dsm_core **out, const struct core_config *config)
 		core->config.sticky_clean = CORE_STICKY_CLEAN;
 	if (!config->prefetch_max || config->prefetch_max > CORE_PREFETCH_MAX)
 		core->config.prefetch_max = CORE_PREFETCH_MAX;
+	core->clock = CORE_BIRTH_IRREVOCABLE; /* so every other birth is later */
 	core->prefetch.limit = core->config.prefetch_max;
 	if (!config->ahead_max || config->ahead_max > CORE_AHEAD_MAX)
 		core->config.ahead_max = CORE_AHEAD_MAX;
@@ -105,6 +106,7 @@ void core__close(struct dsm_core *core)
 	doubt__free(core);
 	free(core->fetch.flights);
 	free(core->fetch.ask);
+	free(core->turns.queue);
 	free(core);
 }
 
@@ -148,6 +150,12 @@ static int on_message(struct dsm_core *core, const struct core_msg *msg)
 		return barrier__on_arrive(core, msg);
 	case CORE_MSG_GO:
 		return barrier__on_go(core, msg);
+	case CORE_MSG_CLAIM:
+		return claim__on_claim(core, msg);
+	case CORE_MSG_TURN:
+		return claim__on_turn(core, msg);
+	case CORE_MSG_PASS:
+		return claim__on_pass(core, msg);
 	}
 	return -EPROTO;
 }
@@ -156,12 +164,13 @@ static int on_cancel(struct dsm_core *core)
 {
 	struct attempt *a = &core->attempt;
 
-	if (!a->running)
+	if (!a->running || a->sole)
 		return -EINVAL;
 	memset(&a->winner, 0, sizeof(a->winner));
 	a->nmeetings = 0;
 	a->cause = CORE_CAUSE_CANCEL;
 	attempt__abort(core);
+	claim__end(core);
 	return 0;
 }
 
@@ -176,12 +185,12 @@ static int on_safe(struct dsm_core *core)
 
 static int on_mutator(struct dsm_core *core, const struct core_event *event)
 {
-	if (core->mutator != MUTATOR_RUNS)
+	if (core->mutator != (event->type == CORE_WAKE ? MUTATOR_RETRIES : MUTATOR_RUNS))
 		return -EINVAL;
 	core_cover__mutator(core, event);
 	switch (event->type) {
 	case CORE_BEGIN:
-		return attempt__begin(core, event->site);
+		return attempt__begin(core, event);
 	case CORE_ACCESS:
 		return client__access(core, event);
 	case CORE_COMMIT:
@@ -192,6 +201,13 @@ static int on_mutator(struct dsm_core *core, const struct core_event *event)
 		return on_safe(core);
 	case CORE_BARRIER:
 		return barrier__enter(core);
+	case CORE_IRREVOCABLE:
+		return claim__enter(core);
+	case CORE_RETRY:
+		return retry__begin(core);
+	case CORE_WAKE:
+		retry__end(core);
+		return 0;
 	case CORE_MESSAGE:
 	case CORE_LOST:
 		break;

@@ -56,6 +56,9 @@ struct core_party {
 	uint16_t node;
 };
 
+/* The birth of an attempt that cannot be aborted: older than any other's, and only one has it at a time. */
+#define CORE_BIRTH_IRREVOCABLE 1u
+
 enum core_rights { CORE_NONE, CORE_READ, CORE_WRITE };
 
 /* ---- messages ---- */
@@ -79,7 +82,10 @@ enum core_channel { CORE_CHANNEL_MAIN, CORE_CHANNEL_FETCH };
 	X(PUBLISH, 12)	 /* committer -> home: changes of pages[], decided elsewhere */                      \
 	X(EXCLUSIVE, 13) /* home -> committer: nobody else holds pages[0]: commit it alone */                \
 	X(ARRIVE, 14)	 /* node -> node 0: at barrier `number` */                                           \
-	X(GO, 15)	 /* node 0 -> node: barrier `number` is complete */
+	X(GO, 15)	 /* node 0 -> node: barrier `number` is complete */                                  \
+	X(CLAIM, 16)	 /* node -> node 0: wants to be irrevocable, its wish `number` */                    \
+	X(TURN, 17)	 /* node 0 -> node: may be, until it passes the turn on */                           \
+	X(PASS, 18)	 /* node -> node 0: wish `number` is over, granted or not */
 
 enum core_msg_type {
 #define X(name, n) CORE_MSG_##name = n,
@@ -142,6 +148,9 @@ enum core_event_type {
 	CORE_CANCEL,  /* the program aborts: answers ABORT (no retry: the next BEGIN is a new transaction) */
 	CORE_SAFE,    /* a safe point: answers ABORT if doomed, else RESUME */
 	CORE_BARRIER, /* outside transactions only */
+	CORE_IRREVOCABLE, /* answers RESUME (this attempt will commit) or ABORT */
+	CORE_RETRY,	  /* undo, and ABORT as soon as a page that the attempt may have read changes */
+	CORE_WAKE,	  /* ends the wait of a RETRY, if it still waits: ABORT */
 	CORE_MESSAGE,
 	/* `node` runs no instruction any more, and all that still comes from it has come. To be told once,
 	 * and only of a node that has really stopped: from here on its silence counts as consent. */
@@ -151,6 +160,7 @@ enum core_event_type {
 struct core_event {
 	enum core_event_type type;
 	uint32_t site;		    /* BEGIN */
+	bool read_only;		    /* BEGIN: it will not write */
 	uint32_t page;		    /* ACCESS */
 	uint32_t count;		    /* ACCESS: pages from that one on, at most CORE_ACCESS_PAGES; 0 = one */
 	bool write;		    /* ACCESS */
@@ -216,6 +226,7 @@ enum core_cause {
 	CORE_CAUSE_CONFLICT = 1,
 	CORE_CAUSE_UNTOUCHED = 2,
 	CORE_CAUSE_PRIORITY = 3,
+	CORE_CAUSE_IRREVOCABLE = 4,
 	CORE_CAUSE_CANCEL = 5,
 	CORE_CAUSE_LOSS = 7 /* of a node that it depends on; no winner, no meetings */
 };

@@ -45,6 +45,12 @@
 	X(ahead_locked, "a prefetch is served from a page that a commit has locked")                         \
 	X(ahead_open, "a prefetched page is mapped when it comes")                                           \
 	X(ahead_unbounded, "a stream asks for more than it may")                                             \
+	X(irrevocable_outranked, "an irrevocable attempt has no rank")                                       \
+	X(two_turns, "node 0 gives a turn while another has one")                                            \
+	X(stale_turn, "a TURN for a wish that was given back counts for the next one")                       \
+	X(lost_turn_kept, "the turn of a lost node is not given to the next one")                            \
+	X(claim_kept, "a transaction that is over does not pass its turn on")                                \
+	X(retry_deaf, "who waits for a change does not hear of pages that it had mapped already")            \
 	X(refusal_final, "who waits for a page that was refused to its prefetch does not ask again")         \
 	X(bulk_early, "an access to several pages goes on when the first of them is here")                   \
 	X(lost_lock_released, "pages that a lost node may have committed are unlocked")                      \

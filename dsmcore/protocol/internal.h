@@ -10,6 +10,7 @@
  *   sticky.c   written pages that stay writable              doubt.c    a commit decided elsewhere
  *   fetch.c    copies that are on their way                  prefetch.c which ones to ask for early
  *   loss.c     a node is no more                             ahead.c    which ones to open early
+ *   claim.c    irrevocable attempts; waiting for a change
  *
  * The client side (attempt, client, commit) and the home side (home, lock) of a node talk only by
  * messages, even to themselves: those go through an internal queue within the same step, so there is
@@ -80,7 +81,8 @@ struct touch {
 struct attempt {
 	struct core_party party, winner;
 	enum core_cause cause; /* of the doom */
-	bool running, doomed, committing, retry;
+	bool running, doomed, committing, retry, read_only;
+	bool sole;	      /* it was told that it will commit */
 	uint32_t aborts;      /* of this transaction */
 	uint64_t first_begin; /* logical time of its first BEGIN */
 	struct touch *touches;
@@ -121,6 +123,26 @@ struct stream {
 	uint32_t next;	/* page that was not asked for yet */
 	uint32_t window;
 	uint32_t used; /* prefetch.faults at its last fault */
+};
+
+/* This node's wish for a TURN. */
+struct claim {
+	uint64_t number; /* of the newest */
+	bool active;	 /* asked for and not given back */
+	bool granted;
+};
+
+struct claimant {
+	uint64_t number;
+	uint16_t node;
+};
+
+/* Node 0: whose turn it is, and who comes next. */
+struct turns {
+	bool busy;
+	struct claimant now;
+	struct claimant *queue;
+	size_t nqueue, queue_cap;
 };
 
 struct prefetch {
@@ -209,7 +231,14 @@ struct copy {
 
 /* ---- the core ---- */
 
-enum mutator { MUTATOR_RUNS, MUTATOR_FETCHES, MUTATOR_COMMITS, MUTATOR_BARRIER };
+enum mutator {
+	MUTATOR_RUNS,
+	MUTATOR_FETCHES,
+	MUTATOR_COMMITS,
+	MUTATOR_BARRIER,
+	MUTATOR_CLAIMS, /* waits for its TURN */
+	MUTATOR_RETRIES /* waits for a change, undone */
+};
 enum verdict { VERDICT_NONE, VERDICT_RESUME, VERDICT_ABORT, VERDICT_LOST };
 
 struct chunk;
@@ -226,6 +255,8 @@ struct dsm_core {
 	struct fetch fetch;
 	struct prefetch prefetch;
 	struct ahead ahead;
+	struct claim claim;
+	struct turns turns;
 	struct commit commit;
 	uint32_t commits;			   /* of this node */
 	uint32_t sticky[CORE_STICKY_MAX], nsticky; /* ascending */
@@ -293,7 +324,7 @@ bool core_rank__beats(const struct core_party *a, bool a_committing, const struc
 bool core_party__same(const struct core_party *a, const struct core_party *b);
 
 /* attempt.c */
-int attempt__begin(struct dsm_core *core, uint32_t site);
+int attempt__begin(struct dsm_core *core, const struct core_event *event);
 /* TOUCH_* of a page in the running attempt, 0 when it is not listed. */
 uint32_t attempt__flags(const struct dsm_core *core, uint32_t page);
 struct touch *attempt__touch(struct dsm_core *core, uint32_t page, uint32_t flags);
@@ -330,6 +361,22 @@ int fetch__on_page(struct dsm_core *core, const struct core_msg *msg);
 void fetch__unwant(struct dsm_core *core);
 bool fetch__wants(const struct dsm_core *core, uint16_t home);
 void fetch__lose(struct dsm_core *core, uint16_t home);
+
+/* claim.c */
+int claim__enter(struct dsm_core *core);
+/* The transaction is over: gives the claim back. */
+void claim__end(struct dsm_core *core);
+int claim__on_claim(struct dsm_core *core, const struct core_msg *msg);
+int claim__on_turn(struct dsm_core *core, const struct core_msg *msg);
+int claim__on_pass(struct dsm_core *core, const struct core_msg *msg);
+int retry__begin(struct dsm_core *core);
+/* This node's copy of the page is lost or new; before its rights are taken away. */
+void retry__changed(struct dsm_core *core, uint32_t page);
+void retry__end(struct dsm_core *core);
+/* A lost node (dying, or NOBODY, counts as one) without which nobody can change, or tell of, what a RETRY
+ * waits for; or NOBODY. */
+uint16_t retry__hopeless(const struct dsm_core *core, uint16_t dying);
+void claim__lose(struct dsm_core *core, uint16_t node);
 
 /* prefetch.c */
 /* The mutator faulted on a page that was not here, or only because it was prefetched. */

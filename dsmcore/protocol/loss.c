@@ -80,9 +80,10 @@ void loss__tell(struct dsm_core *core, uint16_t node)
 			a->nmeetings = 0;
 		}
 		attempt__abort(core);
-		a->retry = false;
 		core->verdict = VERDICT_LOST;
 	}
+	a->retry = false;
+	claim__end(core);
 }
 
 bool loss__waits_for(const struct dsm_core *core, uint16_t node)
@@ -96,6 +97,10 @@ bool loss__waits_for(const struct dsm_core *core, uint16_t node)
 		return core__home(core, c->locks[c->lo].page) == node && !core_mutant(lost_home_kept_waiting);
 	case MUTATOR_BARRIER:
 		return !core_mutant(lost_barrier_kept_waiting);
+	case MUTATOR_CLAIMS:
+		return node == 0 && !core_mutant(lost_home_kept_waiting);
+	case MUTATOR_RETRIES:
+		return retry__hopeless(core, node) != NOBODY;
 	case MUTATOR_RUNS:
 		break;
 	}
@@ -130,6 +135,7 @@ int loss__of_node(struct dsm_core *core, uint16_t node)
 	core_cover__lost(core, node);
 	core->lost[node] = core->any_lost = true;
 	lock__lose(core, node);
+	claim__lose(core, node);
 	for (i = 0; i < core->home_count; i++)
 		if (core->dir[i])
 			forget_at(core, core->dir[i], node);

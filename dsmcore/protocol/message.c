@@ -43,6 +43,9 @@ static const struct shape {
 	[CORE_MSG_EXCLUSIVE] = {"EXCLUSIVE", HOME, 0, 1},
 	[CORE_MSG_ARRIVE] = {"ARRIVE", NONE, 0, 1},
 	[CORE_MSG_GO] = {"GO", NONE, 0, 1},
+	[CORE_MSG_CLAIM] = {"CLAIM", NONE, 0, 1},
+	[CORE_MSG_TURN] = {"TURN", NONE, 0, 1},
+	[CORE_MSG_PASS] = {"PASS", NONE, 0, 1},
 };
 
 #define NSHAPES (sizeof(shapes) / sizeof(shapes[0]))

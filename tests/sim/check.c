@@ -123,7 +123,7 @@ void check__abort(struct world *w, struct node *n, const struct core_action *emi
 	w->totals->conflicts += emit->cause == CORE_CAUSE_CONFLICT;
 	w->totals->priorities += emit->cause == CORE_CAUSE_PRIORITY;
 	w->totals->cancels += emit->cause == CORE_CAUSE_CANCEL;
-	n->refused = emit->cause == CORE_CAUSE_PRIORITY;
+	n->refused = emit->cause == CORE_CAUSE_PRIORITY || emit->cause == CORE_CAUSE_IRREVOCABLE;
 	if (emit->cause == CORE_CAUSE_CANCEL || emit->cause == CORE_CAUSE_LOSS)
 		return;
 	if (!emit->other.number || !emit->nmeetings)
@@ -207,6 +207,48 @@ void check__sticky(struct world *w, const struct node *n)
 				    "node %u: page %u stays writable, but has not changed for %u commits",
 				    world__id(w, n), core->sticky[i], core->commits - cp->wrote);
 	}
+}
+
+void check__sole(struct world *w, struct node *n)
+{
+	uint32_t i;
+
+	for (i = 0; i < w->profile.nodes; i++)
+		if (w->nodes[i].sole && !w->nodes[i].dead && &w->nodes[i] != n)
+			world__fail(w, FAIL_INVARIANT, "nodes %u and %u are irrevocable", i, world__id(w, n));
+	w->totals->soles += !n->sole;
+	n->sole = true;
+}
+
+/* False when it is lost, with a node. */
+static bool committed_version(const struct world *w, uint32_t page, uint64_t *version)
+{
+	const struct node *home = &w->nodes[core__home(w->nodes[0].core, page)];
+	const struct dir_page *d = home->core->dir[page - home->core->home_first];
+
+	*version = d ? d->version : 0;
+	if (home->dead || (d && loss__of_page(home->core, d) != NOBODY))
+		return false;
+	if (d && d->owner != NOBODY)
+		*version = w->nodes[d->owner].core->client[page].version;
+	return true;
+}
+
+void check__waits(struct world *w)
+{
+	const struct node *n;
+	uint64_t version;
+	uint32_t i, page;
+
+	for (n = w->nodes; n < w->nodes + w->profile.nodes; n++)
+		for (i = 0; i < n->nseen && n->waits && !n->dead; i++) {
+			page = n->seen[i];
+			if (committed_version(w, page, &version) && n->views[page].version != version)
+				world__fail(
+					w, FAIL_INVARIANT,
+					"node %u waits for a change, and was not told that page %u has one",
+					world__id(w, n), page);
+		}
 }
 
 void check__ahead(struct world *w, const struct node *n, const struct core_msg *msg)
@@ -405,6 +447,7 @@ static void check_stuck(struct world *w)
 				 w->nodes[i].core->mutator == MUTATOR_FETCHES	? "fetch"
 				 : w->nodes[i].core->mutator == MUTATOR_COMMITS ? "commit"
 				 : w->nodes[i].core->mutator == MUTATOR_BARRIER ? "barrier"
+				 : w->nodes[i].core->mutator == MUTATOR_CLAIMS	? "claim"
 										: "runs");
 	}
 	world__fail(w, FAIL_PROGRESS, "deadlock: nothing is under way, but these nodes wait:%s", list);
@@ -440,6 +483,9 @@ void check__end(struct world *w)
 		for (k = 0; k < w->nodes[i].nheld; k++)
 			if (w->nodes[i].held[k].used && !w->nodes[i].dead)
 				world__fail(w, FAIL_INVARIANT, "node %u: changes are kept for ever", i);
+	for (i = 0; i < w->profile.nodes; i++)
+		if (!w->nodes[i].dead && (w->nodes[i].core->claim.active || w->nodes[i].core->turns.busy))
+			world__fail(w, FAIL_INVARIANT, "node %u: a claim or a turn is left over", i);
 	for (page = 0; page < w->profile.pages; page++)
 		check_home_page(w, &w->nodes[core__home(w->nodes[0].core, page)], page);
 	verify__last(w->history, check_last, w);

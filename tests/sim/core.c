@@ -8,6 +8,7 @@ enum core_mutant core_mutant_active;
 #include "../../dsmcore/protocol/actions.c"
 #include "../../dsmcore/protocol/attempt.c"
 #include "../../dsmcore/protocol/barrier.c"
+#include "../../dsmcore/protocol/claim.c"
 #include "../../dsmcore/protocol/client.c"
 #include "../../dsmcore/protocol/commit.c"
 #include "../../dsmcore/protocol/core.c"

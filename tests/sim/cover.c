@@ -88,14 +88,22 @@
 	X(FETCHES, "waits for a page")                                                                       \
 	X(FETCHES_DOOMED, "waits for a page, doomed")                                                        \
 	X(COMMITS, "waits for locks")                                                                        \
-	X(BARRIER, "waits at a barrier")
+	X(BARRIER, "waits at a barrier")                                                                     \
+	X(CLAIMS, "waits for its turn to be irrevocable")                                                    \
+	X(RETRIES, "undone, waits for a change")
 
 #define ATTEMPT_EVENTS(X)                                                                                    \
 	X(BEGIN)                                                                                             \
 	X(ACCESS)                                                                                            \
 	X(COMMIT)                                                                                            \
 	X(CANCEL)                                                                                            \
-	X(SAFE) X(ENTER) X(GRANT) X(GRANT_LATE) X(DENY) X(DENY_LATE) X(GO) X(GO_LATE) X(LOSS) X(LOSS_NEEDED)
+	X(SAFE)                                                                                              \
+	X(ENTER)                                                                                             \
+	X(SOLE)                                                                                              \
+	X(RETRY)                                                                                             \
+	X(WAKE)                                                                                              \
+	X(GRANT)                                                                                             \
+	X(GRANT_LATE) X(DENY) X(DENY_LATE) X(GO) X(GO_LATE) X(TURN) X(TURN_LATE) X(LOSS) X(LOSS_NEEDED)
 
 #define S(name, text) CS_##name,
 #define H(name, text) HS_##name,
@@ -216,8 +224,12 @@ static unsigned attempt_state(const struct dsm_core *core)
 
 	if (core->mutator == MUTATOR_BARRIER)
 		return AS_BARRIER;
+	if (core->mutator == MUTATOR_RETRIES)
+		return AS_RETRIES;
 	if (!a->running)
 		return AS_NONE;
+	if (core->mutator == MUTATOR_CLAIMS)
+		return AS_CLAIMS;
 	if (core->mutator == MUTATOR_COMMITS)
 		return AS_COMMITS;
 	if (core->mutator == MUTATOR_FETCHES)
@@ -230,8 +242,9 @@ static unsigned attempt_state(const struct dsm_core *core)
 void core_cover__mutator(const struct dsm_core *core, const struct core_event *event)
 {
 	static const unsigned events[] = {
-		[CORE_BEGIN] = AE_BEGIN,   [CORE_ACCESS] = AE_ACCESS, [CORE_COMMIT] = AE_COMMIT,
-		[CORE_CANCEL] = AE_CANCEL, [CORE_SAFE] = AE_SAFE,     [CORE_BARRIER] = AE_ENTER};
+		[CORE_BEGIN] = AE_BEGIN,      [CORE_ACCESS] = AE_ACCESS, [CORE_COMMIT] = AE_COMMIT,
+		[CORE_CANCEL] = AE_CANCEL,    [CORE_SAFE] = AE_SAFE,	 [CORE_BARRIER] = AE_ENTER,
+		[CORE_IRREVOCABLE] = AE_SOLE, [CORE_RETRY] = AE_RETRY,	 [CORE_WAKE] = AE_WAKE};
 	const struct attempt *a = &core->attempt;
 	uint32_t page;
 
@@ -381,6 +394,10 @@ void core_cover__message(const struct dsm_core *core, const struct core_msg *msg
 	case CORE_MSG_DENY:
 		met.attempt[state][ours ? AE_DENY : AE_DENY_LATE]++;
 		break;
+	case CORE_MSG_TURN:
+		met.attempt[state][core->claim.active && core->claim.number == msg->number ? AE_TURN
+											   : AE_TURN_LATE]++;
+		break;
 	case CORE_MSG_GO:
 		met.attempt[state][state == AS_BARRIER ? AE_GO : AE_GO_LATE]++;
 		break;
@@ -454,6 +471,10 @@ static const char *reason(char letter)
 		return "the owner answers the RECALL before it sees the GRANT";
 	case 'v':
 		return "its owner locked the version that the home has";
+	case 'c':
+		return "it has given its claim back";
+	case 'W':
+		return "that ends only the wait for a change";
 	case 'm':
 		return "misuse: -EINVAL (tests/unit/core_test.c)";
 	case 'i':
@@ -474,7 +495,7 @@ static const char *reason(char letter)
  * COMMITTED UNDONE HOME_LOST */
 static const char *const client_expected[] = {
 	[CS_INVALID] = "+++fffffo+xtt+",	[CS_FETCHING] = "www+++j+++xtt+",
-	[CS_FLYING] = "+++++++r++xtt+",		[CS_FLYING_WANTED] = "www++++r++xtt+",
+	[CS_FLYING] = "+++++++r++xtt+",		[CS_FLYING_WANTED] = "www++++rr+xtt+",
 	[CS_SHARED_AHEAD] = "+++fffffo+xtt+",	[CS_EXCL_AHEAD] = "++rfffff+rxtt+",
 	[CS_SHARED_CLOSED] = "+++fffffo++tt+",	[CS_SHARED_IDLE] = "nnnfffffo++nn+",
 	[CS_SHARED_READ] = "+++fffffo+++++",	[CS_SHARED_DIRTY] = "+++fffffo++k++",
@@ -498,12 +519,14 @@ static const char *const home_expected[] = {
 	[HS_LOST] = "+ssllararppzzzr",
 };
 
-/* BEGIN ACCESS COMMIT CANCEL SAFE ENTER GRANT GRANT_LATE DENY DENY_LATE GO GO_LATE LOSS LOSS_NEEDED */
+/* BEGIN ACCESS COMMIT CANCEL SAFE ENTER SOLE RETRY WAKE GRANT GRANT_LATE DENY DENY_LATE GO GO_LATE TURN
+ * TURN_LATE LOSS LOSS_NEEDED */
 static const char *const attempt_expected[] = {
-	[AS_NONE] = "+mmmm+i+i+ir+u",		[AS_RUNS] = "m++++mi+i+ii+u",
-	[AS_DOOMED] = "m++++mi+i+ii+u",		[AS_FETCHES] = "wwwwwwi+i+ii++",
-	[AS_FETCHES_DOOMED] = "wwwwwwi+i+ii++", [AS_COMMITS] = "wwwwww++++ii++",
-	[AS_BARRIER] = "wwwwwwirir+iU+",
+	[AS_NONE] = "+mmmm+mmWi+i+ir+++u",	     [AS_RUNS] = "m++++m++Wi+i+ii+++u",
+	[AS_DOOMED] = "m++++m++Wi+i+ii+r+u",	     [AS_FETCHES] = "wwwwwwwwWi+i+ii++++",
+	[AS_FETCHES_DOOMED] = "wwwwwwwwWi+i+iirr++", [AS_COMMITS] = "wwwwwwwwW++++ii++++",
+	[AS_BARRIER] = "wwwwwwwwWirir+ic+U+",	     [AS_CLAIMS] = "wwwwwwwwWiririi+r++",
+	[AS_RETRIES] = "wwwwwwww+irirric+++",
 };
 
 struct table {

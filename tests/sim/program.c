@@ -28,6 +28,8 @@ static void draw_ops(struct profile *p, struct rng *rng)
 	p->touch_percent = rng__chance(rng, 20) ? 10 : 0;
 	p->safe_percent = rng__chance(rng, 40) ? 10 : 0;
 	p->cancel_percent = rng__chance(rng, 25) ? 3 : 0;
+	p->retry_percent = rng__chance(rng, 25) ? rng__between(rng, 1, 6) : 0;
+	p->sole_percent = rng__chance(rng, 30) ? rng__between(rng, 1, 20) : 0;
 	p->read_only_percent = rng__chance(rng, 40) ? rng__between(rng, 5, 60) : 0;
 	p->hot_pages = rng__between(rng, 1, 3);
 	p->hot_percent = rng__chance(rng, 50) ? rng__between(rng, 30, 95) : 0;
@@ -74,6 +76,13 @@ static void draw_size(struct profile *p, struct rng *rng)
 		p->nodes = rng__between(rng, 3, 6);
 		p->transactions = 100;
 		p->phases = 1;
+	} else if (kind < 80) {
+		p->name = "turns";
+		p->sole_percent = 25;
+		p->retry_percent = rng__between(rng, 0, 10);
+		p->ops_max = 3;
+		p->pages = rng__between(rng, 1, 3);
+		p->transactions = 24;
 	}
 }
 
@@ -103,7 +112,7 @@ void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced)
 		p->pages_per_home = 1; /* one on each, the rest on the last */
 	if (p->starve) {
 		p->elevate_after = rng__between(rng, 1, 3);
-		p->cancel_percent = 0;
+		p->cancel_percent = p->retry_percent = p->sole_percent = 0;
 		p->hot_percent = 95;
 		p->write_percent = 70;
 		p->ops_max = 2;
@@ -160,6 +169,10 @@ static enum op_kind draw_kind(struct world *w, struct node *n, bool read_only)
 		return OP_TOUCH;
 	if (rng__chance(&n->rng, p->cancel_percent))
 		return OP_CANCEL;
+	if (rng__chance(&n->rng, p->retry_percent))
+		return OP_RETRY;
+	if (rng__chance(&n->rng, p->sole_percent))
+		return OP_SOLE;
 	if (read_only || !rng__chance(&n->rng, p->write_percent))
 		return OP_READ;
 	if (rng__chance(&n->rng, p->silent_percent))
@@ -204,6 +217,8 @@ static void draw_transaction(struct world *w, struct node *n)
 	for (i = 0; i < n->nops; i++)
 		n->ops[i].count = rng__between(&n->rng, 1, p->pages - n->ops[i].page);
 	n->aborts = 0;
+	n->waited = 0;
+	n->read_only = read_only && rng__chance(&n->rng, 50);
 }
 
 /* ---- the mutator ---- */
@@ -222,7 +237,7 @@ void program__start(struct world *w, struct node *n)
 
 static void begin(struct world *w, struct node *n)
 {
-	struct core_event event = {.type = CORE_BEGIN, .site = 1};
+	struct core_event event = {.type = CORE_BEGIN, .site = 1, .read_only = n->read_only};
 
 	forget_views(n);
 	n->next_op = 0;
@@ -273,7 +288,7 @@ static uint64_t unique(struct world *w, struct node *n)
 /* One instruction. False: it faulted and must be tried again. */
 static bool perform(struct world *w, struct node *n, const struct op *op)
 {
-	bool write = op->kind == OP_TOUCH ? op->word % 2 : op->kind != OP_READ;
+	bool write = op->kind == OP_TOUCH ? op->word % 2 && !n->read_only : op->kind != OP_READ;
 	struct memory *m = &n->memory[op->page];
 	struct core_event event = {
 		.type = CORE_ACCESS, .page = op->page, .write = write, .pinned = op->pinned};
@@ -307,6 +322,9 @@ static void commit(struct world *w, struct node *n)
 	event.changed = changed;
 	n->next_op = UINT32_MAX; /* an answer now means: it has committed */
 	world__step(w, n, &event, NULL);
+	if (n->read_only && n->blocked)
+		world__fail(w, FAIL_INVARIANT, "node %u: a transaction that only read waits for its commit",
+			    world__id(w, n));
 }
 
 static void next_transaction(struct world *w, struct node *n)
@@ -343,6 +361,46 @@ static void cancel(struct world *w, struct node *n)
 	world__step(w, n, &event, NULL);
 }
 
+/* The program asks to become irrevocable, or to wait for a change. */
+static void ask(struct world *w, struct node *n, enum op_kind kind)
+{
+	struct core_event event = {.type = kind == OP_SOLE ? CORE_IRREVOCABLE : CORE_RETRY};
+
+	n->asks = kind == OP_SOLE;
+	n->waits = kind == OP_RETRY;
+	n->waited += n->waits;
+	w->totals->waits += n->waits;
+	world__step(w, n, &event, NULL);
+}
+
+bool program__wake(struct world *w)
+{
+	struct core_event event = {.type = CORE_WAKE};
+	bool any = false;
+	uint32_t i;
+
+	for (i = 0; i < w->profile.nodes && !w->failed; i++)
+		if (w->nodes[i].waits && !w->nodes[i].dead) {
+			any = true;
+			world__step(w, &w->nodes[i], &event, NULL);
+		}
+	w->last_progress = w->now;
+	return any;
+}
+
+static void no_access(struct world *w, struct node *n, enum op_kind kind)
+{
+	n->next_op++;
+	if (kind == OP_SAFE)
+		safe_point(w, n);
+	else if (kind == OP_CANCEL && !n->sole)
+		cancel(w, n);
+	else if (kind == OP_SOLE || (kind == OP_RETRY && !n->sole && n->waited < 2))
+		ask(w, n, kind);
+	else
+		world__wake(w, n, 0);
+}
+
 void program__move(struct world *w, struct node *n)
 {
 	const struct op *op;
@@ -365,9 +423,8 @@ void program__move(struct world *w, struct node *n)
 		return;
 	}
 	op = &n->ops[n->next_op];
-	if (op->kind == OP_SAFE || op->kind == OP_CANCEL) {
-		n->next_op++;
-		(op->kind == OP_SAFE ? safe_point : cancel)(w, n);
+	if (op->kind == OP_SAFE || op->kind == OP_CANCEL || op->kind == OP_RETRY || op->kind == OP_SOLE) {
+		no_access(w, n, op->kind);
 		return;
 	}
 	if (op->kind == OP_TOUCH)
@@ -396,6 +453,9 @@ void program__resumed(struct world *w, struct node *n)
 
 	n->blocked = false;
 	check_wants(w, n);
+	if (n->asks)
+		check__sole(w, n);
+	n->asks = false;
 	core__attempt(n->core, &doomed);
 	if (doomed) { /* only a pinned access is answered so */
 		n->unchecked = true;
@@ -403,7 +463,7 @@ void program__resumed(struct world *w, struct node *n)
 	}
 	if (n->in_tx && n->next_op == UINT32_MAX) {
 		check__duration(w, n);
-		n->in_tx = false;
+		n->in_tx = n->sole = false;
 		n->aborts = 0;
 	}
 	world__wake(w, n, rng__below(&n->rng, w->profile.think_max));
@@ -419,11 +479,27 @@ static uint32_t pause_after(const struct world *w, struct node *n)
 	return pause + (1u << (n->aborts < 32 ? n->aborts - 16 : 16));
 }
 
+/* What the next attempt reads may be other data, by which it need not be irrevocable. */
+static void change_mind(struct node *n)
+{
+	uint32_t i;
+
+	for (i = 0; i < n->nops; i++)
+		if (n->ops[i].kind == OP_SOLE)
+			n->ops[i].kind = OP_READ;
+}
+
 void program__aborted(struct world *w, struct node *n)
 {
 	n->blocked = false;
 	n->in_tx = false;
 	n->nwants = 0;
+	if (n->asks && rng__chance(&n->rng, 40))
+		change_mind(n);
+	n->asks = n->waits = false;
+	if (n->sole)
+		world__fail(w, FAIL_INVARIANT, "node %u: an irrevocable attempt was aborted",
+			    world__id(w, n));
 	n->aborts = n->cancelling ? 0 : n->aborts + 1;
 	n->cancelling = false;
 	if (n->aborts > w->totals->most_aborts)
@@ -447,7 +523,7 @@ void program__lost(struct world *w, struct node *n, const struct core_action *a)
 					    .dies = true});
 		return;
 	}
-	n->blocked = n->cancelling = n->doomed = false;
+	n->blocked = n->cancelling = n->doomed = n->asks = n->waits = n->sole = false;
 	n->nwants = 0;
 	n->aborts = 0;
 	if (!n->in_tx || rng__chance(&n->rng, 30)) {

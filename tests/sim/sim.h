@@ -44,7 +44,8 @@ struct profile {
 	uint32_t transactions; /* a node, in each phase */
 	uint32_t phases;       /* separated by barriers */
 	uint32_t ops_max, long_percent, long_ops;
-	uint32_t write_percent, silent_percent, pinned_percent, touch_percent, safe_percent, cancel_percent;
+	uint32_t write_percent, silent_percent, pinned_percent, touch_percent, safe_percent, cancel_percent,
+		retry_percent, sole_percent;
 	uint32_t hot_pages, hot_percent;
 	uint32_t walk_percent;	    /* transactions that go on where the last walk of their node ended */
 	uint32_t read_only_percent; /* transactions */
@@ -60,7 +61,7 @@ struct profile {
 	bool starve;		    /* node 0 runs long transactions against short ones */
 };
 
-enum op_kind { OP_READ, OP_WRITE, OP_SILENT, OP_ADD, OP_TOUCH, OP_SAFE, OP_CANCEL };
+enum op_kind { OP_READ, OP_WRITE, OP_SILENT, OP_ADD, OP_TOUCH, OP_SAFE, OP_CANCEL, OP_RETRY, OP_SOLE };
 
 struct op {
 	enum op_kind kind;
@@ -130,6 +131,10 @@ struct node {
 	bool in_tx, blocked, cancelling, doomed, done, unchecked;
 	uint32_t aborts; /* of the transaction it runs */
 	bool refused;	 /* it was aborted by one with priority */
+	bool read_only;	 /* it is to write nothing */
+	bool asks, sole; /* wants to be, and is irrevocable */
+	bool waits;	 /* for a change */
+	uint32_t waited; /* so often in this transaction */
 	uint64_t begin, first_begin;
 	uint32_t barriers;
 	uint64_t counter;	/* for unique values */
@@ -165,7 +170,7 @@ struct link {
 struct totals {
 	uint64_t seeds, steps, messages, commits, local, aborts, conflicts, priorities, cancels, barriers,
 		pinned, slow, stalls, ahead, ahead_used, opened, opened_used, deaths, lost, lost_pages,
-		doubts;
+		doubts, soles, waits;
 	uint32_t most_aborts; /* of one transaction */
 	double longest;	      /* long transaction against short ones: share of the time that it may take */
 };
@@ -256,6 +261,8 @@ bool death__after_action(struct world *w, struct node *n, const struct core_acti
 void death__now(struct world *w, struct node *n);
 /* A message that does not come through. */
 void death__undelivered(struct world *w, const struct core_msg *msg);
+/* Everything is at rest: those who wait for a change run again. False if there are none. */
+bool program__wake(struct world *w);
 
 /* check.c */
 void check__abort(struct world *w, struct node *n, const struct core_action *emit);
@@ -266,9 +273,13 @@ uint32_t check__owned(const struct node *home, uint16_t node);
 /* Just after a home was told of a death: nothing there waits for the dead, nothing is promised to it; owned:
  * what it owned before. */
 void check__forgotten(struct world *w, const struct node *home, uint16_t dead, uint32_t owned);
+/* It has become irrevocable: nobody else is. */
+void check__sole(struct world *w, struct node *n);
 void check__sticky(struct world *w, const struct node *n);
 /* Of a FETCH: not more ahead of its use than allowed. */
 void check__ahead(struct world *w, const struct node *n, const struct core_msg *msg);
+/* Nothing is under way: is there a node that waits for a change which has happened? */
+void check__waits(struct world *w);
 void check__end(struct world *w);
 void check__whole_history(struct world *w);
 void check__history(struct world *w, struct node *n, bool committed);

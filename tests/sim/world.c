@@ -367,7 +367,7 @@ static void take(struct world *w, struct node *n, const struct due *due)
 }
 
 /* Everything that is due, until nothing is. What is left then is at rest. */
-static void run_all(struct world *w)
+static void run_due(struct world *w)
 {
 	const struct profile *p = &w->profile;
 	uint32_t steps = p->long_percent ? p->long_ops : p->ops_max;
@@ -386,6 +386,16 @@ static void run_all(struct world *w)
 		if (w->steps > STEPS_MAX)
 			world__fail(w, FAIL_PROGRESS, "livelock: not done after %" PRIu64 " steps", w->steps);
 	}
+}
+
+/* To the end. When all is at rest, those who wait for a change have missed none; they go on without one. */
+static void run_all(struct world *w)
+{
+	do {
+		run_due(w);
+		if (!w->failed)
+			check__waits(w);
+	} while (!w->failed && program__wake(w));
 }
 
 bool world__run(struct world *w, const struct run *run, struct totals *totals)
