@@ -22,3 +22,9 @@ PROGRAMS += loss
 loss_SRCS := tests/integration/loss.c
 loss_NEEDS := dsm
 loss_DIR := tests/integration
+
+PROGRAMS += control
+control_SRCS := tests/integration/control.c
+control_NEEDS := dsm
+control_DIR := tests/integration
+SCRIPT_TESTS += tests/integration/control.sh

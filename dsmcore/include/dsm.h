@@ -31,10 +31,10 @@
  * THE STATE RULE. An attempt that loses is undone: DSM memory, the stack and the registers are as they
  * were at the start of the block, so locals need no care. Nothing else is undone: globals, statics,
  * files and other output keep what the attempt did to them. Put output and other effects into
- * dsm_defer(), which runs at the commit only, or after the block. malloc() and free() inside a block
- * are undone or deferred. `dsmrun --strict` names writes to globals and statics, private pointers that
- * become visible to other nodes, and DSM memory handed to system calls; it does not see output, or
- * writes to memory from malloc().
+ * dsm_defer(), which runs at the commit only, after the block, or behind dsm_irrevocable(). malloc() and
+ *free() inside a block are undone or deferred. `dsmrun --strict` names writes to globals and statics, private
+ *pointers that become visible to other nodes, and DSM memory handed to system calls; it does not see output,
+ *or writes to memory from malloc().
  *
  * Caveats
  * - One thread a node, the one that runs main(), may touch DSM memory; a second one is stopped with a
@@ -77,6 +77,14 @@ DSM_API int dsm_nodes(void);
 #define DSM_TX                                                                                               \
 	for (int dsm__live __attribute__((cleanup(dsm__tx_leave), unused)) = dsm__tx_begin(); dsm__live;     \
 	     dsm__live = 0)
+
+/* The same for a block that only reads: it keeps no copies to undo, and its commit needs no message. What
+ * would change DSM memory in it (a write, dsm_new(), dsm_free(), dsm_root_set()) ends the program with a
+ * message. Within a DSM_TX it is a part of that, and nothing is checked; a DSM_TX within it must not write
+ * either. */
+#define DSM_TX_READ                                                                                          \
+	for (int dsm__live __attribute__((cleanup(dsm__tx_leave), unused)) = dsm__tx_begin_read();           \
+	     dsm__live; dsm__live = 0)
 
 /* Runs the following block for i (a long) = from ... to - 1, committing now and then within the loop,
  * so that a long loop does not lose all its work to one conflict. Iterations must make sense as
@@ -124,8 +132,26 @@ DSM_API int dsm_touch(const void *ptr, size_t bytes, enum dsm_touch_mode mode);
  * transactions. bytes may be 0 with arg NULL. fn runs outside any transaction, and may start one. */
 DSM_API void dsm_defer(void (*fn)(void *arg), const void *arg, size_t bytes);
 
-/* Undoes the transaction and goes on after its block, without running it again. */
+/* Undoes the transaction and goes on after its block, without running it again. Not after dsm_irrevocable().
+ */
 DSM_API __attribute__((noreturn)) void dsm_cancel(void);
+
+/* Undoes the transaction, waits until another node's commit has changed something that this attempt has read,
+ * and runs the block again: the way to wait for a condition.
+ *	DSM_TX { if (!queue->length) dsm_retry(); take(queue); }
+ * It sleeps meanwhile. It may wake up for nothing (pages are watched, not variables), and a signal handler of
+ * the program that runs meanwhile makes the block run again, too. Waiting for what nobody will ever change is
+ * the program's mistake; only when all other nodes have ended, or there are none, it ends with a message. Not
+ * after dsm_irrevocable(). In a DSM_TX_FOR the iterations since its last commit are undone. */
+DSM_API __attribute__((noreturn)) void dsm_retry(void);
+
+/* From here on this attempt will commit, whatever others do: output, system calls and writes to globals that
+ * follow happen exactly once. What came before may still run several times. One transaction in the whole
+ * cluster is irrevocable at a time; the call waits for its turn, first come, first served, and others that
+ * meet the pages of an irrevocable one run again (cause `irrevocable`). So do not stay in it longer than
+ * needed. It ends with the transaction; in a DSM_TX_FOR that is the next commit within the loop. Calling it
+ * again does nothing. dsm_cancel() and dsm_retry() after it end the program with a message. */
+DSM_API void dsm_irrevocable(void);
 
 /* Is a transaction running? */
 DSM_API bool dsm_in_tx(void);
@@ -140,6 +166,7 @@ struct dsm__loop {
 	int open;
 };
 DSM_API int dsm__tx_begin(void);
+DSM_API int dsm__tx_begin_read(void);
 DSM_API void dsm__tx_leave(int *live);
 DSM_API struct dsm__loop dsm__loop_begin(long from, long to);
 DSM_API int dsm__loop_more(struct dsm__loop *loop);
@@ -151,8 +178,10 @@ DSM_API __attribute__((const)) void *dsm__at(const void *array, size_t index, si
  * warn of blocks that might never run (only after dsm_cancel()), and some stumble over the cast. */
 #if defined(__clang_analyzer__) || defined(__cppcheck__)
 #undef DSM_TX
+#undef DSM_TX_READ
 #undef dsm_at
 #define DSM_TX		 for (int dsm__once = 1; dsm__once; dsm__once = 0)
+#define DSM_TX_READ	 DSM_TX
 #define dsm_at(array, i) ((array) + (i))
 #endif
 

@@ -397,7 +397,11 @@ struct dsm_ev_barrier {
 	X(prefetch_used, "of these: used")                                                                   \
 	X(prefetch_lost, "of these: lost to another node's commit before their use")                         \
 	X(ahead_opened, "pages opened for writing ahead of a row of first writes")                           \
-	X(ahead_used, "of these: changed by the attempt that was given them")
+	X(ahead_used, "of these: changed by the attempt that was given them")                                \
+	X(aborts_irrevocable, "aborts: irrevocable")                                                         \
+	X(irrevocable, "attempts that became irrevocable")                                                   \
+	X(retries, "dsm_retry(): waits for a change")                                                        \
+	X(retry_ns, "ns in them")
 
 struct dsm_counters {
 #define X(name, meaning) uint64_t name;

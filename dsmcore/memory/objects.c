@@ -347,6 +347,7 @@ void *dsm__new(size_t size, size_t count, const char *type, int flat)
 	int err;
 
 	objects__check_caller(pc, "dsm_new()");
+	tx__require_writable(pc, "dsm_new()");
 	err = size > PLAN_STRIDE_MAX ? -E2BIG : make(&o, size, type);
 	if (err == -E2BIG)
 		misuse(pc,
@@ -435,6 +436,7 @@ void dsm_free(void *object)
 	if (!object)
 		return;
 	objects__check_caller(pc, "dsm_free()");
+	tx__require_writable(pc, "dsm_free()");
 	offset = region__offset(node.region, object);
 	if (offset < DSM_PAGE_SIZE)
 		misuse(pc, "dsm_free(%p): not a DSM object; what malloc() gave goes to free()", object);

@@ -19,6 +19,7 @@
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/tx.h"
 #include "dsmcore/runtime/txlog.h"
 
 #define NAME 48
@@ -149,6 +150,7 @@ int dsm_root_set(const char *name, const void *object)
 	int err = 0;
 
 	objects__check_caller(NODE_CALLER, "dsm_root_set()");
+	tx__require_writable(NODE_CALLER, "dsm_root_set()");
 	if (!name || !name[0])
 		return -EINVAL;
 	if (strlen(name) >= NAME)

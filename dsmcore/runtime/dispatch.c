@@ -21,7 +21,7 @@
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/tx.h"
 
-enum { IDLE, WAITING, RESUMED, ABORTED, LOST };
+enum { IDLE, WAITING, RESUMED, ABORTED, LOST, INTERRUPTED };
 
 static struct {
 	struct shadow *twin, *next;
@@ -79,6 +79,15 @@ static void answer(uint32_t state, enum core_fault fault)
 {
 	port.fault = fault;
 	__atomic_store_n(&port.state, state, __ATOMIC_RELEASE);
+}
+
+void dispatch__interrupt(void)
+{
+	uint32_t waiting = WAITING;
+
+	if (tx.retry_pc && __atomic_compare_exchange_n(&port.state, &waiting, INTERRUPTED, false,
+						       __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		transport__kick(node.transport); /* it may be just about to block */
 }
 
 /* ---- single actions ---- */
@@ -358,21 +367,39 @@ static struct verdict carry_out(const struct core_actions *actions, const struct
 	return v;
 }
 
-static enum outcome step_mutator(const struct core_event *event, enum core_fault *fault)
+static struct verdict step(const struct core_event *event)
 {
 	const struct core_actions *actions;
 	int err = core_step(node.core, event, &actions);
 
 	if (err)
 		node__fatal(NULL, "the protocol refused a step of kind %d: %s", event->type, strerror(-err));
-	struct verdict v = carry_out(actions, NULL, NULL);
+	return carry_out(actions, NULL, NULL);
+}
+
+static struct verdict answer_of(uint32_t state)
+{
+	return (struct verdict){
+		.what = state == ABORTED ? ABORT
+			: state == LOST	 ? GIVE_UP
+					 : RESUME,
+		.fault = port.fault,
+		.with = port.lost_with,
+	};
+}
+
+static enum outcome step_mutator(const struct core_event *event, enum core_fault *fault)
+{
+	const struct core_event wake = {.type = CORE_WAKE};
+	struct verdict v = step(event);
 
 	if (v.what == WAIT) {
 		__atomic_store_n(&port.state, WAITING, __ATOMIC_RELEASE);
 		wait_for_answer();
-		v.what = port.state == ABORTED ? ABORT : port.state == LOST ? GIVE_UP : RESUME;
-		v.fault = port.fault;
-		v.with = port.lost_with;
+		if (port.state == INTERRUPTED)
+			v = step(&wake);
+		else
+			v = answer_of(port.state);
 		port.state = IDLE;
 	}
 	if (v.what == GIVE_UP)

@@ -25,6 +25,8 @@ const uint8_t *dispatch__committed(uint32_t page);
 const uint8_t *dispatch__twin(uint32_t page);
 /* The changes that the core keeps under this number. The caller holds node.lock. */
 const struct wire_blob *dispatch__held(uint32_t hold);
+/* A signal handler of the program has run in the mutator: a wait for a change ends. Async-signal-safe. */
+void dispatch__interrupt(void);
 /* Is the mutator blocked in dispatch__mutator()? */
 bool dispatch__waiting(void);
 

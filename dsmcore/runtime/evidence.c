@@ -28,6 +28,7 @@ _Static_assert(sizeof(struct dsm_ev_writes) + (DSM_EV_RUNS + 1) * sizeof(struct 
 _Static_assert((int)CORE_CAUSE_CONFLICT == DSM_EV_CAUSE_CONFLICT, "causes");
 _Static_assert((int)CORE_CAUSE_UNTOUCHED == DSM_EV_CAUSE_UNTOUCHED, "causes");
 _Static_assert((int)CORE_CAUSE_PRIORITY == DSM_EV_CAUSE_PRIORITY, "causes");
+_Static_assert((int)CORE_CAUSE_IRREVOCABLE == DSM_EV_CAUSE_IRREVOCABLE, "causes");
 _Static_assert((int)CORE_CAUSE_CANCEL == DSM_EV_CAUSE_CANCEL, "causes");
 _Static_assert((int)CORE_FAULT_REARM == DSM_EV_FAULT_REARM, "kinds");
 _Static_assert((int)CORE_FAULT_PREFETCHED == DSM_EV_FAULT_PREFETCHED, "kinds");
@@ -173,6 +174,9 @@ static void count_abort(enum core_cause cause, uint64_t wasted)
 	case CORE_CAUSE_CANCEL:
 		COUNT(aborts_cancel, 1);
 		break;
+	case CORE_CAUSE_IRREVOCABLE:
+		COUNT(aborts_irrevocable, 1);
+		break;
 	default:
 		COUNT(aborts_other, 1);
 	}
@@ -203,6 +207,7 @@ static void abort_attempt(const struct core_action *a)
 	uint64_t wasted = events__now() - tx.begin_ns;
 
 	count_abort(a->cause, wasted);
+	tx.refused = a->cause == CORE_CAUSE_IRREVOCABLE ? tx.refused + 1 : 0;
 	microscope__end(&a->party);
 	history__end(&a->party, false);
 	if (a->cause != CORE_CAUSE_CANCEL)

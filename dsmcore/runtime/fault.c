@@ -92,6 +92,8 @@ static void on_bus(int sig, siginfo_t *info, void *arg)
 	uint16_t offset = (uint16_t)(at & (DSM_PAGE_BYTES - 1));
 	bool pinned = !safepoint__here(pc);
 
+	if (write)
+		tx__require_writable(pc, "write to DSM memory");
 	if (tx__reopen(page, write, pc) || tx__access(page, offset, write, pinned, pc)) {
 		microscope__open(page, offset, write, c);
 		if (pinned && tx.doomed)

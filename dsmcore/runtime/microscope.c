@@ -16,8 +16,8 @@
 #define ACCESS_NS     40000ull /* most that one access is charged: beyond, the node was off its core */
 #define FIRST_NS                                                                                             \
 	20000000ull /* budget that a run has from its start, so that short runs learn something too */
-/* So many looks at a page, then every second retry only, after as many more every fourth ...: what is known need not be
- * slowed down. Never less than one in 2^HALVINGS, since programs change. */
+/* So many looks at a page, then every second retry only, after as many more every fourth ...: what is known
+ * need not be slowed down. Never less than one in 2^HALVINGS, since programs change. */
 #define LOOKS	  64u
 #define HALVINGS  6u
 #define TRAP_FLAG 0x100

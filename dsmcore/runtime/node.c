@@ -137,6 +137,8 @@ static void peer_finished(uint16_t peer, const void *bytes, size_t n)
 	service.finished[peer] = barriers + 1;
 	if (dispatch__waiting() && !tx.depth)
 		node__check_finished_peers(tx.barrier_pc);
+	if (dispatch__waiting() && tx.retry_pc)
+		node__check_lonely_retry();
 }
 
 static void on_note(void *arg, uint16_t from, uint16_t type, const void *bytes, size_t n)
@@ -212,6 +214,18 @@ void node__check_finished_peers(const void *pc)
 			node__fatal(pc, "barrier %llu can never be complete: node %u has ended after %llu",
 				    (unsigned long long)tx.barriers, i,
 				    (unsigned long long)service.finished[i] - 1);
+}
+
+void node__check_lonely_retry(void)
+{
+	unsigned alive = 0;
+
+	for (unsigned i = 0; service.finished && i < node.options.nodes; i++)
+		alive += i != node.options.node && !service.finished[i];
+	if (!alive)
+		node__fatal(tx.retry_pc,
+			    "dsm_retry() would wait for ever: no other node is left to change what "
+			    "the transaction has read");
 }
 
 static void publish_transport_counters(void)

@@ -45,6 +45,9 @@ void node__check_finished_peers(const void *pc);
 /* The mutator cannot go on without a node that is lost: waits a while for the launcher, which knows more
  * about it, to end the run, and ends it. The caller holds node.lock. */
 __attribute__((noreturn)) void node__depends_on_lost(uint16_t peer);
+/* Stops the program when it waits in dsm_retry() and no other node can change anything any more. The caller
+ * holds node.lock. */
+void node__check_lonely_retry(void);
 /* Used as `main` of the C library: starts the node, runs the program's main on the mutator's stack. */
 int node__main(int argc, char **argv, char **envp);
 

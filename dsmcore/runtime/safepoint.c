@@ -20,6 +20,7 @@
 
 #include "dsm.h"
 #include "dsmcore/memory/alloc_hooks.h"
+#include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/modules.h"
 #include "dsmcore/runtime/node.h"
 
@@ -62,6 +63,8 @@ static void trampoline(int sig, siginfo_t *info, void *context)
 	else
 		installed[sig].sa_handler(sig);
 	handlers -= mutator;
+	if (mutator)
+		dispatch__interrupt();
 }
 
 static bool is_function(const struct sigaction *a)

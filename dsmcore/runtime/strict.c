@@ -20,6 +20,7 @@
 
 static struct {
 	bool armed;
+	bool lenient; /* the attempt will not be undone */
 	const void *reported[REPORTS_MAX];
 	unsigned reports;
 } strict;
@@ -61,6 +62,7 @@ void strict__begin(void)
 	if (!node.options.strict)
 		return;
 	strict.armed = true;
+	strict.lenient = false;
 	protect_data(PROT_READ);
 }
 
@@ -75,6 +77,14 @@ void strict__end(void)
 	pthread_mutex_lock(&node.lock);
 	region__protect(node.region, 0, (uint32_t)(region__bytes(node.region) >> DSM_PAGE_LOG2), CORE_NONE);
 	pthread_mutex_unlock(&node.lock);
+}
+
+void strict__irrevocable(void)
+{
+	if (!strict.armed)
+		return;
+	strict.lenient = true;
+	protect_data(PROT_READ | PROT_WRITE);
 }
 
 bool strict__fault(void *address, const void *pc)
@@ -99,7 +109,7 @@ void strict__system_write(const void *memory, size_t bytes, const void *pc)
 	size_t range;
 	char *data = data_range(&range), *from = (char *)memory, *to = from + bytes;
 
-	if (!strict.armed || to <= data || from >= data + range)
+	if (!strict.armed || strict.lenient || to <= data || from >= data + range)
 		return;
 	if (first_time(pc))
 		node__say(pc, "strict: a system call writes to a global or static variable inside a "
@@ -173,7 +183,7 @@ void strict__system_call(const char *name, const void *pc)
 {
 	char text[128];
 
-	if (!node.options.strict || !first_time(pc))
+	if (!node.options.strict || strict.lenient || !first_time(pc))
 		return;
 	snprintf(text, sizeof(text),
 		 "strict: DSM memory handed to %s() inside a transaction: an abort does not undo the call",

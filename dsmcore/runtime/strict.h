@@ -12,6 +12,8 @@
  * is not strict. Mutator only. */
 void strict__begin(void);
 void strict__end(void);
+/* The attempt cannot be undone from here on: its effects are what the program wants. */
+void strict__irrevocable(void);
 /* A SIGSEGV at address: true if it was a write to the protected data, which is reported and let through. */
 bool strict__fault(void *address, const void *pc);
 /* A system call will write to memory: if that is protected data, reports it and lets it through (the kernel

@@ -44,6 +44,9 @@
 #define STACK_MAX     (1ull << 30)
 #define STACK_GUARD   (1ull << 20)
 
+#define PAUSE_FIRST_US 10u
+#define PAUSE_DOUBLED  7u /* times at most */
+
 #define LOOP_CHUNK 16 /* iterations of DSM_TX_FOR between commits */
 
 struct tx tx;
@@ -87,7 +90,7 @@ static void reserve_copy(void)
 			    (unsigned long long)used >> 10);
 }
 
-static void require_mutator(const void *pc, const char *call)
+void tx__require_mutator(const void *pc, const char *call)
 {
 	if (!node.started)
 		node__fatal(pc, "%s before main()", call);
@@ -98,15 +101,28 @@ static void require_mutator(const void *pc, const char *call)
 
 /* ---- begin ---- */
 
+/* Who loses to an irrevocable attempt loses again until that is done, which may take it some output. */
+static void pause_if_refused(void)
+{
+	if (!tx.refused)
+		return;
+	unsigned us = PAUSE_FIRST_US << (tx.refused < PAUSE_DOUBLED ? tx.refused : PAUSE_DOUBLED);
+
+	usleep(us);
+}
+
 static void begin_attempt(void)
 {
 	struct core_event event = {.type = CORE_BEGIN};
 
 	alloc_hooks__attempt();
+	pause_if_refused();
 	tx.progress = 0;
 	pthread_mutex_lock(&node.lock);
 	tx.doomed = false;
+	tx.irrevocable = false;
 	event.site = tx.site;
+	event.read_only = tx.read_only;
 	tx.begin_ns = events__now();
 	tx.commit_begin_ns = tx.begin_ns;
 	history__begin();
@@ -133,14 +149,16 @@ static uint32_t site_of(const void *pc)
 }
 
 /* pc: where the program's block begins. Returns 1 to run the block, 0 when it was cancelled. */
-static int begin(const void *pc, const char *call)
+static int begin(const void *pc, const char *call, bool read_only)
 {
-	require_mutator(pc, call);
+	tx__require_mutator(pc, call);
 	if (tx.depth) {
 		tx.depth++;
 		return 1;
 	}
 	tx.begin_pc = pc;
+	tx.read_only = read_only;
+	tx.refused = 0;
 	tx.site = site_of((const char *)pc + 1); /* sites are return addresses */
 	reserve_copy();
 	if (snapshot__take(&tx.start) == TX_CANCELLED)
@@ -152,7 +170,12 @@ static int begin(const void *pc, const char *call)
 
 int dsm__tx_begin(void)
 {
-	return begin(NODE_CALLER, "DSM_TX");
+	return begin(NODE_CALLER, "DSM_TX", false);
+}
+
+int dsm__tx_begin_read(void)
+{
+	return begin(NODE_CALLER, "DSM_TX_READ", true);
 }
 
 /* ---- undo ---- */
@@ -229,6 +252,8 @@ static bool granted(uint32_t page, uint32_t count, enum core_rights need)
 static bool access_pages(uint32_t page, uint32_t count, uint16_t offset, bool write, bool pinned,
 			 const void *pc)
 {
+	if (write)
+		tx__require_writable(pc, "write to DSM memory");
 	struct core_event event = {
 		.type = CORE_ACCESS, .page = page, .count = count, .write = write, .pinned = pinned};
 	enum core_fault kind = CORE_FAULT_NONE;
@@ -272,6 +297,19 @@ bool tx__reopen(uint32_t page, bool write, const void *pc)
 
 /* ---- commit ---- */
 
+/* A page that stays writable from one transaction to the next does not fault: only its twin tells. */
+static void check_unchanged(const bool *changed)
+{
+	size_t n;
+	const uint32_t *page = core__dirty(node.core, &n);
+
+	for (size_t i = 0; i < n; i++)
+		if (changed[i])
+			node__fatal(tx.begin_pc,
+				    "this DSM_TX_READ has written to DSM memory at %p or after it",
+				    region__address(node.region, (uint64_t)page[i] << DSM_PAGE_LOG2));
+}
+
 static void commit(void)
 {
 	struct core_event event = {.type = CORE_COMMIT};
@@ -281,6 +319,8 @@ static void commit(void)
 	pthread_mutex_lock(&node.lock);
 	tx.commit_begin_ns = events__now();
 	event.changed = dispatch__changes();
+	if (tx.read_only)
+		check_unchanged(event.changed);
 	enum outcome outcome = dispatch__mutator(&event, NULL);
 
 	pthread_mutex_unlock(&node.lock);
@@ -297,25 +337,11 @@ static void commit(void)
 void dsm__tx_leave(int *live)
 {
 	(void)live;
-	require_mutator(NODE_CALLER, "the end of a transaction");
+	tx__require_mutator(NODE_CALLER, "the end of a transaction");
 	if (tx.depth > 1)
 		tx.depth--;
 	else if (tx.depth == 1)
 		commit();
-}
-
-void dsm_cancel(void)
-{
-	struct core_event event = {.type = CORE_CANCEL};
-	const void *pc = NODE_CALLER;
-
-	require_mutator(pc, "dsm_cancel()");
-	if (!tx.depth)
-		node__fatal(pc, "dsm_cancel() outside a transaction");
-	pthread_mutex_lock(&node.lock);
-	dispatch__mutator(&event, NULL);
-	pthread_mutex_unlock(&node.lock);
-	tx__unwind(TX_CANCELLED);
 }
 
 bool dsm_in_tx(void)
@@ -343,7 +369,7 @@ int dsm__loop_more(struct dsm__loop *l)
 	while (l->at < l->end) {
 		l->stop = l->end - l->at < l->chunk ? l->end : l->at + l->chunk;
 		l->open = 1;
-		if (begin(NODE_CALLER, "DSM_TX_FOR"))
+		if (begin(NODE_CALLER, "DSM_TX_FOR", false))
 			return 1;
 		l->open = 0; /* cancelled: these iterations are skipped */
 		l->at = l->stop;
@@ -361,7 +387,7 @@ void dsm__loop_leave(struct dsm__loop *l)
 
 void dsm_peek(void *dst, const void *src, size_t bytes)
 {
-	int live = begin(NODE_CALLER, "dsm_peek()");
+	int live = begin(NODE_CALLER, "dsm_peek()", true);
 
 	memcpy(dst, src, bytes);
 	dsm__tx_leave(&live);
@@ -394,7 +420,7 @@ int dsm_touch(const void *ptr, size_t bytes, enum dsm_touch_mode mode)
 {
 	const void *pc = NODE_CALLER;
 
-	require_mutator(pc, "dsm_touch()");
+	tx__require_mutator(pc, "dsm_touch()");
 	if (!tx.depth)
 		node__fatal(pc, "dsm_touch() outside a transaction");
 	return tx__touch(ptr, bytes, mode == DSM_WRITE, !safepoint__here(pc), pc);
@@ -415,7 +441,7 @@ static void run_deferred(const void *arg)
 
 void dsm_defer(void (*fn)(void *arg), const void *arg, size_t bytes)
 {
-	require_mutator(NODE_CALLER, "dsm_defer()");
+	tx__require_mutator(NODE_CALLER, "dsm_defer()");
 	if (!tx.depth) {
 		fn(bytes ? (void *)arg : NULL);
 		return;
@@ -440,7 +466,7 @@ void dsm_barrier(void)
 	struct core_event event = {.type = CORE_BARRIER};
 	const void *pc = NODE_CALLER;
 
-	require_mutator(pc, "dsm_barrier()");
+	tx__require_mutator(pc, "dsm_barrier()");
 	if (tx.depth)
 		node__fatal(pc, "dsm_barrier() inside a transaction, where it could never be undone");
 	pthread_mutex_lock(&node.lock);

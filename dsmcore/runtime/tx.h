@@ -19,6 +19,9 @@
 struct tx {
 	unsigned depth; /* of nested blocks; 0 = none */
 	bool doomed;	/* must be undone at the next safe point */
+	bool read_only; /* a DSM_TX_READ */
+	bool irrevocable;
+	unsigned refused; /* attempts of it, one after the other, that lost to an irrevocable one */
 	struct snapshot start;
 	const void *begin_pc; /* in the program */
 	uint32_t site;
@@ -26,6 +29,7 @@ struct tx {
 	uint64_t progress; /* units to count at the commit */
 	uint64_t barriers;
 	const void *barrier_pc; /* where the program waits for the last one */
+	const void *retry_pc;	/* where it waits for a change, or NULL */
 };
 
 extern struct tx tx;
@@ -45,6 +49,10 @@ bool tx__access(uint32_t page, uint16_t offset, bool write, bool pinned, const v
 bool tx__reopen(uint32_t page, bool write, const void *pc);
 /* tx__access() for each page of a range; unwinds by itself. -EINVAL: not all DSM memory. */
 int tx__touch(const void *ptr, size_t bytes, bool write, bool pinned, const void *pc);
+/* Ends the run with a message: no node yet, or a second thread. */
+void tx__require_mutator(const void *pc, const char *call);
+/* The same: the transaction is a DSM_TX_READ. */
+void tx__require_writable(const void *pc, const char *call);
 /* Doomed? Then the attempt is undone and true returned: the caller must unwind. */
 bool tx__check(void);
 /* Unwinds to the start of the attempt: by editing the context that a signal handler returns to ... */

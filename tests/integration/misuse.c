@@ -45,6 +45,87 @@ static void run_in_thread(void *(*fn)(void *))
 	pthread_join(t, NULL);
 }
 
+/* Each in a function of its own: compilers merge calls that do not return. */
+static __attribute__((noinline)) void retry_outside(void)
+{
+	dsm_retry(); /* retry-outside */
+}
+
+static __attribute__((noinline)) void cancel_outside(void)
+{
+	dsm_cancel(); /* cancel-outside */
+}
+
+static __attribute__((noinline)) void retry_alone(void)
+{
+	DSM_TX {
+		if (!item->value)
+			dsm_retry(); /* retry-lonely */
+	}
+}
+
+static __attribute__((noinline)) void write_hot_page(void)
+{
+	DSM_TX_READ { /* read-writes-hot */
+		item->value++;
+	}
+}
+
+/* What cancel, retry, irrevocable and read-only transactions do not allow. */
+static void misuse_control(const char *kind)
+{
+	if (is(kind, "retry-outside"))
+		retry_outside();
+	if (is(kind, "cancel-outside"))
+		cancel_outside();
+	if (is(kind, "irrevocable-outside"))
+		dsm_irrevocable(); /* irrevocable-outside */
+	if (is(kind, "retry-irrevocable"))
+		DSM_TX {
+			dsm_irrevocable();
+			dsm_retry(); /* retry-irrevocable */
+		}
+	if (is(kind, "cancel-irrevocable"))
+		DSM_TX {
+			dsm_irrevocable();
+			dsm_cancel(); /* cancel-irrevocable */
+		}
+	if (is(kind, "retry-lonely") && dsm_node() == 0)
+		retry_alone();
+	if (is(kind, "read-writes"))
+		DSM_TX_READ {
+			item->value = 3; /* read-writes */
+		}
+	if (is(kind, "read-touches"))
+		DSM_TX_READ {
+			dsm_touch(item, 8, DSM_WRITE); /* read-touches */
+		}
+	if (is(kind, "read-allocates"))
+		DSM_TX_READ {
+			item = dsm_new(struct item, 1); /* read-allocates */
+		}
+	if (is(kind, "read-frees"))
+		DSM_TX_READ {
+			dsm_free(item); /* read-frees */
+		}
+	if (is(kind, "read-names"))
+		DSM_TX_READ {
+			dsm_root_set("item", NULL); /* read-names */
+		}
+	if (is(kind, "read-writes-hot") && dsm_node() == 0) { /* the page stays writable by then */
+		for (int i = 0; i < 20; i++)
+			DSM_TX {
+				item->value++;
+			}
+		write_hot_page();
+	}
+	if (is(kind, "irrevocable-strict"))
+		DSM_TX {
+			dsm_irrevocable();
+			global = item->value;
+		}
+}
+
 int main(int argc, char **argv)
 {
 	const char *kind = argc > 1 ? argv[1] : "";
@@ -53,6 +134,7 @@ int main(int argc, char **argv)
 		dsm_root_set("item", dsm_new(struct item, 1));
 	dsm_barrier();
 	item = dsm_root("item");
+	misuse_control(kind);
 	if (is(kind, "outside-write"))
 		item->value = 1; /* outside-write */
 	if (is(kind, "outside-read"))

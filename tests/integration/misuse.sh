@@ -39,6 +39,18 @@ expect free-twice 2 'dsm_free'
 expect free-foreign 2 'dsm_free'
 expect exit-inside 2 'inside the transaction'
 expect touch-outside 2 'outside a transaction'
+for kind in retry cancel irrevocable; do
+	expect $kind-outside 2 "dsm_$kind\(\) outside a transaction"
+done
+expect retry-irrevocable 2 'dsm_retry\(\) after dsm_irrevocable\(\)'
+expect cancel-irrevocable 2 'dsm_cancel\(\) after dsm_irrevocable\(\)'
+expect retry-lonely 2 'dsm_retry\(\) would wait for ever'
+expect read-writes 2 'write to DSM memory in a DSM_TX_READ'
+expect read-writes-hot 2 'this DSM_TX_READ has written to DSM memory'
+expect read-touches 2 'write to DSM memory in a DSM_TX_READ'
+expect read-allocates 2 'dsm_new\(\) in a DSM_TX_READ'
+expect read-frees 2 'dsm_free\(\) in a DSM_TX_READ'
+expect read-names 2 'dsm_root_set\(\) in a DSM_TX_READ'
 case $BUILD in
 *asan* | *tsan*) ;; # the sanitizer reports crashes and wraps the calls itself
 *)
@@ -54,5 +66,7 @@ expect strict-global 0 'strict: write to a global' --strict
 expect strict-pointer 0 'strict: a pointer to' --strict
 expect strict-clean 0 '' --strict
 if grep -q strict: "$TMPDIR/err"; then echo "strict-clean: a false alarm"; cat "$TMPDIR/err"; failed=1; fi
+expect irrevocable-strict 0 '' --strict
+if grep -q strict: "$TMPDIR/err"; then echo "irrevocable-strict: a false alarm"; cat "$TMPDIR/err"; failed=1; fi
 expect resident-strict 2 'read of DSM memory outside a transaction' --strict
 exit $failed
