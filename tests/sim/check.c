@@ -211,11 +211,16 @@ void check__sticky(struct world *w, const struct node *n)
 
 void check__sole(struct world *w, struct node *n)
 {
+	const struct turns *turns = &w->nodes[0].core->turns;
 	uint32_t i;
 
 	for (i = 0; i < w->profile.nodes; i++)
 		if (w->nodes[i].sole && !w->nodes[i].dead && &w->nodes[i] != n)
 			world__fail(w, FAIL_INVARIANT, "nodes %u and %u are irrevocable", i, world__id(w, n));
+	if (!w->nodes[0].dead && (!turns->busy || turns->now.node != world__id(w, n) ||
+				  turns->now.number != n->core->claim.number))
+		world__fail(w, FAIL_INVARIANT, "node %u is irrevocable, and it is not its turn",
+			    world__id(w, n));
 	w->totals->soles += !n->sole;
 	n->sole = true;
 }

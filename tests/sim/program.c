@@ -29,6 +29,7 @@ static void draw_ops(struct profile *p, struct rng *rng)
 	p->safe_percent = rng__chance(rng, 40) ? 10 : 0;
 	p->cancel_percent = rng__chance(rng, 25) ? 3 : 0;
 	p->retry_percent = rng__chance(rng, 25) ? rng__between(rng, 1, 6) : 0;
+	p->fickle_percent = 40;
 	p->sole_percent = rng__chance(rng, 30) ? rng__between(rng, 1, 20) : 0;
 	p->read_only_percent = rng__chance(rng, 40) ? rng__between(rng, 5, 60) : 0;
 	p->hot_pages = rng__between(rng, 1, 3);
@@ -78,7 +79,8 @@ static void draw_size(struct profile *p, struct rng *rng)
 		p->phases = 1;
 	} else if (kind < 80) {
 		p->name = "turns";
-		p->sole_percent = 25;
+		p->sole_percent = 45;
+		p->fickle_percent = 80;
 		p->retry_percent = rng__between(rng, 0, 10);
 		p->ops_max = 3;
 		p->pages = rng__between(rng, 1, 3);
@@ -494,7 +496,7 @@ void program__aborted(struct world *w, struct node *n)
 	n->blocked = false;
 	n->in_tx = false;
 	n->nwants = 0;
-	if (n->asks && rng__chance(&n->rng, 40))
+	if (n->asks && rng__chance(&n->rng, w->profile.fickle_percent))
 		change_mind(n);
 	n->asks = n->waits = false;
 	if (n->sole)

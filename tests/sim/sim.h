@@ -45,7 +45,7 @@ struct profile {
 	uint32_t phases;       /* separated by barriers */
 	uint32_t ops_max, long_percent, long_ops;
 	uint32_t write_percent, silent_percent, pinned_percent, touch_percent, safe_percent, cancel_percent,
-		retry_percent, sole_percent;
+		retry_percent, sole_percent, fickle_percent;
 	uint32_t hot_pages, hot_percent;
 	uint32_t walk_percent;	    /* transactions that go on where the last walk of their node ended */
 	uint32_t read_only_percent; /* transactions */
