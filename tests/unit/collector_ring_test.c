@@ -345,13 +345,14 @@ static void test_other_counters(void **state)
 	struct dsm_counters c;
 	uint64_t *words = (uint64_t *)shm;
 	size_t base = offsetof(struct dsm_shm, counters) / 8;
+	const unsigned newer = (sizeof(c) / 64 + 2) * 8; /* full lines */
 
 	(void)state;
-	/* A newer writer with 40 counters: all behind them lies later. */
-	shm->counters_bytes = 40 * 8;
+	/* A newer writer with more counters: all behind them lies later. */
+	shm->counters_bytes = newer * 8;
 	shm->ring_offset += 128;
 	shm->ring_bytes = RING / 2;
-	for (unsigned i = 0; i < 40; i++)
+	for (unsigned i = 0; i < newer; i++)
 		words[base + i] = i + 1;
 	start();
 	assert_non_null(nodes__first(nodes));
@@ -359,7 +360,7 @@ static void test_other_counters(void **state)
 	assert_int_equal(c.begins, 1);
 	assert_int_equal(c.events, offsetof(struct dsm_counters, events) / 8 + 1);
 	assert_int_equal(((uint64_t *)&c)[sizeof(c) / 8 - 1], sizeof(c) / 8); /* the last one we know */
-	assert_int_equal(words[base + 40], getpid());
+	assert_int_equal(words[base + newer], getpid());
 	stop();
 	/* An older one with two. */
 	shm->counters_bytes = 16;
