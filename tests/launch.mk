@@ -40,4 +40,4 @@ launch_app_SRCS  := tests/integration/launch_app.c
 launch_app_NEEDS := dsm
 launch_app_DIR   := tests/integration
 
-SCRIPT_TESTS += $(addprefix tests/integration/,mpirun.sh hosts.sh hosts_lossy.sh)
+SCRIPT_TESTS += $(addprefix tests/integration/,mpirun.sh mpirun_hosts.sh srun.sh hosts.sh hosts_lossy.sh)

@@ -212,8 +212,13 @@ static bool needs(const char *file, const char *soname)
 
 static const char *user_of(const char *bin, const char *soname)
 {
-	static const char *const files[] = {"dsmreport", "dsmrun", "dsmcollect", "dsmpaged",
-					    "../lib/libdsm.so"};
+	static const char *const files[] = {"dsmreport",
+					    "dsmrun",
+					    "dsmcollect",
+					    "dsmpaged",
+					    "../lib/libdsm.so",
+					    "../lib/libdsm-tls.so",
+					    "../lib/procope/dsm-pmix"};
 	char path[4200];
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {

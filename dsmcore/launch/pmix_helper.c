@@ -37,7 +37,7 @@
 #define JOIN_S	    60	 /* for all processes of the job to come */
 #define STRAGGLER_S 2	 /* what the others get when one has returned non-zero */
 #define LEAVE_S	    10	 /* what is left for destructors once all programs have returned */
-#define DEATH_MS    5000 /* the server sees a node's death itself, and knows its status */
+#define DEATH_MS    3000 /* the server sees a node's death itself, and knows its status */
 
 #define KEY_RUN	 "procope.run"
 #define KEY_NODE "procope.node"
@@ -141,7 +141,7 @@ __attribute__((noreturn)) static void node_gone(void)
 	if (us.server_lost)
 		_exit(2);
 	if (us.joined && !us.reported)
-		say("it left the run in the middle (by _exit() or exec?): return from main or call exit()");
+		say("it left the run in the middle (killed, or by _exit() or exec?)");
 	give_up(2);
 }
 

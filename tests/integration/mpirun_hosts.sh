@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# mpirun on two hosts (network namespaces): the nodes find one another at the addresses that PMIx carries.
+. "$(dirname "$0")/dsmrun_lib.sh"
+. "$(dirname "$0")/hosts_lib.sh"
+app=$build/tests/integration/launch_app
+apps=$build/apps
+command -v mpirun >/dev/null || skip "no mpirun here (apt-get install openmpi-bin)"
+[ -x "$build/lib/procope/dsm-pmix" ] || skip "built without PMIx (apt-get install libpmix-dev)"
+
+# mpirun must itself be on a host that the others reach.
+run=(ip netns exec "$alpha" mpirun --allow-run-as-root --oversubscribe --mca plm_rsh_agent "$work/rsh"
+	--mca oob_tcp_if_include 10.77.0.0/24 --host "$alpha:2,$beta:2")
+timeout 60 "${run[@]}" -n 4 true >"$work/out" 2>&1 || skip "mpirun reaches no other network namespace: $(tail -n 3 "$work/out" | tr '\n' ' ')"
+
+for transport in shm tcp; do
+	expect 0 '' "${run[@]}" -x DSM_TRANSPORT=$transport -n 4 "$app" sum
+	same "nodes over $transport" "$(grep -c 'of 4: 8000$' "$work/out")" 4
+done
+expect 0 '' "${run[@]}" -n 4 -x DSM_INTERFACE=10.77.0.0/24 "$apps/world" --seconds 2
+grep -q '^world: consistent' "$work/out" || fail "world: $(cat "$work/out" "$work/err")"
+expect 2 "interface 'nowhere0': this machine has none" "${run[@]}" -n 4 -x DSM_INTERFACE=nowhere0 "$app" sum
+expect 7 '' "${run[@]}" -n 4 "$app" return 7
+finish
