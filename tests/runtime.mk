@@ -28,3 +28,9 @@ control_SRCS := tests/integration/control.c
 control_NEEDS := dsm
 control_DIR := tests/integration
 SCRIPT_TESTS += tests/integration/control.sh
+
+PROGRAMS += big
+big_SRCS := tests/integration/big.c
+big_NEEDS := dsm
+big_DIR := tests/integration
+SCRIPT_TESTS += tests/integration/big.sh

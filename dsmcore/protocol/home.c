@@ -15,6 +15,8 @@
 
 #include "dsmcore/protocol/internal.h"
 
+#define HOLDERS_FIRST 2u
+
 /* NULL: out of memory. */
 struct dir_page *home__page(struct dsm_core *core, uint32_t page)
 {
@@ -60,7 +62,13 @@ void home__add_holder(struct dsm_core *core, struct dir_page *d, uint16_t node)
 	size_t i = find_holder(d, node);
 
 	if (i >= d->nholders || d->holders[i].node != node) {
-		if (!core__grow(core, &d->holders, &d->holders_cap, d->nholders + 1, sizeof(*d->holders)))
+		if (!d->holders) { /* most pages never have more */
+			d->holders = malloc(HOLDERS_FIRST * sizeof(*d->holders));
+			core->nomem |= !d->holders;
+			d->holders_cap = HOLDERS_FIRST;
+		}
+		if (!d->holders ||
+		    !core__grow(core, &d->holders, &d->holders_cap, d->nholders + 1, sizeof(*d->holders)))
 			return;
 		memmove(&d->holders[i + 1], &d->holders[i], (d->nholders - i) * sizeof(*d->holders));
 		d->nholders++;
@@ -87,10 +95,16 @@ void home__wait(struct dsm_core *core, struct dir_page *d, const struct waiter *
 		d->waiters[d->nwaiters++] = *waiter;
 }
 
+/* A queue without anybody takes no memory: each page that was ever asked for has had one. */
 void home__remove_waiter(struct dir_page *d, size_t i)
 {
 	d->nwaiters--;
 	memmove(&d->waiters[i], &d->waiters[i + 1], (d->nwaiters - i) * sizeof(*d->waiters));
+	if (d->nwaiters)
+		return;
+	free(d->waiters);
+	d->waiters = NULL;
+	d->waiters_cap = 0;
 }
 
 void home__remove_waiting_lock(struct dir_page *d, uint16_t node)

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * big GIB TOUCH: an object of so many GiB, of which two nodes touch TOUCH pages each, far apart and in a row.
+ * Prints what a node's memory grew by while it mapped the DSM, made the object and touched, in KiB: "node N:
+ * start KIB, object KIB, touched PAGES pages KIB".
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <dsm.h>
+
+#define PAGE_LONGS (DSM_PAGE_SIZE / sizeof(long))
+
+/* Private memory in use, the pages of the DSM itself not counted, in KiB. */
+static long private_kib(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[256];
+	long kib = -1;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "RssAnon: %ld", &kib) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+static void fail(const char *what, size_t page)
+{
+	fprintf(stderr, "big: node %d: %s (page %zu)\n", dsm_node(), what, page);
+	exit(1);
+}
+
+static void write_page(long *big, size_t page, long value)
+{
+	DSM_TX {
+		big[page * PAGE_LONGS] = value;
+	}
+}
+
+static long read_page(long *big, size_t page)
+{
+	long value;
+
+	dsm_peek(&value, &big[page * PAGE_LONGS], sizeof(value));
+	return value;
+}
+
+int main(int argc, char **argv)
+{
+	size_t gib = argc > 1 ? strtoul(argv[1], NULL, 10) : 1,
+	       touch = argc > 2 ? strtoul(argv[2], NULL, 10) : 64;
+	size_t pages = gib << (30 - 12), far = pages / touch, mine = (size_t)dsm_node();
+	long start = private_kib(), made, touched;
+
+	if (dsm_node() == 0)
+		dsm_root_set("big", dsm_new_flat(long, pages *PAGE_LONGS));
+	dsm_barrier();
+	long *big = dsm_root("big");
+
+	made = private_kib();
+	for (size_t i = 0; i < touch; i++) { /* each node its own page of each stretch, the last page too */
+		size_t page = i + 1 < touch ? i * far + mine : pages - 1 - mine;
+
+		if (read_page(big, page))
+			fail("a page that nobody has written is not zero", page);
+		write_page(big, page, (long)(page * 3 + 1));
+	}
+	dsm_barrier();
+	for (size_t i = 0; i < touch; i++) {
+		size_t other = (mine + 1) % (size_t)dsm_nodes();
+		size_t page = i + 1 < touch ? i * far + other : pages - 1 - other;
+
+		if (read_page(big, page) != (long)(page * 3 + 1))
+			fail("what the other node wrote is not there", page);
+	}
+	touched = private_kib();
+	DSM_TX_READ { /* a range across the middle */
+		dsm_touch(big + pages / 2 * PAGE_LONGS, 200 * DSM_PAGE_SIZE, DSM_READ);
+	}
+	printf("node %d: start %ld, object %ld, touched %zu pages %ld\n", dsm_node(), start, made - start,
+	       touch * 2, touched - made);
+	dsm_barrier();
+	if (dsm_node() == 1)
+		dsm_free(big);
+	dsm_barrier();
+	return 0;
+}

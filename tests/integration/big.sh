@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# An object of 16 GiB in a DSM of 64 GiB, of which two nodes touch a few pages: only these cost memory.
+set -u
+BUILD=${BUILD:-build}
+case $BUILD in *asan* | *tsan*) echo "a sanitizer's own tables would be measured"; exit 77 ;; esac
+
+timeout 120 "$BUILD/bin/dsmrun" -n 2 --heap 64G "$BUILD/tests/integration/big" 16 64 >"$TMPDIR/out" || exit 1
+cat "$TMPDIR/out"
+[ "$(grep -c '^node ' "$TMPDIR/out")" = 2 ] || { echo "not both nodes have finished"; exit 1; }
+# In KiB. 16 GiB are 16777216: the object's bookkeeping at its node is 0.1 % of that.
+awk -F'[ ,:]+' '
+	$4 > 20000 { print "a DSM of 64 GiB costs", $4, "KiB before it is used"; bad = 1 }
+	$6 > 33554 { print "an object of 16 GiB costs", $6, "KiB before it is used"; bad = 1 }
+	$10 > 4096 { print "128 pages cost", $10, "KiB"; bad = 1 }
+	END { exit bad }' "$TMPDIR/out"
