@@ -41,3 +41,10 @@ launch_app_NEEDS := dsm
 launch_app_DIR   := tests/integration
 
 SCRIPT_TESTS += $(addprefix tests/integration/,mpirun.sh mpirun_hosts.sh srun.sh hosts.sh hosts_lossy.sh)
+
+TESTS += unit/frame_test
+unit/frame_test_SRCS := tests/unit/frame_test.c $(addprefix dsmcore/launch/,frame.c address.c options.c)
+unit/frame_test_LIBS := -lcmocka
+
+FUZZERS += fuzz_frame
+fuzz_frame_SRCS := tests/fuzz/fuzz_frame.c dsmcore/launch/frame.c

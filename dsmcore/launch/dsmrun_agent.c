@@ -343,10 +343,9 @@ static void loop(struct agent *a)
 
 int agent__run(void)
 {
-	struct agent *a = calloc(1, sizeof(*a));
+	static struct agent agent;
+	struct agent *a = &agent;
 
-	if (!a)
-		return EXIT_BAD;
 	a->run = (struct run){.agent = true, .lifeline = -1, .signals = -1};
 	a->in.greeted = true;
 	if (isatty(STDIN_FILENO) || write(STDOUT_FILENO, AGENT_HELLO, sizeof(AGENT_HELLO) - 1) < 0) {
@@ -358,5 +357,6 @@ int agent__run(void)
 		read_frames(a);
 	if (a->started && a->run.procs)
 		loop(a);
+	frame__free(&a->in);
 	return 0;
 }
