@@ -3,10 +3,12 @@
  * syscalls.c - the common calls that hand memory to the kernel, wrapped so that DSM memory works.
  *
  * The kernel cannot take our faults: an address whose page is not mapped gives EFAULT. Inside a transaction
- * the pages are faulted in first; outside, DSM memory is an error as everywhere. Calls made by libc itself
- * (stdio writing a large buffer directly) do not come through here: see dsm_touch().
+ * the pages are brought here first; outside, DSM memory is an error as everywhere. Calls that libc makes
+ * itself do not come through here: so fread() and fwrite(), which hand large buffers to the kernel directly,
+ * are wrapped as well. For what is not: dsm_touch().
  */
 #include <dlfcn.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -107,4 +109,42 @@ DSM_API ssize_t recv(int fd, void *buffer, size_t bytes, int flags)
 	NEXT(recv);
 	prepare("recv", buffer, bytes, DSM_WRITE, NODE_CALLER);
 	return next(fd, buffer, bytes, flags);
+}
+
+DSM_API ssize_t sendto(int fd, const void *buffer, size_t bytes, int flags, const struct sockaddr *to,
+		       socklen_t to_bytes)
+{
+	NEXT(sendto);
+	prepare("sendto", buffer, bytes, DSM_READ, NODE_CALLER);
+	return next(fd, buffer, bytes, flags, to, to_bytes);
+}
+
+DSM_API ssize_t recvfrom(int fd, void *buffer, size_t bytes, int flags, struct sockaddr *from,
+			 socklen_t *from_bytes)
+{
+	NEXT(recvfrom);
+	prepare("recvfrom", buffer, bytes, DSM_WRITE, NODE_CALLER);
+	return next(fd, buffer, bytes, flags, from, from_bytes);
+}
+
+/* A size that overflows is the C library's to refuse. */
+static size_t product(size_t size, size_t count)
+{
+	size_t bytes;
+
+	return __builtin_mul_overflow(size, count, &bytes) ? 0 : bytes;
+}
+
+DSM_API size_t fread(void *buffer, size_t size, size_t count, FILE *file)
+{
+	NEXT(fread);
+	prepare("fread", buffer, product(size, count), DSM_WRITE, NODE_CALLER);
+	return next(buffer, size, count, file);
+}
+
+DSM_API size_t fwrite(const void *buffer, size_t size, size_t count, FILE *file)
+{
+	NEXT(fwrite);
+	prepare("fwrite", buffer, product(size, count), DSM_READ, NODE_CALLER);
+	return next(buffer, size, count, file);
 }

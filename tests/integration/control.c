@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
@@ -260,6 +261,53 @@ static void bulk(long rounds)
 	}
 }
 
+/* ---- files and sockets ---- */
+
+#define BLOCK (16ul * DSM_PAGE_SIZE)
+
+/* More than stdio's buffer, so libc hands it to the kernel; on the other node, so it is not here. */
+static void transfer_files(void)
+{
+	FILE *f = tmpfile();
+	int pair[2];
+
+	if (!f || socketpair(AF_UNIX, SOCK_DGRAM, 0, pair))
+		fail("no temporary file or socket");
+	DSM_TX {
+		dsm_irrevocable();
+		if (fwrite(big, 1, BLOCK, f) != BLOCK)
+			fail("fwrite() of DSM memory");
+		rewind(f);
+		if (fread(big + BLOCK, 1, BLOCK, f) != BLOCK)
+			fail("fread() to DSM memory");
+		if (sendto(pair[0], big, 8000, 0, NULL, 0) != 8000)
+			fail("sendto() of DSM memory");
+		if (recvfrom(pair[1], big + 2 * BLOCK, 8000, 0, NULL, NULL) != 8000)
+			fail("recvfrom() to DSM memory");
+	}
+	fclose(f);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void files(void)
+{
+	if (dsm_node() == dsm_nodes() - 1)
+		DSM_TX {
+			for (size_t i = 0; i < BLOCK; i++)
+				big[i] = (char)(i * 7 + 1);
+		}
+	dsm_barrier();
+	if (dsm_node() == 0)
+		transfer_files();
+	dsm_barrier();
+	DSM_TX_READ {
+		if (memcmp(big, big + BLOCK, BLOCK) || memcmp(big, big + 2 * BLOCK, 8000) || big[5] != 36)
+			fail("what was written to the file and read back is not the same");
+	}
+	dsm_barrier();
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
@@ -294,6 +342,8 @@ int main(int argc, char **argv)
 		readers(rounds);
 	else if (!strcmp(mode, "bulk"))
 		bulk(rounds);
+	else if (!strcmp(mode, "files"))
+		files();
 	else
 		fail("unknown mode");
 	dsm_barrier();

@@ -44,5 +44,8 @@ check sleeper 2 1
 check sleeper 3 1
 case $BUILD in
 *asan* | *tsan*) ;; # there the program's signals are not wrapped
-*) check interrupted 2 1 ;;
+*)
+	check interrupted 2 1
+	check files 2 1
+	;;
 esac
