@@ -178,23 +178,22 @@ static void send_message(const struct core_msg *msg)
 		node__fatal(NULL, "%s to node %u: %s", core_msg__name(msg->type), msg->to, strerror(-err));
 }
 
-static void apply(uint8_t *to, const struct wire_blob *blob, const struct core_msg *msg)
+static void apply(uint8_t *to, const struct wire_blob *blob)
 {
 	if (blob->kind == WIRE_PAGE)
 		memcpy(to, blob->data, DSM_PAGE_BYTES);
 	else if (blob->kind == WIRE_DIFF && diff__apply(to, blob->data, blob->bytes))
-		node__fatal(NULL, "%s from node %u holds a damaged diff", core_msg__name(msg->type),
-			    msg->from);
+		node__fatal(NULL, "another node sent a damaged diff");
 }
 
 static void store(const struct core_action *a, const struct core_msg *msg, const struct wire_blob *blobs)
 {
-	if (!msg)
+	if (!msg && !a->hold)
 		node__fatal(NULL, "the protocol stores a page without a message");
 	const struct wire_blob *blob = a->hold ? dispatch__held(a->hold) : &blobs[a->entry];
 
 	if (a->type == CORE_DO_STORE) {
-		apply(region__frame(node.region, a->page), blob, msg);
+		apply(region__frame(node.region, a->page), blob);
 		return;
 	}
 	const uint8_t *committed = dispatch__committed(a->page);
@@ -202,7 +201,7 @@ static void store(const struct core_action *a, const struct core_msg *msg, const
 
 	if (next != committed)
 		memcpy(next, committed, DSM_PAGE_BYTES);
-	apply(next, blob, msg);
+	apply(next, blob);
 }
 
 static void make_twin(uint32_t page)

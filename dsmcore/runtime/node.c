@@ -197,10 +197,11 @@ static void on_lost(void *arg, uint16_t peer, int error)
 void node__depends_on_lost(uint16_t peer)
 {
 	bool barrier = !tx.depth && tx.barrier_pc;
+	uint64_t end = events__now() + LOST_GRACE_S * 1000000000ull;
 
 	pthread_mutex_unlock(&node.lock);
-	for (unsigned left = LOST_GRACE_S; left;)
-		left = sleep(left); /* a signal ends it early */
+	while (events__now() < end)
+		usleep(100000);
 	node__fatal(barrier ? tx.barrier_pc : tx.begin_pc,
 		    barrier ? "node %u is lost, so this barrier never opens"
 			    : "node %u is lost, and with it a page that this transaction needs",
@@ -241,6 +242,8 @@ static void publish_transport_counters(void)
 /* What no message announces. */
 static void tick(void)
 {
+	bool doomed;
+
 	pthread_mutex_lock(&node.lock);
 	events__rundown_if_due();
 	if (node.transport) {
@@ -248,7 +251,8 @@ static void tick(void)
 		clocks__tick();
 	}
 	/* A doomed mutator that was in a library when the signal came may be out of it by now. */
-	if (tx.doomed && tx.depth && !dispatch__waiting())
+	core__attempt(node.core, &doomed);
+	if (doomed && !dispatch__waiting())
 		tgkill(getpid(), node.mutator, SIGURG);
 	if (service.lost_peer >= 0 && events__now() - service.lost_ns > LOST_GRACE_S * 1000000000ull)
 		node__fatal(NULL, "node %d is lost: the connections to it broke", service.lost_peer);
