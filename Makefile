@@ -25,12 +25,21 @@ CFLAGS   += -fsanitize=address,undefined -fno-sanitize-recover=undefined -DDSM_A
 LDFLAGS  += -fsanitize=address,undefined
 endif
 ifeq ($(SANITIZE),tsan)
-CFLAGS   += -fsanitize=thread -DDSM_TSAN
+# DSM_BASE: a range that the sanitizer takes for the program's own. It is not told where functions begin and end, for
+# an aborted attempt leaves them without a return. -Wno-tsan: it knows no fences; ours order rings that two processes
+# share, where it sees one side only.
+DSM_BASE ?= 0x1000000000ull
+CFLAGS   += -fsanitize=thread --param=tsan-instrument-func-entry-exit=0 -DDSM_TSAN -Wno-tsan
 LDFLAGS  += -fsanitize=thread
 endif
 ifeq ($(SANITIZE),coverage)
 CFLAGS   += --coverage -O0
 LDFLAGS  += --coverage
+endif
+
+# Where the DSM lies in each node (dsmcore/memory/region.h has the default).
+ifneq ($(DSM_BASE),)
+CPPFLAGS += -DDSM_BASE=$(DSM_BASE)
 endif
 
 Q := $(if $(V),,@)
@@ -156,7 +165,7 @@ test: test-build
 asan:
 	$(Q)$(MAKE) --no-print-directory SANITIZE=asan PROCOPE_QUICK=1 test
 tsan:
-	$(Q)$(MAKE) --no-print-directory SANITIZE=tsan PROCOPE_QUICK=1 test T="$(TSAN_TESTS)"
+	$(Q)TSAN_OPTIONS="halt_on_error=1 $$TSAN_OPTIONS" $(MAKE) --no-print-directory SANITIZE=tsan PROCOPE_QUICK=1 test T="$(TSAN_TESTS)"
 coverage:
 	$(Q)$(MAKE) --no-print-directory SANITIZE=coverage PROCOPE_QUICK=1 test
 	$(Q)tests/coverage.sh build/coverage

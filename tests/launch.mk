@@ -25,7 +25,7 @@ unit/control_test_SRCS := tests/unit/control_test.c dsmcore/launch/where.c $(con
 	$(addprefix dsmcore/transport/,stream_socket.c stream_ring.c tls_load.c fabric_load.c plugin.c)
 unit/control_test_LIBS := -lcmocka -lpthread -ldw -lelf -ldl
 
-TSAN_TESTS += unit/transport_test unit/control_test
+TSAN_TESTS += unit/transport_test unit/transport_ring_test unit/control_test
 
 SCRIPT_TESTS += $(addprefix tests/integration/,dsmrun_start.sh dsmrun_end.sh dsmrun_bad_input.sh dsmrun_monitor.sh)
 

@@ -28,13 +28,14 @@
 #include <unistd.h>
 
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/sanitizer.h"
 
 /* initial-exec: the first access must not allocate, since malloc() makes it */
 #define TLS static __thread __attribute__((tls_model("initial-exec")))
 
 TLS pid_t thread_id;
 
-bool alloc_hooks__mutator(void)
+SANITIZER_NO_THREADS bool alloc_hooks__mutator(void)
 {
 	if (!thread_id)
 		thread_id = (pid_t)syscall(SYS_gettid);

@@ -26,6 +26,7 @@
 #include "dsmcore/runtime/modules.h"
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/safepoint.h"
+#include "dsmcore/runtime/sanitizer.h"
 #include "dsmcore/runtime/strict.h"
 #include "dsmcore/runtime/tx.h"
 
@@ -37,7 +38,7 @@ static bool stepping; /* out of library code, see step_out() */
 
 static void step_out(ucontext_t *c, const void *pc);
 
-static const void *pc_of(const ucontext_t *c)
+SANITIZER_NO_THREADS static const void *pc_of(const ucontext_t *c)
 {
 	return (const void *)c->uc_mcontext.gregs[REG_RIP];
 }
@@ -96,7 +97,7 @@ static void on_bus(int sig, siginfo_t *info, void *arg)
 		tx__require_writable(pc, "write to DSM memory");
 	if (tx__reopen(page, write, pc) || tx__access(page, offset, write, pinned, pc)) {
 		microscope__open(page, offset, write, c);
-		if (pinned && tx.doomed)
+		if (pinned && tx__doomed())
 			step_out(c, pc);
 	} else {
 		tx__unwind_context(c);
@@ -133,7 +134,7 @@ static void on_trap(int sig, siginfo_t *info, void *arg)
 	errno = saved;
 }
 
-static void on_doom(int sig, siginfo_t *info, void *arg)
+SANITIZER_NO_THREADS static void on_doom(int sig, siginfo_t *info, void *arg)
 {
 	ucontext_t *c = arg;
 	int saved = errno;

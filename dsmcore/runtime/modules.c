@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dsmcore/runtime/sanitizer.h"
+
 static struct module table[MODULES_MAX];
 static unsigned count;
 static struct module *runtime;
@@ -108,7 +110,7 @@ unsigned modules__index(const struct module *m)
 	return (unsigned)(m - table);
 }
 
-bool modules__in_program(const void *pc)
+SANITIZER_NO_THREADS bool modules__in_program(const void *pc)
 {
 	const struct module *m = modules__find(pc);
 

@@ -22,9 +22,9 @@ struct node {
 	struct dsm_core *core;
 	pthread_mutex_t lock; /* over core, transport sends, twins, event sequence */
 	pid_t mutator;	      /* thread id */
-	bool started;
-	bool crowded;	     /* more nodes than cores on this host */
-	struct dsm_shm *shm; /* counters and ring */
+	_Atomic bool started; /* the service thread makes system calls, which ask */
+	bool crowded;	      /* more nodes than cores on this host */
+	struct dsm_shm *shm;  /* counters and ring */
 };
 
 extern struct node node;

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "dsm.h"
@@ -23,10 +24,11 @@
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/modules.h"
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/sanitizer.h"
 
 static volatile sig_atomic_t handlers; /* of the program, running in the mutator */
 
-bool safepoint__here(const void *pc)
+SANITIZER_NO_THREADS bool safepoint__here(const void *pc)
 {
 	return !handlers && modules__in_program(pc);
 }
@@ -37,11 +39,46 @@ bool safepoint__here(const void *pc)
 	if (!next)                                                                                           \
 	next = (__typeof__(next))dlsym(RTLD_NEXT, #name)
 
+#ifdef DSM_TSAN
+/* ThreadSanitizer's own sigaction() delays asynchronous signals and hands its handlers a copy of the context,
+ * which cannot be edited: so the kernel is asked. What its handler returns to is libc's business elsewhere.
+ */
+struct kernel_sigaction {
+	void (*handler)(int, siginfo_t *, void *);
+	unsigned long flags;
+	void (*restorer)(void);
+	unsigned long mask;
+};
+#define KERNEL_SA_RESTORER 0x04000000ul
+
+void safepoint__restorer(void);
+__asm__(".text\n"
+	".globl safepoint__restorer\n"
+	".hidden safepoint__restorer\n"
+	".type safepoint__restorer, @function\n"
+	"safepoint__restorer:\n"
+	"	mov $15, %eax\n" /* rt_sigreturn */
+	"	syscall\n"
+	".size safepoint__restorer, . - safepoint__restorer\n");
+
+int safepoint__sigaction(int sig, const struct sigaction *action, struct sigaction *old)
+{
+	struct kernel_sigaction k = {0};
+
+	(void)old; /* no caller wants it */
+	k.handler = action->sa_sigaction;
+	k.flags = (unsigned long)(unsigned)action->sa_flags | KERNEL_SA_RESTORER;
+	k.restorer = safepoint__restorer;
+	memcpy(&k.mask, &action->sa_mask, sizeof(k.mask));
+	return (int)syscall(SYS_rt_sigaction, sig, &k, NULL, sizeof(k.mask));
+}
+#else
 int safepoint__sigaction(int sig, const struct sigaction *action, struct sigaction *old)
 {
 	NEXT(sigaction);
 	return next(sig, action, old);
 }
+#endif
 
 #if !defined(DSM_ASAN) && !defined(DSM_TSAN)
 

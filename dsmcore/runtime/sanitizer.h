@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * sanitizer.h - tells AddressSanitizer about the mutator's own stack and about stack frames that an abort
- * threw away. Nothing in other builds.
+ * threw away, and keeps ThreadSanitizer out of what a signal may run in its midst. Nothing in other builds.
  */
 #ifndef DSM_RUNTIME_SANITIZER_H
 #define DSM_RUNTIME_SANITIZER_H
@@ -17,6 +17,14 @@
 #define sanitizer__switched(save) __sanitizer_finish_switch_fiber((save), NULL, NULL)
 #else
 #define sanitizer__stack_unwound(low, top) ((void)(low), (void)(top))
+#endif
+
+/* For what runs in an asynchronous signal before it is known that the program itself was interrupted: it may
+ * have been the sanitizer, with its locks held. */
+#ifdef DSM_TSAN
+#define SANITIZER_NO_THREADS __attribute__((no_sanitize_thread))
+#else
+#define SANITIZER_NO_THREADS
 #endif
 
 #endif

@@ -119,7 +119,7 @@ static void begin_attempt(void)
 	pause_if_refused();
 	tx.progress = 0;
 	pthread_mutex_lock(&node.lock);
-	tx.doomed = false;
+	__atomic_store_n(&tx.doomed, false, __ATOMIC_RELAXED);
 	tx.irrevocable = false;
 	event.site = tx.site;
 	event.read_only = tx.read_only;
@@ -225,7 +225,7 @@ bool tx__check(void)
 	struct core_event event = {.type = CORE_SAFE};
 	bool undone;
 
-	if (!__atomic_load_n(&tx.doomed, __ATOMIC_ACQUIRE))
+	if (!tx__doomed())
 		return false;
 	pthread_mutex_lock(&node.lock);
 	undone = dispatch__mutator(&event, NULL) == OUTCOME_ABORT;
@@ -260,13 +260,13 @@ static bool access_pages(uint32_t page, uint32_t count, uint16_t offset, bool wr
 	enum outcome outcome = OUTCOME_RESUME;
 
 	pthread_mutex_lock(&node.lock);
-	if (pinned && tx.doomed)
+	if (pinned && tx__doomed())
 		history__pinned();
 	if (!granted(page, count, write ? CORE_WRITE : CORE_READ)) {
 		uint64_t start = events__now();
 
 		outcome = dispatch__mutator(&event, &kind);
-		if (pinned && tx.doomed) /* meanwhile */
+		if (pinned && tx__doomed()) /* meanwhile */
 			history__pinned();
 		if (outcome == OUTCOME_RESUME)
 			evidence__fault(kind, page, offset, write, pc, events__now() - start);

@@ -34,6 +34,12 @@ struct tx {
 
 extern struct tx tx;
 
+/* Any thread; a doom that comes just now may be missed, and is found at the next safe point. */
+static inline bool tx__doomed(void)
+{
+	return __atomic_load_n(&tx.doomed, __ATOMIC_ACQUIRE);
+}
+
 /* What snapshot__take() returns in tx.c. */
 enum { TX_STARTED, TX_AGAIN, TX_CANCELLED };
 

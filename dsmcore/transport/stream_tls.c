@@ -137,15 +137,21 @@ static long bio_ctrl(BIO *b, int what, long number, void *pointer)
 	return what == BIO_CTRL_FLUSH;
 }
 
-static int make_method(void)
+static void make_method(void)
 {
-	if (method)
-		return 0;
-	method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "dsm");
-	if (!method || !BIO_meth_set_write(method, bio_write) || !BIO_meth_set_read(method, bio_read) ||
-	    !BIO_meth_set_ctrl(method, bio_ctrl))
-		return -ENOMEM;
-	return 0;
+	BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "dsm");
+
+	if (m && BIO_meth_set_write(m, bio_write) && BIO_meth_set_read(m, bio_read) &&
+	    BIO_meth_set_ctrl(m, bio_ctrl))
+		method = m;
+}
+
+static int need_method(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, make_method);
+	return method ? 0 : -ENOMEM;
 }
 
 /* ---- system calls ---- */
@@ -541,7 +547,7 @@ static int set_up(SSL_CTX *ctx)
 static int open_tls(struct tls **out, const struct tls_config *config)
 {
 	struct tls *t = calloc(1, sizeof(*t));
-	int rc = t ? make_method() : -ENOMEM;
+	int rc = t ? need_method() : -ENOMEM;
 
 	if (rc == 0) {
 		t->config = *config;

@@ -9,6 +9,8 @@ app=$build/tests/integration/heap_app
 work=$(mktemp -d "${TMPDIR:-/tmp}/heap-test.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 failures=0
+limit=60
+case $build in *tsan) limit=400 ;; esac
 
 fail() {
 	echo "FAIL: $*" >&2
@@ -22,7 +24,7 @@ same() {
 scenario() {
 	local nodes=$1 name=$2 status
 	shift 2
-	timeout 60 "$run" -n "$nodes" --stats "$work/stats" "$@" "$app" "$name" >"$work/out" 2>"$work/err"
+	timeout "$limit" "$run" -n "$nodes" --stats "$work/stats" "$@" "$app" "$name" >"$work/out" 2>"$work/err"
 	status=$?
 	[ $status = 0 ] || fail "$name on $nodes nodes: status $status: $(head -c 300 "$work/err")"
 }

@@ -139,8 +139,8 @@ static void test_offsets(void **state)
 			 -1);
 }
 
-static volatile bool stop;
-static volatile uint64_t rounds;
+static _Atomic bool stop;
+static _Atomic uint64_t rounds;
 
 /* Until they have met so often, however the two threads are scheduled. */
 #define ROUNDS 20000u
