@@ -213,11 +213,12 @@ static int connect_all(struct control *c, const struct run_options *o, struct li
 	struct fabric_node *fabric = NULL;
 	int listener = -1, rc = links__alloc(links, o->nodes);
 
+	if (fds)
+		memset(fds, 0xff, sizeof(*fds) * o->nodes);
 	if (rc || !fds) {
 		rc = complain(-ENOMEM, "connections");
 		goto out;
 	}
-	memset(fds, 0xff, sizeof(*fds) * o->nodes);
 	if (*o->listen && !fabric_node__wanted(o)) {
 		listener = listen_at(o->listen, &hello);
 		if (listener < 0) {

@@ -42,7 +42,7 @@ static void sweep(struct fetch *f)
 {
 	size_t i, n = 0;
 
-	for (i = 0; f->nlanded && i < f->nflights; i++)
+	for (i = 0; f->flights && f->nlanded && i < f->nflights; i++)
 		if (!f->flights[i].landed)
 			f->flights[n++] = f->flights[i];
 	if (f->nlanded)

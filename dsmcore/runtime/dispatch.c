@@ -114,9 +114,9 @@ static void protect(uint32_t page, uint32_t count, enum core_rights rights)
 
 static void hold(const struct core_action *a, const struct wire_blob *blobs)
 {
-	const struct wire_blob *b = &blobs[a->entry];
+	const struct wire_blob *b = blobs ? &blobs[a->entry] : NULL;
 	struct wire_blob *to;
-	uint8_t *copy = malloc(b->bytes + 1);
+	uint8_t *copy = b ? malloc(b->bytes + 1) : NULL;
 
 	if (a->hold > port.holds) {
 		port.held = realloc(port.held, 2 * a->hold * sizeof(*port.held));

@@ -237,7 +237,7 @@ void fabric__free(struct fabric *f)
 		f->domain ? &f->domain->fid : NULL, f->fabric ? &f->fabric->fid : NULL,
 	};
 
-	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (all[i])
 			fi_close(all[i]);
 	wait__close(f);

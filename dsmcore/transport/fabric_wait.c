@@ -88,7 +88,7 @@ static void read_boot(uint8_t boot[16])
 int wait__open(struct fabric *f, struct card *mine)
 {
 	struct stat space;
-	int cq_fd, rc = 0;
+	int cq_fd = -1, rc = 0;
 
 	*mine = (struct card){
 		.pid = (uint32_t)getpid(), .page = -1, .bell = -1, .piece_bytes = f->piece_bytes};

@@ -24,7 +24,7 @@
 
 #define SCRATCH (256u << 10)
 #define KEEP	(64u << 10) /* a connection's own buffer is given back when larger */
-#define LOOKS	16 /* of one who spins: so often he asks about all streams */
+#define LOOKS	16	    /* of one who spins: so often he asks about all streams */
 #define KICK	UINT64_MAX
 #define ENGINE	(UINT64_MAX - 1)
 
@@ -418,7 +418,7 @@ static int open_all(struct transport *t, const struct links *links)
 		return -errno;
 	if (t->engine && t->engine->fd >= 0 && epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->engine->fd, &engine))
 		return -errno;
-	for (unsigned p = 0; p < t->nodes; p++)
+	for (unsigned p = 0; links && p < t->nodes; p++)
 		for (unsigned ch = 0; ch < CHANNELS && p != t->node; ch++) {
 			int rc = adopt(t, conn__of(t, p, ch), links->stream[p][ch]);
 

@@ -241,7 +241,7 @@ static int sniff(const char *path, char **command)
 	static uint8_t packet[1 << 17];
 	FILE *f = fopen(path, "w");
 	int fd = open_wire(), status;
-	struct sockaddr_ll from;
+	struct sockaddr_ll from = {0};
 	pid_t child;
 
 	if (!f)

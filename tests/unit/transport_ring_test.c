@@ -214,10 +214,14 @@ static int take_offer(int fd)
 	struct iovec iov = {&magic, sizeof(magic)};
 	struct msghdr mh = {
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = room, .msg_controllen = sizeof(room)};
-	int memory;
+	const struct cmsghdr *c;
+	int memory = -1;
 
 	assert_int_equal(recvmsg(fd, &mh, 0), sizeof(magic));
-	memcpy(&memory, CMSG_DATA(CMSG_FIRSTHDR(&mh)), sizeof(memory));
+	c = CMSG_FIRSTHDR(&mh);
+	assert_non_null(c);
+	if (c)
+		memcpy(&memory, CMSG_DATA(c), sizeof(memory));
 	return memory;
 }
 
