@@ -401,7 +401,10 @@ struct dsm_ev_barrier {
 	X(aborts_irrevocable, "aborts: irrevocable")                                                         \
 	X(irrevocable, "attempts that became irrevocable")                                                   \
 	X(retries, "dsm_retry(): waits for a change")                                                        \
-	X(retry_ns, "ns in them")
+	X(retry_ns, "ns in them")                                                                            \
+	X(update_holders, "as a home: decisions to send a holder updates")                                   \
+	X(updates_unused, "copies given up because their updates were not used")                             \
+	X(decisions_passed, "as a home: decisions of commits left to the only other holder")
 
 struct dsm_counters {
 #define X(name, meaning) uint64_t name;

@@ -47,6 +47,7 @@ static const char usage[] =
 	"  -x, --env NAME[=VALUE] set this variable on the other hosts too\n"
 	"      --timeout SECONDS  end the run after that time, exit status 124\n"
 	"      --strict           name what an abort would not undo\n"
+	"      --no-updates       copies are always invalidated, never brought up to date instead\n"
 	"      --prefix           put the node's number before each line of output\n"
 	"\n"
 	"  -m, --monitor[=FILE]   record a trace (default PROGRAM-DATE-TIME.dsmt)\n"
@@ -101,6 +102,7 @@ enum {
 	OPT_BIND,
 	OPT_TIMEOUT,
 	OPT_STRICT,
+	OPT_NO_UPDATES,
 	OPT_PREFIX,
 	OPT_SOURCE,
 	OPT_RING,
@@ -124,6 +126,7 @@ static const struct option options[] = {
 	{"key-file", required_argument, NULL, OPT_KEY_FILE},
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"strict", no_argument, NULL, OPT_STRICT},
+	{"no-updates", no_argument, NULL, OPT_NO_UPDATES},
 	{"prefix", no_argument, NULL, OPT_PREFIX},
 	{"monitor", optional_argument, NULL, 'm'},
 	{"source", required_argument, NULL, OPT_SOURCE},
@@ -221,6 +224,9 @@ static int set_option(struct run *run, int opt, char *why, size_t size)
 		return set_timeout(run, optarg, why, size);
 	case OPT_STRICT:
 		o->strict = true;
+		return 0;
+	case OPT_NO_UPDATES:
+		o->no_updates = true;
 		return 0;
 	case OPT_PREFIX:
 		run->prefix = true;

@@ -195,11 +195,11 @@ bool options__over_tcp(const struct run_options *o)
 	return !strcmp(o->transport, "tcp") || !strcmp(o->transport, "insecure-tcp");
 }
 
-static int strict_from(struct run_options *o, const char *text, char *why, size_t size)
+static int switch_from(bool *to, const char *text, char *why, size_t size)
 {
 	if (strcmp(text, "0") != 0 && strcmp(text, "1") != 0)
 		return fail(-EINVAL, why, size, "'%s': give 0 or 1", text);
-	o->strict = *text == '1';
+	*to = *text == '1';
 	return 0;
 }
 
@@ -213,6 +213,20 @@ static int run_id_from(struct run_options *o, const char *text, char *why, size_
 	return 0;
 }
 
+static int strict_from(struct run_options *o, const char *text, char *why, size_t size)
+{
+	return switch_from(&o->strict, text, why, size);
+}
+
+static int updates_from(struct run_options *o, const char *text, char *why, size_t size)
+{
+	bool updates = true;
+	int rc = switch_from(&updates, text, why, size);
+
+	o->no_updates = !updates;
+	return rc;
+}
+
 int options__from_env(struct run_options *o, char *why, size_t size)
 {
 	static const struct {
@@ -224,6 +238,7 @@ int options__from_env(struct run_options *o, char *why, size_t size)
 		{"DSM_PLAN", options__plan},	       {"DSM_HISTORY", options__history},
 		{"DSM_TRANSPORT", options__transport}, {"DSM_RUN", run_id_from},
 		{"DSM_KEY_FILE", options__key_file},   {"DSM_FABRIC", options__fabric},
+		{"DSM_UPDATES", updates_from},
 	};
 	char reason[PATH_MAX + 256];
 

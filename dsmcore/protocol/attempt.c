@@ -204,10 +204,9 @@ static enum core_rights rights_after(struct client_page *cp, bool committed)
 {
 	if (cp->flags & CLIENT_STICKY)
 		return CORE_WRITE;
-	if (cp->flags & CLIENT_ZOMBIE) {
-		cp->flags &= (uint8_t)~CLIENT_ZOMBIE;
+	cp->flags &= (uint8_t)~CLIENT_ZOMBIE;
+	if (cp->state == CLIENT_INVALID || cp->idle >= CORE_UPDATE_PROBE)
 		return CORE_NONE;
-	}
 	if (cp->flags & CLIENT_REARM) {
 		if (committed && ++cp->clean >= CORE_REARM_CLEAN)
 			cp->flags &= (uint8_t)~CLIENT_REARM;

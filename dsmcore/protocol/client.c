@@ -15,6 +15,7 @@ void client__open(struct dsm_core *core, uint32_t page, bool write)
 	struct client_page *cp = &core->client[page];
 	uint32_t flags = write ? TOUCH_WRITTEN : TOUCH_READ;
 
+	cp->idle = 0;
 	if (cp->rights == CORE_NONE)
 		flags |= TOUCH_TRACKED;
 	cp->flags &= (uint8_t)~CLIENT_AHEAD;
@@ -26,6 +27,16 @@ void client__open(struct dsm_core *core, uint32_t page, bool write)
 	}
 	if (write || cp->rights == CORE_NONE)
 		core__gather_rights(core, page, write ? CORE_WRITE : CORE_READ);
+}
+
+struct core_action *client__store(struct dsm_core *core, uint32_t page)
+{
+	struct client_page *cp = &core->client[page];
+
+	if (!(cp->flags & CLIENT_ZOMBIE) || core_mutant(zombie_frame_overwritten))
+		return core__do(core, CORE_DO_STORE, page);
+	cp->flags |= CLIENT_NEXT;
+	return core__do(core, CORE_DO_STORE_NEXT, page);
 }
 
 static bool missing(const struct dsm_core *core, uint32_t page)
@@ -211,6 +222,7 @@ static void drop_copy(struct dsm_core *core, const struct core_msg *msg, const s
 	emit->page = e->page;
 	emit->version = cp->version;
 	emit->other = msg->tx;
+	emit->unused = e->flags & CORE_ENTRY_UPDATE;
 	cp->state = CLIENT_INVALID;
 	retry__changed(core, e->page);
 	if (cp->flags & CLIENT_AHEAD) {
@@ -230,7 +242,8 @@ static void drop_copy(struct dsm_core *core, const struct core_msg *msg, const s
 	cp->flags |= CLIENT_ZOMBIE;
 }
 
-/* The attempt is doomed through pages that it may never have looked at: from now on that shall be known. */
+/* The attempt is doomed through pages that it may never have looked at: from now on that shall be known. Of
+ * one that is updated and was in use since the last time it is known well enough. */
 static void rearm_carried(struct dsm_core *core, const struct core_msg *msg)
 {
 	struct client_page *cp;
@@ -238,6 +251,8 @@ static void rearm_carried(struct dsm_core *core, const struct core_msg *msg)
 
 	for (i = 0; i < msg->npages; i++) {
 		cp = &core->client[msg->entries[i].page];
+		if (msg->entries[i].flags & CORE_ENTRY_UPDATE && !cp->idle)
+			continue;
 		if (cp->rights != CORE_NONE &&
 		    (!cp->slot || attempt__flags(core, msg->entries[i].page) & TOUCH_STUCK))
 			cp->flags |= CLIENT_REARM;
@@ -268,12 +283,33 @@ static void answer(struct dsm_core *core, const struct core_msg *msg, enum core_
 		entries[i].page = msg->entries[i].page;
 		entries[i].version = msg->entries[i].version;
 		entries[i].stamp = msg->entries[i].stamp;
+		if (type == CORE_MSG_ACK && update__kept(core, msg, i))
+			entries[i].flags = CORE_ENTRY_UPDATE;
+		if (type == CORE_MSG_ACK && !core->rumour[msg->tx.node])
+			entries[i].flags |= msg->entries[i].flags & CORE_ENTRY_DECIDE;
 	}
 	if (type == CORE_MSG_REFUSE)
 		reply.other = core->attempt.party;
 	reply.entries = entries;
 	reply.npages = msg->npages;
 	core__send(core, &reply);
+}
+
+/* Changes come with an INVALIDATE when it leaves the decision to this node, for what may be updated. */
+static bool well_formed(const struct dsm_core *core, const struct core_msg *msg)
+{
+	const struct core_entry *e;
+	bool data;
+	uint32_t i;
+
+	for (i = 0; i < msg->npages; i++) {
+		e = &msg->entries[i];
+		data = e->flags == (CORE_ENTRY_UPDATE | CORE_ENTRY_DECIDE) && msg->from != core->config.node;
+		if ((e->data != CORE_DATA_NONE) != data ||
+		    (e->flags ^ msg->entries[0].flags) & CORE_ENTRY_DECIDE)
+			return false;
+	}
+	return true;
 }
 
 void client__yield(struct dsm_core *core, const struct core_msg *msg)
@@ -294,6 +330,8 @@ int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg)
 	const struct flight *f;
 	uint32_t i;
 
+	if (!well_formed(core, msg))
+		return -EPROTO;
 	for (i = 0; i < msg->npages; i++) {
 		f = fetch__find(core, msg->entries[i].page);
 		waited_for |= f && f->wanted;
@@ -314,7 +352,8 @@ int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg)
 		note_meetings(core, msg);
 	}
 	for (i = 0; i < msg->npages; i++)
-		drop_copy(core, msg, &msg->entries[i]);
+		if (!update__keep(core, msg, i))
+			drop_copy(core, msg, &msg->entries[i]);
 	answer(core, msg, CORE_MSG_ACK);
 	if (core->mutator == MUTATOR_CLAIMS && a->doomed)
 		attempt__abort(core);

@@ -76,6 +76,8 @@ static void send_lock(struct dsm_core *core)
 	core__send(core, &msg);
 }
 
+/* To this node's own home at once, not by way of the queue: the UPDATEs that follow from it take their
+ * changes from the twins. */
 static void send_publish(struct dsm_core *core, size_t lo, size_t hi)
 {
 	struct commit *c = &core->commit;
@@ -97,7 +99,10 @@ static void send_publish(struct dsm_core *core, size_t lo, size_t hi)
 	msg.entries = entries;
 	msg.npages = (uint32_t)(hi - lo);
 	msg.nwset = attach_wset(c, lo, hi, entries + msg.npages);
-	core__send(core, &msg);
+	if (home == core->config.node)
+		lock__on_publish(core, &msg);
+	else
+		core__send(core, &msg);
 }
 
 static void emit_commit(struct dsm_core *core)
@@ -120,6 +125,7 @@ static void raise_version(struct dsm_core *core, uint32_t page)
 	struct touch *t = &core->attempt.touches[cp->slot - 1];
 
 	cp->version++;
+	cp->idle = 0;
 	if (t->flags & TOUCH_LOCKED) /* each home says again whether it is exclusive */
 		cp->state = CLIENT_SHARED;
 	if (cp->wrote && core->commits - cp->wrote <= core->config.sticky_clean)

@@ -48,6 +48,8 @@ int core__open(struct dsm_core **out, const struct core_config *config)
 	if (!config->ahead_max || config->ahead_max > CORE_AHEAD_MAX)
 		core->config.ahead_max = CORE_AHEAD_MAX;
 	core->ahead.limit = core->config.ahead_max;
+	if (!config->update_after)
+		core->config.update_after = CORE_UPDATE_AFTER;
 	find_home_range(core);
 	core->client = calloc(config->pages, sizeof(*core->client));
 	core->mapped = calloc((config->pages + 63) / 64, sizeof(*core->mapped));
@@ -55,7 +57,9 @@ int core__open(struct dsm_core **out, const struct core_config *config)
 	core->tx = calloc(config->nodes, sizeof(struct home_tx *));
 	core->arrived = calloc(config->nodes, sizeof(*core->arrived));
 	core->lost = calloc(config->nodes, sizeof(*core->lost));
-	if (!core->client || !core->mapped || !core->dir || !core->tx || !core->arrived || !core->lost) {
+	core->rumour = calloc(config->nodes, sizeof(*core->rumour));
+	if (!core->client || !core->mapped || !core->dir || !core->tx || !core->arrived || !core->lost ||
+	    !core->rumour) {
 		core__close(core);
 		return -ENOMEM;
 	}
@@ -88,6 +92,7 @@ static void free_home(struct dsm_core *core)
 	free(core->copies);
 	free(core->arrived);
 	free(core->lost);
+	free(core->rumour);
 }
 
 void core__close(struct dsm_core *core)
@@ -156,6 +161,10 @@ static int on_message(struct dsm_core *core, const struct core_msg *msg)
 		return claim__on_turn(core, msg);
 	case CORE_MSG_PASS:
 		return claim__on_pass(core, msg);
+	case CORE_MSG_UPDATE:
+		return update__on_update(core, msg);
+	case CORE_MSG_LOSS:
+		return loss__on_loss(core, msg);
 	}
 	return -EPROTO;
 }
@@ -308,9 +317,13 @@ struct core_party core__attempt(const struct dsm_core *core, bool *doomed)
 	return party;
 }
 
+/* A page that was updated under a doomed attempt is still seen as it was. */
 uint64_t core__version(const struct dsm_core *core, uint32_t page)
 {
-	return core->client[page].version;
+	const struct client_page *cp = &core->client[page];
+
+	return cp->flags & CLIENT_ZOMBIE && cp->slot ? core->attempt.touches[cp->slot - 1].version
+						     : cp->version;
 }
 
 enum core_rights core__rights(const struct dsm_core *core, uint32_t page)

@@ -45,7 +45,11 @@ struct core_config {
 	uint32_t sticky_clean; /* commits without a change after which one is closed; 0 = default 8 */
 	uint32_t prefetch_max; /* pages asked for ahead of a row of faults; 0 = default 64, at most that */
 	uint32_t ahead_max;    /* pages opened ahead of a row of first writes; 0 = default 32, at most that */
+	uint32_t update_after; /* times that a holder fetched a page again at once, after which it gets
+				  updates; 0 = default 2; CORE_NEVER: copies are always invalidated */
 };
+
+#define CORE_NEVER UINT32_MAX
 
 /* A transaction attempt and its rank. */
 struct core_party {
@@ -76,7 +80,7 @@ enum core_channel { CORE_CHANNEL_MAIN, CORE_CHANNEL_FETCH };
 	X(GRANT, 6)	 /* home -> committer: all of them locked, others invalidated; DECIDE: committed */  \
 	X(DENY, 7)	 /* home -> committer: lost to `other`; nothing is locked here any more */           \
 	X(CANCEL, 8)	 /* committer -> home: release and forget; if it was to decide: unless it has */     \
-	X(INVALIDATE, 9) /* home -> holder: `tx` is committing pages[]; write set attached */                \
+	X(INVALIDATE, 9) /* home -> holder: `tx` commits pages[], write set attached; DECIDE: may it? */     \
 	X(ACK, 10)	 /* holder -> home: done with all of them */                                         \
 	X(REFUSE, 11)	 /* holder -> home: `other` outranks the committer */                                \
 	X(PUBLISH, 12)	 /* committer -> home: changes of pages[], decided elsewhere */                      \
@@ -85,7 +89,9 @@ enum core_channel { CORE_CHANNEL_MAIN, CORE_CHANNEL_FETCH };
 	X(GO, 15)	 /* node 0 -> node: barrier `number` is complete */                                  \
 	X(CLAIM, 16)	 /* node -> node 0: wants to be irrevocable, its wish `number` */                    \
 	X(TURN, 17)	 /* node 0 -> node: may be, until it passes the turn on */                           \
-	X(PASS, 18)	 /* node -> node 0: wish `number` is over, granted or not */
+	X(PASS, 18)	 /* node -> node 0: wish `number` is over, granted or not */                         \
+	X(UPDATE, 19)	 /* home -> holder: what became of the commit for which it kept pages[] */           \
+	X(LOSS, 20)	 /* node -> node: node `number` is lost; both channels, before anything else */
 
 enum core_msg_type {
 #define X(name, n) CORE_MSG_##name = n,
@@ -107,8 +113,11 @@ enum core_data {
 #define CORE_ENTRY_REFUSED   0x8u /* DENY: a holder's attempt outranks this one (else: the version is old) */
 				  /* PAGE: no copy, it was asked for AHEAD and would have had to wait */
 #define CORE_ENTRY_DECIDE 0x10u	  /* LOCK: the last pages, decide here. GRANT: it is decided, and done */
+				  /* INVALIDATE: nobody else is asked, an ACK (that says so) commits it */
 #define CORE_ENTRY_AHEAD  0x20u	  /* FETCH: nobody waits for it yet, so it must not cost others anything */
 #define CORE_ENTRY_LOST	  0x40u	  /* PAGE: what is committed is lost, with node `version` */
+#define CORE_ENTRY_UPDATE 0x80u	  /* INVALIDATE: may be kept, the changes come with it (DECIDE) or later */
+				  /* ACK: was kept. UPDATE: the commit for which it was kept has happened */
 
 /* The most subject pages of one message (a larger write set goes in several LOCK and PUBLISH messages
  * to the same home), and the most entries of the attached write set. */
@@ -132,7 +141,7 @@ struct core_msg {
 	uint16_t from, to;
 	uint32_t generation;
 	uint64_t clock;		 /* logical (Lamport) */
-	uint64_t number;	 /* ARRIVE, GO: which barrier */
+	uint64_t number;	 /* ARRIVE, GO: which barrier. LOSS: which node */
 	struct core_party tx;	 /* whose transaction */
 	struct core_party other; /* DENY, REFUSE: who won */
 	uint32_t npages, nwset;
@@ -207,8 +216,11 @@ enum core_emit_type {
 	CORE_EMIT_ABORT,  /* party, other (winner), cause, meetings */
 	CORE_EMIT_WRITES, /* party, page, version, committed: the runs FRAME against TWIN, now; changes: it
 			     may have none (a page left writable from earlier) */
-	CORE_EMIT_INVALIDATE, /* page, version lost, other (winner) */
+	CORE_EMIT_INVALIDATE, /* page, version lost, other (winner); unused: it could have been updated */
 	CORE_EMIT_TRANSFER,   /* page, version, node it came from, changes: diff, ahead */
+	CORE_EMIT_UPDATE,     /* page, version it has now, other (winner) */
+	CORE_EMIT_ADOPT,      /* page, node: as its home, sends it updates from now on */
+	CORE_EMIT_PASS,	      /* node: the home has passed the decision on to the only other holder */
 	CORE_EMIT_BARRIER,    /* number */
 };
 
@@ -248,10 +260,10 @@ struct core_action {
 	enum core_rights rights; /* PROTECT */
 	uint32_t page, count;	 /* PROTECT, REFRESH, RESET: count pages; else one */
 	uint32_t entry;		 /* STORE, STORE_NEXT, HOLD: index into the event's message entries */
-	uint32_t hold; /* HOLD, DROP; STORE, STORE_NEXT, EMIT_TRANSFER: the bytes are those kept so, if not 0
-			*/
+	uint32_t
+		hold; /* HOLD, DROP; STORE, STORE_NEXT, EMIT_TRANSFER, EMIT_UPDATE: those kept so, if not 0 */
 	uint16_t node;
-	bool committed, local, changes, doubt;
+	bool committed, local, changes, doubt, unused;
 	bool ahead; /* EMIT_TRANSFER: of a page that nobody waited for */
 	uint64_t version, number;
 	uint32_t nread, nwritten;

@@ -102,8 +102,10 @@ void fetch__ask(struct dsm_core *core, uint32_t page, bool write, bool ahead)
 	struct flight new = {.page = page, .write = write, .ahead = ahead}, *f = fetch__find(core, page);
 
 	if (!f) {
+		new.kept = core->client[page].flags &CLIENT_KEPT;
 		take_off(core, &new);
-		gather(core, &new);
+		if (!new.kept) /* else its UPDATE is under way */
+			gather(core, &new);
 		f = fetch__find(core, page);
 	}
 	if (!ahead && f && !core->nomem)
@@ -147,7 +149,7 @@ static bool fits(const struct dsm_core *core, const struct core_msg *msg)
 	for (i = 0; i < msg->npages; i++) {
 		e = &msg->entries[i];
 		f = fetch__find(core, e->page);
-		if (!f || (e->flags & CORE_ENTRY_REFUSED && !f->ahead))
+		if (!f || f->kept || (e->flags & CORE_ENTRY_REFUSED && !f->ahead))
 			return false;
 		if (!self && !(e->flags & (CORE_ENTRY_REFUSED | CORE_ENTRY_LOST)) &&
 		    e->data == CORE_DATA_NONE && e->version != core->client[e->page].version)
@@ -190,6 +192,9 @@ static void keep(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 	a->ahead = !fetch__find(core, e->page)->wanted;
 }
 
+/* A doomed attempt that cannot be unwound here is content with old data: if it had to ask again, others who
+ * lock the page again and again could keep it waiting for ever. It is not a copy: it goes with the attempt.
+ */
 static void land(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 {
 	const struct core_entry *e = &msg->entries[i];
@@ -203,12 +208,21 @@ static void land(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 		end(core, f);
 		return;
 	}
+	if (stale && f->wanted && core->attempt.doomed && core->fetch.pinned) {
+		keep(core, msg, i);
+		cp->version = e->version;
+		cp->flags |= CLIENT_ZOMBIE;
+		client__open(core, e->page, f->write);
+		end(core, f);
+		return;
+	}
 	if (stale || e->flags & CORE_ENTRY_REFUSED) {
 		land_without(core, f, e->flags & CORE_ENTRY_REFUSED);
 		return;
 	}
 	keep(core, msg, i);
 	cp->version = e->version;
+	cp->idle = 0;
 	cp->state = e->flags & CORE_ENTRY_EXCLUSIVE && current ? CLIENT_EXCLUSIVE : CLIENT_SHARED;
 	if (f->wanted && serves(core))
 		client__open(core, e->page, f->write);
@@ -257,14 +271,34 @@ void fetch__lose(struct dsm_core *core, uint16_t home)
 static uint16_t find_loss(const struct dsm_core *core, const struct core_msg *msg)
 {
 	const struct core_entry *e;
+	const struct flight *f;
 	uint32_t i;
 
 	for (i = 0; i < msg->npages; i++) {
 		e = &msg->entries[i];
-		if (e->flags & CORE_ENTRY_LOST && fetch__find(core, e->page)->wanted)
+		f = fetch__find(core, e->page);
+		if (e->flags & CORE_ENTRY_LOST && f && f->wanted)
 			return (uint16_t)e->version;
 	}
 	return NOBODY;
+}
+
+/* Something has landed: does the mutator go on? */
+static void go_on(struct dsm_core *core, uint16_t lost_with)
+{
+	core__flush_rights(core);
+	if (core->mutator != MUTATOR_FETCHES)
+		return;
+	if (!serves(core)) {
+		fetch__unwant(core);
+		attempt__abort(core);
+	} else if (lost_with != NOBODY) {
+		loss__tell(core, lost_with);
+	} else if (!core->fetch.wanted || core_mutant(bulk_early)) {
+		core->mutator = MUTATOR_RUNS;
+		core->fault = CORE_FAULT_FETCH;
+		core->verdict = VERDICT_RESUME;
+	}
 }
 
 int fetch__on_page(struct dsm_core *core, const struct core_msg *msg)
@@ -278,18 +312,23 @@ int fetch__on_page(struct dsm_core *core, const struct core_msg *msg)
 	for (i = 0; i < msg->npages; i++)
 		land(core, msg, i);
 	fetch__send(core);
-	core__flush_rights(core);
-	if (core->mutator != MUTATOR_FETCHES)
-		return 0;
-	if (!serves(core)) {
-		fetch__unwant(core);
-		attempt__abort(core);
-	} else if (lost_with != NOBODY) {
-		loss__tell(core, lost_with);
-	} else if (!core->fetch.wanted || core_mutant(bulk_early)) {
-		core->mutator = MUTATOR_RUNS;
-		core->fault = CORE_FAULT_FETCH;
-		core->verdict = VERDICT_RESUME;
-	}
+	go_on(core, lost_with);
 	return 0;
+}
+
+void fetch__on_update(struct dsm_core *core, const struct core_msg *msg)
+{
+	uint16_t lost_with = find_loss(core, msg);
+	struct flight *f;
+	uint32_t i;
+
+	for (i = 0; i < msg->npages; i++) {
+		f = fetch__find(core, msg->entries[i].page);
+		if (!f || !f->kept || core->client[f->page].flags & CLIENT_KEPT)
+			continue;
+		if (f->wanted && serves(core) && !(msg->entries[i].flags & CORE_ENTRY_LOST))
+			client__open(core, f->page, f->write);
+		end(core, f);
+	}
+	go_on(core, lost_with);
 }

@@ -50,11 +50,16 @@ static size_t find_holder(const struct dir_page *d, uint16_t node)
 	return lo;
 }
 
-bool home__holds(const struct dir_page *d, uint16_t node)
+struct holder *home__holder(const struct dir_page *d, uint16_t node)
 {
 	size_t i = find_holder(d, node);
 
-	return i < d->nholders && d->holders[i].node == node;
+	return i < d->nholders && d->holders[i].node == node ? &d->holders[i] : NULL;
+}
+
+bool home__holds(const struct dir_page *d, uint16_t node)
+{
+	return home__holder(d, node) != NULL;
 }
 
 void home__add_holder(struct dsm_core *core, struct dir_page *d, uint16_t node)
@@ -77,16 +82,48 @@ void home__add_holder(struct dsm_core *core, struct dir_page *d, uint16_t node)
 }
 
 /* Takes the node off the list, unless its copy was given at `before` or later. */
-void home__drop_holder(struct dir_page *d, uint16_t node, uint64_t before)
+bool home__drop_holder(struct dir_page *d, uint16_t node, uint64_t before)
 {
 	size_t i = find_holder(d, node);
 
 	if (i >= d->nholders || d->holders[i].node != node)
-		return;
+		return false;
 	if (d->holders[i].stamp >= before && !core_mutant(late_ack))
-		return;
+		return false;
 	d->nholders--;
 	memmove(&d->holders[i], &d->holders[i + 1], (d->nholders - i) * sizeof(*d->holders));
+	return true;
+}
+
+static int by_node(const void *a, const void *b)
+{
+	const struct of_node *x = a, *y = b;
+
+	if (x->node != y->node)
+		return x->node < y->node ? -1 : 1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+size_t home__collect(struct dsm_core *core, const struct core_entry *pages, size_t npages, uint16_t flags,
+		     uint16_t tx, struct of_node **list)
+{
+	const struct dir_page *d;
+	const struct holder *h;
+	size_t i, k, n = 0, cap = 0;
+
+	for (i = 0; i < npages; i++) {
+		d = home__page(core, pages[i].page);
+		for (k = 0; d && d->lock == tx && k < d->nholders; k++) {
+			h = &d->holders[k];
+			if (h->node == tx || (h->flags & flags) != flags)
+				continue;
+			if (core__grow(core, list, &cap, n + 1, sizeof(**list)))
+				(*list)[n++] = (struct of_node){.node = h->node, .index = (uint32_t)i};
+		}
+	}
+	if (n > 1)
+		qsort(*list, n, sizeof(**list), by_node);
+	return n;
 }
 
 void home__wait(struct dsm_core *core, struct dir_page *d, const struct waiter *waiter)
@@ -118,18 +155,6 @@ void home__remove_waiting_lock(struct dir_page *d, uint16_t node)
 		}
 }
 
-/* A doomed attempt of this node may still look at the frame (invariant 2): then committed bytes wait in NEXT
- * for its undoing. */
-static struct core_action *store(struct dsm_core *core, uint32_t page)
-{
-	struct client_page *cp = &core->client[page];
-
-	if (!(cp->flags & CLIENT_ZOMBIE) || core_mutant(zombie_frame_overwritten))
-		return core__do(core, CORE_DO_STORE, page);
-	cp->flags |= CLIENT_NEXT;
-	return core__do(core, CORE_DO_STORE_NEXT, page);
-}
-
 /* Committed bytes that came with the event's message. */
 void home__store(struct dsm_core *core, const struct core_msg *msg, uint32_t entry)
 {
@@ -138,7 +163,7 @@ void home__store(struct dsm_core *core, const struct core_msg *msg, uint32_t ent
 
 	if (e->data == CORE_DATA_NONE)
 		return;
-	store(core, e->page)->entry = entry;
+	client__store(core, e->page)->entry = entry;
 	a = core__emit(core, CORE_EMIT_TRANSFER);
 	a->page = e->page;
 	a->version = msg->type == CORE_MSG_PUBLISH ? e->version + 1 : e->version;
@@ -153,7 +178,7 @@ void home__take(struct dsm_core *core, const struct core_entry *e, uint16_t from
 
 	if (!e->hold) /* this node's own: they are in the frame */
 		return;
-	store(core, e->page)->hold = e->hold;
+	client__store(core, e->page)->hold = e->hold;
 	a = core__emit(core, CORE_EMIT_TRANSFER);
 	a->page = e->page;
 	a->version = e->version + 1;
@@ -227,6 +252,8 @@ static void give_copy(struct dsm_core *core, struct dir_page *d, const struct wa
 		d->owner = w->node;
 	}
 	home__add_holder(core, d, w->node);
+	if (update__returns(core, d, w->node) && d->owner == NOBODY && home__holds(d, w->node))
+		home__holder(d, w->node)->flags |= HOLDER_UPDATE;
 	if (!self && w->version != d->version)
 		e.data = CORE_DATA_COMMITTED;
 	home__send_copy(core, w->node, &e);

@@ -32,6 +32,16 @@
 	X(late_grant, "a GRANT for a dead attempt counts for the next one")                                  \
 	X(doubt_ignored, "who waits for the decision of its commit elsewhere is doomed like others")         \
 	X(withdrawal_ignored, "a home does not tell that it has not decided yet")                            \
+	X(passed_to_one_of_many, "the decision is passed on though several have copies")                     \
+	X(passed_withdrawn, "a home lets a commit be withdrawn whose decision it has passed on")             \
+	X(update_seen_early, "who keeps its copy for an update goes on using the old one")                   \
+	X(update_not_sent, "who kept its copy does not get the update")                                      \
+	X(update_left_open, "who kept its copy is not told that the commit failed")                          \
+	X(loss_not_spread, "who hears of a loss does not tell others first")                                 \
+	X(lost_passed_released, "the lock of a lost node is released though a holder decides its commit")    \
+	X(told_forgotten, "a late ACK takes a holder off the list that waits to be told more")               \
+	X(update_into_frame, "an update goes into a frame that a doomed attempt sees")                       \
+	X(update_unused, "who does not use what is updated does not say so")                                 \
 	X(late_ack, "an ACK takes away a copy that was given after it")                                      \
 	X(no_elevation, "who keeps losing gets no priority")                                                 \
 	X(sticky_served, "(in the port) a page left writable is served from the frame, not from its twin")   \

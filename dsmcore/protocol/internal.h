@@ -10,7 +10,7 @@
  *   sticky.c   written pages that stay writable              doubt.c    a commit decided elsewhere
  *   fetch.c    copies that are on their way                  prefetch.c which ones to ask for early
  *   loss.c     a node is no more                             ahead.c    which ones to open early
- *   claim.c    irrevocable attempts; waiting for a change
+ *   claim.c    irrevocable attempts; waiting for a change         update.c   copies that are updated
  *
  * The client side (attempt, client, commit) and the home side (home, lock) of a node talk only by
  * messages, even to themselves: those go through an internal queue within the same step, so there is
@@ -34,6 +34,9 @@
 #define CORE_STICKY_CLEAN  8u  /* commits: see sticky.c */
 #define CORE_PREFETCH_MAX  64u /* pages asked for ahead of a row of faults */
 #define CORE_AHEAD_MAX	   32u /* pages opened ahead of a row of first writes */
+#define CORE_UPDATE_AFTER  2u  /* times that a copy was fetched again at once */
+#define CORE_UPDATE_PROBE  4u  /* updates without a known use: then the page is closed, to see */
+#define CORE_UPDATE_UNUSED 7u  /* the same, and the last ones found it closed: then it is given up */
 #define CORE_REARM_CLEAN   64u /* commits without an invalidation before a re-armed page stays mapped again */
 
 /* ---- client side ---- */
@@ -47,6 +50,7 @@ enum client_state { CLIENT_INVALID, CLIENT_SHARED, CLIENT_EXCLUSIVE };
 #define CLIENT_REARM  0x8u  /* close it at the end of each attempt, so that the next one's reads are known */
 #define CLIENT_FLIES  0x20u /* INVALID, and a copy is on its way: there is a struct flight */
 #define CLIENT_AHEAD  0x40u /* a copy that nobody waited for, closed and not used yet */
+#define CLIENT_KEPT   0x80u /* INVALID until the UPDATE that tells what became of a commit */
 
 /* 24 bytes for each page of the region, all zeros until touched. */
 struct client_page {
@@ -57,6 +61,7 @@ struct client_page {
 	uint8_t flags;	  /* CLIENT_* */
 	uint8_t clean;	  /* commits since it was re-armed or last invalidated */
 	uint32_t wrote;	  /* dsm_core.commits at its last changed commit here; 0: none */
+	uint8_t idle;	  /* updates since a fault or a commit told that it is in use */
 };
 
 #define TOUCH_READ    0x01u
@@ -100,6 +105,7 @@ struct flight {
 	uint32_t page;
 	bool write;
 	bool ahead;  /* asked for before anybody needed it */
+	bool kept;   /* not asked for at all: the copy here waits for its UPDATE */
 	bool wanted; /* the mutator waits for it */
 	bool landed; /* over */
 };
@@ -167,6 +173,7 @@ struct ahead {
 struct put_off {
 	struct core_msg msg;
 	struct core_entry *entries;
+	bool over; /* its commit has failed, nobody waits for the answer any more */
 };
 
 /* The committer's side: locks[lo, hi) are asked for now, those below are granted. */
@@ -183,10 +190,24 @@ struct commit {
 
 /* ---- home side ---- */
 
+#define HOLDER_UPDATE 0x1u /* it would fetch again what it loses: it is offered the changes */
+#define HOLDER_TOLD   0x2u /* it was, for the running commit, and must learn what became of it */
+#define HOLDER_KEPT   0x4u /* it has kept its copy for them */
+
 struct holder {
 	uint64_t stamp; /* when it was given its copy: an older ACK does not take it away */
 	uint16_t node;
+	uint16_t flags; /* HOLDER_* */
 };
+
+/* One that has lost its copy, for the history: does it come back at once? */
+struct past {
+	uint16_t node;
+	int16_t score;	  /* times in a row that it did */
+	uint32_t version; /* by which it was lost (its low half) */
+};
+
+#define PAST 4u /* remembered of a page */
 
 struct waiter {
 	uint64_t version; /* FETCH: held by the client */
@@ -206,6 +227,8 @@ struct dir_page {
 	struct waiter *waiters; /* first come, first served */
 	size_t nwaiters, waiters_cap;
 	struct core_party last; /* who published last */
+	struct past past[PAST];
+	uint32_t npast;
 };
 
 /* A node's transaction at this home: pages[0, nlocked) are locked, those from `chunk` on came with the
@@ -213,6 +236,7 @@ struct dir_page {
 struct home_tx {
 	bool active, waiting;
 	bool decide, decided; /* the last chunk is that of a LOCK which asks this home to decide; it has */
+	bool passed;	      /* and has asked the only other holder in turn */
 	struct core_party party;
 	struct core_entry *pages;
 	size_t npages, pages_cap, nlocked, chunk, npublished;
@@ -274,7 +298,8 @@ struct dsm_core {
 	bool *arrived;	   /* node 0: at the next one, by node */
 	uint32_t narrived;
 
-	bool *lost; /* by node */
+	bool *lost;   /* by node */
+	bool *rumour; /* likewise: somebody knows that it is lost */
 	bool any_lost;
 
 	/* of the running step */
@@ -340,6 +365,8 @@ void sticky__commit(struct dsm_core *core, uint32_t page);
 void sticky__lose(struct dsm_core *core, uint32_t page);
 
 /* client.c */
+/* Where committed bytes go: STORE, or STORE_NEXT while a doomed attempt sees the frame (invariant 2). */
+struct core_action *client__store(struct dsm_core *core, uint32_t page);
 int client__access(struct dsm_core *core, const struct core_event *event);
 int client__on_recall(struct dsm_core *core, const struct core_msg *msg);
 int client__on_exclusive(struct dsm_core *core, const struct core_msg *msg);
@@ -361,6 +388,8 @@ int fetch__on_page(struct dsm_core *core, const struct core_msg *msg);
 void fetch__unwant(struct dsm_core *core);
 bool fetch__wants(const struct dsm_core *core, uint16_t home);
 void fetch__lose(struct dsm_core *core, uint16_t home);
+/* Pages that were kept are valid again, those that the mutator waits for among them. */
+void fetch__on_update(struct dsm_core *core, const struct core_msg *msg);
 
 /* claim.c */
 int claim__enter(struct dsm_core *core);
@@ -401,14 +430,24 @@ void commit__answer_deferred(struct dsm_core *core);
 
 /* doubt.c */
 void doubt__put_off(struct dsm_core *core, const struct core_msg *msg);
+/* An UPDATE says that a commit has failed. True if its INVALIDATE is put off: then that is all. */
+bool doubt__over(struct dsm_core *core, const struct core_msg *msg);
 void doubt__resolved(struct dsm_core *core);
 void doubt__free(struct dsm_core *core);
 
 /* home.c */
 struct dir_page *home__page(struct dsm_core *core, uint32_t page);
 bool home__holds(const struct dir_page *d, uint16_t node);
+struct holder *home__holder(const struct dir_page *d, uint16_t node); /* NULL: has no copy */
 void home__add_holder(struct dsm_core *core, struct dir_page *d, uint16_t node);
-void home__drop_holder(struct dir_page *d, uint16_t node, uint64_t before);
+bool home__drop_holder(struct dir_page *d, uint16_t node, uint64_t before);
+/* Other holders of those of the pages that a node's transaction has locked, by node: those with `flags`. */
+struct of_node {
+	uint16_t node;
+	uint32_t index; /* in pages[] */
+};
+size_t home__collect(struct dsm_core *core, const struct core_entry *pages, size_t npages, uint16_t flags,
+		     uint16_t tx, struct of_node **list);
 void home__wait(struct dsm_core *core, struct dir_page *d, const struct waiter *waiter);
 void home__remove_waiting_lock(struct dir_page *d, uint16_t node);
 void home__remove_waiter(struct dir_page *d, size_t i);
@@ -432,6 +471,17 @@ int lock__on_cancel(struct dsm_core *core, const struct core_msg *msg);
 int lock__on_publish(struct dsm_core *core, const struct core_msg *msg);
 void lock__lose(struct dsm_core *core, uint16_t node);
 
+/* update.c */
+bool update__keep(struct dsm_core *core, const struct core_msg *msg, uint32_t entry);
+bool update__kept(const struct dsm_core *core, const struct core_msg *msg, uint32_t entry);
+int update__on_update(struct dsm_core *core, const struct core_msg *msg);
+void update__lost(struct dir_page *d, uint16_t node, bool unused);
+bool update__returns(struct dsm_core *core, struct dir_page *d, uint16_t node);
+void update__send(struct dsm_core *core, const struct core_party *tx, const struct core_entry *pages,
+		  size_t npages, uint16_t what);
+void update__lose(struct dsm_core *core, uint16_t home);
+void update__commit_holders(struct dsm_core *core, struct dir_page *d, uint16_t committer);
+
 /* barrier.c */
 int barrier__enter(struct dsm_core *core);
 int barrier__on_arrive(struct dsm_core *core, const struct core_msg *msg);
@@ -444,6 +494,7 @@ void loss__tell(struct dsm_core *core, uint16_t node);
 /* Does the mutator wait for a word of this node? */
 bool loss__waits_for(const struct dsm_core *core, uint16_t node);
 /* With whom the committed bytes of a page are lost, or NOBODY. */
+int loss__on_loss(struct dsm_core *core, const struct core_msg *msg);
 uint16_t loss__of_page(const struct dsm_core *core, const struct dir_page *d);
 /* Answers those who wait for a page that is lost. */
 void loss__refuse(struct dsm_core *core, struct dir_page *d, uint16_t with);

@@ -44,6 +44,7 @@ static void release(struct dsm_core *core, struct home_tx *t)
 	struct dir_page *d;
 	size_t i;
 
+	update__send(core, &t->party, t->pages, t->nlocked, 0);
 	for (i = 0; i < t->nlocked; i++) {
 		d = home__page(core, t->pages[i].page);
 		if (d && d->lock == t->party.node) {
@@ -88,28 +89,31 @@ static void deny(struct dsm_core *core, struct home_tx *t, const struct core_ent
 	core__send(core, &msg);
 }
 
-/* The committed version of a locked page, whose bytes are stored already: only the committer has a copy. */
+/* The committed version of a locked page, whose bytes are stored already. */
 static void new_version(struct dsm_core *core, struct dir_page *d, const struct core_party *tx)
 {
 	d->version++;
 	d->last = *tx;
 	d->lock = d->owner = NOBODY;
-	d->nholders = 0;
-	home__add_holder(core, d, tx->node);
+	update__commit_holders(core, d, tx->node);
 	home__serve_later(core, d->page);
 }
 
-/* Decides the commit. That its own copy is the only one is known to the committer by the GRANT. */
+/* The commit is decided, here or by whom this home has passed it on to. That its own copy is the only one is
+ * known to the committer by the GRANT. */
 static void decide(struct dsm_core *core, struct home_tx *t)
 {
 	struct core_entry *e;
 	struct dir_page *d;
 	size_t i;
 
+	for (i = t->chunk; i < t->npages; i++)
+		home__take(core, &t->pages[i], t->party.node);
+	if (!t->passed)
+		update__send(core, &t->party, &t->pages[t->chunk], t->npages - t->chunk, CORE_ENTRY_UPDATE);
 	for (i = t->chunk; i < t->npages; i++) {
 		e = &t->pages[i];
 		d = home__page(core, e->page);
-		home__take(core, e, t->party.node);
 		core__drop(core, e->hold);
 		e->hold = 0;
 		new_version(core, d, &t->party);
@@ -131,6 +135,11 @@ static void grant(struct dsm_core *core, struct home_tx *t)
 
 	if (!entries)
 		return;
+	if (core->rumour[t->party.node] && !t->passed && !core_mutant(loss_not_spread)) {
+		if (core->lost[t->party.node])
+			release(core, t);
+		return; /* else that is done when this node is told */
+	}
 	if (t->decide)
 		decide(core, t);
 	for (i = t->chunk; i < t->npages; i++)
@@ -144,45 +153,43 @@ static void grant(struct dsm_core *core, struct home_tx *t)
 	core__send(core, &msg);
 }
 
-/* A holder of one of the pages just locked. */
-struct victim {
-	uint16_t node;
-	size_t index; /* in t->pages */
-};
-
-static int by_node(const void *a, const void *b)
+/* Collects the other holders of the pages just locked; marks their pages as contended. */
+static size_t find_victims(struct dsm_core *core, struct home_tx *t, struct of_node **list)
 {
-	const struct victim *x = a, *y = b;
+	struct core_entry *pages = &t->pages[t->chunk];
+	size_t i, n = t->npages - t->chunk;
 
-	if (x->node != y->node)
-		return x->node < y->node ? -1 : 1;
-	return x->index < y->index ? -1 : x->index > y->index;
-}
-
-/* Collects the other holders of the pages just locked, by node; marks their pages as contended. */
-static size_t find_victims(struct dsm_core *core, struct home_tx *t, struct victim **list)
-{
-	struct dir_page *d;
-	size_t i, h, n = 0, cap = 0;
-
-	for (i = t->chunk; i < t->npages; i++) {
-		d = home__page(core, t->pages[i].page);
-		t->pages[i].stamp = ++d->stamp;
-		t->pages[i].flags = CORE_ENTRY_EXCLUSIVE;
-		for (h = 0; h < d->nholders; h++) {
-			if (d->holders[h].node == t->party.node)
-				continue;
-			t->pages[i].flags = CORE_ENTRY_CONTENDED;
-			if (core__grow(core, list, &cap, n + 1, sizeof(**list)))
-				(*list)[n++] = (struct victim){.node = d->holders[h].node, .index = i};
-		}
+	for (i = 0; i < n; i++) {
+		pages[i].stamp = ++home__page(core, pages[i].page)->stamp;
+		pages[i].flags = CORE_ENTRY_EXCLUSIVE;
 	}
-	if (n > 1)
-		qsort(*list, n, sizeof(**list), by_node);
+	n = home__collect(core, pages, n, 0, t->party.node, list);
+	for (i = 0; i < n; i++)
+		pages[(*list)[i].index].flags = CORE_ENTRY_CONTENDED;
 	return n;
 }
 
-static void invalidate(struct dsm_core *core, struct home_tx *t, const struct victim *v, size_t n)
+/* What the holder is told of one page: it may keep it if it would fetch it again. If the decision is left to
+ * it, the changes come along; else it shall be told later what became of the commit. */
+static void tell(struct dsm_core *core, struct home_tx *t, const struct of_node *v, struct core_entry *e)
+{
+	struct holder *h;
+
+	*e = t->pages[t->chunk + v->index];
+	h = home__holder(home__page(core, e->page), v->node);
+	e->flags = t->passed ? CORE_ENTRY_DECIDE : 0;
+	if (h && h->flags & HOLDER_UPDATE) {
+		e->flags |= CORE_ENTRY_UPDATE;
+		if (!t->passed)
+			h->flags |= HOLDER_TOLD;
+		else if (v->node != core->config.node)
+			e->data = CORE_DATA_CHANGES;
+	}
+	if (e->data == CORE_DATA_NONE)
+		e->hold = 0;
+}
+
+static void invalidate(struct dsm_core *core, struct home_tx *t, const struct of_node *v, size_t n)
 {
 	struct core_msg msg = core__msg(core, CORE_MSG_INVALIDATE, v->node, &t->party);
 	struct core_entry *entries = core__entries(core, n + t->nwset), *e;
@@ -192,9 +199,7 @@ static void invalidate(struct dsm_core *core, struct home_tx *t, const struct vi
 		return;
 	for (i = 0; i < n; i++) {
 		e = &entries[core_mutant(lock_order) && t->party.node % 2 ? n - 1 - i : i];
-		*e = t->pages[v[i].index];
-		e->flags = 0;
-		e->hold = 0;
+		tell(core, t, &v[i], e);
 	}
 	for (i = 0; i < t->nwset; i++)
 		entries[n + i] = t->wset[i];
@@ -206,12 +211,35 @@ static void invalidate(struct dsm_core *core, struct home_tx *t, const struct vi
 		t->asked[t->unanswered++] = v->node;
 }
 
+/* If there is one other holder, and it gets updates, then it can as well decide: its ACK is the last there is
+ * to wait for. So the changes can go to it at once, and it goes on with them a message earlier. */
+static bool pass_on(struct dsm_core *core, const struct home_tx *t, const struct of_node *list, size_t n)
+{
+	struct core_action *emit;
+	const struct holder *h;
+	size_t i;
+
+	if (!t->decide || !n || (list[0].node != list[n - 1].node && !core_mutant(passed_to_one_of_many)))
+		return false;
+	for (i = 0; i < n; i++) {
+		h = home__holder(home__page(core, t->pages[t->chunk + list[i].index].page), list[i].node);
+		if (!h || !(h->flags & HOLDER_UPDATE))
+			continue;
+		emit = core__emit(core, CORE_EMIT_PASS);
+		emit->party = t->party;
+		emit->node = h->node;
+		return true;
+	}
+	return false;
+}
+
 static void all_locked(struct dsm_core *core, struct home_tx *t)
 {
-	struct victim *list = NULL;
+	struct of_node *list = NULL;
 	size_t n = find_victims(core, t, &list), i, j;
 
 	t->unanswered = 0;
+	t->passed = pass_on(core, t, list, n);
 	for (i = 0; i < n; i = j) {
 		for (j = i + 1; j < n && list[j].node == list[i].node;)
 			j++;
@@ -315,7 +343,7 @@ int lock__on_lock(struct dsm_core *core, const struct core_msg *msg)
 		return -EPROTO;
 	if (!t->active) {
 		t->active = true;
-		t->decided = false;
+		t->decided = t->passed = false;
 		t->party = msg->tx;
 		t->npages = t->nlocked = t->chunk = t->npublished = 0;
 	}
@@ -357,22 +385,44 @@ static void take_answer(struct dsm_core *core, struct home_tx *t, size_t at)
 }
 
 /* The holder has no copy any more, unless it was given a new one after the INVALIDATE: its FETCH may have
- * overtaken this ACK when the lock was given up before. */
+ * overtaken this ACK when the lock was given up before. Or it has kept it, and will be told more: whoever
+ * was told so by the running lock stays on the list until it has answered that. */
+static void answered(struct dir_page *d, uint16_t node, const struct core_entry *e, bool current)
+{
+	struct holder *h = home__holder(d, node);
+	bool offered = h && h->flags & HOLDER_UPDATE;
+
+	if (h && h->flags & HOLDER_TOLD && !current && !core_mutant(told_forgotten))
+		return;
+	if (!(e->flags & CORE_ENTRY_UPDATE)) {
+		if (home__drop_holder(d, node, e->stamp) && current)
+			update__lost(d, node, offered);
+	} else if (h && current) {
+		h->flags |= HOLDER_KEPT;
+	}
+}
+
 int lock__on_ack(struct dsm_core *core, const struct core_msg *msg)
 {
 	struct home_tx *t = find_tx(core, &msg->tx);
 	struct dir_page *d;
 	uint32_t i;
 
-	if (t && find_asked(t, msg->from) == t->unanswered && !core_mutant(skip_ack))
+	if (t &&
+	    (find_asked(t, msg->from) == t->unanswered ||
+	     (msg->entries[0].flags & CORE_ENTRY_DECIDE && !t->passed)) &&
+	    !core_mutant(skip_ack))
 		return -EPROTO;
 	for (i = 0; i < msg->npages; i++) {
 		d = home__page(core, msg->entries[i].page);
 		if (d)
-			home__drop_holder(d, msg->from, msg->entries[i].stamp);
+			answered(d, msg->from, &msg->entries[i], t && d->lock == t->party.node);
 	}
-	if (t)
-		take_answer(core, t, find_asked(t, msg->from));
+	if (!t)
+		return 0;
+	if (!(msg->entries[0].flags & CORE_ENTRY_DECIDE)) /* it was asked to decide, and leaves it to us */
+		t->passed = false;
+	take_answer(core, t, find_asked(t, msg->from));
 	return 0;
 }
 
@@ -397,6 +447,8 @@ int lock__on_cancel(struct dsm_core *core, const struct core_msg *msg)
 		return -EPROTO;
 	if (!t || t->decided || (t->decide && core_mutant(withdrawal_ignored)))
 		return 0; /* decided, or denied: the answer is under way */
+	if (t->passed && !core_mutant(passed_withdrawn))
+		return 0; /* not known here either, but soon */
 	if (t->decide)
 		deny(core, t, &t->pages[t->chunk], 1, &nobody, 0);
 	else
@@ -424,6 +476,25 @@ static bool may_publish(struct dsm_core *core, struct home_tx *t, const struct c
 	return true;
 }
 
+/* To those who have kept their copies of what was just stored. */
+static void forward(struct dsm_core *core, const struct core_msg *msg)
+{
+	struct core_entry *pages = core__entries(core, msg->npages);
+	struct of_node *list = NULL;
+	uint32_t i;
+
+	if (!pages || !home__collect(core, msg->entries, msg->npages, HOLDER_KEPT, msg->from, &list))
+		return;
+	free(list);
+	for (i = 0; i < msg->npages; i++) {
+		pages[i] = msg->entries[i];
+		pages[i].hold = pages[i].data == CORE_DATA_NONE ? 0 : core__hold(core, i);
+	}
+	update__send(core, &msg->tx, pages, msg->npages, CORE_ENTRY_UPDATE);
+	for (i = 0; i < msg->npages; i++)
+		core__drop(core, pages[i].hold);
+}
+
 int lock__on_publish(struct dsm_core *core, const struct core_msg *msg)
 {
 	struct home_tx *t = find_tx(core, &msg->tx);
@@ -433,9 +504,11 @@ int lock__on_publish(struct dsm_core *core, const struct core_msg *msg)
 
 	if (!may_publish(core, t, msg))
 		return -EPROTO;
+	for (i = 0; i < msg->npages; i++)
+		home__store(core, msg, i);
+	forward(core, msg);
 	for (i = 0; i < msg->npages; i++) {
 		d = home__page(core, msg->entries[i].page);
-		home__store(core, msg, i);
 		new_version(core, d, &msg->tx);
 		if (!(msg->entries[i].flags & CORE_ENTRY_EXCLUSIVE) || d->nwaiters || d->recall != NOBODY)
 			continue;
@@ -449,20 +522,44 @@ int lock__on_publish(struct dsm_core *core, const struct core_msg *msg)
 	return 0;
 }
 
+/* The committer is lost, and who was to decide, too: as if it had been granted. */
+static void lose_decision(struct dsm_core *core, struct home_tx *t)
+{
+	size_t i;
+
+	for (i = t->chunk; i < t->npages; i++) {
+		core__drop(core, t->pages[i].hold);
+		t->pages[i].hold = 0;
+		home__serve_later(core, t->pages[i].page);
+	}
+	t->chunk = t->npages;
+	t->unanswered = 0;
+	t->passed = false;
+}
+
 /* A node is no more. What it had not been granted here it has not decided, and never will: its locks go.
  * What it had been granted may be decided, and others may have seen a part of it: that stays locked
- * (loss.c). From everybody else's point of view it holds nothing, so its answers are not waited for. */
+ * (loss.c). So does what another holder was left to decide, until its answer comes. From everybody else's
+ * point of view it holds nothing, so its answers are not waited for. */
 void lock__lose(struct dsm_core *core, uint16_t node)
 {
 	struct home_tx *t = core->tx[node];
 	uint32_t i;
 
 	if (t && t->active && (t->chunk < t->npages || core_mutant(lost_lock_released)) &&
-	    !core_mutant(lost_lock_kept))
-		release(core, t);
+	    !core_mutant(lost_lock_kept)) {
+		if (!t->passed || core_mutant(lost_passed_released))
+			release(core, t);
+	} else if (t && t->active) {
+		update__send(core, &t->party, t->pages, t->nlocked, CORE_ENTRY_LOST);
+	}
 	for (i = 0; i < core->config.nodes && !core_mutant(lost_answer_awaited); i++) {
 		t = core->tx[i];
-		if (t && t->active && i != node)
+		if (!t || !t->active || i == node || find_asked(t, node) == t->unanswered)
+			continue;
+		if (t->passed && core->rumour[i])
+			lose_decision(core, t);
+		else
 			take_answer(core, t, find_asked(t, node));
 	}
 }

@@ -27,17 +27,29 @@
  *
  * Its silence is consent. An INVALIDATE that it has not answered counts as answered: either its attempts that
  * read the page were decided before now, and so come before the commit that asks; or they never will be.
- * That is why a node counts as lost only when it has really stopped (core.h: CORE_LOST).
+ * That is why a node counts as lost only when it has really stopped (core.h: CORE_LOST), and why its death is
+ * spread: a home, or a holder that was left to decide (lock.c: pass_on()), which has heard of it decides no
+ * commit of that node any more. Each node tells all others, on both channels, before it does anything else,
+ * so nobody sees what came of the silence without having heard.
+ *
+ * A commit that was passed on waits for the holder's answer, whatever becomes of the committer. If only the
+ * holder is lost, its silence is consent, whether it had decided or not. If both are, nobody knows.
  */
 #include "dsmcore/protocol/internal.h"
 
 uint16_t loss__of_page(const struct dsm_core *core, const struct dir_page *d)
 {
+	const struct home_tx *t;
+
 	if (!core->any_lost)
 		return NOBODY;
 	if (d->owner != NOBODY && core->lost[d->owner])
 		return d->owner;
-	return d->lock != NOBODY && core->lost[d->lock] ? d->lock : NOBODY;
+	if (d->lock == NOBODY || !core->lost[d->lock])
+		return NOBODY;
+	t = core->tx[d->lock];
+	return t && t->passed && t->chunk < t->npages ? NOBODY
+						      : d->lock; /* else it is not decided yet, but will be */
 }
 
 /* A LOCK that waits here is given up by its committer soon: the lost one's grant had invalidated its copy. */
@@ -120,9 +132,38 @@ static void forget_at(struct dsm_core *core, struct dir_page *d, uint16_t node)
 		d->recall = NOBODY;
 	if (d->owner == node && core_mutant(lost_owner_served))
 		d->owner = NOBODY;
-	if (d->owner != node && d->lock != node && !core_mutant(lost_holder_kept))
+	if (loss__of_page(core, d) != node && !core_mutant(lost_holder_kept))
 		home__drop_holder(d, node, UINT64_MAX);
 	home__serve_later(core, d->page);
+}
+
+/* Others are told before this node does anything that comes of it. So whoever sees an effect of the silence
+ * that was taken for consent knows why, and decides nothing more for the lost node. */
+static void spread(struct dsm_core *core, uint16_t node)
+{
+	struct core_msg msg;
+	uint16_t to;
+
+	if (core->rumour[node])
+		return;
+	core->rumour[node] = true;
+	for (to = 0; to < core->config.nodes && !core_mutant(loss_not_spread); to++) {
+		if (to == core->config.node || to == node)
+			continue;
+		msg = core__msg(core, CORE_MSG_LOSS, to, NULL);
+		msg.number = node;
+		core__send(core, &msg);
+		msg.channel = CORE_CHANNEL_FETCH;
+		core__send(core, &msg);
+	}
+}
+
+int loss__on_loss(struct dsm_core *core, const struct core_msg *msg)
+{
+	if (msg->number >= core->config.nodes || msg->number == core->config.node || msg->number == msg->from)
+		return -EPROTO;
+	spread(core, (uint16_t)msg->number);
+	return 0;
 }
 
 int loss__of_node(struct dsm_core *core, uint16_t node)
@@ -134,12 +175,14 @@ int loss__of_node(struct dsm_core *core, uint16_t node)
 		return -EINVAL;
 	core_cover__lost(core, node);
 	core->lost[node] = core->any_lost = true;
+	spread(core, node);
 	lock__lose(core, node);
 	claim__lose(core, node);
 	for (i = 0; i < core->home_count; i++)
 		if (core->dir[i])
 			forget_at(core, core->dir[i], node);
 	needed = loss__waits_for(core, node);
+	update__lose(core, node);
 	fetch__lose(core, node);
 	if (needed) {
 		if (core->mutator == MUTATOR_COMMITS && core_mutant(lost_home_granted))

@@ -17,6 +17,7 @@
 #define HOME  0x40u  /* the pages live at the sender */
 #define MINE  0x80u  /* tx is the sender's */
 #define YOURS 0x100u /* tx is the receiver's */
+#define BOTH  0x200u /* travels on either channel */
 
 static const struct shape {
 	const char *name;
@@ -36,8 +37,9 @@ static const struct shape {
 			    CORE_ENTRY_EXCLUSIVE | CORE_ENTRY_CONTENDED | CORE_ENTRY_DECIDE, 1},
 	[CORE_MSG_DENY] = {"DENY", TX | YOURS | OTHER | MANY | HOME, CORE_ENTRY_REFUSED, 1},
 	[CORE_MSG_CANCEL] = {"CANCEL", TX | MINE | NONE, 0, 1},
-	[CORE_MSG_INVALIDATE] = {"INVALIDATE", TX | MANY | WSET | HOME, 0, 1},
-	[CORE_MSG_ACK] = {"ACK", TX | MANY | HOMED, 0, 1},
+	[CORE_MSG_INVALIDATE] = {"INVALIDATE", TX | MANY | WSET | HOME, CORE_ENTRY_UPDATE | CORE_ENTRY_DECIDE,
+				 CHANGES},
+	[CORE_MSG_ACK] = {"ACK", TX | MANY | HOMED, CORE_ENTRY_UPDATE | CORE_ENTRY_DECIDE, 1},
 	[CORE_MSG_REFUSE] = {"REFUSE", TX | OTHER | MANY | HOMED, 0, 1},
 	[CORE_MSG_PUBLISH] = {"PUBLISH", TX | MINE | MANY | WSET | HOMED, CORE_ENTRY_EXCLUSIVE, CHANGES},
 	[CORE_MSG_EXCLUSIVE] = {"EXCLUSIVE", HOME, 0, 1},
@@ -46,6 +48,8 @@ static const struct shape {
 	[CORE_MSG_CLAIM] = {"CLAIM", NONE, 0, 1},
 	[CORE_MSG_TURN] = {"TURN", NONE, 0, 1},
 	[CORE_MSG_PASS] = {"PASS", NONE, 0, 1},
+	[CORE_MSG_UPDATE] = {"UPDATE", TX | MANY | HOME, CORE_ENTRY_UPDATE | CORE_ENTRY_LOST, CHANGES},
+	[CORE_MSG_LOSS] = {"LOSS", NONE | BOTH, 0, 1},
 };
 
 #define NSHAPES (sizeof(shapes) / sizeof(shapes[0]))
@@ -101,14 +105,16 @@ static bool sane_entry(const struct dsm_core *core, const struct core_msg *m, co
 bool core_msg__sane(const struct dsm_core *core, const struct core_msg *msg)
 {
 	const struct shape *shape = &shapes[msg->type < NSHAPES ? msg->type : 0];
+	bool fetch;
 	uint32_t i;
 
 	if (!shape->name || msg->generation != core->config.generation)
 		return false;
 	if (msg->from >= core->config.nodes || msg->from == msg->to || msg->to != core->config.node)
 		return false;
-	if (msg->channel != (msg->type == CORE_MSG_FETCH || msg->type == CORE_MSG_PAGE ? CORE_CHANNEL_FETCH
-										       : CORE_CHANNEL_MAIN))
+	fetch = msg->type == CORE_MSG_FETCH || msg->type == CORE_MSG_PAGE;
+	if (msg->channel != (fetch ? CORE_CHANNEL_FETCH : CORE_CHANNEL_MAIN) &&
+	    (msg->channel != CORE_CHANNEL_FETCH || !(shape->rules & BOTH)))
 		return false;
 	if (!sane_parties(core, msg, shape->rules) || !sane_counts(msg, shape->rules))
 		return false;

@@ -155,7 +155,7 @@ static void ask(struct dsm_core *core, uint32_t page, bool write)
 {
 	const struct client_page *cp = &core->client[page];
 
-	if (cp->state != CLIENT_INVALID || cp->flags & (CLIENT_ZOMBIE | CLIENT_FLIES) ||
+	if (cp->state != CLIENT_INVALID || cp->flags & (CLIENT_ZOMBIE | CLIENT_FLIES | CLIENT_KEPT) ||
 	    core->lost[core__home(core, page)])
 		return;
 	core->prefetch.stats.asked++;

@@ -265,6 +265,7 @@ static void writes(const struct core_action *a)
 static void invalidate(const struct core_action *a)
 {
 	COUNT(invalidations, 1);
+	COUNT(updates_unused, a->unused);
 	if (!events__wanted(DSM_EV_INVALIDATE))
 		return;
 	struct dsm_ev_invalidate r = {
@@ -273,8 +274,11 @@ static void invalidate(const struct core_action *a)
 	events__emit(&r.hdr, DSM_EV_INVALIDATE, sizeof(r), r.page, 0);
 }
 
-static uint32_t bytes_of(uint32_t page, const struct core_msg *msg, const struct wire_blob *blobs)
+static uint32_t bytes_of(uint32_t page, uint32_t hold, const struct core_msg *msg,
+			 const struct wire_blob *blobs)
 {
+	if (hold)
+		return dispatch__held(hold)->bytes;
 	for (uint32_t i = 0; msg && blobs && i < msg->npages; i++)
 		if (msg->entries[i].page == page)
 			return blobs[i].bytes;
@@ -290,11 +294,24 @@ static void transfer(const struct core_action *a, const struct core_msg *msg, co
 		.hdr.flags = a->ahead ? DSM_EV_F_AHEAD : 0,
 		.page = page_id(a->page),
 		.version = a->version,
-		.bytes = a->hold ? dispatch__held(a->hold)->bytes : bytes_of(a->page, msg, blobs),
+		.bytes = bytes_of(a->page, a->hold, msg, blobs),
 		.from = a->node,
 		.diff = a->changes,
 	};
 	events__emit(&r.hdr, DSM_EV_TRANSFER, sizeof(r), r.page, r.bytes);
+}
+
+static void update(const struct core_action *a, const struct core_msg *msg, const struct wire_blob *blobs)
+{
+	COUNT(updates, 1);
+	if (!events__wanted(DSM_EV_UPDATE))
+		return;
+	struct dsm_ev_update r = {.page = page_id(a->page),
+				  .version = a->version,
+				  .bytes = bytes_of(a->page, a->hold, msg, blobs),
+				  .winner = party_of(&a->other)};
+
+	events__emit(&r.hdr, DSM_EV_UPDATE, sizeof(r), r.page, r.bytes);
 }
 
 void evidence__emit(const struct core_action *a, const struct core_msg *msg, const struct wire_blob *blobs)
@@ -314,6 +331,15 @@ void evidence__emit(const struct core_action *a, const struct core_msg *msg, con
 		break;
 	case CORE_EMIT_TRANSFER:
 		transfer(a, msg, blobs);
+		break;
+	case CORE_EMIT_UPDATE:
+		update(a, msg, blobs);
+		break;
+	case CORE_EMIT_ADOPT:
+		COUNT(update_holders, 1);
+		break;
+	case CORE_EMIT_PASS:
+		COUNT(decisions_passed, 1);
 		break;
 	case CORE_EMIT_BARRIER: /* recorded by the mutator, which knows how long it waited */
 		break;

@@ -332,6 +332,7 @@ static int open_core(void)
 		.pages = pages,
 		.pages_per_home = objects__pages_per_home(node.options.heap_bytes, node.options.nodes),
 		.generation = node.options.generation,
+		.update_after = node.options.no_updates ? CORE_NEVER : 0,
 	};
 	int err = core__open(&node.core, &config);
 

@@ -124,6 +124,9 @@ void check__abort(struct world *w, struct node *n, const struct core_action *emi
 	w->totals->priorities += emit->cause == CORE_CAUSE_PRIORITY;
 	w->totals->cancels += emit->cause == CORE_CAUSE_CANCEL;
 	n->refused = emit->cause == CORE_CAUSE_PRIORITY || emit->cause == CORE_CAUSE_IRREVOCABLE;
+	if (death__decided(n))
+		world__fail(w, FAIL_INVARIANT, "node %u: its commit was decided, and is undone",
+			    world__id(w, n));
 	if (emit->cause == CORE_CAUSE_CANCEL || emit->cause == CORE_CAUSE_LOSS)
 		return;
 	if (!emit->other.number || !emit->nmeetings)
@@ -278,13 +281,14 @@ static void check_client_page(struct world *w, struct node *n, uint32_t page, co
 	bool flies = cp->flags & CLIENT_FLIES || n->core->fetch.wanted;
 	bool owner = d && d->owner == id, sticky = cp->flags & CLIENT_STICKY; /* check__sticky() */
 
-	if (cp->flags & (CLIENT_NEXT | CLIENT_ZOMBIE) || m->has_next ||
+	if (cp->flags & (CLIENT_NEXT | CLIENT_ZOMBIE | CLIENT_KEPT) || m->has_next ||
 	    (!sticky && (cp->flags & CLIENT_DIRTY || m->has_twin)))
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u is left with a twin or a newer version", id,
 			    page);
 	if (flies)
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u is left on its way", id, page);
-	if (cp->flags & CLIENT_AHEAD && (cp->state == CLIENT_INVALID || m->rights != CORE_NONE))
+	if (cp->flags & CLIENT_AHEAD && !(cp->flags & CLIENT_KEPT) &&
+	    (cp->state == CLIENT_INVALID || m->rights != CORE_NONE))
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u is lost or open, and was never used", id,
 			    page);
 	if (m->rights != (enum core_rights)cp->rights || (m->rights == CORE_WRITE) != sticky)
@@ -300,6 +304,9 @@ static void check_client_page(struct world *w, struct node *n, uint32_t page, co
 	if (cp->state != CLIENT_INVALID && !(d && home__holds(d, id)))
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u: a copy that the directory does not know",
 			    id, page);
+	if (cp->idle > CORE_UPDATE_UNUSED)
+		world__fail(w, FAIL_INVARIANT, "node %u: page %u was updated %u times for nothing", id, page,
+			    cp->idle);
 	if (cp->state == CLIENT_SHARED && cp->version != version)
 		world__fail(w, FAIL_INVARIANT,
 			    "node %u: page %u: a copy of version %" PRIu64 ", but %" PRIu64 " is current", id,
@@ -406,6 +413,10 @@ static void check_home_page(struct world *w, struct node *home, uint32_t page)
 				    d->holders[i].node);
 	if (d && d->owner != NOBODY && d->nholders != 1)
 		world__fail(w, FAIL_INVARIANT, "page %u: an owner, and %zu holders", page, d->nholders);
+	for (i = 0; d && i < d->nholders && !home->dead && !is_lost(home, d); i++)
+		if (d->holders[i].flags & (HOLDER_TOLD | HOLDER_KEPT))
+			world__fail(w, FAIL_INVARIANT, "page %u: node %u waits for ever for an update", page,
+				    d->holders[i].node);
 	for (i = 0; i < w->profile.nodes && !is_lost(home, d); i++)
 		if (!w->nodes[i].dead)
 			check_client_page(w, &w->nodes[i], page, d);
@@ -473,6 +484,7 @@ void check__end(struct world *w)
 {
 	uint32_t page, i, k;
 
+	death__end(w);
 	check__whole_history(w);
 	if (w->running) {
 		check_stuck(w);

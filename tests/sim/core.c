@@ -22,3 +22,4 @@ enum core_mutant core_mutant_active;
 #include "../../dsmcore/protocol/ahead.c"
 #include "../../dsmcore/protocol/rank.c"
 #include "../../dsmcore/protocol/sticky.c"
+#include "../../dsmcore/protocol/update.c"

@@ -23,6 +23,8 @@
 	X(FLYING_WANTED, "the same, and now the mutator waits for it")                                       \
 	X(SHARED_AHEAD, "shared, not mapped, came ahead of its use")                                         \
 	X(EXCL_AHEAD, "exclusive, not mapped, came ahead of its use")                                        \
+	X(KEPT, "kept for an update, closed until it comes")                                                 \
+	X(KEPT_WAITED, "kept for an update, the mutator waits for it")                                       \
 	X(SHARED_CLOSED, "shared, not mapped")                                                               \
 	X(SHARED_IDLE, "shared, mapped, no attempt")                                                         \
 	X(SHARED_READ, "shared, mapped during an attempt")                                                   \
@@ -42,7 +44,8 @@
 	X(STICKY_DECIDING, "exclusive, writable from earlier, changed, waits for the decision")              \
 	X(ZOMBIE, "lost, a doomed attempt sees it")                                                          \
 	X(ZOMBIE_DIRTY, "lost, a doomed attempt wrote it")                                                   \
-	X(ZOMBIE_NEXT, "lost, and a newer version waits (home)")
+	X(ZOMBIE_NEXT, "lost, and a newer version waits")                                                    \
+	X(ZOMBIE_KEPT, "kept for an update, a doomed attempt sees it")
 
 #define CLIENT_EVENTS(X)                                                                                     \
 	X(READ)                                                                                              \
@@ -52,7 +55,11 @@
 	X(PAGE_EXCL)                                                                                         \
 	X(PAGE_OVERTAKEN)                                                                                    \
 	X(PAGE_REFUSED)                                                                                      \
-	X(PAGE_LOST) X(RECALL) X(INVALIDATE) X(EXCLUSIVE) X(COMMITTED) X(UNDONE) X(HOME_LOST)
+	X(PAGE_LOST)                                                                                         \
+	X(RECALL)                                                                                            \
+	X(INVALIDATE)                                                                                        \
+	X(OFFER)                                                                                             \
+	X(LAST) X(UPDATE) X(UPDATE_NONE) X(UPDATE_LOST) X(EXCLUSIVE) X(COMMITTED) X(UNDONE) X(HOME_LOST)
 
 /* ---- a page at its home ---- */
 
@@ -63,6 +70,7 @@
 	X(RECALLED, "the owner was asked to end it")                                                         \
 	X(LOCKING, "locked, its commit waits for another page here")                                         \
 	X(ASKED, "locked, holders have not all answered")                                                    \
+	X(PASSED, "locked, the only other holder decides")                                                   \
 	X(GRANTED, "locked, granted")                                                                        \
 	X(LOCK_RECALLED, "locked by the owner that was asked to end it")                                     \
 	X(LOST, "a lost node owned it, or had been granted its lock")
@@ -178,9 +186,12 @@ static unsigned client_state(const struct dsm_core *core, uint32_t page)
 	bool exclusive = cp->state == CLIENT_EXCLUSIVE;
 
 	if (cp->flags & CLIENT_ZOMBIE)
-		return cp->flags & CLIENT_NEXT	  ? CS_ZOMBIE_NEXT
+		return cp->flags & CLIENT_KEPT	  ? CS_ZOMBIE_KEPT
+		       : cp->flags & CLIENT_NEXT  ? CS_ZOMBIE_NEXT
 		       : cp->flags & CLIENT_DIRTY ? CS_ZOMBIE_DIRTY
 						  : CS_ZOMBIE;
+	if (cp->state == CLIENT_INVALID && cp->flags & CLIENT_KEPT)
+		return cp->flags & CLIENT_FLIES && fetch__find(core, page)->wanted ? CS_KEPT_WAITED : CS_KEPT;
 	if (cp->state == CLIENT_INVALID)
 		return flying_state(core, page);
 	if (cp->flags & CLIENT_STICKY)
@@ -211,7 +222,7 @@ static unsigned home_state(const struct dsm_core *core, uint32_t page)
 			return HS_LOCK_RECALLED;
 		if (t->waiting)
 			return HS_LOCKING;
-		return t->unanswered ? HS_ASKED : HS_GRANTED;
+		return !t->unanswered ? HS_GRANTED : t->passed ? HS_PASSED : HS_ASKED;
 	}
 	if (d->recall != NOBODY)
 		return HS_RECALLED;
@@ -327,7 +338,13 @@ static void cover_client_message(const struct dsm_core *core, const struct core_
 		else if (msg->type == CORE_MSG_RECALL)
 			met.client[state][CE_RECALL]++;
 		else if (msg->type == CORE_MSG_INVALIDATE)
-			met.client[state][CE_INVALIDATE]++;
+			met.client[state][!(e->flags & CORE_ENTRY_UPDATE) ? CE_INVALIDATE
+					  : e->flags & CORE_ENTRY_DECIDE  ? CE_LAST
+									  : CE_OFFER]++;
+		else if (msg->type == CORE_MSG_UPDATE)
+			met.client[state][e->flags & CORE_ENTRY_LOST ? CE_UPDATE_LOST
+					  : e->flags		     ? CE_UPDATE
+								     : CE_UPDATE_NONE]++;
 		else if (msg->type == CORE_MSG_EXCLUSIVE)
 			met.client[state][CE_EXCLUSIVE]++;
 	}
@@ -408,6 +425,7 @@ void core_cover__message(const struct dsm_core *core, const struct core_msg *msg
 	case CORE_MSG_RECALL:
 	case CORE_MSG_INVALIDATE:
 	case CORE_MSG_EXCLUSIVE:
+	case CORE_MSG_UPDATE:
 		cover_client_message(core, msg);
 		break;
 	default:
@@ -483,40 +501,62 @@ static const char *reason(char letter)
 		return "it waits for nobody";
 	case 'U':
 		return "at a barrier it waits for everybody";
-	case 'y':
-		return "NEXT exists only at the page's own home";
 	case 'z':
 		return "such a page has none of the kind";
+	case 'K':
+		return "for a page that is kept no FETCH is sent";
+	case 'P':
+		return "an UPDATE that committed goes to those who have kept their copies for it";
+	case 'Y':
+		return "the home tells first what became of the commit for which it was kept";
+	case 'Z':
+		return "nobody is given a copy before the holder that is to decide has answered";
 	}
 	return "?";
 }
 
-/* READ WRITE PINNED PAGE PAGE_EXCL PAGE_OVERTAKEN PAGE_REFUSED PAGE_LOST RECALL INVALIDATE EXCLUSIVE
- * COMMITTED UNDONE HOME_LOST */
+/* READ WRITE PINNED PAGE PAGE_EXCL PAGE_OVERTAKEN PAGE_REFUSED PAGE_LOST RECALL INVALIDATE OFFER LAST
+ * UPDATE UPDATE_NONE UPDATE_LOST EXCLUSIVE COMMITTED UNDONE HOME_LOST */
 static const char *const client_expected[] = {
-	[CS_INVALID] = "+++fffffo+xtt+",	[CS_FETCHING] = "www+++j+++xtt+",
-	[CS_FLYING] = "+++++++r++xtt+",		[CS_FLYING_WANTED] = "www++++rr+xtt+",
-	[CS_SHARED_AHEAD] = "+++fffffo+xtt+",	[CS_EXCL_AHEAD] = "++rfffff+rxtt+",
-	[CS_SHARED_CLOSED] = "+++fffffo++tt+",	[CS_SHARED_IDLE] = "nnnfffffo++nn+",
-	[CS_SHARED_READ] = "+++fffffo+++++",	[CS_SHARED_DIRTY] = "+++fffffo++k++",
-	[CS_SHARED_LOCKING] = "wwwfffffo+++++", [CS_SHARED_SILENT] = "wwwfffffo++++r",
-	[CS_EXCL_CLOSED] = "++rfffff+rxttr",	[CS_EXCL_IDLE] = "nnnfffff+rxnn+",
-	[CS_EXCL_READ] = "++rfffff+rx+++",	[CS_EXCL_DIRTY] = "++rfffff+rxk++",
-	[CS_EXCL_DECIDING] = "wwwfffff+rx+++",	[CS_EXCL_SILENT] = "wwwfffff+rx++r",
-	[CS_STICKY_IDLE] = "nnnfffff+rxnnr",	[CS_STICKY_CARRIED] = "++rfffff+rxk+r",
-	[CS_STICKY_CLEAN] = "wwwfffff+rx++r",	[CS_STICKY_DECIDING] = "wwwfffff+rx++r",
-	[CS_EXCL_LOCKING] = "wwwfffff+qx++r",	[CS_ZOMBIE] = "dd+fffffo+xd++",
-	[CS_ZOMBIE_DIRTY] = "ddrfffffo+xd++",	[CS_ZOMBIE_NEXT] = "ddrfffffohxd+y",
+	[CS_INVALID] = "+++fffffo++rP+Pxtt+",
+	[CS_FETCHING] = "www+++j+++++P+Pxtt+",
+	[CS_KEPT] = "+++fffffoYYY++rxttr",
+	[CS_KEPT_WAITED] = "wwwKKKKKoYYY++rxttr",
+	[CS_ZOMBIE_KEPT] = "dd+fffffoYYY++rxd+r",
+	[CS_SHARED_CLOSED] = "+++fffffo+++P+P+tt+",
+	[CS_SHARED_IDLE] = "nnnfffffo+++P+P+nn+",
+	[CS_SHARED_READ] = "+++fffffo+++P+P++++",
+	[CS_SHARED_DIRTY] = "+++fffffo+++P+P+k++",
+	[CS_SHARED_LOCKING] = "wwwfffffo+++P+P++++",
+	[CS_SHARED_SILENT] = "wwwfffffo+++P+P+++r",
+	[CS_EXCL_CLOSED] = "++rfffff+rrZPrPxttr",
+	[CS_EXCL_IDLE] = "nnnfffff+rrZPrPxnn+",
+	[CS_EXCL_READ] = "++rfffff+rrZPrPx+++",
+	[CS_EXCL_DIRTY] = "++rfffff+rrZPrPxk++",
+	[CS_EXCL_DECIDING] = "wwwfffff+rrZPrPx+++",
+	[CS_EXCL_SILENT] = "wwwfffff+rrZPrPx++r",
+	[CS_STICKY_IDLE] = "nnnfffff+rrZPrPxnnr",
+	[CS_STICKY_CARRIED] = "++rfffff+rrZPrPxk+r",
+	[CS_STICKY_CLEAN] = "wwwfffff+rrZPrPx++r",
+	[CS_STICKY_DECIDING] = "wwwfffff+rrZPrPx++r",
+	[CS_EXCL_LOCKING] = "wwwfffff+qrZPrPx++r",
+	[CS_ZOMBIE] = "dd+fffffo++rP+Pxd++",
+	[CS_ZOMBIE_DIRTY] = "ddrfffffo++rP+Pxd++",
+	[CS_ZOMBIE_NEXT] = "ddrfffffoh++P+Pxd+r",
+	[CS_FLYING] = "++r++++r+++rP+Pxtt+",
+	[CS_FLYING_WANTED] = "www++++rr++rP+Pxttr",
+	[CS_SHARED_AHEAD] = "+++fffffo+++P+Pxtt+",
+	[CS_EXCL_AHEAD] = "++rfffff+rrZPrPxtt+",
 };
 
 /* FETCH LOCK LOCK_STALE CANCEL PUBLISH ACK ACK_LATE REFUSE REFUSE_LATE DOWNGRADE_NEWER DOWNGRADE_SAME
  * LOST_HOLDER LOST_OWNER LOST_LOCKER LOST_WAITER */
 static const char *const home_expected[] = {
-	[HS_FREE] = "+eslla+arppzzzz",	  [HS_SHARED] = "++slla+a+pp+zzz",
-	[HS_OWNED] = "++slla+arpp++zz",	  [HS_RECALLED] = "++slla+ar++++zr",
-	[HS_LOCKING] = "++s+ga+a+pprrrr", [HS_ASKED] = "++s+g++++pp+r++",
-	[HS_GRANTED] = "+es++a+a+pp+r+r", [HS_LOCK_RECALLED] = "resrbarrrv+rrrr",
-	[HS_LOST] = "+ssllararppzzzr",
+	[HS_FREE] = "+eslla+arppzzzz",		[HS_SHARED] = "++slla+a+pp+zzz",
+	[HS_OWNED] = "++slla+arpp++zz",		[HS_RECALLED] = "++slla+ar++++zr",
+	[HS_LOCKING] = "++s+ga+a+pprrrr",	[HS_ASKED] = "++s+g++++pp+r++",
+	[HS_PASSED] = "++s+g++++pprrrr",	[HS_GRANTED] = "+es++a+a+pp+r+r",
+	[HS_LOCK_RECALLED] = "resrbarrrvrrrrr", [HS_LOST] = "+ssllararpprzzr",
 };
 
 /* BEGIN ACCESS COMMIT CANCEL SAFE ENTER SOLE RETRY WAKE GRANT GRANT_LATE DENY DENY_LATE GO GO_LATE TURN

@@ -26,7 +26,9 @@ static void draw_one(struct world *w, struct node *n)
 		CORE_MSG_CANCEL, CORE_MSG_GO,	 CORE_MSG_PAGE,	 CORE_MSG_TURN,	      CORE_MSG_CLAIM};
 	uint32_t kind = rng__below(&w->wild, 10);
 
-	if (kind < 2)
+	if (w->profile.relay && kind < 8) /* before it hears what became of its commit */
+		n->death = (struct death){DEATH_WAIT, CORE_MSG_LOCK, rng__between(&w->wild, 3, 14)};
+	else if (kind < 2)
 		n->death = (struct death){DEATH_ACTION, 0, rng__between(&w->wild, 1, 500)};
 	else if (kind < 4)
 		n->death =
@@ -124,39 +126,52 @@ static bool reports_commit(const struct core_action *a)
 	return a->type == CORE_DO_EMIT && a->emit == CORE_EMIT_COMMIT;
 }
 
-/* This step commits, which was not reported yet. Another home has decided it, or a PUBLISH of what this one
- * has decided has left. */
-static bool half_committed(const struct core_actions *actions, size_t at, const struct packet *packet)
+/* This step commits, which was not reported yet. Another node has decided it, or a message that tells so of
+ * what this one has decided has left. */
+static bool half_committed(const struct node *n, const struct core_actions *actions, size_t at)
 {
-	bool known = packet && packet->msg.type == CORE_MSG_GRANT, commits = false;
+	bool commits = false;
 	size_t i;
 
 	for (i = 0; i < actions->count; i++) {
 		if (i <= at && reports_commit(&actions->list[i]))
 			return false;
 		commits |= reports_commit(&actions->list[i]);
-		known |= i <= at && actions->list[i].type == CORE_DO_SEND &&
-			 actions->list[i].msg.type == CORE_MSG_PUBLISH;
 	}
-	return known && commits;
+	return commits && death__decided(n);
 }
 
-/* A home has decided a commit, and its committer never hears of it: it has died, or is in doubt for ever. */
-void death__undelivered(struct world *w, const struct core_msg *msg)
+void death__sent(struct world *w, const struct core_msg *msg)
 {
-	struct node *n = &w->nodes[msg->to];
-	struct attempt *a = &n->core->attempt;
+	uint16_t flags = msg->npages ? msg->entries[0].flags : 0;
+	bool grant = msg->type == CORE_MSG_GRANT && flags & CORE_ENTRY_DECIDE;
+	bool passed = msg->type == CORE_MSG_ACK && flags & CORE_ENTRY_DECIDE;
+	bool update = msg->type == CORE_MSG_UPDATE && flags & CORE_ENTRY_UPDATE;
 
-	if (msg->type != CORE_MSG_GRANT || !(msg->entries[0].flags & CORE_ENTRY_DECIDE) ||
-	    !n->core->commit.doubt || !core_party__same(&msg->tx, &a->party))
-		return;
-	a->running = false; /* for core__touched(): it has ended, committed */
-	check__history(w, n, true);
-	a->running = true;
+	if (grant || passed || update || msg->type == CORE_MSG_PUBLISH)
+		w->nodes[msg->tx.node].decided = msg->tx;
 }
 
-bool death__after_action(struct world *w, struct node *n, const struct core_actions *actions, size_t at,
-			 const struct packet *packet)
+bool death__decided(const struct node *n)
+{
+	return n->decided.number && core_party__same(&n->decided, &n->core->attempt.party);
+}
+
+void death__end(struct world *w)
+{
+	struct attempt *a;
+	uint32_t i;
+
+	for (i = 0; i < w->profile.nodes; i++) {
+		a = &w->nodes[i].core->attempt;
+		if (!w->nodes[i].dead || !a->running || !death__decided(&w->nodes[i]))
+			continue;
+		a->running = false; /* for core__touched(): it has ended, committed */
+		check__history(w, &w->nodes[i], true);
+	}
+}
+
+bool death__after_action(struct world *w, struct node *n, const struct core_actions *actions, size_t at)
 {
 	const struct core_action *a = &actions->list[at];
 	bool late;
@@ -173,7 +188,7 @@ bool death__after_action(struct world *w, struct node *n, const struct core_acti
 					    .dies = true});
 		return false;
 	}
-	if (half_committed(actions, at, packet))
+	if (half_committed(n, actions, at))
 		check__history(w, n, true);
 	death__now(w, n);
 	return true;

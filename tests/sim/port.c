@@ -174,6 +174,15 @@ static void emit(struct world *w, struct node *n, const struct core_action *a)
 			world__fail(w, FAIL_PORT, "node %u: barrier %" PRIu64 " opened, %u was next",
 				    world__id(w, n), a->number, n->barriers);
 		break;
+	case CORE_EMIT_UPDATE:
+		w->totals->updates++;
+		break;
+	case CORE_EMIT_ADOPT:
+		w->totals->adopted++;
+		break;
+	case CORE_EMIT_PASS:
+		w->totals->passed++;
+		break;
 	case CORE_EMIT_INVALIDATE:
 	case CORE_EMIT_TRANSFER:
 		break;
@@ -235,7 +244,7 @@ void port__run(struct world *w, struct node *n, const struct core_actions *actio
 			emit(w, n, a);
 			break;
 		}
-		if (death__after_action(w, n, actions, i, packet))
+		if (death__after_action(w, n, actions, i))
 			return;
 		if (i + 1 < actions->count && (a->type == CORE_DO_RESUME || a->type == CORE_DO_WAIT ||
 					       a->type == CORE_DO_ABORT || a->type == CORE_DO_LOST))

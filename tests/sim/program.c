@@ -85,7 +85,32 @@ static void draw_size(struct profile *p, struct rng *rng)
 		p->ops_max = 3;
 		p->pages = rng__between(rng, 1, 3);
 		p->transactions = 24;
+	} else if (kind < 96) {
+		p->name = "updates";
+		p->nodes = rng__between(rng, 3, 12);
+		p->transactions = 20;
+		p->phases = 1;
+		p->pages = rng__between(rng, 1, 6);
+	} else if (kind < 116) {
+		p->name = "relay";
+		p->relay = true;
+		p->nodes = 3;
+		p->transactions = 40;
+		p->phases = 1;
+		p->pages = rng__between(rng, 1, 2);
 	}
+}
+
+/* Everybody reads and writes the same few pages and comes back at once, and many commits are given up. */
+static void draw_updates(struct profile *p, struct rng *rng)
+{
+	p->update_after = 1;
+	p->elevate_after = rng__between(rng, 1, 2);
+	p->write_percent = 60;
+	p->silent_percent = 0;
+	p->think_max = 20;
+	p->delay_max = 100;
+	p->slow_links = 30;
 }
 
 void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced)
@@ -105,6 +130,9 @@ void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced)
 	p->sticky_clean = rng__chance(rng, 20) ? 0 : rng__between(rng, 1, 8);
 	p->prefetch_max = rng__chance(rng, 50) ? 0 : rng__between(rng, 1, 4);
 	p->ahead_max = rng__chance(rng, 50) ? 0 : rng__between(rng, 1, 4);
+	p->update_after = rng__chance(rng, 50) ? rng__between(rng, 1, 3) : 0;
+	if (rng__chance(rng, 15))
+		p->update_after = CORE_NEVER;
 	p->conservative = rng__chance(rng, 50);
 	spread = rng__below(rng, 4);
 	p->pages_per_home = (p->pages + p->nodes - 1) / p->nodes;
@@ -112,6 +140,13 @@ void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced)
 		p->pages_per_home = p->pages; /* all on node 0 */
 	else if (spread == 1)
 		p->pages_per_home = 1; /* one on each, the rest on the last */
+	if (!strcmp(p->name, "updates"))
+		draw_updates(p, rng);
+	if (p->relay) {
+		draw_updates(p, rng);
+		p->pages_per_home = p->pages;
+		p->cancel_percent = p->read_only_percent = 0;
+	}
 	if (p->starve) {
 		p->elevate_after = rng__between(rng, 1, 3);
 		p->cancel_percent = p->retry_percent = p->sole_percent = 0;
@@ -138,7 +173,7 @@ void profile__draw_wild(struct profile *p, struct rng *rng)
 {
 	if (p->starve || p->nodes == 1)
 		return;
-	if (rng__chance(rng, 20)) {
+	if (rng__chance(rng, p->relay ? 70 : 20)) {
 		p->slow_pairs = rng__between(rng, 1, 3);
 		p->slow_factor = draw_scale(rng, 3, 10);
 	}
@@ -146,7 +181,7 @@ void profile__draw_wild(struct profile *p, struct rng *rng)
 		p->stalls = draw_scale(rng, 0, 8);
 		p->stall_max = p->delay_max * draw_scale(rng, 3, 10);
 	}
-	if (rng__chance(rng, 40))
+	if (p->relay || rng__chance(rng, 40))
 		p->deaths = rng__chance(rng, 70) ? 1 : rng__between(rng, 1, p->nodes - 1);
 }
 
@@ -234,6 +269,8 @@ static void forget_views(struct node *n)
 void program__start(struct world *w, struct node *n)
 {
 	n->left = w->profile.starve && world__id(w, n) == 0 ? 2 : w->profile.transactions;
+	if (w->profile.relay && world__id(w, n) == 0)
+		n->left = 0;
 	world__wake(w, n, rng__below(&n->rng, 50));
 }
 

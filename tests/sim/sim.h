@@ -40,7 +40,7 @@ bool rng__chance(struct rng *rng, uint32_t percent);
 struct profile {
 	const char *name;
 	uint32_t nodes, pages, pages_per_home, elevate_after, sticky_max, sticky_clean, prefetch_max,
-		ahead_max;
+		ahead_max, update_after;
 	uint32_t transactions; /* a node, in each phase */
 	uint32_t phases;       /* separated by barriers */
 	uint32_t ops_max, long_percent, long_ops;
@@ -59,6 +59,7 @@ struct profile {
 	uint32_t deaths;	    /* nodes that die */
 	bool conservative;	    /* history as the runtime writes it: all mapped pages count as read */
 	bool starve;		    /* node 0 runs long transactions against short ones */
+	bool relay;		    /* node 0 is the home of all pages, and runs nothing */
 };
 
 enum op_kind { OP_READ, OP_WRITE, OP_SILENT, OP_ADD, OP_TOUCH, OP_SAFE, OP_CANCEL, OP_RETRY, OP_SOLE };
@@ -147,7 +148,8 @@ struct node {
 	uint32_t nrecent;
 	struct death death;
 	bool dead;
-	bool *knows; /* by node: it was told of its death */
+	struct core_party decided; /* its attempt, in a message that says it has committed */
+	bool *knows;		   /* by node: it was told of its death */
 };
 
 struct packet;
@@ -171,8 +173,9 @@ struct totals {
 	uint64_t seeds, steps, messages, commits, local, aborts, conflicts, priorities, cancels, barriers,
 		pinned, slow, stalls, ahead, ahead_used, opened, opened_used, deaths, lost, lost_pages,
 		doubts, soles, waits;
-	uint32_t most_aborts; /* of one transaction */
-	double longest;	      /* long transaction against short ones: share of the time that it may take */
+	uint64_t updates, adopted, passed; /* copies updated; decisions to do so, and to pass on a decision */
+	uint32_t most_aborts;		   /* of one transaction */
+	double longest; /* long transaction against short ones: share of the time that it may take */
 };
 
 /* What found a failure. */
@@ -256,11 +259,14 @@ void death__draw(struct world *w);
 /* Does the node die now? Then it is dead. Before a message is looked at; and after an action, with those that
  * would have come next. */
 bool death__at_message(struct world *w, struct node *n, const struct core_msg *msg);
-bool death__after_action(struct world *w, struct node *n, const struct core_actions *actions, size_t at,
-			 const struct packet *packet);
+bool death__after_action(struct world *w, struct node *n, const struct core_actions *actions, size_t at);
 void death__now(struct world *w, struct node *n);
-/* A message that does not come through. */
-void death__undelivered(struct world *w, const struct core_msg *msg);
+/* A message leaves: it may tell that a commit is decided. */
+void death__sent(struct world *w, const struct core_msg *msg);
+/* Did one tell so of the node's present attempt, or its last one? */
+bool death__decided(const struct node *n);
+/* At the end: commits that were decided, and whose nodes did not live to report them. */
+void death__end(struct world *w);
 /* Everything is at rest: those who wait for a change run again. False if there are none. */
 bool program__wake(struct world *w);
 

@@ -200,6 +200,7 @@ void world__send(struct world *w, struct node *n, const struct core_msg *msg)
 		at = link->last + 1;
 	link->last = at;
 	w->totals->messages++;
+	death__sent(w, msg);
 	world__push(w, (struct due){.time = at, .node = msg->to, .packet = p});
 }
 
@@ -287,7 +288,8 @@ static void open_world(struct world *w, const struct run *run)
 					     .sticky_max = p->sticky_max,
 					     .sticky_clean = p->sticky_clean,
 					     .prefetch_max = p->prefetch_max,
-					     .ahead_max = p->ahead_max};
+					     .ahead_max = p->ahead_max,
+					     .update_after = p->update_after};
 		struct node *n = &w->nodes[i];
 		if (core__open(&n->core, &config))
 			abort();
@@ -337,8 +339,6 @@ static void take(struct world *w, struct node *n, const struct due *due)
 	struct core_event event = {0};
 	uint32_t owned;
 
-	if (due->packet && (n->dead || due->packet->dropped))
-		death__undelivered(w, &due->packet->msg);
 	if (n->dead || (due->packet && due->packet->dropped))
 		return;
 	if (due->dies) {
@@ -357,9 +357,7 @@ static void take(struct world *w, struct node *n, const struct due *due)
 	} else if (due->packet) {
 		if (w->verbose)
 			print_message(w, &due->packet->msg, "     recv");
-		if (death__at_message(w, n, &due->packet->msg))
-			death__undelivered(w, &due->packet->msg);
-		else
+		if (!death__at_message(w, n, &due->packet->msg))
 			world__step(w, n, &event, due->packet);
 	} else {
 		program__move(w, n);

@@ -97,7 +97,7 @@ static void test_each_rule(void **state)
 {
 	(void)state;
 	REFUSED(msg.type = 0);
-	REFUSED(msg.type = 16);
+	REFUSED(msg.type = 21);
 	REFUSED(msg.type = 255);
 	REFUSED(msg.channel = CORE_CHANNEL_FETCH);
 	REFUSED(msg.generation = 4);
@@ -152,7 +152,7 @@ static struct core_msg garbage(void)
 	struct core_msg msg = {0};
 	uint32_t i;
 
-	msg.type = (uint8_t)(draw() % 18);
+	msg.type = (uint8_t)(draw() % 23);
 	msg.channel =
 		draw() % 4 ? (msg.type == CORE_MSG_FETCH || msg.type == CORE_MSG_PAGE) : (uint8_t)draw();
 	msg.from = (uint16_t)(draw() % 8 ? (draw() % 2) * 2 : draw());
