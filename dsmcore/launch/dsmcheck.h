@@ -47,6 +47,7 @@ void check_probes(struct checks *c, const char *libdsm);
 void check_tools(struct checks *c);
 void check_debug(struct checks *c, const char *self);
 void check_libraries(struct checks *c, const char *bin);
+void check_tls(struct checks *c);
 void check_fabric(struct checks *c, const char *bin);
 void check_limits(struct checks *c);
 

@@ -252,7 +252,7 @@ void check_libraries(struct checks *c, const char *bin)
 {
 	check_library(c, bin, "Zydis", "libZydis.so", "libZydis.so.4.0", "libzydis-dev",
 		      "sizes of memory operands");
-	check_library(c, bin, "OpenSSL", "libssl.so", "libssl.so.3", "libssl-dev", "encrypted connections");
+	check_tls(c);
 	check_fabric(c, bin);
 	check_library(c, bin, "PMIx", "libpmix.so", "libpmix.so.2", "libpmix-dev", "start by mpirun or srun");
 	check_library(c, bin, "METIS", "libmetis.so", "libmetis.so.5", "libmetis-dev", "partitioning");

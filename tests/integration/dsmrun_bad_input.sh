@@ -27,7 +27,7 @@ no "transport 'ipx': give shm, unix, tcp" --transport ipx "$member" pass
 echo 00 >"$work/key"
 chmod 600 "$work/key"
 no "key file '$work/key': it must hold 64" --transport tcp --key-file "$work/key" "$member" pass
-openssl rand -hex 32 >"$work/key"
+od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >"$work/key"
 no 'a key file is of no use with the transport insecure-tcp' --transport insecure-tcp --key-file "$work/key" "$member" pass
 chmod 644 "$work/key"
 no "key file '$work/key': others may read .* mode 0600" --transport tcp --key-file "$work/key" "$member" pass

@@ -118,6 +118,22 @@ static int dial(const char *port)
 	return -1;
 }
 
+/* Its connections are made: says so with a file, if the test wants to know. */
+static void ready(void)
+{
+	const char *folder = getenv("STRANGERS_READY");
+	char path[4200];
+	int fd;
+
+	if (!folder)
+		return;
+	snprintf(path, sizeof(path), "%s/%d", folder, (int)getpid());
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	if (fd < 0)
+		fail(path);
+	close(fd);
+}
+
 /* Until it is hung up on. An alert of TLS (it begins with 21) is no answer. */
 static int shut_out(int fd)
 {
@@ -144,6 +160,7 @@ static int knock(const char *port, const char *text)
 		fail("connect");
 	if (send(fd, text, strlen(text), MSG_NOSIGNAL) < 0)
 		fail("send");
+	ready();
 	return shut_out(fd);
 }
 
@@ -152,6 +169,7 @@ static int hold(const char *port, int count, double s)
 	for (int i = 0; i < count; i++)
 		if (dial(port) < 0)
 			fail("connect");
+	ready();
 	usleep((useconds_t)(s * 1e6));
 	return 0;
 }
@@ -168,7 +186,8 @@ static int flood(const char *port, double s)
 		if (fd < 0)
 			break;
 		close(fd);
-		n++;
+		if (!n++)
+			ready();
 	}
 	printf("%u\n", n);
 	return 0;
@@ -184,6 +203,7 @@ static int join(const char *port, const char *run, const char *seed)
 	int rc[2];
 
 	memset(&key, seed ? atoi(seed) : 1, sizeof(key));
+	ready();
 	for (int way = 0; way < 2; way++) {
 		strcpy(o.transport, ways[way]);
 		if (links__alloc(&links, 2))
@@ -322,6 +342,7 @@ static int replay(const char *path, const char *port)
 		fseek(f, at + (long)s.bytes, SEEK_SET);
 	}
 	fclose(f);
+	ready();
 	/* A hello that fits is answered by another one; after that nothing may come. */
 	for (unsigned i = 0; i < said; i++) {
 		for (ssize_t got; (got = recv(fds[i], all, sizeof(all), 0)) > 0;)

@@ -22,21 +22,37 @@ fi
 exec "\$@"
 END
 chmod +x "$work/late"
+# The processes that PID has started.
+children() { cat "/proc/$1/task/$1/children" 2>/dev/null; }
+# dsmrun itself: timeout's child.
+launcher() { children "$run" | tr -d ' '; }
 # begin NODES arguments of dsmrun...: starts a run; sets $run, $pids and $ports, of the nodes that listen
 begin() {
 	local nodes=$1 try
+	ports=
 	shift
-	rm -rf "$work/first" "$work/go"
+	rm -rf "$work/first" "$work/go" "$STRANGERS_READY"
+	mkdir "$STRANGERS_READY"
 	timeout -k 5 60 "$dsmrun" -v -n "$nodes" "$@" >"$work/run.out" 2>"$work/run.err" </dev/null &
 	run=$!
 	for try in $(seq 100); do
-		pids=$(pgrep -P "$(pgrep -P "$run" -x dsmrun || echo 0)" | tr '\n' ' ')
+		pids=$(children "$(launcher)")
 		# shellcheck disable=SC2086
 		[ -z "$pids" ] || ports=$("$stranger" ports $pids)
 		[ "$(echo "$ports" | wc -w)" = $((nodes - 1)) ] && return
 		sleep 0.05
 	done
 	fail "no $((nodes - 1)) nodes listen after $((try / 20)) s: $(cat "$work/run.err")"
+}
+# are_there COUNT: waits until so many strangers have made their connections
+export STRANGERS_READY=$work/ready
+are_there() {
+	local try
+	for try in $(seq 200); do
+		[ "$(find "$STRANGERS_READY" -type f | wc -l)" -ge "$1" ] && return
+		sleep 0.05
+	done
+	fail "only $(find "$STRANGERS_READY" -type f | wc -l) of $1 strangers came within $((try / 20)) s"
 }
 # end: lets the late node go; the run must end well
 end() {
@@ -66,9 +82,9 @@ for transport in tcp insecure-tcp; do
 		"$stranger" join "$p" "$(run_id)" 2>"$work/join.$p" &
 		jobs="$jobs $!"
 	done
-	sleep 0.3
 	"$stranger" flood "$last" 5 >/dev/null &
 	jobs="$jobs $!"
+	are_there 8
 	end
 	for j in $jobs; do
 		wait "$j" || fail "over $transport: a stranger was answered, or could not try (status $?)"
@@ -95,16 +111,15 @@ end
 same "refusals without strangers" "$(refused)" 0
 
 # A key file: not in a command line, a variable, or the output; and gone from memory once everybody is connected.
-openssl rand -hex 32 >"$work/key"
+od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >"$work/key"
 chmod 600 "$work/key"
 begin 2 --transport tcp --key-file "$work/key" "$work/late" "$secret" 2
-launcher=$(pgrep -P "$run" -x dsmrun)
 if [ "$(id -u)" = 0 ]; then
-	[ "$("$stranger" memory "$launcher" "$work/key")" -gt 0 ] || fail "the key cannot be found where it must be"
+	[ "$("$stranger" memory "$(launcher)" "$work/key")" -gt 0 ] || fail "the key cannot be found where it must be"
 fi
 touch "$work/go"
 sleep 1
-for p in $launcher $(pgrep -P "$launcher"); do
+for p in $(launcher) $(children "$(launcher)"); do
 	tr '\0' '\n' <"/proc/$p/cmdline" | grep -qiFf "$work/key" && fail "the key is in the command line of $p"
 	tr '\0' '\n' <"/proc/$p/environ" | grep -qiFf "$work/key" && fail "the key is in a variable of $p"
 	[ "$(id -u)" != 0 ] || same "copies of the key in process $p" "$("$stranger" memory "$p" "$work/key")" 0
@@ -129,7 +144,7 @@ export DSM_RUN=beef
 begin 2 --transport tcp --key-file "$work/key" "$work/late" "$sor" --size 300 --iterations 20 --json
 "$stranger" replay "$work/wire" "$ports" >"$work/replayed" &
 job=$!
-sleep 0.3
+are_there 1
 end
 wait $job
 same "status of the replay" "$?" 0
