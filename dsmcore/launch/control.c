@@ -203,6 +203,10 @@ static int open_fabric(struct fabric_node **fabric, const struct run_options *o,
 		return complain(rc, why);
 	if (*o->listen)
 		inet_ntop(AF_INET, &ip, source, sizeof(source));
+	if (o->node == 0 && *o->listen && *(const uint8_t *)&ip != 127 && strcmp(o->fabric, "shm") != 0)
+		fprintf(stderr,
+			"dsm: WARNING: fabric: the connections of this run are not encrypted; whoever "
+			"reaches the network between its nodes can read and change all its memory\n");
 	return fabric_node__open(fabric, o, source, mine);
 }
 

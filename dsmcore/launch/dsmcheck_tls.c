@@ -63,7 +63,7 @@ static int try(void *arg, char *why, size_t size)
 	static const struct tls_identity id = {.run_id = 1, .to = 1};
 	struct tls_config config = {.key = key, .expected = anybody};
 	const struct tls_ops *tls;
-	struct stream *ends[2];
+	struct stream *ends[2] = {NULL, NULL};
 	struct tls *context;
 	double start, shaken;
 	int fds[2], rc = tls__load(&tls, why, size);
