@@ -212,6 +212,8 @@ static const uint8_t *next(struct tls_stream *s, struct cursor *c, size_t *size)
 		} else {
 			c->at += n;
 		}
+		if (!n)
+			continue;
 		if (!have && (n == TLS_RECORD_MAX || !c->parts)) {
 			*size = n;
 			return from;
