@@ -26,7 +26,7 @@ SCRIPT_TESTS  += tests/integration/strangers.sh
 
 FUZZERS += fuzz_key fuzz_proto
 fuzz_key_SRCS   := tests/fuzz/fuzz_key.c dsmcore/launch/mesh_key.c
-fuzz_proto_SRCS := tests/fuzz/fuzz_proto.c dsmcore/launch/proto.c
+fuzz_proto_SRCS := tests/fuzz/fuzz_proto.c dsmcore/launch/proto.c dsmcore/launch/options.c
 ifeq ($(WITH_openssl),yes)
 FUZZERS += fuzz_tls
 fuzz_tls_SRCS := tests/fuzz/fuzz_tls.c dsmcore/transport/stream_tls.c dsmcore/transport/tls_identity.c

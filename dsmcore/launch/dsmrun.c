@@ -510,7 +510,11 @@ static int check_security(struct run *run)
 	char why[PATH_MAX + 512];
 	int rc = mesh_key__get(&run->options, &run->key, why, sizeof(why));
 
-	if (!rc && !strcmp(run->options.transport, "tcp") && run->options.nodes > 1)
+	bool insecure =
+		!strcmp(run->options.transport, "insecure-tcp") || !strcmp(run->options.transport, "fabric");
+
+	if (!rc && run->options.nodes > 1 &&
+	    (!strcmp(run->options.transport, "tcp") || (run->nhosts > 1 && !insecure)))
 		rc = tls__load(&tls, why, sizeof(why));
 	if (rc)
 		run__say("%s", why);

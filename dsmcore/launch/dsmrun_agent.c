@@ -102,9 +102,10 @@ static int start_nodes(struct agent *a, const struct frame_head *head, const uin
 	if (head->bytes < sizeof(start) || a->started)
 		return -EPROTO;
 	memcpy(&start, payload, sizeof(start));
-	if (start.version != PROTO_VERSION || start.bytes != sizeof(start) || !start.options.nodes ||
-	    start.options.nodes > OPTIONS_NODES_MAX || start.first + start.count > start.options.nodes ||
-	    start.arguments > head->bytes || start.variables > head->bytes) {
+	if (start.version != PROTO_VERSION || start.bytes != sizeof(start) ||
+	    !options__sane(&start.options) || start.first > start.options.nodes ||
+	    start.count > start.options.nodes - start.first || start.arguments > head->bytes ||
+	    start.variables > head->bytes) {
 		fail("dsmrun there is of another build: install the same one on all hosts");
 		return -EPROTO;
 	}
@@ -173,6 +174,8 @@ static int take(struct agent *a, const struct frame_head *head, const uint8_t *p
 		if (p->control >= 0) /* one that is gone is seen elsewhere */
 			proto__send(p->control, type, payload + sizeof(type), head->bytes - sizeof(type),
 				    NULL, 0);
+		if (type == PROTO_PEERS || type == PROTO_FABRIC) /* the run's key is in it */
+			explicit_bzero((void *)(uintptr_t)payload, head->bytes);
 	} else {
 		return -EPROTO;
 	}

@@ -216,7 +216,8 @@ static void take_packet(struct run *run, struct proc *p, const uint8_t *payload,
 		return;
 	memcpy(&m.options, payload + sizeof(m.type),
 	       n - sizeof(m.type)); /* the union begins with any member */
-	loop__packet(run, p, &m);
+	if (proto__sane(&m))
+		loop__packet(run, p, &m);
 }
 
 static void take_stats(struct proc *p, const uint8_t *payload, size_t n)

@@ -47,6 +47,14 @@ int frame__send(int fd, enum frame_kind kind, unsigned node, const void *head, s
 	return fd < 0 ? -EPIPE : write_all(fd, iov, 3);
 }
 
+/* There may be a key in it, and the allocator would keep it. */
+static void wipe(struct frame_reader *r)
+{
+	if (r->bytes)
+		explicit_bzero(r->bytes, r->room);
+	free(r->bytes);
+}
+
 int frame__read(struct frame_reader *r, int fd)
 {
 	ssize_t n;
@@ -54,14 +62,18 @@ int frame__read(struct frame_reader *r, int fd)
 	if (r->taken) {
 		r->have -= r->taken;
 		memmove(r->bytes, r->bytes + r->taken, r->have);
+		explicit_bzero(r->bytes + r->have, r->taken);
 		r->taken = 0;
 	}
 	if (r->room - r->have < READ_ROOM) {
 		size_t room = r->have * 2 + READ_ROOM;
-		uint8_t *more = realloc(r->bytes, room);
+		uint8_t *more = malloc(room);
 
 		if (!more)
 			return -ENOMEM;
+		if (r->have)
+			memcpy(more, r->bytes, r->have);
+		wipe(r);
 		r->bytes = more;
 		r->room = room;
 	}
@@ -114,6 +126,6 @@ bool frame__next(struct frame_reader *r, struct frame_head *head, const uint8_t 
 
 void frame__free(struct frame_reader *r)
 {
-	free(r->bytes);
+	wipe(r);
 	*r = (struct frame_reader){0};
 }

@@ -190,6 +190,14 @@ int options__fabric(struct run_options *o, const char *text, char *why, size_t s
 	return 0;
 }
 
+bool options__sane(const struct run_options *o)
+{
+	return memchr(o->plan, 0, sizeof(o->plan)) && memchr(o->history, 0, sizeof(o->history)) &&
+	       memchr(o->key_file, 0, sizeof(o->key_file)) && memchr(o->transport, 0, sizeof(o->transport)) &&
+	       memchr(o->fabric, 0, sizeof(o->fabric)) && memchr(o->listen, 0, sizeof(o->listen)) &&
+	       o->nodes >= 1 && o->nodes <= OPTIONS_NODES_MAX;
+}
+
 bool options__over_tcp(const struct run_options *o)
 {
 	return !strcmp(o->transport, "tcp") || !strcmp(o->transport, "insecure-tcp");

@@ -27,6 +27,10 @@ int options__history(struct run_options *o, const char *text, char *why, size_t 
 int options__fabric(struct run_options *o, const char *text, char *why, size_t why_size);
 int options__transport(struct run_options *o, const char *text, char *why, size_t why_size);
 int options__key_file(struct run_options *o, const char *text, char *why, size_t why_size);
+/* Of options that came in a message: every text ends within its array, and there are as many nodes as there
+ * can be.
+ */
+bool options__sane(const struct run_options *o);
 /* Whether the transport goes over TCP, encrypted or not. */
 bool options__over_tcp(const struct run_options *o);
 

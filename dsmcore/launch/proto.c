@@ -2,7 +2,6 @@
 #include "dsmcore/launch/proto.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -34,19 +33,13 @@ ssize_t proto__body_bytes(uint32_t type)
 	return -1;
 }
 
-/* Every text ends within its array. */
-static bool texts_end(const struct proto_packet *p)
+bool proto__sane(const struct proto_packet *p)
 {
-	const struct run_options *o = &p->options;
 	const struct proto_report *r = &p->report;
 
 	if (p->type == PROTO_REPORT)
 		return memchr(r->text, 0, sizeof(r->text)) && memchr(r->path, 0, sizeof(r->path));
-	return p->type != PROTO_OPTIONS ||
-	       (memchr(o->plan, 0, sizeof(o->plan)) && memchr(o->history, 0, sizeof(o->history)) &&
-		memchr(o->key_file, 0, sizeof(o->key_file)) &&
-		memchr(o->transport, 0, sizeof(o->transport)) && memchr(o->fabric, 0, sizeof(o->fabric)) &&
-		memchr(o->listen, 0, sizeof(o->listen)));
+	return p->type != PROTO_OPTIONS || options__sane(&p->options);
 }
 
 int proto__send(int fd, enum proto_type type, const void *body, size_t bytes, const int *fds, unsigned nfds)
@@ -102,7 +95,7 @@ int proto__recv(int fd, struct proto_packet *p, int fds[2], int flags)
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
 			memcpy(fds, CMSG_DATA(c), c->cmsg_len - CMSG_LEN(0));
 	if (n >= PROTO_HEAD && p->version == PROTO_VERSION && n - PROTO_HEAD == proto__body_bytes(p->type) &&
-	    !(mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && texts_end(p))
+	    !(mh.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && proto__sane(p))
 		return 0;
 	for (int i = 0; i < 2; i++)
 		if (fds[i] >= 0)

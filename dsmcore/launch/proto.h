@@ -18,6 +18,7 @@
 #ifndef DSM_LAUNCH_PROTO_H
 #define DSM_LAUNCH_PROTO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -78,6 +79,8 @@ struct proto_packet {
 	};
 };
 
+/* Whether its texts end where they must. */
+bool proto__sane(const struct proto_packet *p);
 /* Sends one packet: the type and `bytes` of its union member, with up to two descriptors.
  * Async-signal-safe, and small on the stack. Errors: negative errno. */
 int proto__send(int fd, enum proto_type type, const void *body, size_t bytes, const int *fds, unsigned nfds);

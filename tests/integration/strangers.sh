@@ -12,10 +12,11 @@ sor=$build/apps/sor
 }
 unset DSM_TRANSPORT DSM_KEY_FILE DSM_RUN
 
-# The node that starts first comes late, so that strangers find the others listening: until $work/go is there.
+# Node 0, which calls the others, comes late, so that strangers find them listening: until $work/go is there.
 cat >"$work/late" <<END
 #!/bin/sh
-if mkdir "$work/first" 2>/dev/null; then
+read -r first others <"/proc/\$PPID/task/\$PPID/children"
+if [ "\$first" = \$\$ ]; then
 	n=0
 	while [ ! -e "$work/go" ] && [ \$n -lt 160 ]; do sleep 0.05; n=\$((n + 1)); done
 fi
@@ -31,7 +32,7 @@ begin() {
 	local nodes=$1 try
 	ports=
 	shift
-	rm -rf "$work/first" "$work/go" "$STRANGERS_READY"
+	rm -rf "$work/go" "$STRANGERS_READY"
 	mkdir "$STRANGERS_READY"
 	timeout -k 5 60 "$dsmrun" -v -n "$nodes" "$@" >"$work/run.out" 2>"$work/run.err" </dev/null &
 	run=$!
