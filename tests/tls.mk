@@ -22,7 +22,7 @@ stranger_DIR  := tests/integration
 secret_SRCS   := tests/integration/secret.c
 secret_NEEDS  := dsm
 secret_DIR    := tests/integration
-SCRIPT_TESTS  += tests/integration/strangers.sh
+SCRIPT_TESTS  += tests/integration/strangers.sh tests/integration/hosts_strangers.sh
 
 FUZZERS += fuzz_key fuzz_proto
 fuzz_key_SRCS   := tests/fuzz/fuzz_key.c dsmcore/launch/mesh_key.c

@@ -7,9 +7,9 @@
  *	stranger hold PORT COUNT S      COUNT connections that say nothing, for S seconds
  *	stranger flood PORT S           one connection after the other
  *	stranger join PORT RUN [SEED]   as node 0 of run RUN (hexadecimal), with a key made from SEED
- *	stranger sniff FILE COMMAND...  writes what TCP carries over the loopback meanwhile; COMMAND's status
- *	stranger replay FILE PORT       says again what callers have said
- *	stranger memory PID KEYFILE     how often the key's bytes are in that process's memory
+ *	stranger sniff FILE COMMAND...  writes what TCP carries over the loopback (or the interface that the
+ *variable SNIFF names) meanwhile; COMMAND's status stranger replay FILE PORT       says again what callers
+ *have said stranger memory PID KEYFILE     how often the key's bytes are in that process's memory
  *
  * Numbers only; a mistake ends with status 3.
  */
@@ -221,15 +221,15 @@ struct segment { /* in the file, its bytes behind it */
 	uint32_t sequence, bytes;
 };
 
-static int open_wire(void)
+static int open_wire(const char *interface)
 {
 	struct sockaddr_ll lo = {.sll_family = AF_PACKET,
 				 .sll_protocol = htons(ETH_P_IP),
-				 .sll_ifindex = (int)if_nametoindex("lo")};
+				 .sll_ifindex = (int)if_nametoindex(interface)};
 	int fd = socket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_IP)), room = 64 << 20;
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&lo, sizeof(lo)))
-		fail("listening to the loopback");
+		fail(interface);
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room));
 	return fd;
 }
@@ -260,7 +260,8 @@ static int sniff(const char *path, char **command)
 {
 	static uint8_t packet[1 << 17];
 	FILE *f = fopen(path, "w");
-	int fd = open_wire(), status;
+	const char *interface = getenv("SNIFF") ? getenv("SNIFF") : "lo";
+	int fd = open_wire(interface), status;
 	struct sockaddr_ll from = {0};
 	pid_t child;
 
@@ -279,7 +280,8 @@ static int sniff(const char *path, char **command)
 				    ? recvfrom(fd, packet, sizeof(packet), 0, (struct sockaddr *)&from, &len)
 				    : 0;
 
-		if (n > 0 && from.sll_pkttype != PACKET_OUTGOING) /* each passes twice */
+		/* on the loopback each passes twice */
+		if (n > 0 && (from.sll_pkttype != PACKET_OUTGOING || !is(interface, "lo")))
 			keep(f, packet, (size_t)n);
 		if (n <= 0 && ended)
 			break;
