@@ -88,7 +88,7 @@ wanted fault && {
 	measure fault fault --transport tcp
 	measure fault-tls fault --transport tls --owner waiting
 	measure fault-unix fault --transport unix --owner waiting
-	measure fault-default fault --transport default --owner waiting
+	measure fault-shm fault --transport shm --owner waiting
 }
 wanted pingpong && measure pingpong pingpong
 wanted barrier && measure barrier barrier
@@ -111,7 +111,7 @@ if [ -s "$out/fault.result" ] && [ -s "$out/fault-tls.result" ]; then # held aga
 		"1.8 x the plain one" ".median_us <= 1.8 * $plain_us"
 fi
 row "fault, Unix sockets" fault-unix line "under 20 us" '.median_us < 20'
-row "fault, default on one host" fault-default line "under 12 us [9.1]" '.median_us < 12'
+row "fault, default on one host (shm)" fault-shm line "under 12 us [9.1]" '.median_us < 12'
 row "pingpong" pingpong line "under 100 us [364]" '.median_us < 100'
 row "pingpong, against a raw round trip" pingpong '"\(.ratio | us) x"' "at most 7 x by invalidation alone" '.ratio <= 7'
 row "barrier, 2 nodes" barrier 'on(2) | line' "under 15 us [17.9]" 'on(2) | .median_us < 15'
