@@ -8,8 +8,21 @@ apps=$build/apps
 command -v mpirun >/dev/null || skip "no mpirun here (apt-get install openmpi-bin)"
 [ -x "$build/lib/procope/dsm-pmix" ] || skip "built without PMIx (apt-get install libpmix-dev)"
 
+# Open MPI 4.1's own daemon now and then crashes at its start when hosts share a machine; that is not ours to test.
+cat >"$work/steady" <<'END'
+#!/usr/bin/env bash
+for try in 1 2 3; do
+	"$@" >"$0.out" 2>"$0.err"
+	status=$?
+	grep -q 'ORTE was unable to reliably start one or more daemons' "$0.out" "$0.err" || break
+done
+cat "$0.out"
+cat "$0.err" >&2
+exit $status
+END
+chmod +x "$work/steady"
 # mpirun must itself be on a host that the others reach.
-run=(ip netns exec "$alpha" mpirun --allow-run-as-root --oversubscribe --mca plm_rsh_agent "$work/rsh"
+run=("$work/steady" ip netns exec "$alpha" mpirun --allow-run-as-root --oversubscribe --mca plm_rsh_agent "$work/rsh"
 	--mca oob_tcp_if_include 10.77.0.0/24 --host "$alpha:2,$beta:2")
 timeout 60 "${run[@]}" -n 4 true >"$work/out" 2>&1 || skip "mpirun reaches no other network namespace: $(tail -n 3 "$work/out" | tr '\n' ' ')"
 
