@@ -25,7 +25,8 @@ struct command;
 struct options {
 	const struct command *command;
 	const char *program;   /* argv[0] */
-	const char *transport; /* tcp (in clear), tls, unix or shm */
+	const char *transport; /* tcp (in clear), tls, unix, shm or fabric */
+	const char *fabric;    /* libfabric's provider, NULL: none */
 	const char *samples;   /* file for the raw samples, NULL = none */
 	unsigned nodes;	       /* 0: as the benchmark is defined */
 	unsigned count;	       /* samples, or what the benchmark counts; 0: its default */

@@ -52,7 +52,8 @@ static void print_usage(void)
 	for (size_t i = 0; i < COMMANDS; i++)
 		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
 	puts("\n"
-	     "      --transport KIND  tcp (default, not encrypted), tls, unix or shm\n"
+	     "      --transport KIND  tcp (default, not encrypted), tls, unix, shm or fabric\n"
+	     "      --fabric PROVIDER the transport fabric: libfabric's name, e.g. tcp or shm\n"
 	     "      --nodes N         commit (default 1), barrier (default 2, and 4), scale (1024), probes "
 	     "(2)\n"
 	     "      --owner STATE     fault, floor: waiting, computing (100 ms without a call) or both "
@@ -86,6 +87,7 @@ static int bad(const char *format, const char *what, const char *more)
 
 enum {
 	OPT_TRANSPORT = 't',
+	OPT_FABRIC = 'f',
 	OPT_NODES = 'n',
 	OPT_COUNT = 'c',
 	OPT_SECONDS = 'l',
@@ -103,6 +105,7 @@ enum {
 
 static const struct option table[] = {
 	{"transport", required_argument, NULL, OPT_TRANSPORT},
+	{"fabric", required_argument, NULL, OPT_FABRIC},
 	{"nodes", required_argument, NULL, OPT_NODES},
 	{"count", required_argument, NULL, OPT_COUNT},
 	{"seconds", required_argument, NULL, OPT_SECONDS},
@@ -149,17 +152,14 @@ static int set_seconds(struct options *o)
 
 static int set_transport(struct options *o)
 {
-	static const char *const known[] = {"tcp", "tls", "unix", "shm"};
+	static const char *const known[] = {"tcp", "tls", "unix", "shm", "fabric"};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		if (!strcmp(optarg, known[i])) {
 			o->transport = known[i];
 			return 0;
 		}
-	if (!strcmp(optarg, "fabric"))
-		return bad("this build of the DSM has no transport '%s'; it has tcp, tls, unix and shm%s",
-			   optarg, "");
-	return bad("unknown transport '%s': give tcp, tls, unix or shm%s", optarg, "");
+	return bad("unknown transport '%s': give tcp, tls, unix, shm or fabric%s", optarg, "");
 }
 
 static int set_owner(struct options *o)
@@ -182,6 +182,10 @@ static int take(struct options *o, int opt)
 	switch (opt) {
 	case OPT_TRANSPORT:
 		return set_transport(o);
+	case OPT_FABRIC:
+		o->fabric = optarg;
+		o->transport = "fabric";
+		return 0;
 	case OPT_NODES:
 		return set_number("nodes", 1, 1024, &o->nodes);
 	case OPT_COUNT:
@@ -231,14 +235,17 @@ static int check_taken(const struct options *o, const char *given)
 {
 	for (; *given; given++)
 		for (const struct option *t = table; t->name; t++)
-			if (t->val == *given && strchr("tnclogpdruq", *given) &&
-			    !strchr(o->command->takes, *given))
+			if (t->val == *given && strchr("tfnclogpdruq", *given) &&
+			    !strchr(o->command->takes, *given == OPT_FABRIC ? OPT_TRANSPORT : *given))
 				return bad("--%s says nothing to '%s'", t->name, o->command->name);
 	if (o->nodes && (o->nodes < o->command->nodes_min || o->nodes > o->command->nodes_max)) {
 		fprintf(stderr, "dsmbench: %s runs on %u to %u nodes, not %u (dsmbench --help)\n",
 			o->command->name, o->command->nodes_min, o->command->nodes_max, o->nodes);
 		return BENCH_BAD;
 	}
+	if (!strcmp(o->transport, "fabric") != !!o->fabric)
+		return bad("--transport fabric needs --fabric NAME, and no other transport takes it%s%s", "",
+			   "");
 	if (o->disjoint && o->pages > 64)
 		return bad("--disjoint takes at most 64 pages%s%s", "", "");
 	if (strchr("f", o->command->name[0]) && o->count > COUNT_MAX)
@@ -529,6 +536,8 @@ int main(int argc, char **argv)
 	launch__progress_end();
 	if (!rc && o.samples && write_samples(&r, o.samples))
 		rc = BENCH_BAD;
+	if (out && o.fabric)
+		json_object_object_add(out, "provider", json_object_new_string(o.fabric));
 	if (!rc && out) {
 		puts(json_object_to_json_string_ext(
 			out, isatty(STDOUT_FILENO) ? FORMAT_TTY : JSON_C_TO_STRING_NOSLASHESCAPE));

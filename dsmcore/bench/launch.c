@@ -212,6 +212,8 @@ const char *launch__transport(const struct options *o, unsigned nodes)
 
 bool launch__over_tcp(const struct options *o)
 {
+	if (o->fabric) /* its shm stays on the host, as a Unix socket does */
+		return strcmp(o->fabric, "shm") != 0;
 	return !strcmp(o->transport, "tcp") || !strcmp(o->transport, "tls");
 }
 
@@ -242,14 +244,14 @@ int launch__line(struct launch_line *l, const struct options *o, unsigned nodes,
 	a[n++] = l->dsmrun;
 	a[n++] = "--nodes";
 	a[n++] = text(l, &used, "%.0f", nodes);
-	a[n++] = "--transport";
-	a[n++] = dsmrun_transport(o->transport);
+	a[n++] = o->fabric ? "--fabric" : "--transport";
+	a[n++] = o->fabric ? (char *)o->fabric : dsmrun_transport(o->transport);
 	if (verbose)
 		a[n++] = "--verbose";
 	a[n++] = l->self;
 	a[n++] = "--as-node";
-	a[n++] = "--transport";
-	a[n++] = (char *)o->transport;
+	a[n++] = o->fabric ? "--fabric" : "--transport";
+	a[n++] = (char *)(o->fabric ? o->fabric : o->transport);
 	a[n++] = "--owner";
 	a[n++] = (char *)owners[o->owner];
 	a[n++] = "--count";

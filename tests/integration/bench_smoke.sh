@@ -17,7 +17,7 @@ fail() {
 
 # What every object of every benchmark must hold.
 common='
-def sane: (.name | type) == "string" and (.transport | IN("tcp", "tls", "unix", "shm", "none", "simulated"))
+def sane: (.name | type) == "string" and (.transport | IN("tcp", "tls", "unix", "shm", "fabric", "none", "simulated"))
 	and .nodes >= 1 and .samples >= 1 and (.owner | IN("waiting", "computing", null))
 	and .median_us > 0 and .p90_us >= .median_us and .p99_us >= .p90_us and .p999_us >= .p99_us
 	and .floor_us > 0 and .ratio > 0;
@@ -53,6 +53,14 @@ for t in tcp tls unix shm; do
 	prints fault '.samples == 64 and .fetched >= 64 and .also[0].owner == "computing" and .also[0].fetched >= .also[0].samples' \
 		fault --count 64 --transport $t
 done
+if [ -e "$build/lib/libdsm-fabric.so" ]; then
+	for p in tcp shm; do
+		prints fault '.transport == "fabric" and .provider == "'$p'" and .samples == 64 and .fetched >= 64' \
+			fault --count 64 --fabric $p
+	done
+	prints pingpong '.provider == "tcp"' pingpong --count 64 --seconds 10 --fabric tcp
+	prints barrier '.provider == "shm"' barrier --count 64 --transport fabric --fabric shm
+fi
 prints fault '.sequential and .samples == 1024 and .prefetched > 512 and .fetched < 512 and .mean_us > 0' \
 	fault --count 1024 --owner waiting --sequential
 prints fault '.owner == "computing" and has("also") == false and .gap_us == 50' \
@@ -77,8 +85,9 @@ refuses "unknown benchmark" speed
 refuses "one benchmark at a time" fault barrier
 refuses "unknown option --fast" fault --fast
 refuses "option --count needs a value" fault --count
-refuses "no transport 'fabric'" fault --transport fabric
-refuses "no transport 'fabric'" fault --transport fabric
+refuses "needs --fabric NAME" fault --transport fabric
+refuses "needs --fabric NAME" fault --fabric tcp --transport unix
+refuses "says nothing to 'scale'" scale --fabric tcp
 refuses "unknown transport" fault --transport pigeon
 refuses "--count takes a whole number" fault --count 0
 refuses "--count takes a whole number" fault --count many
