@@ -481,7 +481,7 @@ void fabric__setup_lanes(struct fabric *f)
 		struct lane *l = &f->lanes[i];
 
 		*l = (struct lane){
-			.stream = {.ops = &lane_ops, .fd = -1},
+			.stream = {.ops = &lane_ops, .fd = -1, .engine = &f->engine},
 			.fabric = f,
 			.peer = (uint16_t)(i / CHANNELS),
 			.channel = (uint8_t)(i % CHANNELS),
