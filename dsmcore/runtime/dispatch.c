@@ -366,6 +366,15 @@ static struct verdict carry_out(const struct core_actions *actions, const struct
 	return v;
 }
 
+static bool waits(const struct core_actions *actions)
+{
+	for (size_t i = 0; i < actions->count; i++)
+		if (actions->list[i].type == CORE_DO_WAIT)
+			return true;
+	return false;
+}
+
+/* Of the mutator. */
 static struct verdict step(const struct core_event *event)
 {
 	const struct core_actions *actions;
@@ -373,7 +382,16 @@ static struct verdict step(const struct core_event *event)
 
 	if (err)
 		node__fatal(NULL, "the protocol refused a step of kind %d: %s", event->type, strerror(-err));
-	return carry_out(actions, NULL, NULL);
+	/* The answer is read here; over some streams (libfabric's tcp) sending alone would wake the other. */
+	bool quiet = node.transport && waits(actions);
+
+	if (quiet)
+		transport__quiet(node.transport);
+	struct verdict v = carry_out(actions, NULL, NULL);
+
+	if (quiet && v.what != WAIT)
+		transport__unquiet(node.transport);
+	return v;
 }
 
 static struct verdict answer_of(uint32_t state)

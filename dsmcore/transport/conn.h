@@ -58,6 +58,7 @@ struct transport {
 	int kick;
 	int frames; /* handled by this call */
 	unsigned looks;
+	bool quiet;	     /* the mutator's: the service thread is not woken */
 	struct conn *recent; /* where the last message came from */
 	int broken;	     /* atomic: some connection's error was set by a sender */
 	uint64_t queued;

@@ -414,8 +414,7 @@ static int engine_poll(struct engine *e, void (*ready)(void *arg, uint32_t tag, 
 	unsigned n;
 
 	enter(f);
-	wait__wake(f);
-	fabric__progress(f);
+	wait__poll(f);
 	try_again(f);
 	n = collect(f, tag, events);
 	leave(f);

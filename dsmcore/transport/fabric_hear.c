@@ -142,6 +142,8 @@ void fabric__progress(struct fabric *f)
 		ssize_t n = fi_cq_read(f->cq, e, READ);
 		bool sent = false;
 
+		if (n == -FI_EAVAIL || n > 0)
+			f->came++;
 		if (n == -FI_EAVAIL)
 			failed(f);
 		else if (n < 0)

@@ -115,7 +115,8 @@ struct fabric {
 	struct fid_cq *cq;
 	struct fid_ep *ep;
 	struct fid_mr *mr;
-	bool cq_waits;				  /* its completion queue has a descriptor to wait for */
+	bool cq_waits; /* its completion queue was opened with a descriptor to wait for */
+	uint64_t came; /* completions and errors that it has given us */
 	struct sigaction signals[FABRIC_SIGNALS]; /* as they were before libfabric came */
 	bool signals_taken;
 	/* buffers */
@@ -134,6 +135,8 @@ struct fabric {
 	uint64_t strangers;	     /* pieces that were not of this run */
 	/* waiting (fabric_wait.c); engine.fd is an epoll instance over all there is to wake us */
 	int64_t now, beat_ns, retry_ns; /* the clock when last read; when to look at peers, at refusals */
+	int cq_fd;			/* -1: it has none, or one that cannot be trusted */
+	unsigned lies;			/* times that it was readable for nothing, in a row */
 	int timer;
 	int64_t timer_ns; /* when it fires, 0: not set */
 	bool armed;	  /* the receiving thread may be asleep */
@@ -193,8 +196,8 @@ void wait__meet(struct fabric *f, unsigned peer, const struct card *mine, const 
 void wait__ring(struct peer *p);
 /* engine_ops.arm(). */
 bool wait__arm(struct fabric *f);
-/* At the begin of poll(): awake again. Looks at peers and clocks when it is time. */
-void wait__wake(struct fabric *f);
+/* The begin of poll(): handles what has come. Looks at peers and clocks when it is time. */
+void wait__poll(struct fabric *f);
 /* Lets the receiving thread look again after a while, wherever it is. */
 void wait__retry(struct fabric *f);
 void wait__forget(struct fabric *f, struct peer *p);

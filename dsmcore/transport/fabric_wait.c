@@ -6,8 +6,9 @@
  * wakes us: each node has a page with one word, "asleep", and a pipe, and tells both descriptors in its
  * address. Peers on this host open them through /proc/PID/fd. Who sends looks at the word and, if it is set,
  * clears it and writes a byte. Who goes to sleep sets the word and then looks at the queue once more, so one
- * of the two sees the other (both put a full fence between their two steps). Where neither works we nap: 20
- * us at first, then longer, up to half a millisecond.
+ * of the two sees the other (both put a full fence between their two steps). Where neither works, or the
+ * descriptor is readable for nothing again and again (libfabric 1.17's net provider), we nap: 20 us at first,
+ * then longer, up to half a millisecond.
  *
  * Death. A message endpoint knows no end of file. A peer on this host is watched by a pidfd; what it had sent
  * gets a moment to arrive, then its streams end with -ECONNRESET. To a peer on another host something is sent
@@ -36,7 +37,10 @@
 #define NAP_MIN_US 20u
 #define NAP_MAX_US 500u
 #define PAGE	   4096u
-#define OTHERS	   UINT64_MAX /* epoll: the queue, the timer, the bell; else a peer's number */
+#define LIES	   64 /* times the queue's descriptor was readable for nothing */
+
+/* What wakes us; a smaller number is a peer that has died. */
+enum source { QUEUE = 1 << 16, TIMER, BELL };
 
 int64_t wait__clock(void)
 {
@@ -66,7 +70,7 @@ static int open_bell(struct fabric *f)
 	if (page == MAP_FAILED)
 		return -errno;
 	f->asleep = page;
-	return watch(f, f->bell[0], OTHERS);
+	return watch(f, f->bell[0], BELL);
 }
 
 static void read_boot(uint8_t boot[16])
@@ -99,14 +103,10 @@ int wait__open(struct fabric *f, struct card *mine)
 	f->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (f->engine.fd < 0 || f->timer < 0)
 		return -errno;
-	if (f->cq_waits)
-		rc = fi_control(&f->cq->fid, FI_GETWAIT, &cq_fd);
-	else
-		rc = open_bell(f);
-	if (rc == 0 && f->cq_waits)
-		rc = watch(f, cq_fd, OTHERS);
+	f->cq_fd = f->cq_waits && fi_control(&f->cq->fid, FI_GETWAIT, &cq_fd) == 0 ? cq_fd : -1;
+	rc = f->cq_fd >= 0 ? watch(f, f->cq_fd, QUEUE) : open_bell(f);
 	if (rc == 0)
-		rc = watch(f, f->timer, OTHERS);
+		rc = watch(f, f->timer, TIMER);
 	mine->page = f->page;
 	mine->bell = f->bell[1];
 	f->nap_us = NAP_MIN_US;
@@ -186,19 +186,32 @@ void wait__retry(struct fabric *f)
 	set_timer(f, f->retry_ns);
 }
 
+/* Its descriptor is of no use: the provider leaves it readable when there is nothing. */
+static void distrust(struct fabric *f)
+{
+	if (++f->lies < LIES || f->cq_fd < 0)
+		return;
+	epoll_ctl(f->engine.fd, EPOLL_CTL_DEL, f->cq_fd, NULL);
+	f->cq_fd = -1;
+	f->naps = true;
+}
+
 static bool queue_is_empty(struct fabric *f)
 {
 	struct fid *queue = &f->cq->fid;
+	uint64_t before = f->came;
 
+	if (f->cq_fd >= 0 && fi_trywait(f->fabric, &queue, 1) == 0)
+		return true;
 	if (f->asleep) {
 		__atomic_store_n(f->asleep, 1, __ATOMIC_RELAXED);
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	}
 	fabric__progress(f);
-	if (!fabric__any_ready(f) && (!f->cq_waits || fi_trywait(f->fabric, &queue, 1) == 0))
+	if (f->cq_fd < 0 || fi_trywait(f->fabric, &queue, 1) == 0)
 		return true;
-	if (f->asleep)
-		__atomic_store_n(f->asleep, 0, __ATOMIC_RELAXED);
+	if (f->came == before)
+		distrust(f);
 	return false;
 }
 
@@ -207,8 +220,9 @@ bool wait__arm(struct fabric *f)
 	int64_t until = f->beat_ns;
 
 	f->now = wait__clock();
-	if (f->now >= until || !queue_is_empty(f)) {
-		f->nap_us = NAP_MIN_US;
+	if (f->now >= until || !queue_is_empty(f) || fabric__any_ready(f)) {
+		if (f->asleep)
+			__atomic_store_n(f->asleep, 0, __ATOMIC_RELAXED);
 		return false;
 	}
 	if (f->refusals && f->retry_ns < until)
@@ -241,28 +255,27 @@ void wait__forget(struct fabric *f, struct peer *p)
 	p->bell = -1;
 }
 
-/* Empties what woke us, and sees who has died. */
+/* Why are we awake, when nothing has come? Sees who has died. */
 static void look(struct fabric *f)
 {
 	struct epoll_event ev[16];
-	char drop[64];
 	uint64_t times;
 	int n = epoll_wait(f->engine.fd, ev, 16, 0);
 
 	for (int i = 0; i < n; i++) {
 		struct peer *p;
 
-		if (ev[i].data.u64 == OTHERS)
+		if (ev[i].data.u64 == QUEUE)
+			distrust(f);
+		if (ev[i].data.u64 == TIMER && read(f->timer, &times, sizeof(times)) == sizeof(times))
+			f->timer_ns = 0;
+		if (ev[i].data.u64 >= QUEUE)
 			continue;
 		p = &f->peers[ev[i].data.u64];
 		epoll_ctl(f->engine.fd, EPOLL_CTL_DEL, p->process, NULL);
 		p->verdict_ns = f->now + VERDICT_NS;
 		f->verdicts++;
 	}
-	if (f->timer_ns && f->now >= f->timer_ns && read(f->timer, &times, sizeof(times)) == sizeof(times))
-		f->timer_ns = 0;
-	while (f->asleep && read(f->bell[0], drop, sizeof(drop)) == sizeof(drop))
-		;
 }
 
 static void give_verdicts(struct fabric *f)
@@ -296,15 +309,32 @@ static void beat(struct fabric *f)
 	}
 }
 
-void wait__wake(struct fabric *f)
+/* Stops the peers from ringing, and empties the pipe if one has. */
+static void silence_bell(struct fabric *f)
+{
+	char drop[64];
+
+	if (!f->asleep || __atomic_exchange_n(f->asleep, 0, __ATOMIC_ACQ_REL))
+		return;
+	while (read(f->bell[0], drop, sizeof(drop)) == sizeof(drop))
+		;
+}
+
+void wait__poll(struct fabric *f)
 {
 	bool slept = f->armed;
+	uint64_t before = f->came;
 
 	f->now = wait__clock();
 	f->armed = false;
-	if (slept && f->asleep)
-		__atomic_store_n(f->asleep, 0, __ATOMIC_RELAXED);
-	if (slept || f->now >= f->beat_ns || (f->timer_ns && f->now >= f->timer_ns))
+	if (slept)
+		silence_bell(f);
+	fabric__progress(f);
+	if (f->came != before) {
+		f->lies = 0;
+		f->nap_us = NAP_MIN_US;
+	}
+	if ((slept && f->came == before) || f->now >= f->beat_ns || (f->timer_ns && f->now >= f->timer_ns))
 		look(f);
 	if (f->verdicts)
 		give_verdicts(f);

@@ -349,9 +349,22 @@ int transport__wait(struct transport *t, int timeout_ms)
 	return rc;
 }
 
-void transport__seize(struct transport *t)
+void transport__quiet(struct transport *t)
 {
 	watch_all(t, false);
+	t->quiet = true;
+}
+
+void transport__unquiet(struct transport *t)
+{
+	watch_all(t, true);
+	t->quiet = false;
+}
+
+void transport__seize(struct transport *t)
+{
+	if (!t->quiet)
+		transport__quiet(t);
 	pthread_mutex_lock(&t->receiving);
 }
 
@@ -373,7 +386,7 @@ void transport__release(struct transport *t)
 {
 	arm(t);
 	pthread_mutex_unlock(&t->receiving);
-	watch_all(t, true);
+	transport__unquiet(t);
 }
 
 void transport__kick(struct transport *t)

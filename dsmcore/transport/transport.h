@@ -64,6 +64,10 @@ void transport__kick(struct transport *t);
 void transport__seize(struct transport *t);
 int transport__receive(struct transport *t, int timeout_ms);
 void transport__release(struct transport *t);
+/* Before the messages whose answers it is going to wait for: nothing that becomes readable from now on wakes
+ * the service thread. seize and release follow, or unquiet when there is nothing to wait for after all. */
+void transport__quiet(struct transport *t);
+void transport__unquiet(struct transport *t);
 
 /* True when every queue is empty (all bytes are with the streams). */
 int transport__drained(struct transport *t);
