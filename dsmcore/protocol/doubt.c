@@ -80,7 +80,8 @@ void doubt__resolved(struct dsm_core *core)
 	c->nput_off = 0;
 	for (i = 0; i < n; i++) {
 		p = c->put_off[i];
-		if (!p.over)
+		if (!p.over &&
+		    !core->lost[p.msg.from]) /* else nobody waits for the answer, and the copy stays good */
 			client__on_invalidate(core, &p.msg);
 		for (k = 0; k < p.msg.npages; k++)
 			core__drop(core, p.entries[k].hold);
