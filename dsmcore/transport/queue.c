@@ -142,7 +142,8 @@ static int send_now(struct transport *t, struct conn *c, struct iovec *iov, size
 		sent -= skip;
 	}
 	append(t, c, k);
-	return 0;
+	/* An engine tells of room only after a send() that got none; epoll tells anyway. */
+	return c->stream->engine ? conn__flush(t, c) : 0;
 }
 
 static uint8_t zeros[8];

@@ -321,19 +321,26 @@ static void test_bad_offers(void **state)
 
 /* ---- transports over them: two threads of a node receive by turns ---- */
 
+#define LARGE 30u /* pages of a message: two fit into a ring, the third in part, without having been queued  \
+		   */
+
 struct node {
 	struct transport *t;
 	uint16_t number;
 	pthread_t service;
 	pthread_mutex_t lock;
-	uint32_t next, bad, lost; /* next: number expected */
+	uint32_t next, bad, lost, messages; /* next: number expected */
 	bool stop;
 };
 
 static void on_message(void *arg, const struct core_msg *m, const struct wire_blob *b)
 {
-	(void)m, (void)b;
-	((struct node *)arg)->bad++;
+	struct node *e = arg;
+
+	e->bad += m->npages != LARGE;
+	for (unsigned i = 0; i < m->npages; i++)
+		e->bad += b[i].bytes != TRANSPORT_PAGE || b[i].data[17] != (uint8_t)i;
+	__atomic_store_n(&e->messages, e->messages + 1, __ATOMIC_RELEASE);
 }
 
 static void on_note(void *arg, uint16_t from, uint16_t type, const void *bytes, size_t n)
@@ -459,6 +466,44 @@ static void take_turns(bool rings)
 	}
 }
 
+/* Nothing is sent after it: who had no room must be woken by the room alone. */
+static void test_more_than_the_ring(void **state)
+{
+	static struct node e[2];
+	static uint8_t page[LARGE][TRANSPORT_PAGE];
+	struct core_entry entries[LARGE] = {0};
+	struct wire_blob blobs[LARGE];
+	struct core_msg m = {
+		.type = CORE_MSG_PUBLISH, .to = 1, .generation = 1, .npages = LARGE, .entries = entries};
+
+	(void)state;
+	open_nodes(e, true);
+	for (unsigned i = 0; i < LARGE; i++) {
+		memset(page[i], (int)i, TRANSPORT_PAGE);
+		entries[i].page = i;
+		entries[i].data = CORE_DATA_COMMITTED;
+		blobs[i] = (struct wire_blob){WIRE_PAGE, TRANSPORT_PAGE, page[i]};
+	}
+	for (uint32_t round = 1; round <= 20; round++) {
+		transport__seize(e[1].t);
+		for (int i = 0; i < 3; i++)
+			assert_int_equal(transport__send(e[0].t, &m, blobs), 0);
+		transport__release(e[1].t);
+		for (int ms = 0; __atomic_load_n(&e[1].messages, __ATOMIC_ACQUIRE) < 3 * round; ms++) {
+			assert_true(ms < 20000);
+			usleep(1000);
+		}
+	}
+	for (int n = 0; n < 2; n++) {
+		__atomic_store_n(&e[n].stop, true, __ATOMIC_RELEASE);
+		transport__kick(e[n].t);
+		pthread_join(e[n].service, NULL);
+		assert_int_equal(e[n].bad, 0);
+	}
+	transport__close(e[0].t);
+	transport__close(e[1].t);
+}
+
 static void test_turns_on_sockets(void **state)
 {
 	(void)state;
@@ -480,6 +525,7 @@ int main(void)
 		cmocka_unit_test(test_end),
 		cmocka_unit_test(test_scribbled),
 		cmocka_unit_test(test_bad_offers),
+		cmocka_unit_test(test_more_than_the_ring),
 		cmocka_unit_test(test_turns_on_sockets),
 		cmocka_unit_test(test_turns_on_rings),
 	};
