@@ -49,6 +49,8 @@ static int carry_page(struct stream *ends[2])
 	struct iovec iov = {page, sizeof(page)};
 	ssize_t n;
 
+	if (!ends[0] || !ends[1])
+		return -ENOTCONN;
 	memset(page, 'p', sizeof(page));
 	n = ends[0]->ops->send(ends[0], &iov, 1);
 	if (n == PAGE)

@@ -460,7 +460,7 @@ int run__open(struct run *run)
 
 	if (rc)
 		return rc;
-	run->procs = calloc(run->options.nodes, sizeof(*run->procs));
+	run->procs = run->options.nodes ? calloc(run->options.nodes, sizeof(*run->procs)) : NULL;
 	if (!run->procs)
 		return -ENOMEM;
 	for (unsigned n = 0; n < run->options.nodes; n++)

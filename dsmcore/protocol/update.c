@@ -275,5 +275,5 @@ void update__lose(struct dsm_core *core, uint16_t home)
 
 	for (; page < core->config.pages && core__home(core, (uint32_t)page) == home; page++)
 		if (core->client[page].flags & CLIENT_KEPT && !core_mutant(lost_home_kept_waiting))
-			core->client[page].flags &= (uint8_t)~(CLIENT_KEPT | CLIENT_AHEAD);
+			core->client[page].flags &= (uint8_t) ~(CLIENT_KEPT | CLIENT_AHEAD);
 }

@@ -321,8 +321,9 @@ static void test_bad_offers(void **state)
 
 /* ---- transports over them: two threads of a node receive by turns ---- */
 
-#define LARGE 30u /* pages of a message: two fit into a ring, the third in part, without having been queued  \
-		   */
+#define LARGE                                                                                                \
+	30u /* pages of a message: two fit into a ring, the third in part, without having been queued        \
+	     */
 
 struct node {
 	struct transport *t;
