@@ -32,9 +32,9 @@
  * were at the start of the block, so locals need no care. Nothing else is undone: globals, statics,
  * files and other output keep what the attempt did to them. Put output and other effects into
  * dsm_defer(), which runs at the commit only, after the block, or behind dsm_irrevocable(). malloc() and
- *free() inside a block are undone or deferred. `dsmrun --strict` names writes to globals and statics, private
- *pointers that become visible to other nodes, and DSM memory handed to system calls; it does not see output,
- *or writes to memory from malloc().
+ * free() inside a block are undone or deferred. `dsmrun --strict` names writes to globals and statics,
+ * private pointers that become visible to other nodes, and DSM memory handed to system calls; it does not
+ * see output, or writes to memory from malloc().
  *
  * Caveats
  * - One thread a node, the one that runs main(), may touch DSM memory; a second one is stopped with a
@@ -44,14 +44,14 @@
  *   in it ends the program with an error.
  * - read(), write(), pread(), pwrite(), readv(), writev(), send(), recv(), sendto(), recvfrom(), fread() and
  *   fwrite() take DSM memory inside a transaction. Another system call that is handed a DSM pointer (a path,
- *a struct stat, ...) gives EFAULT when the page is not mapped: dsm_touch() it first, or copy.
+ *   a struct stat, ...) gives EFAULT when the page is not mapped: dsm_touch() it first, or copy.
  * - An attempt that must be undone while it is inside library code (printf, ...) is undone when it comes back
  *   to the program's own code, so that no lock of the library is left held. It is undone out of a callback
  *   (qsort's comparison), too: do not begin transactions or touch DSM memory in pthread_once() and other
  *   callbacks of a library that holds a lock meanwhile.
  * - SIGBUS, SIGTRAP and SIGURG are the runtime's in the thread that runs main(), and so is its alternate
- *stack: sigaction() on these gives EINVAL, and they cannot be blocked. While a signal handler of the program
- *runs, nothing is undone. A call that sleeps inside a block may return EINTR.
+ *   stack: sigaction() on these gives EINVAL, and they cannot be blocked. While a signal handler of the
+ *   program runs, nothing is undone. A call that sleeps inside a block may return EINTR.
  * - dsm_new() arrays of more than one element are reached through dsm_at(), because a plan may put
  *   distance between the elements; dsm_new_flat() gives a plain C array.
  */

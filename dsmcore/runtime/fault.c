@@ -5,8 +5,8 @@
  *	SIGBUS	an access that the view does not allow (userfaultfd), resolved here in the faulting thread
  *	SIGTRAP the instruction that the microscope let run alone has finished
  *	SIGURG	the service thread doomed the attempt (ignored by default, so a stray one is harmless)
- *	SIGSEGV strict mode's write-protected data, else a crash; with SIGILL, SIGFPE, SIGABRT: say where, and
- *die
+ *	SIGSEGV strict mode's write-protected data, else a crash
+ *	SIGILL, SIGFPE, SIGABRT: say where, and die
  *
  * All run on an alternate stack, because an abort overwrites the mutator's. errno is kept. While one runs the
  * others wait, except a crash.

@@ -4,8 +4,9 @@
  *
  *	0  as an identity: what is accepted encodes to the same bytes
  *	1  to the end that answers, 2 to the one that calls: without the key nobody gets through the handshake
- *	3  within a connection: two messages of ours go by, the input says what happens to the bytes on their
- *way (position, new value), or comes in their place; what is received is what was sent, or an error
+ *	3  within a connection: two messages of ours go by, the input says what happens to the bytes on
+ *	   their way (position, new value), or comes in their place; what is received is what was sent, or
+ *	   an error
  */
 #include <errno.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * secret.c - node 0 writes words into shared memory that the others read: does somebody on the wire read
- *them?
+ * secret.c - node 0 writes words into shared memory that the others read: does somebody on the wire
+ * read them?
  *
  *	secret [SECONDS]	afterwards it goes on for so long
  */

@@ -7,9 +7,10 @@
  *	stranger hold PORT COUNT S      COUNT connections that say nothing, for S seconds
  *	stranger flood PORT S           one connection after the other
  *	stranger join PORT RUN [SEED]   as node 0 of run RUN (hexadecimal), with a key made from SEED
- *	stranger sniff FILE COMMAND...  writes what TCP carries over the loopback (or the interface that the
- *variable SNIFF names) meanwhile; COMMAND's status stranger replay FILE PORT       says again what callers
- *have said stranger memory PID KEYFILE     how often the key's bytes are in that process's memory
+ *	stranger sniff FILE COMMAND...  writes what TCP carries meanwhile over the loopback, or over the
+ *	                                interface that the variable SNIFF names; COMMAND's status
+ *	stranger replay FILE PORT       says again what callers have said
+ *	stranger memory PID KEYFILE     how often the key's bytes are in that process's memory
  *
  * Numbers only; a mistake ends with status 3.
  */
