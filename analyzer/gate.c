@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "analyzer/gate_output.h"
+#include "analyzer/outfile.h"
 #include "analyzer/gate_report.h"
 
 static const char usage_text[] =
@@ -340,6 +340,26 @@ static int judge(struct gate_report *r)
 	return 2;
 }
 
+/* The report as a whole, so that a good file is never replaced by half of one. */
+static int put(const struct options *o, const struct gate_report *r)
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *f = open_memstream(&text, &bytes);
+	int rc = f ? 0 : -errno;
+
+	if (!rc)
+		rc = o->json ? gate_report__json(r, f) : gate_report__text(r, f);
+	if (f && fclose(f) && !rc)
+		rc = -errno;
+	if (rc)
+		fprintf(stderr, "dsmgate: no report: %s\n", strerror(-rc));
+	else
+		rc = outfile__write(o->output ? o->output : "-", text, bytes);
+	free(text);
+	return rc;
+}
+
 static int run(const struct options *o, struct gate_report *r)
 {
 	int rc = read_side(r, o, 0);
@@ -354,13 +374,7 @@ static int run(const struct options *o, struct gate_report *r)
 		rc = judge(r);
 	if (rc >= 0)
 		return rc;
-	rc = gate_output__write(o->output, o->json ? gate_report__json : gate_report__text, r);
-	if (rc) {
-		fprintf(stderr, "dsmgate: cannot write %s: %s\n",
-			o->output ? o->output : "to standard output", strerror(-rc));
-		return 2;
-	}
-	return (int)r->result.verdict;
+	return put(o, r) ? 2 : (int)r->result.verdict;
 }
 
 int main(int argc, char **argv)

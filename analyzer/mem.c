@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "mem.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,8 +11,8 @@ static void *checked(void *p, size_t bytes)
 {
 	if (p || !bytes)
 		return p;
-	fprintf(stderr, "dsmreport: out of memory (asked for %zu bytes); give it more, or a shorter trace\n",
-		bytes);
+	fprintf(stderr, "%s: out of memory (asked for %zu bytes); give it more, or a shorter trace\n",
+		program_invocation_short_name, bytes);
 	exit(1);
 }
 

@@ -29,7 +29,7 @@ static int write_all(int fd, const char *data, size_t bytes)
 
 static int complain(const char *path, int err)
 {
-	fprintf(stderr, "dsmreport: %s: cannot write: %s\n", path, strerror(-err));
+	fprintf(stderr, "%s: %s: cannot write: %s\n", program_invocation_short_name, path, strerror(-err));
 	return err;
 }
 

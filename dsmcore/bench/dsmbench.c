@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "dsm.h"
+#include "dsmcore/launch/put_file.h"
 
 #define COUNT_MAX  100000
 #define FORMAT_TTY (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)
@@ -470,14 +471,11 @@ static int commit_run(const struct options *o, struct results *r, struct json_ob
 
 static int write_samples(const struct results *r, const char *path)
 {
-	char temp[4096];
-	FILE *f = NULL;
-	int rc = 0;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+	int rc = f ? 0 : -errno;
 
-	if (snprintf(temp, sizeof(temp), "%s.tmp-%d", path, (int)getpid()) >= (int)sizeof(temp))
-		rc = -ENAMETOOLONG;
-	if (!rc && !(f = fopen(temp, "we")))
-		rc = -errno;
 	if (f) {
 		fputs("# name\towner\tnodes\tmicroseconds\n", f);
 		for (size_t i = 0; i < r->nseries; i++)
@@ -485,15 +483,9 @@ static int write_samples(const struct results *r, const char *path)
 				fprintf(f, "%s\t%s\t%u\t%.3f\n", r->series[i].name,
 					*r->series[i].owner ? r->series[i].owner : "-", r->series[i].nodes,
 					r->series[i].us[k]);
-		if (ferror(f))
-			rc = -EIO;
-		if (fclose(f) && !rc)
-			rc = -errno;
-		if (!rc && rename(temp, path))
-			rc = -errno;
-		if (rc)
-			unlink(temp);
+		rc = fclose(f) ? -errno : put_file(path, text, size);
 	}
+	free(text);
 	if (rc)
 		fprintf(stderr, "dsmbench: cannot write the samples to '%s': %s\n", path, strerror(-rc));
 	return rc;

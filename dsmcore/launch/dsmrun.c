@@ -603,5 +603,6 @@ int main(int argc, char **argv)
 			rc = run.collector_status;
 	}
 	free(run.procs);
+	free(run.hosts);
 	return rc;
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "dsm_events.h"
+#include "dsmcore/launch/put_file.h"
 #include "dsmcore/launch/shm_find.h"
 
 static bool is_node_memory(int fd, unsigned node)
@@ -126,39 +127,18 @@ static int build(const struct run *run, struct json_object *top)
 	return 0;
 }
 
-static int put_file(const char *path, const char *text)
+static int write_json(const char *path, struct json_object *top)
 {
-	char temp[4096];
-	size_t size = strlen(text);
-	mode_t mask;
-	int fd, rc = 0;
+	const char *json =
+		json_object_to_json_string_ext(top, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE);
+	char *text;
+	int n = asprintf(&text, "%s\n", json);
+	int rc;
 
-	if (snprintf(temp, sizeof(temp), "%s.tmp-XXXXXX", path) >= (int)sizeof(temp))
-		return -ENAMETOOLONG;
-	/* A name that nobody can foresee, and never a file or link that is there: the folder may be /tmp. */
-	fd = mkostemp(temp, O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	mask = umask(0);
-	umask(mask);
-	if (fchmod(fd, 0644 & ~mask))
-		rc = -errno;
-	for (size_t at = 0; at < size && !rc;) {
-		ssize_t n = write(fd, text + at, size - at);
-
-		if (n > 0)
-			at += (size_t)n;
-		else if (n < 0 && errno != EINTR)
-			rc = -errno;
-	}
-	if (!rc && write(fd, "\n", 1) != 1)
-		rc = -errno;
-	if (close(fd) && !rc)
-		rc = -errno;
-	if (!rc && rename(temp, path))
-		rc = -errno;
-	if (rc)
-		unlink(temp);
+	if (n < 0)
+		return -ENOMEM;
+	rc = put_file(path, text, (size_t)n);
+	free(text);
 	return rc;
 }
 
@@ -168,9 +148,7 @@ int stats__write(const struct run *run)
 	int rc = build(run, top);
 
 	if (!rc) {
-		rc = put_file(run->stats,
-			      json_object_to_json_string_ext(top, JSON_C_TO_STRING_PRETTY |
-									  JSON_C_TO_STRING_NOSLASHESCAPE));
+		rc = write_json(run->stats, top);
 		if (rc)
 			run__say("cannot write statistics to '%s': %s", run->stats, strerror(-rc));
 	}

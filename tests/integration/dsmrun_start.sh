@@ -70,6 +70,10 @@ same "good statistics stay" "$(jq -r .schema "$work/stats.json")" procope.stats/
 expect 2 "cannot write statistics to '$work/stats.json': File too large" bash -c 'ulimit -f 5; exec "$@"' - \
 	"$dsmrun" -n 8 --transport unix --stats "$work/stats.json" "$member" counters
 same "good statistics stay" "$(jq -r .schema "$work/stats.json")" procope.stats/1
+# A device is written to, not replaced by a file.
+mknod "$work/full" c 1 7 2>/dev/null || ln -s /dev/full "$work/full"
+expect 2 "cannot write statistics to '$work/full': No space left" "$dsmrun" -n 2 --stats "$work/full" "$member" counters
+[ -c "$work/full" ] || fail "a device was replaced by a file"
 # Nothing that lies in the folder is written through, not even under a name made from our process id.
 echo precious >"$work/victim"
 expect 0 '' bash -c 'ln -s "$0/victim" "$0/stats.json.tmp-$$"; exec "$@"' "$work" \
