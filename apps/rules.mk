@@ -1,15 +1,25 @@
 # apps: example programs. No app knows about plans or probes; they use dsm.h only.
-PROGRAMS += sor sor-sequential world
-sor_DIR   := apps
-sor_SRCS  := apps/sor/sor.c apps/sor/sor_options.c apps/sor/grid.c apps/common/app.c
-sor_NEEDS := dsm
-sor_LIBS  := -lm
+app_COMMON   := $(addprefix apps/common/,app.c options.c)
+app_PARALLEL := $(app_COMMON) $(addprefix apps/common/,sequential.c rows.c parts.c)
+app_ALONE    := $(app_COMMON) apps/common/rows.c
 
-# The yardstick: the same arithmetic, the same object file, no DSM.
-sor-sequential_DIR  := apps
-sor-sequential_SRCS := apps/sor/sequential.c apps/sor/sor_options.c apps/sor/grid.c apps/common/app.c
-sor-sequential_LIBS := -lm
+# An app NAME is two programs: NAME with the DSM, and NAME-sequential, the yardstick: the same kernel, the same
+# object files, no DSM. NAME_KERNEL is what they share.
+define app
+PROGRAMS += $(1) $(1)-sequential
+$(1)_DIR   := apps
+$(1)_SRCS  := apps/$(1)/$(1).c $$($(1)_KERNEL) $$(app_PARALLEL)
+$(1)_NEEDS := dsm
+$(1)_LIBS  := -lm $$($(1)_KERNEL_LIBS)
+$(1)-sequential_DIR  := apps
+$(1)-sequential_SRCS := apps/$(1)/sequential.c $$($(1)_KERNEL) $$(app_ALONE)
+$(1)-sequential_LIBS := -lm $$($(1)_KERNEL_LIBS)
+endef
+APPS := sor
+sor_KERNEL := apps/sor/options.c apps/sor/grid.c apps/common/random.c
+$(foreach a,$(APPS),$(eval $(call app,$(a))))
 
+PROGRAMS += world
 world_DIR   := apps
 world_SRCS  := apps/world/world.c apps/world/options.c apps/world/scene.c apps/world/walk.c apps/common/app.c
 world_NEEDS := dsm

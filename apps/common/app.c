@@ -86,6 +86,47 @@ double app__now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
+const char *app_layout__name(enum app_layout layout)
+{
+	return layout == APP_TUNED ? "tuned" : "natural";
+}
+
+uint64_t app__hash(uint64_t h, const void *data, size_t bytes)
+{
+	const char *at = data;
+
+	while (bytes) {
+		uint64_t word = 0;
+		size_t n = bytes < sizeof(word) ? bytes : sizeof(word);
+
+		memcpy(&word, at, n);
+		/* FNV-1a by words, then a shift: a multiplication alone never moves a high bit down. */
+		h = (h ^ word) * 0x100000001b3ull;
+		h ^= h >> 32;
+		at += n;
+		bytes -= n;
+	}
+	return h;
+}
+
+void app_result__print(const struct app_result *r, bool json)
+{
+	unsigned long long checksum = r->checksum;
+
+	if (json) {
+		printf("{\"schema\":\"procope.%s/1\",\"size\":%ld,\"layout\":\"%s\",\"nodes\":%d,"
+		       "\"seconds\":%.6f,\"checksum\":\"%016llx\"",
+		       r->app, r->size, app_layout__name(r->layout), r->nodes, r->seconds, checksum);
+		return;
+	}
+	printf("%s of size %ld, %s layout, ", r->app, r->size, app_layout__name(r->layout));
+	if (r->nodes)
+		printf("%d node%s", r->nodes, r->nodes == 1 ? "" : "s");
+	else
+		printf("sequential");
+	printf(": %.3f s, checksum %016llx\n", r->seconds, checksum);
+}
+
 static double progress_drawn;
 
 bool app__progress_wanted(const struct app *app)

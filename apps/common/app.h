@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define APP_VERSION "0.1"
 #define APP_USAGE   2 /* exit status of bad usage and bad input */
@@ -18,6 +19,11 @@ struct app {
 	const char *name;
 	bool speaks; /* this process prints (node 0) */
 };
+
+/* How an app lays out what it shares: as one would write it without a thought, or so that nodes do not meet
+ * on pages without need. */
+enum app_layout { APP_NATURAL, APP_TUNED };
+const char *app_layout__name(enum app_layout layout);
 
 /* Prints "NAME: message" to stderr if the app speaks. Returns APP_USAGE. */
 __attribute__((format(printf, 2, 3))) int app__bad(const struct app *app, const char *format, ...);
@@ -37,6 +43,23 @@ int app__own_file(char *path, size_t size, const char *relative);
 
 /* Monotonic clock in seconds. */
 double app__now(void);
+
+/* FNV-1a's offset basis, and the hash h with these bytes added, taken as words of 8 (the last one padded with
+ * zeros). For checksums that hold every bit. */
+#define APP_HASH 0xcbf29ce484222325ull
+uint64_t app__hash(uint64_t h, const void *data, size_t bytes);
+
+/* The head of an app's result: `{"schema":"procope.NAME/1","size":...,"checksum":"..."` in JSON, or a line of
+ * text. The app prints the rest, and in JSON the closing brace. nodes: 0 in a sequential program. */
+struct app_result {
+	const char *app;
+	long size;
+	enum app_layout layout;
+	int nodes;
+	double seconds;
+	uint64_t checksum;
+};
+void app_result__print(const struct app_result *r, bool json);
 
 /* A bar on stderr, only on a terminal and only from the node that speaks (app__progress_wanted()), at most
  * 10 times a second. share is 0 ... 1. app__progress_end() takes it away. Outside transactions only. */

@@ -1,81 +1,97 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "apps/sor/grid.h"
 
-#include <string.h>
+#include "apps/common/random.h"
+#include "apps/common/rows.h"
 
 #define OMEGA 1.25
 #define SEED  10101010u
 
-/* The generator of java.util.Random: x' = (A x + C) mod 2^48, as its documentation fixes it. */
-#define LCG_A	 0x5deece66dull
-#define LCG_C	 0xbull
-#define LCG_MASK ((1ull << 48) - 1)
-
-void grid_random__seed(struct grid_random *r, uint64_t seed)
+/* Doubles from the first cell of one colour to the first of the other in a split row. */
+static size_t split(const struct grid *g)
 {
-	r->state = (seed ^ LCG_A) & LCG_MASK;
+	return rows__pages((g->n + 1) / 2 * sizeof(double)) / sizeof(double);
 }
 
-static uint64_t random_bits(struct grid_random *r, int bits)
+size_t grid__row_bytes(const struct grid *g)
 {
-	r->state = (r->state * LCG_A + LCG_C) & LCG_MASK;
-	return r->state >> (48 - bits);
+	return (g->layout == APP_TUNED ? 2 * split(g) : g->n) * sizeof(double);
 }
 
-double grid_random__next(struct grid_random *r)
+double *grid__colour(const struct grid *g, double *row, int colour, size_t *bytes)
 {
-	uint64_t high = random_bits(r, 26);
-
-	return (double)((high << 27) + random_bits(r, 27)) * 0x1.0p-53;
-}
-
-/* Steps compose: doing (a, c) twice is (a a, a c + c). So n steps are the product over n's binary digits. */
-void grid_random__skip(struct grid_random *r, uint64_t n)
-{
-	uint64_t a = LCG_A, c = LCG_C;
-
-	for (uint64_t steps = 2 * n; steps; steps >>= 1) { /* next() draws twice */
-		if (steps & 1)
-			r->state = (r->state * a + c) & LCG_MASK;
-		c = (a * c + c) & LCG_MASK;
-		a = (a * a) & LCG_MASK;
+	if (g->layout != APP_TUNED) {
+		*bytes = g->n * sizeof(double);
+		return row;
 	}
+	*bytes = (g->n + 1) / 2 * sizeof(double);
+	return row + (colour ? split(g) : 0);
 }
 
-void grid__fill_row(double *cells, size_t n, size_t row)
+/* Which double of row i is column j. */
+static size_t place(const struct grid *g, size_t i, size_t j)
 {
-	struct grid_random r;
-
-	grid_random__seed(&r, SEED);
-	grid_random__skip(&r, (uint64_t)row * n);
-	for (size_t j = 0; j < n; j++)
-		cells[j] = grid_random__next(&r) * 1e-6;
+	if (g->layout != APP_TUNED)
+		return j;
+	return ((i + j) & 1 ? split(g) : 0) + j / 2;
 }
 
-void grid__relax_row(double *cells, size_t n, size_t row, int colour)
+void grid__fill_row(const struct grid *g, double *row, size_t i)
 {
-	const double *up = cells - n, *down = cells + n;
+	struct app_random r;
+
+	app_random__seed(&r, SEED);
+	app_random__skip(&r, (uint64_t)i * g->n);
+	for (size_t j = 0; j < g->n; j++)
+		row[place(g, i, j)] = app_random__next(&r) * 1e-6;
+}
+
+static void relax_whole(double *cells, const double *up, const double *down, size_t n, size_t first)
+{
 	const double quarter = OMEGA * 0.25, rest = 1.0 - OMEGA;
 
-	for (size_t j = 1 + ((row + 1 + (size_t)colour) & 1); j + 1 < n; j += 2)
+	for (size_t j = first; j + 1 < n; j += 2)
 		cells[j] = quarter * (up[j] + down[j] + cells[j - 1] + cells[j + 1]) + rest * cells[j];
+}
+
+/* The same on split rows: all but `mine` are of the other colour. Column j = 2 k + odd is at k, its
+ * neighbours to the left and right at k - 1 + odd and k + odd. */
+static void relax_split(double *restrict mine, const double *restrict other, const double *restrict up,
+			const double *restrict down, size_t n, size_t odd)
+{
+	const double quarter = OMEGA * 0.25, rest = 1.0 - OMEGA;
+
+	for (size_t k = odd ? 0 : 1; 2 * k + odd + 1 < n; k++)
+		mine[k] = quarter * (up[k] + down[k] + other[k - 1 + odd] + other[k + odd]) + rest * mine[k];
+}
+
+void grid__relax_row(const struct grid *g, double *row, const double *up, const double *down, size_t i,
+		     int colour)
+{
+	size_t odd = (i + (size_t)colour) & 1; /* this colour's columns are odd */
+
+	if (g->layout != APP_TUNED) {
+		relax_whole(row, up, down, g->n, odd ? 1 : 2);
+		return;
+	}
+	size_t mine = colour ? split(g) : 0, other = colour ? 0 : split(g);
+	relax_split(row + mine, row + other, up + other, down + other, g->n, odd);
 }
 
 void grid_sum__init(struct grid_sum *sum)
 {
 	sum->inner = 0;
-	sum->cells = 0xcbf29ce484222325ull; /* FNV-1a's offset basis */
+	sum->cells = APP_HASH;
 }
 
-void grid_sum__row(struct grid_sum *sum, const double *cells, size_t n, size_t row)
+void grid_sum__row(struct grid_sum *sum, const struct grid *g, const double *row, size_t i)
 {
+	size_t n = g->n;
+
 	for (size_t j = 0; j < n; j++) {
-		uint64_t bits;
-		memcpy(&bits, &cells[j], sizeof(bits));
-		/* FNV-1a by words, then a shift: a multiplication alone never moves a high bit down. */
-		sum->cells = (sum->cells ^ bits) * 0x100000001b3ull;
-		sum->cells ^= sum->cells >> 32;
-		if (row > 0 && row + 1 < n && j > 0 && j + 1 < n)
-			sum->inner += cells[j];
+		const double *cell = &row[place(g, i, j)];
+		sum->cells = app__hash(sum->cells, cell, sizeof(*cell));
+		if (i > 0 && i + 1 < n && j > 0 && j + 1 < n)
+			sum->inner += *cell;
 	}
 }

@@ -2,9 +2,14 @@
 /*
  * grid.h - successive over-relaxation as Java Grande defines it, on rows of doubles.
  *
- * The parallel and the sequential program run exactly these functions, so that equal results are equal to
- * the bit. A cell's new value is omega/4 * (up + down + left + right) + (1 - omega) * cell, omega = 1.25;
- * the border stays as it is. The matrix starts as java.util.Random(10101010).nextDouble() * 1e-6.
+ * The program with the DSM, the sequential one and the one with MPI run exactly these functions, so that
+ * equal results are equal to the bit. A cell's new value is omega/4 * (up + down + left + right) + (1 -
+ * omega) * cell, omega = 1.25; the border stays as it is. The matrix starts as
+ * java.util.Random(10101010).nextDouble() * 1e-6. Red-black order: a cell has the colour (row + column) % 2.
+ *
+ * A row lies in memory as its columns in order (natural), or, as in TreadMarks, split by colour (tuned): the
+ * cells of colour 0, then from another page on those of colour 1. Then who updates one colour never meets on
+ * a page with who reads the other.
  */
 #ifndef APPS_SOR_GRID_H
 #define APPS_SOR_GRID_H
@@ -12,21 +17,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* java.util.Random: 48 bits, linear congruential. */
-struct grid_random {
-	uint64_t state;
+#include "apps/common/app.h"
+
+struct grid {
+	size_t n; /* rows and columns */
+	enum app_layout layout;
 };
-void grid_random__seed(struct grid_random *r, uint64_t seed);
-double grid_random__next(struct grid_random *r);
-/* Goes on as if next() had been called n times; about log2(n) steps. */
-void grid_random__skip(struct grid_random *r, uint64_t n);
 
-/* Fills n cells from row `row` on with Java Grande's start values. */
-void grid__fill_row(double *cells, size_t n, size_t row);
+/* What a row takes; in the tuned layout a multiple of a page. */
+size_t grid__row_bytes(const struct grid *g);
 
-/* Updates the cells of one colour of a row: columns with (row + column) % 2 == colour. n columns, the
- * first and the last are border. */
-void grid__relax_row(double *cells, size_t n, size_t row, int colour);
+/* The cells of one colour of a row and how many bytes they take: what a neighbour needs for a half-sweep of
+ * the other colour. In the natural layout that is the whole row. */
+double *grid__colour(const struct grid *g, double *row, int colour, size_t *bytes);
+
+/* Fills row i with Java Grande's start values. */
+void grid__fill_row(const struct grid *g, double *row, size_t i);
+
+/* Updates the cells of one colour of row i, which is not border, between its neighbours. */
+void grid__relax_row(const struct grid *g, double *row, const double *up, const double *down, size_t i,
+		     int colour);
 
 /* What a matrix is reduced to, row by row in ascending order (the order decides the last bits). */
 struct grid_sum {
@@ -34,6 +44,6 @@ struct grid_sum {
 	uint64_t cells; /* a hash over all bits of all cells */
 };
 void grid_sum__init(struct grid_sum *sum);
-void grid_sum__row(struct grid_sum *sum, const double *cells, size_t n, size_t row);
+void grid_sum__row(struct grid_sum *sum, const struct grid *g, const double *row, size_t i);
 
 #endif

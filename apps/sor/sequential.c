@@ -3,19 +3,21 @@
  * sequential.c - SOR in one process with private memory: the yardstick that the parallel program's
  * speed and result are held against. Links no DSM.
  */
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "apps/sor/sor_options.h"
+#include "apps/sor/options.h"
 
-static void iterate(double *cells, size_t n, const struct sor_options *o, const struct app *app)
+static void iterate(char *cells, const struct grid *g, const struct sor_options *o, const struct app *app)
 {
+	size_t pitch = grid__row_bytes(g);
+
 	for (long k = 0; k < o->iterations; k++) {
 		for (int colour = 0; colour < 2; colour++)
-			for (size_t i = 1; i + 1 < n; i++)
-				grid__relax_row(cells + i * n, n, i, colour);
+			for (size_t i = 1; i + 1 < g->n; i++) {
+				char *row = cells + i * pitch;
+				grid__relax_row(g, (double *)row, (const double *)(row - pitch),
+						(const double *)(row + pitch), i, colour);
+			}
 		app__progress(app, (double)(k + 1) / (double)o->iterations, "iterations");
 	}
 	app__progress_end(app);
@@ -31,21 +33,22 @@ int main(int argc, char **argv)
 	/* Run through `sor --sequential` or by its own name: the option is understood by both. */
 	if (sor_options__read(&o, &app, argc, argv, &status))
 		return status;
-	size_t n = (size_t)o.size;
-	double *cells = calloc(n * n, sizeof(*cells));
+	struct grid g = {(size_t)o.common.size, o.common.layout};
+	size_t pitch = grid__row_bytes(&g);
+	char *cells = calloc(g.n, pitch);
 	if (!cells)
 		return app__bad(
 			&app,
-			"a matrix of %zu x %zu needs %zu MiB, more than there is: take a smaller --size", n,
-			n, n * n * sizeof(*cells) >> 20);
-	for (size_t i = 0; i < n; i++)
-		grid__fill_row(cells + i * n, n, i);
+			"a matrix of %zu x %zu needs %zu MiB, more than there is: take a smaller --size", g.n,
+			g.n, g.n * pitch >> 20);
+	for (size_t i = 0; i < g.n; i++)
+		grid__fill_row(&g, (double *)(cells + i * pitch), i);
 	double start = app__now();
-	iterate(cells, n, &o, &app);
+	iterate(cells, &g, &o, &app);
 	r.seconds = app__now() - start;
 	grid_sum__init(&r.sum);
-	for (size_t i = 0; i < n; i++)
-		grid_sum__row(&r.sum, cells + i * n, n, i);
+	for (size_t i = 0; i < g.n; i++)
+		grid_sum__row(&r.sum, &g, (const double *)(cells + i * pitch), i);
 	sor_result__print(&r, &o);
 	free(cells);
 	return 0;

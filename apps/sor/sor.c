@@ -4,53 +4,44 @@
  *
  * Each node owns a block of rows. A half-sweep updates the cells of one colour from cells of the other
  * colour only, so the rows of a half-sweep make sense as transactions of their own, in any order; the
- * barrier between two half-sweeps is what the algorithm itself asks for. The matrix is one plain C array
- * in row order, so the last row of a node and the first of the next usually meet on a page.
+ * barrier between two half-sweeps is what the algorithm itself asks for. In the natural layout the matrix is
+ * one plain C array in row order, so the last row of a node and the first of the next usually meet on a page.
  */
 #include <dsm.h>
 
-#include <errno.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include "apps/sor/sor_options.h"
+#include "apps/common/parts.h"
+#include "apps/common/sequential.h"
+#include "apps/sor/options.h"
 
 struct block { /* of rows: first ... end - 1 */
 	long first, end;
 };
 
-static struct block rows_of(int node, int nodes, long size)
+static void fill(const struct grid *g, const struct rows *rows, struct block mine)
 {
-	return (struct block){.first = size * node / nodes, .end = size * (node + 1) / nodes};
+	DSM_TX_FOR(i, mine.first, mine.end)
+		grid__fill_row(g, rows__at(rows, i), (size_t)i);
 }
 
-static void fill(double *cells, long n, struct block rows)
+static void half_sweep(const struct grid *g, const struct rows *rows, struct block mine, int colour)
 {
-	DSM_TX_FOR(i, rows.first, rows.end)
-		grid__fill_row(cells + i * n, (size_t)n, (size_t)i);
-}
-
-static void half_sweep(double *cells, long n, struct block rows, int colour)
-{
-	long first = rows.first > 1 ? rows.first : 1;
-	long end = rows.end < n - 1 ? rows.end : n - 1;
+	long last = (long)g->n - 1;
+	long first = mine.first > 1 ? mine.first : 1;
+	long end = mine.end < last ? mine.end : last;
 
 	DSM_TX_FOR(i, first, end) {
-		grid__relax_row(cells + i * n, (size_t)n, (size_t)i, colour);
+		grid__relax_row(g, rows__at(rows, i), rows__at(rows, i - 1), rows__at(rows, i + 1), (size_t)i,
+				colour);
 		dsm_progress(1);
 	}
 }
 
-static void iterate(double *cells, const struct sor_options *o, struct block rows, const struct app *app)
+static void iterate(const struct grid *g, const struct rows *rows, const struct sor_options *o,
+		    struct block mine, const struct app *app)
 {
 	for (long k = 0; k < o->iterations; k++) {
 		for (int colour = 0; colour < 2; colour++) {
-			half_sweep(cells, o->size, rows, colour);
+			half_sweep(g, rows, mine, colour);
 			dsm_barrier();
 		}
 		app__progress(app, (double)(k + 1) / (double)o->iterations, "iterations");
@@ -59,40 +50,14 @@ static void iterate(double *cells, const struct sor_options *o, struct block row
 }
 
 /* One node reads everything in one order: the sum's last bits depend on it. */
-static struct grid_sum reduce(const double *cells, long n)
+static struct grid_sum reduce(const struct grid *g, const struct rows *rows)
 {
 	struct grid_sum sum;
 
 	grid_sum__init(&sum);
-	DSM_TX_FOR(i, 0, n)
-		grid_sum__row(&sum, cells + i * n, (size_t)n, (size_t)i);
+	DSM_TX_FOR(i, 0, (long)g->n)
+		grid_sum__row(&sum, g, rows__at(rows, i), (size_t)i);
 	return sum;
-}
-
-/* The yardstick is a program of its own, so that no part of the DSM is in its process. It is a child, not
- * an exec in place, because a node that vanishes in the middle of a run is an error to dsmrun. */
-static int run_sequential(const struct app *app, char **argv)
-{
-	char path[4096];
-	int status;
-
-	if (dsm_nodes() > 1)
-		return app__bad(app, "--sequential is one process: start it without dsmrun");
-	int rc = app__own_file(path, sizeof(path), "sor-sequential");
-	if (rc)
-		return app__bad(app, "cannot find sor-sequential beside this program: %s (make builds it)",
-				strerror(-rc));
-	pid_t child = fork();
-	if (!child) {
-		prctl(PR_SET_PDEATHSIG, SIGTERM); /* it ends with us, however we end */
-		execv(path, argv);
-		_exit(127);
-	}
-	if (child < 0 || waitpid(child, &status, 0) < 0)
-		return app__bad(app, "cannot start %s: %s", path, strerror(errno));
-	if (WIFEXITED(status) && WEXITSTATUS(status) != 127)
-		return WEXITSTATUS(status);
-	return app__bad(app, WIFEXITED(status) ? "cannot run %s" : "%s was ended by a signal", path);
 }
 
 int main(int argc, char **argv)
@@ -104,23 +69,26 @@ int main(int argc, char **argv)
 
 	if (sor_options__read(&o, &app, argc, argv, &status))
 		return status;
-	if (o.sequential)
-		return run_sequential(&app, argv);
+	if (o.common.sequential)
+		return app__run_sequential(&app, dsm_nodes(), argv);
 
-	size_t count = (size_t)o.size * (size_t)o.size;
-	if (dsm_node() == 0)
-		dsm_root_set("matrix", dsm_new_flat(double, count));
-	dsm_barrier();
-	double *cells = dsm_root("matrix");
-	struct block rows = rows_of(dsm_node(), dsm_nodes(), o.size);
-	fill(cells, o.size, rows);
+	struct grid g = {(size_t)o.common.size, o.common.layout};
+	struct rows rows = {.order = g.layout == APP_TUNED ? ROWS_BLOCK : ROWS_FLAT,
+			    .count = o.common.size,
+			    .nodes = dsm_nodes(),
+			    .shift = o.misalign,
+			    .pitch = grid__row_bytes(&g)};
+	struct block mine = {rows__block(rows.count, rows.nodes, dsm_node()),
+			     rows__block(rows.count, rows.nodes, dsm_node() + 1)};
+	parts__rows("matrix", &rows);
+	fill(&g, &rows, mine);
 	dsm_barrier();
 
 	double start = app__now();
-	iterate(cells, &o, rows, &app);
+	iterate(&g, &rows, &o, mine, &app);
 	r.seconds = app__now() - start;
 	if (dsm_node() == 0) {
-		r.sum = reduce(cells, o.size);
+		r.sum = reduce(&g, &rows);
 		sor_result__print(&r, &o);
 	}
 	dsm_barrier(); /* the others keep serving pages until node 0 has read them */

@@ -18,12 +18,14 @@ published 2000 1.9954895063582696
 
 ldd "$apps/sor-sequential" | grep -q libdsm && fail "sor-sequential links the DSM"
 
-# nodes size iterations: sizes that no number of nodes divides, no inner cells, more nodes than rows
-while read -r nodes size iterations; do
+# nodes size iterations options: sizes that no number of nodes divides, no inner cells, more nodes than rows. The
+# sequential result is always that of the natural layout, so the layouts are compared, too.
+while read -r nodes size iterations options; do
 	want=$("$apps/sor" --sequential --size "$size" --iterations "$iterations" --json | result)
-	got=$(timeout 60 "$bin/dsmrun" -n "$nodes" "$apps/sor" --size "$size" --iterations "$iterations" --json | result)
+	# shellcheck disable=SC2086 # options are words
+	got=$(timeout 60 "$bin/dsmrun" -n "$nodes" "$apps/sor" --size "$size" --iterations "$iterations" $options --json | result)
 	[ -n "$want" ] || fail "no sequential result for size $size"
-	same "$nodes nodes, size $size, $iterations iterations" "$got" "$want"
+	same "$nodes nodes, size $size, $iterations iterations $options" "$got" "$want"
 done <<'END'
 1 1000 100
 4 1000 100
@@ -36,11 +38,23 @@ done <<'END'
 6 5 7
 8 4 3
 2 64 0
+1 65 5 --layout tuned
+2 1030 5 --layout tuned
+4 333 10 --layout tuned
+6 5 7 --layout tuned
+4 1 5 --layout tuned
+3 333 10 --layout tuned --misalign 31
+4 65 5 --layout tuned --misalign 60
+8 4 3 --layout tuned --misalign 1
 END
+same "sequential, tuned" "$("$apps/sor" --sequential --size 333 --layout tuned --json | result)" \
+	"$("$apps/sor" --sequential --size 333 --json | result)"
 
 refuses 2 "unknown option: --sizes" "$bin/dsmrun" -n 2 "$apps/sor" --sizes 5
 refuses 2 "--size needs a whole number from 1 to" "$bin/dsmrun" -n 2 "$apps/sor" --size 0
 refuses 2 "--iterations needs a whole number" "$apps/sor" --sequential --iterations 1e3
+refuses 2 "--layout is natural or tuned, not \"fast\"" "$bin/dsmrun" -n 2 "$apps/sor" --layout fast
+refuses 2 "--misalign needs --layout tuned" "$bin/dsmrun" -n 2 "$apps/sor" --misalign 3
 refuses 2 "takes no argument: \"100\"" "$apps/sor" 100
 refuses 2 "--sequential is one process" "$bin/dsmrun" -n 2 "$apps/sor" --sequential
 finish

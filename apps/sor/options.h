@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* sor_options.h - command line and results, the same for both programs of SOR. */
-#ifndef APPS_SOR_SOR_OPTIONS_H
-#define APPS_SOR_SOR_OPTIONS_H
+/* options.h - command line and results, the same for all programs of SOR. */
+#ifndef APPS_SOR_OPTIONS_H
+#define APPS_SOR_OPTIONS_H
 
 #include <stdbool.h>
 
-#include "apps/common/app.h"
+#include "apps/common/options.h"
 #include "apps/sor/grid.h"
 
 struct sor_options {
-	long size, iterations;
-	bool sequential, json;
+	struct app_common common;
+	long iterations;
+	long misalign; /* rows */
 };
 
 /* Returns 0 to go on, or -1 when the program is to end at once with *status. */

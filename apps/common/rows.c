@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-2-Clause
+#include "apps/common/rows.h"
+
+size_t rows__pages(size_t bytes)
+{
+	size_t pages = (bytes + 4095) / 4096;
+
+	return (pages ? pages : 1) * 4096;
+}
+
+long rows__block(long count, long nodes, long node)
+{
+	return count * node / nodes;
+}
+
+/* The first row of a part, with the shift. */
+static long part_begin(const struct rows *r, long node)
+{
+	long first = rows__block(r->count, r->nodes, node) + r->shift;
+
+	if (node == 0)
+		return 0;
+	return first < r->count ? first : r->count;
+}
+
+long rows__in_part(const struct rows *r, long node)
+{
+	switch (r->order) {
+	case ROWS_BLOCK:
+		return (node + 1 < r->nodes ? part_begin(r, node + 1) : r->count) - part_begin(r, node);
+	case ROWS_CYCLIC:
+		return (r->count - node + r->nodes - 1) / r->nodes;
+	default:
+		return node ? 0 : r->count;
+	}
+}
+
+void *rows__at(const struct rows *r, long i)
+{
+	long node = 0, index = i;
+
+	if (r->order == ROWS_BLOCK) {
+		/* the last node whose block begins at or before row i - shift */
+		node = i >= r->shift ? ((i - r->shift + 1) * r->nodes - 1) / r->count : 0;
+		index = i - part_begin(r, node);
+	} else if (r->order == ROWS_CYCLIC) {
+		node = i % r->nodes;
+		index = i / r->nodes;
+	}
+	return (char *)r->part[node] + (size_t)index * r->pitch;
+}
