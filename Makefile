@@ -49,10 +49,12 @@ say = @printf '  %-7s %s\n' $(1) $(2)
 #   PROGRAMS += dsmx           dsmx_SRCS := a.c b.c   dsmx_LIBS := -ljson-c   [dsmx_DIR := bin|apps|tests]
 #   PLUGINS  += dsm-x          build/lib/libdsm-x.so, which our code loads when it is wanted; same variables
 #   TESTS    += unit/foo       as a program in build/tests, run by `make test`; name = path below tests/
+#   ALONE    += unit/foo       of the tests, those that nothing else may run beside
 # `_NEEDS` names our archives or shared libraries: dsm (libdsm.so), core, trace, util ...
 PROGRAMS :=
 PLUGINS  :=
 TESTS    :=
+ALONE    :=
 ARCHIVES :=
 LINT_SRCS :=
 
@@ -158,6 +160,7 @@ $(BUILD)/lib/pkgconfig/dsm.pc: dsmcore/dsm.pc.in
 # ---- checks ----
 .PHONY: test test-build asan tsan coverage fuzz lint bench format
 SCRIPTS := $(SCRIPT_TESTS)
+export ALONE
 test-build: build/.deps-test all $(TEST_FILES)
 test: test-build
 	@BUILD=$(BUILD) tests/run.sh $(if $(T),$(filter $(T),$(TESTS) $(SCRIPTS)),$(TESTS) $(SCRIPTS))

@@ -2,6 +2,7 @@
 SIM_SRCS := $(addprefix tests/sim/,core.c world.c port.c program.c check.c cover.c death.c)
 
 TESTS += sim/sim sim/mutants
+ALONE += sim/sim sim/mutants
 sim/sim_SRCS      := tests/sim/main.c tests/sim/pool.c $(SIM_SRCS)
 sim/sim_NEEDS     := verify
 sim/mutants_SRCS  := tests/sim/mutants.c $(SIM_SRCS)

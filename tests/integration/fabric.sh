@@ -16,7 +16,13 @@ no() { # no TEXT command...
 	expect 2 "$text" "$@"
 	[ ! -s "$work/out" ] || fail "$* prints on stdout: $(head -c 200 "$work/out")"
 }
-shm_files() { find /dev/shm -user "$(id -un)" -name '[0-9]*:[0-9]*' 2>/dev/null | sort; }
+# Files of the provider shm (PROCESS:...) whose process is gone; those of others beside us do not count.
+shm_files() {
+	local f
+	for f in $(find /dev/shm -user "$(id -un)" -name '[0-9]*:[0-9]*' -printf '%f\n' 2>/dev/null | sort); do
+		[ -d "/proc/${f%%:*}" ] || echo "$f"
+	done
+}
 before=$(shm_files)
 
 for provider in shm tcp; do
