@@ -16,7 +16,7 @@
 #include "viewer/replay.h"
 
 static const char usage_text[] =
-	"usage: dsmtop [SOCKET] [options]\n"
+	"Usage: dsmtop [SOCKET] [options]\n"
 	"       dsmtop --trace FILE [options]\n"
 	"Shows what a running cluster does: nodes, hottest pages with their objects, abort rate, losses.\n"
 	"Without SOCKET it takes your newest live run.\n\n"
@@ -64,82 +64,96 @@ static int whole_number(const char *arg, long least, long *out)
 	return errno || end == arg || *end || *out < least || *out > 1000000000 ? -EINVAL : 0;
 }
 
-/* Returns -1 to go on, or the exit code. */
+static const struct option option_table[] = {
+	{"batch", no_argument, NULL, 'b'},
+	{"count", required_argument, NULL, 'n'},
+	{"delay", required_argument, NULL, 'd'},
+	{"sort", required_argument, NULL, 's'},
+	{"pages", required_argument, NULL, OPT_PAGES},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"ascii", no_argument, NULL, OPT_ASCII},
+	{"trace", required_argument, NULL, OPT_TRACE},
+	{"speed", required_argument, NULL, OPT_SPEED},
+	{"list", no_argument, NULL, 'l'},
+	{"help", no_argument, NULL, 'h'},
+	{"version", no_argument, NULL, OPT_VERSION},
+	{NULL, 0, NULL, 0},
+};
+
+static int set_sort(struct loop_options *o, const char *name)
+{
+	int key = model__page_key(name);
+
+	if (key < 0)
+		return usage_error("--sort knows wasted, aborts, fetches, transfers, invalidations, updates, "
+				   "page and object, not",
+				   name);
+	o->sort = (enum page_key)key;
+	return -1;
+}
+
+/* Each of these two returns -1 to go on, or the exit code. */
+static int take(struct loop_options *o, int option, char **argv, bool *list)
+{
+	long n;
+
+	switch (option) {
+	case 'b':
+		o->batch = true;
+		return -1;
+	case 'n':
+		return whole_number(optarg, 1, &o->count)
+			       ? usage_error("-n needs a whole number of at least 1, not", optarg)
+			       : -1;
+	case 'd':
+		return number(optarg, 0.05, 86400, &o->delay)
+			       ? usage_error("-d needs seconds between 0.05 and 86400, not", optarg)
+			       : -1;
+	case 's':
+		return set_sort(o, optarg);
+	case OPT_PAGES:
+		if (whole_number(optarg, 0, &n))
+			return usage_error("--pages needs a whole number of at least 0, not", optarg);
+		o->pages = (size_t)n;
+		return -1;
+	case OPT_JSON:
+		o->json = o->batch = true;
+		return -1;
+	case OPT_TRACE:
+		o->trace = optarg;
+		return -1;
+	case OPT_SPEED:
+		return number(optarg, 0, 1e6, &o->speed)
+			       ? usage_error("--speed needs a number of at least 0, not", optarg)
+			       : -1;
+	case OPT_ASCII:
+		o->utf8 = false;
+		return -1;
+	case 'l':
+		*list = true;
+		return -1;
+	case 'h':
+		fputs(usage_text, stdout);
+		return 0;
+	case OPT_VERSION:
+		puts("dsmtop (Procope), live schema " LIVE_SCHEMA);
+		return 0;
+	case ':':
+		return usage_error("option needs a value", argv[optind - 1]);
+	default:
+		return usage_error("unknown option", argv[optind - 1]);
+	}
+}
+
 static int parse(int argc, char **argv, struct loop_options *o, bool *list)
 {
-	static const struct option options[] = {
-		{"batch", no_argument, NULL, 'b'},
-		{"count", required_argument, NULL, 'n'},
-		{"delay", required_argument, NULL, 'd'},
-		{"sort", required_argument, NULL, 's'},
-		{"pages", required_argument, NULL, OPT_PAGES},
-		{"json", no_argument, NULL, OPT_JSON},
-		{"ascii", no_argument, NULL, OPT_ASCII},
-		{"trace", required_argument, NULL, OPT_TRACE},
-		{"speed", required_argument, NULL, OPT_SPEED},
-		{"list", no_argument, NULL, 'l'},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, OPT_VERSION},
-		{NULL, 0, NULL, 0},
-	};
-	long n;
-	int c, key;
+	int c, rc;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":bn:d:s:lh", options, NULL)) != -1) {
-		switch (c) {
-		case 'b':
-			o->batch = true;
-			break;
-		case 'n':
-			if (whole_number(optarg, 1, &o->count))
-				return usage_error("-n needs a whole number of at least 1, not", optarg);
-			break;
-		case 'd':
-			if (number(optarg, 0.05, 86400, &o->delay))
-				return usage_error("-d needs seconds between 0.05 and 86400, not", optarg);
-			break;
-		case 's':
-			key = model__page_key(optarg);
-			if (key < 0)
-				return usage_error(
-					"--sort knows wasted, aborts, fetches, transfers, invalidations, "
-					"updates, page and object, not",
-					optarg);
-			o->sort = (enum page_key)key;
-			break;
-		case OPT_PAGES:
-			if (whole_number(optarg, 0, &n))
-				return usage_error("--pages needs a whole number of at least 0, not", optarg);
-			o->pages = (size_t)n;
-			break;
-		case OPT_JSON:
-			o->json = o->batch = true;
-			break;
-		case OPT_TRACE:
-			o->trace = optarg;
-			break;
-		case OPT_SPEED:
-			if (number(optarg, 0, 1e6, &o->speed))
-				return usage_error("--speed needs a number of at least 0, not", optarg);
-			break;
-		case OPT_ASCII:
-			o->utf8 = false;
-			break;
-		case 'l':
-			*list = true;
-			break;
-		case 'h':
-			fputs(usage_text, stdout);
-			return 0;
-		case OPT_VERSION:
-			puts("dsmtop (Procope), live schema " LIVE_SCHEMA);
-			return 0;
-		case ':':
-			return usage_error("option needs a value", argv[optind - 1]);
-		default:
-			return usage_error("unknown option", argv[optind - 1]);
-		}
+	while ((c = getopt_long(argc, argv, ":bn:d:s:lh", option_table, NULL)) != -1) {
+		rc = take(o, c, argv, list);
+		if (rc >= 0)
+			return rc;
 	}
 	if (argc - optind > 1)
 		return usage_error("one socket at most, but there is also", argv[optind + 1]);
