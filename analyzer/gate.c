@@ -16,7 +16,7 @@
 #include "analyzer/gate_report.h"
 
 static const char usage_text[] =
-	"usage: dsmgate --baseline TRACE... --candidate TRACE... [options]\n"
+	"Usage: dsmgate --baseline TRACE... --candidate TRACE... [options]\n"
 	"Compares runs of a program before and after a change. Each trace is one run (traces of several\n"
 	"hosts with the same run id are one run together); 3 of each side are the least, 10 are good.\n\n"
 	"  -b, --baseline TRACE...   runs of the program as it was\n"

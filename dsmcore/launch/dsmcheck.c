@@ -19,7 +19,7 @@
 #define CHECK_SCHEMA "procope.check/1"
 
 static const char usage_text[] =
-	"usage: dsmcheck [options]\n"
+	"Usage: dsmcheck [options]\n"
 	"Tries out what Procope needs on this machine; for what is missing it says what to do.\n\n"
 	"  -m, --missing     print only what is missing\n"
 	"      --lib FILE    the libdsm.so to look at (default: ../lib/libdsm.so beside this program)\n"

@@ -27,7 +27,7 @@
 #define VERSION "0.1"
 
 static const char usage[] =
-	"usage: dsmrun [options] PROGRAM [ARGUMENTS...]\n"
+	"Usage: dsmrun [options] PROGRAM [ARGUMENTS...]\n"
 	"\n"
 	"Runs PROGRAM as a cluster of nodes that share memory (dsm.h), here or on several hosts.\n"
 	"\n"

@@ -108,7 +108,7 @@ for bad in "--nonsense" "argument" "--lib"; do
 	check "usage: $bad: says what" test -s "$dir/err"
 done
 run "$program" --help
-check "--help" has "usage: dsmcheck"
+check "--help" has "Usage: dsmcheck"
 run "$program" --version
 check "--version" has procope.check/1
 "$program" >/dev/full 2>"$dir/err"

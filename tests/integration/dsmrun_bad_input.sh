@@ -68,7 +68,7 @@ cp "$dsmrun" "$work/bin/dsmrun"
 expect 2 'needs dsmcollect beside dsmrun' "$work/bin/dsmrun" --monitor="$work/t.dsmt" -n 2 "$member" pass
 
 expect 0 '' "$dsmrun" --help
-grep -q '^usage: dsmrun' "$work/out" || fail "--help prints no usage"
+grep -q '^Usage: dsmrun' "$work/out" || fail "--help prints no usage"
 expect 0 '' "$dsmrun" --version
 # Every option that the help names is in the manual page.
 for o in $(grep -oE -- '--[a-z-]+' "$work/../$(basename "$work")/help" 2>/dev/null || "$dsmrun" --help | grep -oE -- '--[a-z-]+' | sort -u); do

@@ -210,7 +210,7 @@ for bad in "" "-b a1.dsmt" "-c a1.dsmt" "a1.dsmt -b a2.dsmt" "-b a1.dsmt -c a2.d
 	check "usage: $bad: says what" test -s err
 done
 run --help
-check "--help" has "usage: dsmgate"
+check "--help" has "Usage: dsmgate"
 run --version
 check "--version" has procope.gate/1
 

@@ -158,7 +158,7 @@ run "$top" "$dir/a.sock"
 check "no terminal" code 2
 check "no terminal: remedy" says "dsmtop -b"
 run "$top" --help
-check "--help" has "usage: dsmtop"
+check "--help" has "Usage: dsmtop"
 run "$top" --version
 check "--version" has "procope.live/1"
 "$top" "$dir/a.sock" -b 2>"$dir/err" | head -n 1 >"$dir/out"
