@@ -16,6 +16,7 @@ fake_live_DIR  := tests/ui
 
 SCRIPT_TESTS += tests/ui/dsmtop_batch_test.sh tests/ui/dsmtop_screen_test.sh
 SCRIPT_TESTS += tests/ui/dsmtop_run_test.sh
+ALONE += tests/ui/dsmtop_batch_test.sh # it asks which run of this user is the newest
 
 FUZZERS += fuzz_live
 fuzz_live_SRCS := tests/fuzz/fuzz_live.c $(view_SRCS)

@@ -158,13 +158,16 @@ void canvas__row(const struct canvas *c, int y, char *buf, size_t size)
 int canvas__print(const struct canvas *c, FILE *out, int from, int to)
 {
 	char *buf = malloc((size_t)c->width * 4 + 8);
+	int rc;
 
 	if (!buf)
 		return -ENOMEM;
+	errno = 0;
 	for (int y = from < 0 ? 0 : from; y < to && y < c->height; y++) {
 		canvas__row(c, y, buf, (size_t)c->width * 4 + 8);
 		fprintf(out, "%s\n", buf);
 	}
+	rc = fflush(out) || ferror(out) ? -(errno ? errno : EIO) : 0;
 	free(buf);
-	return fflush(out) || ferror(out) ? -EIO : 0;
+	return rc;
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "viewer/loop.h"
 #include "viewer/replay.h"
@@ -207,8 +208,12 @@ static int pick(char *path, size_t size, struct loop_options *o)
 
 static int report_open(const char *path, int rc)
 {
+	struct stat st;
+	bool file =
+		!stat(path, &st) && !S_ISSOCK(st.st_mode); /* connect() says no more than "refused" then */
 	const char *remedy =
-		rc == -ECONNREFUSED   ? "its collector has ended; dsmtop --list shows those that run"
+		file		      ? "it is no socket; `dsmtop --trace FILE` shows a recorded trace"
+		: rc == -ECONNREFUSED ? "its collector has ended; dsmtop --list shows those that run"
 		: rc == -ENOENT	      ? "dsmtop --list shows those that run"
 		: rc == -EACCES	      ? "it belongs to another user; run dsmtop as that one, or with sudo"
 		: rc == -ENAMETOOLONG ? "a Unix socket's path has at most 107 bytes"
@@ -218,11 +223,27 @@ static int report_open(const char *path, int rc)
 	return 2;
 }
 
+/* A file that is not whole has been shown as far as it goes: said when the screen is free again. */
+static int end_replay(const struct loop_options *o, struct replay_child *player, int rc)
+{
+	struct replay_found found = replay__close(player);
+
+	if (found.damaged)
+		fprintf(stderr, "dsmtop: %s: parts are damaged and were left out\n", o->trace);
+	if (found.cut)
+		fprintf(stderr, "dsmtop: %s: the file was cut short; it was shown up to there\n", o->trace);
+	if (rc || found.records || !found.read)
+		return rc;
+	fprintf(stderr, "dsmtop: %s: the trace holds no record: did the program run under the collector?\n",
+		o->trace);
+	return 2;
+}
+
 int main(int argc, char **argv)
 {
 	struct loop_options o = {.pages = 20, .speed = 1};
 	struct source source;
-	pid_t player = 0;
+	struct replay_child player = {0};
 	char path[108], why[512];
 	bool list = false;
 	int rc;
@@ -250,7 +271,5 @@ int main(int argc, char **argv)
 	}
 	rc = o.batch ? loop__batch(&source, &o) : loop__screen(&source, &o);
 	source__close(&source);
-	if (player)
-		replay__close(player);
-	return rc;
+	return o.trace ? end_replay(&o, &player, rc) : rc;
 }

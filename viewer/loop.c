@@ -247,9 +247,9 @@ static int print_sample(struct batch *b, bool gone)
 	int rc = 0;
 
 	if (b->o->json)
-		rc = printf("%s\n", b->line) < 0 || fflush(stdout) ? -EIO : 0;
+		rc = printf("%s\n", b->line) < 0 || fflush(stdout) ? -errno : 0;
 	else
-		rc = (b->screens && putchar('\n') == EOF) ? -EIO : print_text(&b->model, b->o, gone);
+		rc = (b->screens && putchar('\n') == EOF) ? -errno : print_text(&b->model, b->o, gone);
 	b->pending = false;
 	b->printed = now();
 	b->screens++;

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -32,6 +33,7 @@ struct replay {
 	uint64_t start_ns, sample_ns, last_ns; /* of the run; the sample being read; the one before */
 	bool due;			       /* a sample has been read, its line has not been sent */
 	uint64_t lost[DSM_EV_TYPE_MAX];	       /* as of the last losses */
+	struct replay_found *found;
 };
 
 static void wait_for_turn(const struct replay *r)
@@ -124,6 +126,7 @@ static int take_item(struct replay *r, const struct trace_item *item)
 
 	switch (item->kind) {
 	case TRACE_RECORD:
+		r->found->records = true;
 		rc = finish_sample(r);
 		if (!rc && item->record->type == DSM_EV_NODE)
 			r->run_id = ((const struct dsm_ev_node *)item->record)->run_id;
@@ -158,13 +161,17 @@ static int play(struct replay *r)
 
 	do {
 		rc = trace_reader__next(r->trace, &item);
-		if (!rc && item.kind != TRACE_END_OF_FILE)
+		if (rc == -EBADMSG) /* such a chunk is skipped */
+			r->found->damaged = true;
+		else if (!rc && item.kind != TRACE_END_OF_FILE)
 			rc = take_item(r, &item);
 		else if (!rc)
 			break;
-	} while (!rc || rc == -EBADMSG); /* a damaged chunk is skipped */
-	if (rc && rc != -ENODATA)	 /* a cut trace ends where it was cut */
+	} while (!rc || rc == -EBADMSG);
+	r->found->cut = rc == -ENODATA;
+	if (rc && !r->found->cut)
 		return 1;
+	r->found->read = true;
 	rc = finish_sample(r);
 	return rc || send_line(r, true) ? 1 : 0;
 }
@@ -196,21 +203,24 @@ static void close_trace(struct replay *r)
 		aggregate__free(r->known);
 }
 
-int replay__open(struct source *s, const char *path, double speed, pid_t *child, char *why, size_t size)
+int replay__open(struct source *s, const char *path, double speed, struct replay_child *child, char *why,
+		 size_t size)
 {
 	struct replay r = {.speed = speed};
 	int fd[2], status, rc = open_trace(&r, path, why, size);
 
 	if (rc)
 		goto out;
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd)) {
+	r.found = mmap(NULL, sizeof(*r.found), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (r.found == MAP_FAILED || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd)) {
 		rc = -errno;
-		snprintf(why, size, "socketpair: %s", strerror(-rc));
+		snprintf(why, size, "preparing to replay %s: %s", path, strerror(-rc));
 		goto out;
 	}
+	child->found = r.found;
 	fflush(NULL);
-	*child = fork();
-	if (!*child) {
+	child->pid = fork();
+	if (!child->pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		signal(SIGINT, SIG_IGN); /* the parent has the terminal, and ends us */
 		close(fd[0]);
@@ -220,7 +230,7 @@ int replay__open(struct source *s, const char *path, double speed, pid_t *child,
 		_exit(status);
 	}
 	close(fd[1]);
-	if (*child < 0) {
+	if (child->pid < 0) {
 		rc = -errno;
 		snprintf(why, size, "fork: %s", strerror(-rc));
 		close(fd[0]);
@@ -232,8 +242,12 @@ out:
 	return rc;
 }
 
-void replay__close(pid_t child)
+struct replay_found replay__close(struct replay_child *child)
 {
-	kill(child, SIGKILL); /* it owns nothing but memory */
-	waitpid(child, NULL, 0);
+	struct replay_found found = *child->found;
+
+	kill(child->pid, SIGKILL); /* it owns nothing but memory */
+	waitpid(child->pid, NULL, 0);
+	munmap(child->found, sizeof(*child->found));
+	return found;
 }

@@ -38,12 +38,19 @@ static void crashed(int sig)
 	raise(sig);
 }
 
-static void remember(const char *capability)
+static const char *capability(const char *name)
 {
-	const char *s = tigetstr(capability);
+	const char *s = tigetstr(name);
+
+	return s == (const char *)-1 ? NULL : s;
+}
+
+static void remember(const char *name)
+{
+	const char *s = capability(name);
 	size_t n;
 
-	if (!s || s == (const char *)-1)
+	if (!s)
 		return;
 	n = strlen(s);
 	if (restore_len + n > sizeof(restore))
@@ -94,7 +101,7 @@ static void set_styles(bool colour)
 
 int screen__open(void)
 {
-	bool colour;
+	bool colour, can_move;
 	int known;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO))
@@ -105,7 +112,10 @@ int screen__open(void)
 	 * first */
 	if (setupterm(NULL, STDOUT_FILENO, &known) != OK)
 		return -ENODEV;
+	can_move = capability("cup") != NULL;
 	del_curterm(cur_term);
+	if (!can_move) /* TERM=dumb: everything would be one line, written over and over */
+		return -ENODEV;
 	terminal = newterm(NULL, stdout, stdin);
 	if (!terminal)
 		return -ENODEV;

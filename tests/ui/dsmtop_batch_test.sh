@@ -5,6 +5,7 @@ set -u
 build=${BUILD:-build}
 top=$(realpath "$build/bin/dsmtop")
 fake=$(realpath "$build/tests/ui/fake_live")
+make_trace=$(realpath "$build/tests/integration/gate_make_trace")
 dir=$(mktemp -d "${TMPDIR:-/tmp}/dsmtop.XXXXXX")
 chmod 700 "$dir"
 pids=()
@@ -154,6 +155,25 @@ check "missing trace" code 2
 check "missing trace, named" says "none.dsmt: No such file"
 run "$top" --trace "$top" -b
 check "not a trace" says "is not a trace"
+# traces that are not whole: run, cut and damaged are said, and what there is is shown
+"$make_trace" "$dir/t.dsmt" run=1 start=1
+run "$top" --trace "$dir/t.dsmt" -b
+check "a whole trace" code 0
+check "a whole trace: no complaint" test ! -s "$dir/err"
+head -c $(($(stat -c %s "$dir/t.dsmt") - 20)) "$dir/t.dsmt" >"$dir/cut.dsmt"
+run "$top" --trace "$dir/cut.dsmt" -b
+check "a cut trace" code 0
+check "a cut trace is said" says "cut.dsmt: the file was cut short"
+head -c 20 "$dir/t.dsmt" >"$dir/start.dsmt"
+run "$top" --trace "$dir/start.dsmt" -b
+check "a trace of nothing" code 2
+check "a trace of nothing, named" says "start.dsmt: the trace holds no record"
+run "$top" "$dir/err" -b
+check "a file instead of a socket" code 2
+check "a file instead of a socket: remedy" says "it is no socket"
+timeout 20 "$top" "$dir/a.sock" -b -n 1 >/dev/full 2>"$dir/err"
+check "a full disk" test $? = 1
+check "a full disk is named" says "No space left on device"
 run "$top" "$dir/a.sock"
 check "no terminal" code 2
 check "no terminal: remedy" says "dsmtop -b"

@@ -149,9 +149,11 @@ for sig in TERM HUP SEGV; do
 	lacks "F1Help"
 done
 
-start "unknown terminal" 80 24 "TERM=no-such-terminal" "$dir/a.sock"
-wait_for "left-with-2"
-wait_for "TERM names no usable terminal"
+for term in no-such-terminal dumb; do
+	start "TERM=$term" 80 24 "TERM=$term" "$dir/a.sock"
+	wait_for "left-with-2"
+	wait_for "TERM names no usable terminal"
+done
 
 start "-n" 80 24 "" "$dir/a.sock -n 3 -d 0.1"
 restored 0
