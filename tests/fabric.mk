@@ -5,4 +5,5 @@ unit/fabric_test_SRCS := tests/unit/fabric_test.c \
 unit/fabric_test_LIBS := -lcmocka -lpthread -ldl
 
 SCRIPT_TESTS += tests/integration/fabric.sh
+ALONE += unit/fabric_test # it measures how long a sleeper sleeps
 $(if $(WITH_libfabric),unit/fabric_test: $(BUILD)/lib/libdsm-fabric.so)
