@@ -494,18 +494,12 @@ static int write_samples(const struct results *r, const char *path)
 /* Before minutes of measuring, not after. */
 static int can_write(const char *path)
 {
-	char folder[4096];
-	char *slash;
+	int rc = put_file__check(path);
 
-	snprintf(folder, sizeof(folder), "%s", path);
-	slash = strrchr(folder, '/');
-	if (slash)
-		slash[slash == folder] = 0;
-	if (*path && !access(slash ? folder : ".", W_OK | X_OK))
-		return 0;
-	fprintf(stderr, "dsmbench: cannot write the samples to '%s': %s\n", path,
-		*path ? strerror(errno) : "no name");
-	return BENCH_BAD;
+	if (rc)
+		fprintf(stderr, "dsmbench: cannot write the samples to '%s': %s\n", path,
+			*path ? strerror(-rc) : "no name");
+	return rc;
 }
 
 int main(int argc, char **argv)

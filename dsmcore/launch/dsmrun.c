@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <libgen.h>
 #include <limits.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,6 +19,7 @@
 #include <unistd.h>
 
 #include "dsmcore/launch/dsmrun_hosts.h"
+#include "dsmcore/launch/put_file.h"
 #include "dsmcore/memory/plan.h"
 #include "dsmcore/transport/fabric.h"
 #include "dsmcore/transport/tls.h"
@@ -376,24 +376,16 @@ static int find_program(struct run *run)
 	return rc;
 }
 
-static int check_folder(const char *what, const char *file)
+static int check_file(const char *what, const char *file)
 {
-	char copy[PATH_MAX];
-	struct stat st;
+	int rc = put_file__check(file);
 
-	if (snprintf(copy, sizeof(copy), "%s", file) >= (int)sizeof(copy) || !*file) {
-		run__say("%s: not a usable file name", what);
-		return -EINVAL;
-	}
-	if (stat(file, &st) == 0 && S_ISDIR(st.st_mode)) {
+	if (rc == -EISDIR)
 		run__say("%s '%s' is a folder; give a file name", what, file);
-		return -EISDIR;
-	}
-	if (access(dirname(copy), W_OK | X_OK)) {
-		run__say("%s '%s': cannot write there: %s", what, file, strerror(errno));
-		return -EACCES;
-	}
-	return 0;
+	else if (rc)
+		run__say("%s '%s': cannot write there: %s", what, file,
+			 *file ? strerror(-rc) : "give a file name");
+	return rc;
 }
 
 /* "PROGRAM-YYYYMMDD-HHMMSS.dsmt" when --monitor names no file. */
@@ -561,9 +553,9 @@ static int check(struct run *run)
 		run__say("warning: --monitor records only the %u nodes of this machine, not those of other "
 			 "hosts",
 			 run->here);
-	if (run->trace && check_folder("trace file", run->trace))
+	if (run->trace && check_file("trace file", run->trace))
 		return -EACCES;
-	if (run->stats && check_folder("statistics file", run->stats))
+	if (run->stats && check_file("statistics file", run->stats))
 		return -EACCES;
 	if (options__fit(&run->options, run->options.nodes, why, sizeof(why))) {
 		run__say("%s", why);

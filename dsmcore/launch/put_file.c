@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -63,4 +65,24 @@ int put_file(const char *path, const char *text, size_t size)
 		return put_beside(path, text, size);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	return fd < 0 ? -errno : write_and_close(fd, text, size);
+}
+
+int put_file__check(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char folder[PATH_MAX] = ".";
+	struct stat st;
+	bool there = stat(path, &st) == 0;
+
+	if (!*path)
+		return -EINVAL;
+	if (strlen(path) >= sizeof(folder))
+		return -ENAMETOOLONG;
+	if (there && S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (there && !S_ISREG(st.st_mode))
+		return access(path, W_OK) ? -errno : 0;
+	if (slash)
+		snprintf(folder, sizeof(folder), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+	return access(folder, W_OK | X_OK) ? -errno : 0;
 }

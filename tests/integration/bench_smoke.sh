@@ -68,6 +68,13 @@ prints fault '.owner == "computing" and has("also") == false and .gap_us == 50' 
 awk -F'\t' 'NR > 1 && NF != 4 { bad = 1 } END { exit bad }' "$work/raw" || fail "a line of raw samples has not four fields"
 [ "$(grep -c '^fault	computing	2	' "$work/raw")" = "$(jq .samples "$work/out")" ] ||
 	fail "the file of raw samples has not one line for each sample"
+# A pipe (or a device) is written to, never replaced.
+mkfifo "$work/pipe"
+timeout 300 cat "$work/pipe" >"$work/through" &
+prints commit '.pages == 1' commit --pages 1 --count 1000 --samples "$work/pipe"
+wait $!
+[ -p "$work/pipe" ] || fail "--samples replaces a pipe by a file"
+grep -q '^commit' "$work/through" || fail "no samples came through the pipe: $(head -c 300 "$work/through")"
 prints pingpong '.messages > 0' pingpong --count 64 --seconds 10
 prints commit '.pages == 1 and .also[0].pages == 16 and .transport == "none"' commit --count 1000
 prints commit '.disjoint and ([.rates[].nodes] == [1, 2]) and ([.rates[].aborts] | add) == 0 and (.rates | all(.commits_per_s > 0))' \

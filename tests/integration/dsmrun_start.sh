@@ -80,6 +80,13 @@ expect 0 '' bash -c 'ln -s "$0/victim" "$0/stats.json.tmp-$$"; exec "$@"' "$work
 	"$dsmrun" -n 1 --stats "$work/stats.json" "$member" counters
 same "a file behind a planted link" "$(cat "$work/victim")" precious
 same "mode of the statistics" "$(stat -c %a "$work/stats.json")" "$(printf %o $((0644 & ~$(umask))))"
+# A pipe (or a device) is written to, never replaced.
+mkfifo "$work/pipe"
+timeout 60 cat "$work/pipe" >"$work/through" &
+expect 0 '' "$dsmrun" -n 1 --stats "$work/pipe" "$member" counters
+wait $!
+same "statistics through a pipe" "$(jq -r .schema "$work/through")" procope.stats/1
+[ -p "$work/pipe" ] || fail "the pipe was replaced by a file"
 find "$work" -type l -delete
 same "temporary files" "$(find "$work" -name '*tmp*' | wc -l)" 0
 
