@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "dsm.h"
+#include "dsmcore/launch/plain.h"
 #include "dsmcore/launch/put_file.h"
 
 #define COUNT_MAX  100000
@@ -78,10 +79,22 @@ static void print_usage(void)
 
 static int bad(const char *format, const char *what, const char *more)
 {
-	fputs("dsmbench: ", stderr);
-	fprintf(stderr, format, what, more);
-	fputs(" (dsmbench --help)\n", stderr);
+	char text[4096];
+	int n = snprintf(text, sizeof(text), format, what, more);
+
+	if (n < (int)sizeof(text))
+		snprintf(text + n, sizeof(text) - (size_t)n, " (dsmbench --help)");
+	plain__print("dsmbench", text);
 	return BENCH_BAD;
+}
+
+/* What nobody could read was not said. */
+static bool written(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	perror("dsmbench: standard output");
+	return false;
 }
 
 /* ---- options ---- */
@@ -126,16 +139,15 @@ static const struct option table[] = {
 
 static int set_number(const char *name, unsigned least, unsigned most, unsigned *to)
 {
-	char *end, range[64];
+	char *end, text[128];
 	long v;
 
 	errno = 0;
 	v = strtol(optarg, &end, 10);
 	if (errno || end == optarg || *end || v < (long)least || v > (long)most) {
-		snprintf(range, sizeof(range), "%u to %u", least, most);
-		fprintf(stderr, "dsmbench: --%s takes a whole number from %s, not '%s' (dsmbench --help)\n",
-			name, range, optarg);
-		return BENCH_BAD;
+		snprintf(text, sizeof(text), "--%s takes a whole number from %u to %u, not '%%s'%%s", name,
+			 least, most);
+		return bad(text, optarg, "");
 	}
 	*to = (unsigned)v;
 	return 0;
@@ -269,7 +281,7 @@ static int parse(struct options *o, int argc, char **argv)
 		else if (opt == OPT_VERSION)
 			puts("dsmbench (Procope) " BENCH_VERSION);
 		if (opt == 'h' || opt == OPT_VERSION)
-			return fflush(stdout) ? BENCH_BAD : 0;
+			return written() ? 0 : BENCH_BAD;
 		if (opt == ':' || opt == '?')
 			optarg = argv[optind - 1];
 		rc = take(o, opt);
@@ -527,7 +539,7 @@ int main(int argc, char **argv)
 	if (!rc && out) {
 		puts(json_object_to_json_string_ext(
 			out, isatty(STDOUT_FILENO) ? FORMAT_TTY : JSON_C_TO_STRING_NOSLASHESCAPE));
-		rc = fflush(stdout) ? BENCH_FAILED : 0;
+		rc = written() ? 0 : BENCH_FAILED;
 	}
 	json_object_put(out);
 	results__free(&r);

@@ -18,6 +18,7 @@
 #include "dsmcore/launch/address.h"
 #include "dsmcore/launch/fabric_node.h"
 #include "dsmcore/launch/pmix_node.h"
+#include "dsmcore/launch/plain.h"
 #include "dsmcore/launch/proto.h"
 #include "dsmcore/transport/stream.h"
 #include "dsmcore/transport/stream_ring.h"
@@ -74,7 +75,7 @@ static int open_alone(struct run_options *o)
 	int rc = options__from_env(o, why, sizeof(why));
 
 	if (rc) {
-		fprintf(stderr, "dsm: %s\n", why);
+		plain__print("dsm", why);
 		return rc;
 	}
 	pmix_node__warn_of_strangers();
@@ -180,7 +181,7 @@ static int listen_at(const char *spec, struct proto_hello *hello)
 	int rc = address__find(spec, &hello->ip, why, sizeof(why));
 
 	if (rc) {
-		fprintf(stderr, "dsm: %s\n", why);
+		plain__print("dsm", why);
 		return rc;
 	}
 	rc = mesh__listen(hello->ip, &port);
@@ -313,14 +314,16 @@ static bool of_this_user(int fd)
 static int open_launched(struct control *c, struct run_options *o, struct links *links, const char *where)
 {
 	uint64_t fd;
+	char why[256];
 	int type;
 	socklen_t len = sizeof(type);
 
 	unsetenv(PROTO_FD_ENV); /* it means this process, not its children */
 	if (options__number(where, 0, 1 << 20, &fd) ||
 	    getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &len) || type != SOCK_SEQPACKET) {
-		fprintf(stderr, "dsm: %s=%s is not a line to dsmrun; unset it to run as a single node\n",
-			PROTO_FD_ENV, where);
+		snprintf(why, sizeof(why), "%s=%s is not a line to dsmrun; unset it to run as a single node",
+			 PROTO_FD_ENV, where);
+		plain__print("dsm", why);
 		return -EBADF;
 	}
 	if (!of_this_user((int)fd)) {

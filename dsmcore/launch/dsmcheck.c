@@ -16,6 +16,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "dsmcore/launch/plain.h"
+
 #define CHECK_SCHEMA "procope.check/1"
 
 static const char usage_text[] =
@@ -141,6 +143,15 @@ static void print_json(const struct checks *c)
 	json_object_put(o);
 }
 
+/* What nobody could read was not said. */
+static bool written(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	perror("dsmcheck: standard output");
+	return false;
+}
+
 /* ---- */
 
 /* What check_process() runs twice to see whether addresses stay. */
@@ -154,8 +165,11 @@ static int print_addresses(void)
 
 static int usage_error(const char *what, const char *value)
 {
-	fprintf(stderr, "dsmcheck: %s%s%s (dsmcheck --help lists the options)\n", what, value ? ": " : "",
-		value ? value : "");
+	char text[4096];
+
+	snprintf(text, sizeof(text), "%s%s%s (dsmcheck --help lists the options)", what, value ? ": " : "",
+		 value ? value : "");
+	plain__print("dsmcheck", text);
 	return 2;
 }
 
@@ -188,10 +202,10 @@ static int parse(int argc, char **argv, struct options *o)
 			break;
 		case 'h':
 			fputs(usage_text, stdout);
-			return 0;
+			return written() ? 0 : 2;
 		case OPT_VERSION:
 			puts("dsmcheck (Procope), schema " CHECK_SCHEMA);
-			return 0;
+			return written() ? 0 : 2;
 		case OPT_ADDRESSES:
 			return print_addresses();
 		case ':':
@@ -235,9 +249,7 @@ int main(int argc, char **argv)
 		print_json(&c);
 	else
 		print_text(&c, &o);
-	if (fflush(stdout) || ferror(stdout)) {
-		perror("dsmcheck: standard output");
+	if (!written())
 		return 2;
-	}
 	return run_is_possible(&c) ? 0 : 1;
 }

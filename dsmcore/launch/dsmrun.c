@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "dsmcore/launch/dsmrun_hosts.h"
+#include "dsmcore/launch/plain.h"
 #include "dsmcore/launch/put_file.h"
 #include "dsmcore/memory/plan.h"
 #include "dsmcore/transport/fabric.h"
@@ -87,8 +88,7 @@ void run__say(const char *format, ...)
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	fprintf(stderr, "%s: %s\n", run__name,
-		text); /* one write: lines of nodes come between, not into it */
+	plain__print(run__name, text);
 }
 
 /* ---- options ---- */
@@ -310,7 +310,10 @@ static int parse(struct run *run, int argc, char **argv)
 	while ((opt = getopt_long(argc, argv, "+n:m::x:vhV", options, NULL)) != -1) {
 		if (opt == 'h' || opt == 'V') {
 			fputs(opt == 'h' ? usage : "dsmrun (Procope) " VERSION "\n", stdout);
-			return fflush(stdout) ? EXIT_BAD : 0;
+			if (fflush(stdout) == 0)
+				return 0;
+			run__say("standard output: %s", strerror(errno));
+			return EXIT_BAD;
 		}
 		if (set_option(run, opt, why, sizeof(why))) {
 			if (*why)
@@ -446,12 +449,10 @@ static int open_signals(struct run *run)
 	return run->signals < 0 ? -errno : 0;
 }
 
-int run__open(struct run *run)
+static int open_run(struct run *run)
 {
-	int life[2], rc = raise_limit(run);
+	int life[2];
 
-	if (rc)
-		return rc;
 	run->procs = run->options.nodes ? calloc(run->options.nodes, sizeof(*run->procs)) : NULL;
 	if (!run->procs)
 		return -ENOMEM;
@@ -466,7 +467,18 @@ int run__open(struct run *run)
 	if (pipe2(life, O_CLOEXEC)) /* the writing end stays open until we die */
 		return -errno;
 	run->lifeline = life[0];
-	rc = open_signals(run);
+	return open_signals(run);
+}
+
+int run__open(struct run *run)
+{
+	int rc = raise_limit(run);
+
+	if (rc)
+		return rc;
+	rc = open_run(run);
+	if (rc)
+		run__say("cannot start: %s", strerror(-rc));
 	return rc;
 }
 
@@ -576,10 +588,8 @@ int main(int argc, char **argv)
 	if (check(&run))
 		return EXIT_BAD;
 	rc = run__open(&run);
-	if (rc) {
-		run__say("cannot start: %s", strerror(-rc));
+	if (rc)
 		return EXIT_BAD;
-	}
 	if (run.verbose)
 		run__say("run %016llx: %u nodes of '%s' over %s%s%s", (unsigned long long)run.options.run_id,
 			 run.options.nodes, run.program, run.options.transport,

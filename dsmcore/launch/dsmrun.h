@@ -91,7 +91,8 @@ __attribute__((format(printf, 1, 2))) void run__say(const char *format, ...);
 /* spawn.c: starts the nodes and, once all have said hello, gives them their connections. Errors:
  * negative errno after a message. */
 int spawn__node(struct run *run, struct proc *p);
-/* What every run needs: its processes' places, the lifeline, signals. Errors: negative errno. */
+/* What every run needs: its processes' places, the lifeline, signals. Errors: negative errno after a message.
+ */
 int run__open(struct run *run);
 /* The nodes here get connected with one another over Unix sockets. */
 int spawn__hand_sockets(struct run *run);

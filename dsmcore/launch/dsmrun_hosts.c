@@ -75,8 +75,7 @@ __attribute__((noreturn)) static void become_rsh(const struct run *run, const st
 	argv[n++] = command;
 	argv[n] = NULL;
 	execvp(argv[0], argv);
-	fprintf(stderr, "dsmrun: cannot run '%s': %s; name another remote shell with --rsh\n", argv[0],
-		strerror(errno));
+	run__say("cannot run '%s': %s; name another remote shell with --rsh", argv[0], strerror(errno));
 	_exit(127);
 }
 

@@ -30,6 +30,7 @@
 
 #include "dsmcore/launch/address.h"
 #include "dsmcore/launch/pmix_local.h"
+#include "dsmcore/launch/plain.h"
 #include "dsmcore/launch/proto.h"
 #include "dsmcore/launch/report.h"
 
@@ -76,13 +77,14 @@ static struct {
 static void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void say(const char *format, ...)
 {
-	char text[4096];
+	char text[4096], who[32];
 	va_list ap;
 
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
-	fprintf(stderr, "dsm: node %u: %s\n", us.self.rank, text);
+	snprintf(who, sizeof(who), "dsm: node %u", us.self.rank);
+	plain__print(who, text);
 }
 
 /* Ends the whole job. The node dies with it, or at the end of its lifeline. */

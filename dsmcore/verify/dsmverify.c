@@ -6,8 +6,12 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "dsmcore/launch/plain.h"
 
 static const char usage[] =
 	"Usage: dsmverify [--json] DIR\n"
@@ -29,6 +33,17 @@ struct history {
 	unsigned files, cut, missing;
 };
 
+__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
+{
+	char text[8192];
+	va_list ap;
+
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	plain__print("dsmverify", text);
+}
+
 static int check_head(struct history *h, const struct dsm_history_file *head, const char *path)
 {
 	if (!h->have_head) {
@@ -40,13 +55,11 @@ static int check_head(struct history *h, const struct dsm_history_file *head, co
 	}
 	if (head->run_id != h->head.run_id || head->nodes != h->head.nodes ||
 	    head->generation != h->head.generation) {
-		fprintf(stderr,
-			"dsmverify: %s: of another run than its neighbours; use one empty folder a run\n",
-			path);
+		say("%s: of another run than its neighbours; use one empty folder a run", path);
 		return -EBADMSG;
 	}
 	if (h->present[head->node]) {
-		fprintf(stderr, "dsmverify: %s: a second file of node %u\n", path, head->node);
+		say("%s: a second file of node %u", path, head->node);
 		return -EBADMSG;
 	}
 	h->present[head->node] = true;
@@ -88,7 +101,7 @@ static int read_all(struct history *h)
 
 	if (count < 0) {
 		rc = -errno;
-		fprintf(stderr, "dsmverify: %s: %s\n", h->dir, strerror(-rc));
+		say("%s: %s", h->dir, strerror(-rc));
 		return rc;
 	}
 	for (i = 0; i < count; i++) {
@@ -98,9 +111,7 @@ static int read_all(struct history *h)
 	}
 	free(list);
 	if (!rc && !count) {
-		fprintf(stderr,
-			"dsmverify: %s: no history in it (node-0.dsmh ...); dsmrun --history DIR makes one\n",
-			h->dir);
+		say("%s: no history in it (node-0.dsmh ...); dsmrun --history DIR makes one", h->dir);
 		return -ENOENT;
 	}
 	for (node = 0; !rc && node < h->head.nodes; node++)
@@ -110,6 +121,8 @@ static int read_all(struct history *h)
 
 static void print(const struct history *h, const struct verify_result *r, bool json)
 {
+	char dir[4096];
+
 	if (json) {
 		printf("{\"schema\":\"procope.verify/1\",\"good\":%s,\"errors\":%" PRIu64
 		       ",\"nodes\":%u,\"files\":%u,"
@@ -121,16 +134,25 @@ static void print(const struct history *h, const struct verify_result *r, bool j
 		       h->head.flags & DSM_HISTORY_ONE_CLOCK ? "true" : "false");
 		return;
 	}
+	plain__copy(dir, sizeof(dir), h->dir);
 	printf("%s: %" PRIu64 " attempts of %u nodes, %" PRIu64 " committed, %" PRIu64 " aborted (%" PRIu64
 	       " of them not checked: pages were forced on them inside library code)\n"
 	       "%" PRIu64 " reads and %" PRIu64 " writes of pages\n",
-	       h->dir, r->attempts, h->head.nodes, r->committed, r->aborted, r->unchecked, r->reads,
-	       r->writes);
+	       dir, r->attempts, h->head.nodes, r->committed, r->aborted, r->unchecked, r->reads, r->writes);
 	if (r->errors)
 		printf("NOT SERIALIZABLE OR NOT OPAQUE: %" PRIu64 " contradictions\n", r->errors);
 	else
 		printf("good: one order explains everything%s\n",
 		       h->head.flags & DSM_HISTORY_ONE_CLOCK ? ", and it agrees with real time" : "");
+}
+
+/* What nobody could read was not said. */
+static bool written(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	say("standard output: %s", strerror(errno));
+	return false;
 }
 
 static int run(const char *dir, bool json)
@@ -140,29 +162,29 @@ static int run(const char *dir, bool json)
 	int status = 2, rc;
 
 	if (verify__open(&h.v, false)) {
-		fprintf(stderr, "dsmverify: out of memory\n");
+		say("out of memory");
 		return 2;
 	}
 	rc = read_all(&h);
 	if (rc == -ENOMEM)
-		fprintf(stderr, "dsmverify: out of memory\n");
+		say("out of memory");
 	if (rc)
 		goto out;
 	if (h.cut || h.missing) {
-		fprintf(stderr,
-			"dsmverify: %s: the history is not complete (%u files missing, %u cut: a node died); "
-			"what a lost "
-			"commit wrote cannot be told from a mistake\n",
-			dir, h.missing, h.cut);
+		say("%s: the history is not complete (%u files missing, %u cut: a node died); "
+		    "what a lost "
+		    "commit wrote cannot be told from a mistake",
+		    dir, h.missing, h.cut);
 		goto out;
 	}
 	verify__one_clock(h.v, h.head.flags & DSM_HISTORY_ONE_CLOCK);
 	if (verify__check(h.v, json ? stderr : stdout, &result)) {
-		fprintf(stderr, "dsmverify: out of memory\n");
+		say("out of memory");
 		goto out;
 	}
 	print(&h, &result, json);
-	status = result.errors ? 1 : 0;
+	if (written())
+		status = result.errors ? 1 : 0;
 out:
 	verify__close(h.v);
 	free(h.present);
@@ -183,17 +205,17 @@ int main(int argc, char **argv)
 			break;
 		case 'h':
 			fputs(usage, stdout);
-			return 0;
+			return written() ? 0 : 2;
 		case 'V':
 			printf("dsmverify (Procope), history format %u\n", DSM_HISTORY_VERSION);
-			return 0;
+			return written() ? 0 : 2;
 		default:
 			fputs("Try dsmverify --help.\n", stderr);
 			return 2;
 		}
 	}
 	if (optind + 1 != argc) {
-		fputs("dsmverify: one folder is needed; see dsmverify --help\n", stderr);
+		say("one folder is needed; see dsmverify --help");
 		return 2;
 	}
 	return run(argv[optind], json);

@@ -3,9 +3,14 @@
 #include "dsmcore/verify/internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dsmcore/launch/plain.h"
 
 #define RECORD_MAX (64u << 20) /* bytes: more pages than a region has */
 
@@ -21,8 +26,11 @@ struct reader {
 
 static int say(const struct reader *r, int rc, const char *what)
 {
+	char path[4096];
+
+	plain__copy(path, sizeof(path), r->path);
 	if (r->report)
-		fprintf(r->report, "%s: %s\n", r->path, what);
+		fprintf(r->report, "dsmverify: %s: %s\n", path, what);
 	return rc;
 }
 
@@ -97,17 +105,28 @@ static int read_head(const struct reader *r, struct dsm_history_file *head)
 	return 0;
 }
 
+static int open_file(struct reader *r)
+{
+	int fd = open(r->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = -errno; /* not to wait for a pipe */
+	struct stat st;
+
+	if (fd < 0)
+		return say(r, rc, strerror(-rc));
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (r->file = fdopen(fd, "rb")))
+		return 0;
+	close(fd);
+	return say(r, -EBADMSG, "not a history file (dsmrun --history DIR writes them)");
+}
+
 int verify__read_file(struct verify *v, const char *path, struct dsm_history_file *head, bool *cut,
 		      FILE *report)
 {
-	struct reader r = {.path = path, .report = report, .file = fopen(path, "rbe")};
-	int rc;
+	struct reader r = {.path = path, .report = report};
+	int rc = open_file(&r);
 
 	*cut = false;
-	if (!r.file) {
-		rc = -errno;
-		return say(&r, rc, strerror(-rc));
-	}
+	if (rc)
+		return rc;
 	rc = read_head(&r, head);
 	while (!rc) {
 		rc = read_record(&r, v, head->node, cut);

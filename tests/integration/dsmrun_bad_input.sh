@@ -62,6 +62,23 @@ no 'wrong format' -n 2 "$work/text"
 dsmrun_path=$(realpath "$dsmrun")
 (cd "$work" && timeout 20 "$dsmrun_path" -n 2 here 2>&1 | grep -qF "did you mean './'") || fail "no hint about ./"
 
+# A name cannot feign a line of its own or steer the terminal.
+no "program './a\\\\nb\\\\x1b\\[31m\\\\xc2\\\\x9bä': No such" -n 2 $'./a\nb\e[31m\xc2\x9b\xc3\xa4'
+same "lines about an odd name" "$(wc -l <"$work/err")" 1
+# What cannot be written is no success.
+if [ -c /dev/full ]; then
+	for o in --help --version; do
+		for p in dsmrun dsmbench dsmcheck dsmverify; do
+			"$build/bin/$p" $o >/dev/full 2>"$work/err"
+			same "status of $p $o on a full device" $? 2
+			grep -q "^$p: standard output: No space left" "$work/err" || fail "$p $o says: $(cat "$work/err")"
+		done
+	done
+fi
+mkdir "$work/history"
+mkfifo "$work/history/node-0.dsmh"
+expect 2 'node-0.dsmh: not a history file' "$build/bin/dsmverify" "$work/history"
+
 # A monitor without dsmcollect.
 mkdir "$work/bin"
 cp "$dsmrun" "$work/bin/dsmrun"
