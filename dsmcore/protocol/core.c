@@ -12,20 +12,6 @@ uint16_t core__home(const struct dsm_core *core, uint32_t page)
 	return (uint16_t)(node < last ? node : last);
 }
 
-/* The pages that live here: a range, since homes are ranges. */
-static void find_home_range(struct dsm_core *core)
-{
-	const struct core_config *c = &core->config;
-	uint64_t first = (uint64_t)c->node * c->pages_per_home, end = first + c->pages_per_home;
-
-	if (c->node == c->nodes - 1 || end > c->pages)
-		end = c->pages;
-	if (first > end)
-		first = end;
-	core->home_first = (uint32_t)first;
-	core->home_count = (uint32_t)(end - first);
-}
-
 int core__open(struct dsm_core **out, const struct core_config *config)
 {
 	struct dsm_core *core;
@@ -50,16 +36,14 @@ int core__open(struct dsm_core **out, const struct core_config *config)
 	core->ahead.limit = core->config.ahead_max;
 	if (!config->update_after)
 		core->config.update_after = CORE_UPDATE_AFTER;
-	find_home_range(core);
 	core->client = calloc(config->pages, sizeof(*core->client));
 	core->mapped = calloc((config->pages + 63) / 64, sizeof(*core->mapped));
-	core->dir = calloc(core->home_count + 1, sizeof(struct dir_page *));
 	core->tx = calloc(config->nodes, sizeof(struct home_tx *));
 	core->arrived = calloc(config->nodes, sizeof(*core->arrived));
 	core->lost = calloc(config->nodes, sizeof(*core->lost));
 	core->rumour = calloc(config->nodes, sizeof(*core->rumour));
-	if (!core->client || !core->mapped || !core->dir || !core->tx || !core->arrived || !core->lost ||
-	    !core->rumour) {
+	if (directory__open(core) || !core->client || !core->mapped || !core->tx || !core->arrived ||
+	    !core->lost || !core->rumour) {
 		core__close(core);
 		return -ENOMEM;
 	}
@@ -71,13 +55,7 @@ static void free_home(struct dsm_core *core)
 {
 	uint32_t i;
 
-	for (i = 0; core->dir && i < core->home_count; i++) {
-		if (!core->dir[i])
-			continue;
-		free(core->dir[i]->holders);
-		free(core->dir[i]->waiters);
-		free(core->dir[i]);
-	}
+	directory__close(core);
 	for (i = 0; core->tx && i < core->config.nodes; i++) {
 		if (!core->tx[i])
 			continue;
@@ -86,7 +64,6 @@ static void free_home(struct dsm_core *core)
 		free(core->tx[i]->asked);
 		free(core->tx[i]);
 	}
-	free(core->dir);
 	free(core->tx);
 	free(core->serve);
 	free(core->copies);

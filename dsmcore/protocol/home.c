@@ -4,7 +4,7 @@
  *
  * An entry is free, locked (by one committer, lock.c), or being recalled (from its exclusive owner).
  * Whoever asks meanwhile waits in its queue, first come, first served. Every lock and every recall
- * raises the page's stamp; a PAGE and a holder carry the stamp at which the copy was given, so that what
+ * raises the page's stamp; a PAGE carries the stamp at which the copy was given, so that what
  * overtook what on the other channel can be told.
  *
  * The copyset may list a node that has lost its copy (its ACK came too late to be told from an older
@@ -15,84 +15,44 @@
 
 #include "dsmcore/protocol/internal.h"
 
-#define HOLDERS_FIRST 2u
+#define WAITERS_KEPT 8u
 
-/* NULL: out of memory. */
-struct dir_page *home__page(struct dsm_core *core, uint32_t page)
+bool home__holds(const struct dsm_core *core, const struct dir_page *d, uint16_t node)
 {
-	struct dir_page *d = core->dir[page - core->home_first];
-
-	if (d)
-		return d;
-	d = calloc(1, sizeof(*d));
-	if (!d) {
-		core->nomem = true;
-		return NULL;
-	}
-	d->page = page;
-	d->owner = d->recall = d->lock = NOBODY;
-	core->dir[page - core->home_first] = d;
-	return d;
+	return copyset__has(core, d->holders, node);
 }
 
-/* Index of the node, or where it belongs. */
-static size_t find_holder(const struct dir_page *d, uint16_t node)
+uint64_t home__stamp(struct dir_page *d)
 {
-	size_t lo = 0, hi = d->nholders, mid;
-
-	while (lo < hi) {
-		mid = (lo + hi) / 2;
-		if (d->holders[mid].node < node)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
+	d->fresh = false;
+	return ++d->stamp;
 }
 
-struct holder *home__holder(const struct dir_page *d, uint16_t node)
-{
-	size_t i = find_holder(d, node);
-
-	return i < d->nholders && d->holders[i].node == node ? &d->holders[i] : NULL;
-}
-
-bool home__holds(const struct dir_page *d, uint16_t node)
-{
-	return home__holder(d, node) != NULL;
-}
-
+/* With a copy of the version that there is: whatever it had before, and was told of it, is over. */
 void home__add_holder(struct dsm_core *core, struct dir_page *d, uint16_t node)
 {
-	size_t i = find_holder(d, node);
+	struct dir_more *m = directory__more(core, d);
 
-	if (i >= d->nholders || d->holders[i].node != node) {
-		if (!d->holders) { /* most pages never have more */
-			d->holders = malloc(HOLDERS_FIRST * sizeof(*d->holders));
-			core->nomem |= !d->holders;
-			d->holders_cap = HOLDERS_FIRST;
-		}
-		if (!d->holders ||
-		    !core__grow(core, &d->holders, &d->holders_cap, d->nholders + 1, sizeof(*d->holders)))
-			return;
-		memmove(&d->holders[i + 1], &d->holders[i], (d->nholders - i) * sizeof(*d->holders));
-		d->nholders++;
+	copyset__add(core, &d->holders, node);
+	copyset__remove(core, &d->updated, node);
+	if (m) {
+		copyset__remove(core, &m->told, node);
+		copyset__remove(core, &m->kept, node);
 	}
-	d->holders[i] = (struct holder){.node = node, .stamp = d->stamp};
+	d->fresh = true;
 }
 
-/* Takes the node off the list, unless its copy was given at `before` or later. */
-bool home__drop_holder(struct dir_page *d, uint16_t node, uint64_t before)
+void home__drop_holder(struct dsm_core *core, struct dir_page *d, uint16_t node)
 {
-	size_t i = find_holder(d, node);
+	struct dir_more *m = directory__more(core, d);
 
-	if (i >= d->nholders || d->holders[i].node != node)
-		return false;
-	if (d->holders[i].stamp >= before && !core_mutant(late_ack))
-		return false;
-	d->nholders--;
-	memmove(&d->holders[i], &d->holders[i + 1], (d->nholders - i) * sizeof(*d->holders));
-	return true;
+	copyset__remove(core, &d->holders, node);
+	copyset__remove(core, &d->updated, node);
+	if (!m)
+		return;
+	copyset__remove(core, &m->told, node);
+	copyset__remove(core, &m->kept, node);
+	directory__tidy(core, d);
 }
 
 static int by_node(const void *a, const void *b)
@@ -104,21 +64,26 @@ static int by_node(const void *a, const void *b)
 	return x->index < y->index ? -1 : x->index > y->index;
 }
 
-size_t home__collect(struct dsm_core *core, const struct core_entry *pages, size_t npages, uint16_t flags,
-		     uint16_t tx, struct of_node **list)
+size_t home__collect(struct dsm_core *core, const struct core_entry *pages, size_t npages,
+		     enum home_set which, uint16_t tx, struct of_node **list)
 {
 	const struct dir_page *d;
-	const struct holder *h;
-	size_t i, k, n = 0, cap = 0;
+	const struct dir_more *m;
+	struct copyset set;
+	uint32_t i, k;
+	uint16_t node;
+	size_t n = 0, cap = 0;
 
 	for (i = 0; i < npages; i++) {
-		d = home__page(core, pages[i].page);
-		for (k = 0; d && d->lock == tx && k < d->nholders; k++) {
-			h = &d->holders[k];
-			if (h->node == tx || (h->flags & flags) != flags)
-				continue;
-			if (core__grow(core, list, &cap, n + 1, sizeof(**list)))
-				(*list)[n++] = (struct of_node){.node = h->node, .index = (uint32_t)i};
+		d = directory__find(core, pages[i].page);
+		m = d ? directory__more(core, d) : NULL;
+		if (!d || d->lock != tx || (which != HOME_HOLDERS && !m))
+			continue;
+		set = which == HOME_HOLDERS ? d->holders : which == HOME_TOLD ? m->told : m->kept;
+		for (k = 0; k < copyset__count(core, set); k++) {
+			node = copyset__node(core, set, k);
+			if (node != tx && core__grow(core, list, &cap, n + 1, sizeof(**list)))
+				(*list)[n++] = (struct of_node){.node = node, .index = i};
 		}
 	}
 	if (n > 1)
@@ -126,34 +91,82 @@ size_t home__collect(struct dsm_core *core, const struct core_entry *pages, size
 	return n;
 }
 
+/* ---- the queue, and a recall: only while there is one ---- */
+
+const struct waiter *home__queue(const struct dsm_core *core, const struct dir_page *d, size_t *count)
+{
+	const struct dir_more *m = directory__more(core, d);
+
+	*count = m ? m->nwaiters : 0;
+	return m ? m->waiters : NULL;
+}
+
 void home__wait(struct dsm_core *core, struct dir_page *d, const struct waiter *waiter)
 {
-	if (core__grow(core, &d->waiters, &d->waiters_cap, d->nwaiters + 1, sizeof(*d->waiters)))
-		d->waiters[d->nwaiters++] = *waiter;
+	struct dir_more *m = directory__make_more(core, d);
+
+	if (m && core__grow(core, &m->waiters, &m->waiters_cap, m->nwaiters + 1, sizeof(*m->waiters)))
+		m->waiters[m->nwaiters++] = *waiter;
 }
 
-/* A queue without anybody takes no memory: each page that was ever asked for has had one. */
-void home__remove_waiter(struct dir_page *d, size_t i)
+/* The list stays with its record, unless it is a long one. */
+void home__remove_waiter(struct dsm_core *core, struct dir_page *d, size_t i)
 {
-	d->nwaiters--;
-	memmove(&d->waiters[i], &d->waiters[i + 1], (d->nwaiters - i) * sizeof(*d->waiters));
-	if (d->nwaiters)
-		return;
-	free(d->waiters);
-	d->waiters = NULL;
-	d->waiters_cap = 0;
+	struct dir_more *m = directory__more(core, d);
+
+	m->nwaiters--;
+	memmove(&m->waiters[i], &m->waiters[i + 1], (m->nwaiters - i) * sizeof(*m->waiters));
+	if (!m->nwaiters && m->waiters_cap > WAITERS_KEPT) {
+		free(m->waiters);
+		m->waiters = NULL;
+		m->waiters_cap = 0;
+	}
+	directory__tidy(core, d);
 }
 
-void home__remove_waiting_lock(struct dir_page *d, uint16_t node)
+void home__remove_waiting_lock(struct dsm_core *core, struct dir_page *d, uint16_t node)
 {
-	size_t i;
+	const struct waiter *w;
+	size_t i, n;
 
-	for (i = 0; i < d->nwaiters; i++)
-		if (d->waiters[i].lock && d->waiters[i].node == node) {
-			home__remove_waiter(d, i);
+	w = home__queue(core, d, &n);
+	for (i = 0; i < n; i++)
+		if (w[i].lock && w[i].node == node) {
+			home__remove_waiter(core, d, i);
 			return;
 		}
 }
+
+uint16_t home__recalled(const struct dsm_core *core, const struct dir_page *d)
+{
+	const struct dir_more *m = directory__more(core, d);
+
+	return m ? m->recall : NOBODY;
+}
+
+void home__end_recall(struct dsm_core *core, struct dir_page *d)
+{
+	struct dir_more *m = directory__more(core, d);
+
+	if (!m)
+		return;
+	m->recall = NOBODY;
+	directory__tidy(core, d);
+}
+
+static void recall_owner(struct dsm_core *core, uint32_t page, struct dir_page *d)
+{
+	struct core_entry e = {.page = page, .version = d->version};
+	struct dir_more *m = directory__make_more(core, d);
+
+	if (!m)
+		return;
+	e.stamp = home__stamp(d);
+	m->recall = d->owner;
+	core__send_entry(core, CORE_MSG_RECALL, d->owner, NULL, &e);
+}
+
+/* ---- copies ---- */
 
 /* Committed bytes that came with the event's message. */
 void home__store(struct dsm_core *core, const struct core_msg *msg, uint32_t entry)
@@ -185,15 +198,6 @@ void home__take(struct dsm_core *core, const struct core_entry *e, uint16_t from
 	a->node = from;
 	a->changes = true;
 	a->hold = e->hold;
-}
-
-static void recall_owner(struct dsm_core *core, struct dir_page *d)
-{
-	struct core_entry e = {.page = d->page, .version = d->version};
-
-	e.stamp = ++d->stamp;
-	d->recall = d->owner;
-	core__send_entry(core, CORE_MSG_RECALL, d->owner, NULL, &e);
 }
 
 /* What a step gives to one node goes in one message, at the step's end. Until then nobody can publish a newer
@@ -241,19 +245,19 @@ void home__send_copies(struct dsm_core *core)
 
 /* Nobody else may hold a copy of an exclusive page. A reader gets exclusivity only on its own home, where
  * it costs nothing to take it back. */
-static void give_copy(struct dsm_core *core, struct dir_page *d, const struct waiter *w)
+static void give_copy(struct dsm_core *core, uint32_t page, struct dir_page *d, const struct waiter *w)
 {
-	struct core_entry e = {.page = d->page, .version = d->version, .stamp = d->stamp};
+	struct core_entry e = {.page = page, .version = d->version, .stamp = d->stamp};
 	bool self = w->node == core->config.node;
-	bool alone = d->nholders == 0 || (d->nholders == 1 && d->holders[0].node == w->node);
+	bool alone = copyset__count(core, d->holders) == home__holds(core, d, w->node);
 
 	if ((alone || core_mutant(exclusive_shared)) && (w->write || self)) {
 		e.flags = CORE_ENTRY_EXCLUSIVE;
 		d->owner = w->node;
 	}
 	home__add_holder(core, d, w->node);
-	if (update__returns(core, d, w->node) && d->owner == NOBODY && home__holds(d, w->node))
-		home__holder(d, w->node)->flags |= HOLDER_UPDATE;
+	if (update__returns(core, page, w->node) && d->owner == NOBODY && home__holds(core, d, w->node))
+		copyset__add(core, &d->updated, w->node);
 	if (!self && w->version != d->version)
 		e.data = CORE_DATA_COMMITTED;
 	home__send_copy(core, w->node, &e);
@@ -274,53 +278,67 @@ void home__serve_later(struct dsm_core *core, uint32_t page)
  * may defer the recall until the end of its commit, which may be waiting for this very LOCK. */
 void home__serve(struct dsm_core *core, uint32_t page)
 {
-	struct dir_page *d = home__page(core, page);
+	struct dir_page *d = directory__get(core, page);
 	uint16_t lost_with = d ? loss__of_page(core, d) : NOBODY;
+	const struct waiter *queue;
 	struct waiter w;
-	size_t i = 0;
+	size_t i = 0, n;
 
 	if (lost_with != NOBODY) {
-		loss__refuse(core, d, lost_with);
+		loss__refuse(core, page, lost_with);
 		return;
 	}
-	while (d && i < d->nwaiters && !locked(d)) {
-		w = d->waiters[i];
+	while (d && !locked(d) && !core->nomem) {
+		queue = home__queue(core, d, &n);
+		if (i >= n)
+			break;
+		w = queue[i];
 		if (w.lock) {
-			home__remove_waiter(d, i);
+			home__remove_waiter(core, d, i);
 			lock__advance(core, lock__tx(core, w.node));
-		} else if (d->recall != NOBODY) {
+		} else if (home__recalled(core, d) != NOBODY) {
 			i++;
 		} else if (d->owner != NOBODY) {
-			recall_owner(core, d);
+			recall_owner(core, page, d);
 			i++;
 		} else {
-			home__remove_waiter(d, i);
-			give_copy(core, d, &w);
+			home__remove_waiter(core, d, i);
+			give_copy(core, page, d, &w);
 		}
 	}
 }
 
 /* A node asks for a page once at a time. */
-static bool waits_already(const struct dir_page *d, uint16_t node)
+static bool waits_already(const struct dsm_core *core, const struct dir_page *d, uint16_t node)
 {
-	size_t i;
+	const struct waiter *w;
+	size_t i, n;
 
-	for (i = 0; i < d->nwaiters; i++)
-		if (!d->waiters[i].lock && d->waiters[i].node == node)
+	w = home__queue(core, d, &n);
+	for (i = 0; i < n; i++)
+		if (!w[i].lock && w[i].node == node)
 			return true;
 	return false;
 }
 
+/* Can it be given away at once? */
+static bool idle(const struct dsm_core *core, const struct dir_page *d)
+{
+	size_t n;
+
+	home__queue(core, d, &n);
+	return !locked(d) && !n && home__recalled(core, d) == NOBODY;
+}
+
 /* Is there a copy that costs nobody anything? Not if it means waiting, or taking exclusivity away from
  * another node, or from this one while it uses it. */
-static bool to_spare(const struct dsm_core *core, const struct dir_page *d)
+static bool to_spare(const struct dsm_core *core, uint32_t page, const struct dir_page *d)
 {
-	if (locked(d) || d->nwaiters || d->recall != NOBODY)
+	if (!idle(core, d))
 		return core_mutant(ahead_locked);
 	if (d->owner == NOBODY)
 		return true;
-	return d->owner == core->config.node &&
-	       !(core->client[d->page].flags & (CLIENT_DIRTY | CLIENT_STICKY));
+	return d->owner == core->config.node && !(core->client[page].flags & (CLIENT_DIRTY | CLIENT_STICKY));
 }
 
 static bool may_ask(struct dsm_core *core, const struct core_msg *msg)
@@ -331,10 +349,10 @@ static bool may_ask(struct dsm_core *core, const struct core_msg *msg)
 
 	for (i = 0; i < msg->npages; i++) {
 		e = &msg->entries[i];
-		d = home__page(core, e->page);
+		d = directory__get(core, e->page);
 		if (!d)
 			return true; /* out of memory */
-		if (d->owner == msg->from || e->version > d->version || waits_already(d, msg->from))
+		if (d->owner == msg->from || e->version > d->version || waits_already(core, d, msg->from))
 			return false;
 	}
 	return true;
@@ -352,10 +370,10 @@ int home__on_fetch(struct dsm_core *core, const struct core_msg *msg)
 		return -EPROTO;
 	for (i = 0; i < msg->npages && !core->nomem; i++) {
 		e = &msg->entries[i];
-		d = home__page(core, e->page);
+		d = directory__get(core, e->page);
 		w = (struct waiter){
 			.node = msg->from, .write = e->flags & CORE_ENTRY_WRITE, .version = e->version};
-		if (e->flags & CORE_ENTRY_AHEAD && !to_spare(core, d)) {
+		if (e->flags & CORE_ENTRY_AHEAD && !to_spare(core, e->page, d)) {
 			none = (struct core_entry){.page = e->page, .flags = CORE_ENTRY_REFUSED};
 			home__send_copy(core, w.node, &none);
 			continue;
@@ -364,7 +382,11 @@ int home__on_fetch(struct dsm_core *core, const struct core_msg *msg)
 		     (core_mutant(ahead_locked) && e->flags & CORE_ENTRY_AHEAD)) &&
 		    locked(d) && d->owner == NOBODY) {
 			w.write = false;
-			give_copy(core, d, &w);
+			give_copy(core, e->page, d, &w);
+			continue;
+		}
+		if (idle(core, d) && d->owner == NOBODY && loss__of_page(core, d) == NOBODY) {
+			give_copy(core, e->page, d, &w);
 			continue;
 		}
 		home__wait(core, d, &w);
@@ -376,11 +398,11 @@ int home__on_fetch(struct dsm_core *core, const struct core_msg *msg)
 int home__on_downgrade(struct dsm_core *core, const struct core_msg *msg)
 {
 	const struct core_entry *e = &msg->entries[0];
-	struct dir_page *d = home__page(core, e->page);
+	struct dir_page *d = directory__get(core, e->page);
 
 	if (!d)
 		return 0;
-	if (d->recall != msg->from)
+	if (home__recalled(core, d) != msg->from)
 		return -EPROTO;
 	if (d->owner == msg->from) {
 		if (e->version > d->version) {
@@ -388,11 +410,10 @@ int home__on_downgrade(struct dsm_core *core, const struct core_msg *msg)
 				return -EPROTO;
 			home__store(core, msg, 0);
 			d->version = e->version;
-			d->last = msg->tx;
 		}
 		d->owner = NOBODY;
 	}
-	d->recall = NOBODY;
+	home__end_recall(core, d);
 	home__serve_later(core, e->page);
 	return 0;
 }

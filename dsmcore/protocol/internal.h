@@ -11,6 +11,7 @@
  *   fetch.c    copies that are on their way                  prefetch.c which ones to ask for early
  *   loss.c     a node is no more                             ahead.c    which ones to open early
  *   claim.c    irrevocable attempts; waiting for a change         update.c   copies that are updated
+ *   directory.c  where the home keeps its entries             copyset.c  sets of nodes
  *
  * The client side (attempt, client, commit) and the home side (home, lock) of a node talk only by
  * messages, even to themselves: those go through an internal queue within the same step, so there is
@@ -52,17 +53,19 @@ enum client_state { CLIENT_INVALID, CLIENT_SHARED, CLIENT_EXCLUSIVE };
 #define CLIENT_AHEAD  0x40u /* a copy that nobody waited for, closed and not used yet */
 #define CLIENT_KEPT   0x80u /* INVALID until the UPDATE that tells what became of a commit */
 
-/* 24 bytes for each page of the region, all zeros until touched. */
-struct client_page {
-	uint64_t version; /* of the bytes in TWIN, else FRAME, unless this node is the home and INVALID */
-	uint32_t slot;	  /* 1 + index in attempt.touches; 0: not there */
-	uint8_t state;	  /* enum client_state */
-	uint8_t rights;	  /* enum core_rights */
-	uint8_t flags;	  /* CLIENT_* */
-	uint8_t clean;	  /* commits since it was re-armed or last invalidated */
-	uint32_t wrote;	  /* dsm_core.commits at its last changed commit here; 0: none */
-	uint8_t idle;	  /* updates since a fault or a commit told that it is in use */
+/* For each page of the region, all zeros until touched. Its 20 bytes count: so it is aligned to 4. */
+struct __attribute__((packed, aligned(4))) client_page {
+	uint64_t version;   /* of the bytes in TWIN, else FRAME, unless this node is the home and INVALID */
+	uint32_t slot;	    /* 1 + index in attempt.touches; 0: not there */
+	uint32_t wrote;	    /* dsm_core.commits at its last changed commit here; 0: none */
+	uint8_t state : 2;  /* enum client_state */
+	uint8_t rights : 2; /* enum core_rights */
+	uint8_t idle : 4;   /* updates since a fault or a commit told that it is in use */
+	uint8_t flags;	    /* CLIENT_* */
+	uint8_t clean;	    /* commits since it was re-armed or last invalidated */
 };
+
+_Static_assert(sizeof(struct client_page) == 20, "see docs/ARCHITECTURE.md, What that costs");
 
 #define TOUCH_READ    0x01u
 #define TOUCH_WRITTEN 0x02u  /* it has a twin */
@@ -190,24 +193,31 @@ struct commit {
 
 /* ---- home side ---- */
 
-#define HOLDER_UPDATE 0x1u /* it would fetch again what it loses: it is offered the changes */
-#define HOLDER_TOLD   0x2u /* it was, for the running commit, and must learn what became of it */
-#define HOLDER_KEPT   0x4u /* it has kept its copy for them */
+/* A set of nodes (copyset.c). */
+struct copyset {
+	uint64_t word;
+};
 
-struct holder {
-	uint64_t stamp; /* when it was given its copy: an older ACK does not take it away */
-	uint16_t node;
-	uint16_t flags; /* HOLDER_* */
+struct large_set;
+
+/* Those with more nodes than have room in the word. */
+struct copysets {
+	struct large_set **large; /* NULL: a free place */
+	size_t nlarge, large_cap;
+	uint32_t *free, *bucket, nbuckets;
+	size_t nfree, free_cap;
+	uint16_t *scratch;
+	size_t scratch_cap;
 };
 
 /* One that has lost its copy, for the history: does it come back at once? */
 struct past {
 	uint16_t node;
-	int16_t score;	  /* times in a row that it did */
-	uint32_t version; /* by which it was lost (its low half) */
+	int16_t score : 5;     /* times in a row that it did */
+	uint16_t version : 11; /* by which it was lost (its low bits) */
 };
 
-#define PAST 4u /* remembered of a page */
+#define PAST 2u /* remembered of a page */
 
 struct waiter {
 	uint64_t version; /* FETCH: held by the client */
@@ -216,19 +226,40 @@ struct waiter {
 	bool write; /* FETCH */
 };
 
+/* What a home knows of a page; what it has only for a while is in struct dir_more. */
 struct dir_page {
-	uint32_t page;
-	uint16_t owner;	 /* exclusive holder, or NOBODY */
-	uint16_t recall; /* who owes a DOWNGRADE, or NOBODY */
-	uint16_t lock;	 /* whose transaction holds the lock, or NOBODY */
-	uint64_t version, stamp;
-	struct holder *holders; /* ascending by node; the owner is among them */
-	size_t nholders, holders_cap;
+	uint64_t version : 48; /* 2^48 commits, locks and recalls take years */
+	uint64_t stamp : 48;
+	uint64_t npast : 2;
+	uint64_t fresh : 1; /* copies were given since the stamp was last raised */
+	uint64_t used : 1;
+	struct copyset holders; /* the owner is among them */
+	struct copyset updated; /* of these: would fetch again what they lose, and are offered the changes */
+	struct past past[PAST];
+	uint32_t more;	/* its struct dir_more: 1 + index; 0: none */
+	uint16_t owner; /* exclusive holder, or NOBODY */
+	uint16_t lock;	/* whose transaction holds the lock, or NOBODY */
+};
+
+struct dir_more {
 	struct waiter *waiters; /* first come, first served */
 	size_t nwaiters, waiters_cap;
-	struct core_party last; /* who published last */
-	struct past past[PAST];
-	uint32_t npast;
+	struct copyset
+		told; /* holders that were offered the running commit's changes, and must learn its end */
+	struct copyset kept; /* and have kept their copies for them */
+	uint16_t recall;     /* who owes a DOWNGRADE, or NOBODY */
+};
+
+#define DIR_LEAF 64u /* pages */
+
+struct dir_leaf;
+
+struct directory {
+	struct dir_leaf **leaf; /* by page / DIR_LEAF */
+	struct dir_more **more; /* the pool, in parts that never move */
+	size_t nmore, more_cap;
+	uint32_t *free; /* numbers of records that are not in use */
+	size_t nfree, free_cap;
 };
 
 /* A node's transaction at this home: pages[0, nlocked) are locked, those from `chunk` on came with the
@@ -285,10 +316,10 @@ struct dsm_core {
 	uint32_t commits;			   /* of this node */
 	uint32_t sticky[CORE_STICKY_MAX], nsticky; /* ascending */
 
-	uint32_t home_first, home_count; /* pages that live here */
-	struct dir_page **dir;		 /* by page - home_first; NULL: version 0, nobody has it */
-	struct home_tx **tx;		 /* by node */
-	uint32_t *serve;		 /* pages whose queue may move on */
+	struct directory dir;
+	struct copysets sets;
+	struct home_tx **tx; /* by node */
+	uint32_t *serve;     /* pages whose queue may move on */
 	size_t nserve, serve_cap;
 	struct copy *copies; /* PAGEs of this step, to other nodes */
 	size_t ncopies, copies_cap;
@@ -435,22 +466,54 @@ bool doubt__over(struct dsm_core *core, const struct core_msg *msg);
 void doubt__resolved(struct dsm_core *core);
 void doubt__free(struct dsm_core *core);
 
+/* copyset.c */
+bool copyset__has(const struct dsm_core *core, struct copyset set, uint16_t node);
+uint32_t copyset__count(const struct dsm_core *core, struct copyset set);
+uint16_t copyset__node(const struct dsm_core *core, struct copyset set, uint32_t i); /* ascending */
+void copyset__add(struct dsm_core *core, struct copyset *set, uint16_t node);
+void copyset__remove(struct dsm_core *core, struct copyset *set, uint16_t node);
+void copyset__clear(struct dsm_core *core, struct copyset *set);
+/* For a second owner, who clears it. */
+struct copyset copyset__share(struct dsm_core *core, struct copyset set);
+void copyset__free_all(struct dsm_core *core);
+
+/* directory.c */
+int directory__open(struct dsm_core *core);
+void directory__close(struct dsm_core *core);
+/* NULL: there is none (version 0, nobody has it). An entry never moves. */
+struct dir_page *directory__find(const struct dsm_core *core, uint32_t page);
+/* Makes it. NULL: out of memory. */
+struct dir_page *directory__get(struct dsm_core *core, uint32_t page);
+/* The next entry from *page on, which then is one behind it; NULL: no more. */
+struct dir_page *directory__next(const struct dsm_core *core, uint32_t *page);
+/* What the page has only for a while; NULL: nothing of it. */
+struct dir_more *directory__more(const struct dsm_core *core, const struct dir_page *d);
+struct dir_more *directory__make_more(struct dsm_core *core, struct dir_page *d);
+/* Gives back the record if nothing is in it any more. */
+void directory__tidy(struct dsm_core *core, struct dir_page *d);
+
 /* home.c */
-struct dir_page *home__page(struct dsm_core *core, uint32_t page);
-bool home__holds(const struct dir_page *d, uint16_t node);
-struct holder *home__holder(const struct dir_page *d, uint16_t node); /* NULL: has no copy */
+bool home__holds(const struct dsm_core *core, const struct dir_page *d, uint16_t node);
 void home__add_holder(struct dsm_core *core, struct dir_page *d, uint16_t node);
-bool home__drop_holder(struct dir_page *d, uint16_t node, uint64_t before);
+void home__drop_holder(struct dsm_core *core, struct dir_page *d, uint16_t node);
+/* Who owes a DOWNGRADE, or NOBODY. */
+uint16_t home__recalled(const struct dsm_core *core, const struct dir_page *d);
+void home__end_recall(struct dsm_core *core, struct dir_page *d);
+/* Who waits for the page, in order. */
+const struct waiter *home__queue(const struct dsm_core *core, const struct dir_page *d, size_t *count);
+/* Everything that a page has stamps for happens after this. */
+uint64_t home__stamp(struct dir_page *d);
 /* Other holders of those of the pages that a node's transaction has locked, by node: those with `flags`. */
 struct of_node {
 	uint16_t node;
 	uint32_t index; /* in pages[] */
 };
-size_t home__collect(struct dsm_core *core, const struct core_entry *pages, size_t npages, uint16_t flags,
-		     uint16_t tx, struct of_node **list);
+enum home_set { HOME_HOLDERS, HOME_TOLD, HOME_KEPT };
+size_t home__collect(struct dsm_core *core, const struct core_entry *pages, size_t npages,
+		     enum home_set which, uint16_t tx, struct of_node **list);
 void home__wait(struct dsm_core *core, struct dir_page *d, const struct waiter *waiter);
-void home__remove_waiting_lock(struct dir_page *d, uint16_t node);
-void home__remove_waiter(struct dir_page *d, size_t i);
+void home__remove_waiting_lock(struct dsm_core *core, struct dir_page *d, uint16_t node);
+void home__remove_waiter(struct dsm_core *core, struct dir_page *d, size_t i);
 void home__store(struct dsm_core *core, const struct core_msg *msg, uint32_t entry);
 void home__take(struct dsm_core *core, const struct core_entry *e, uint16_t from);
 void home__serve_later(struct dsm_core *core, uint32_t page);
@@ -476,7 +539,7 @@ bool update__keep(struct dsm_core *core, const struct core_msg *msg, uint32_t en
 bool update__kept(const struct dsm_core *core, const struct core_msg *msg, uint32_t entry);
 int update__on_update(struct dsm_core *core, const struct core_msg *msg);
 void update__lost(struct dir_page *d, uint16_t node, bool unused);
-bool update__returns(struct dsm_core *core, struct dir_page *d, uint16_t node);
+bool update__returns(struct dsm_core *core, uint32_t page, uint16_t node);
 void update__send(struct dsm_core *core, const struct core_party *tx, const struct core_entry *pages,
 		  size_t npages, uint16_t what);
 void update__lose(struct dsm_core *core, uint16_t home);
@@ -497,6 +560,6 @@ bool loss__waits_for(const struct dsm_core *core, uint16_t node);
 int loss__on_loss(struct dsm_core *core, const struct core_msg *msg);
 uint16_t loss__of_page(const struct dsm_core *core, const struct dir_page *d);
 /* Answers those who wait for a page that is lost. */
-void loss__refuse(struct dsm_core *core, struct dir_page *d, uint16_t with);
+void loss__refuse(struct dsm_core *core, uint32_t page, uint16_t with);
 
 #endif

@@ -46,16 +46,16 @@ static void release(struct dsm_core *core, struct home_tx *t)
 
 	update__send(core, &t->party, t->pages, t->nlocked, 0);
 	for (i = 0; i < t->nlocked; i++) {
-		d = home__page(core, t->pages[i].page);
+		d = directory__find(core, t->pages[i].page);
 		if (d && d->lock == t->party.node) {
 			d->lock = NOBODY;
-			home__serve_later(core, d->page);
+			home__serve_later(core, t->pages[i].page);
 		}
 	}
 	if (t->waiting) {
-		d = home__page(core, t->waits);
+		d = directory__find(core, t->waits);
 		if (d)
-			home__remove_waiting_lock(d, t->party.node);
+			home__remove_waiting_lock(core, d, t->party.node);
 	}
 	for (i = 0; i < t->npages; i++) {
 		core__drop(core, t->pages[i].hold);
@@ -75,7 +75,7 @@ static void deny(struct dsm_core *core, struct home_tx *t, const struct core_ent
 	if (!entries)
 		return;
 	for (i = 0; i < nlost; i++) {
-		d = home__page(core, lost[i].page);
+		d = directory__find(core, lost[i].page);
 		entries[i] = (struct core_entry){
 			.page = lost[i].page, .flags = flags, .version = d ? d->version : 0};
 	}
@@ -90,13 +90,21 @@ static void deny(struct dsm_core *core, struct home_tx *t, const struct core_ent
 }
 
 /* The committed version of a locked page, whose bytes are stored already. */
-static void new_version(struct dsm_core *core, struct dir_page *d, const struct core_party *tx)
+static void new_version(struct dsm_core *core, uint32_t page, struct dir_page *d, const struct core_party *tx)
 {
 	d->version++;
-	d->last = *tx;
 	d->lock = d->owner = NOBODY;
 	update__commit_holders(core, d, tx->node);
-	home__serve_later(core, d->page);
+	home__serve_later(core, page);
+}
+
+/* Nobody waits for what its committer alone has: it may commit it without a message from now on. */
+static bool unwanted(const struct dsm_core *core, const struct dir_page *d)
+{
+	size_t n;
+
+	home__queue(core, d, &n);
+	return !n && home__recalled(core, d) == NOBODY;
 }
 
 /* The commit is decided, here or by whom this home has passed it on to. That its own copy is the only one is
@@ -113,11 +121,11 @@ static void decide(struct dsm_core *core, struct home_tx *t)
 		update__send(core, &t->party, &t->pages[t->chunk], t->npages - t->chunk, CORE_ENTRY_UPDATE);
 	for (i = t->chunk; i < t->npages; i++) {
 		e = &t->pages[i];
-		d = home__page(core, e->page);
+		d = directory__find(core, e->page);
 		core__drop(core, e->hold);
 		e->hold = 0;
-		new_version(core, d, &t->party);
-		if (e->flags & CORE_ENTRY_EXCLUSIVE && !d->nwaiters && d->recall == NOBODY)
+		new_version(core, e->page, d, &t->party);
+		if (e->flags & CORE_ENTRY_EXCLUSIVE && unwanted(core, d))
 			d->owner = t->party.node;
 		else
 			e->flags &= (uint16_t)~CORE_ENTRY_EXCLUSIVE;
@@ -160,10 +168,10 @@ static size_t find_victims(struct dsm_core *core, struct home_tx *t, struct of_n
 	size_t i, n = t->npages - t->chunk;
 
 	for (i = 0; i < n; i++) {
-		pages[i].stamp = ++home__page(core, pages[i].page)->stamp;
+		pages[i].stamp = home__stamp(directory__find(core, pages[i].page));
 		pages[i].flags = CORE_ENTRY_EXCLUSIVE;
 	}
-	n = home__collect(core, pages, n, 0, t->party.node, list);
+	n = home__collect(core, pages, n, HOME_HOLDERS, t->party.node, list);
 	for (i = 0; i < n; i++)
 		pages[(*list)[i].index].flags = CORE_ENTRY_CONTENDED;
 	return n;
@@ -173,15 +181,17 @@ static size_t find_victims(struct dsm_core *core, struct home_tx *t, struct of_n
  * it, the changes come along; else it shall be told later what became of the commit. */
 static void tell(struct dsm_core *core, struct home_tx *t, const struct of_node *v, struct core_entry *e)
 {
-	struct holder *h;
+	struct dir_page *d;
+	struct dir_more *m;
 
 	*e = t->pages[t->chunk + v->index];
-	h = home__holder(home__page(core, e->page), v->node);
+	d = directory__find(core, e->page);
 	e->flags = t->passed ? CORE_ENTRY_DECIDE : 0;
-	if (h && h->flags & HOLDER_UPDATE) {
+	if (copyset__has(core, d->updated, v->node)) {
 		e->flags |= CORE_ENTRY_UPDATE;
-		if (!t->passed)
-			h->flags |= HOLDER_TOLD;
+		m = t->passed ? NULL : directory__make_more(core, d);
+		if (m)
+			copyset__add(core, &m->told, v->node);
 		else if (v->node != core->config.node)
 			e->data = CORE_DATA_CHANGES;
 	}
@@ -216,18 +226,18 @@ static void invalidate(struct dsm_core *core, struct home_tx *t, const struct of
 static bool pass_on(struct dsm_core *core, const struct home_tx *t, const struct of_node *list, size_t n)
 {
 	struct core_action *emit;
-	const struct holder *h;
+	const struct dir_page *d;
 	size_t i;
 
 	if (!t->decide || !n || (list[0].node != list[n - 1].node && !core_mutant(passed_to_one_of_many)))
 		return false;
 	for (i = 0; i < n; i++) {
-		h = home__holder(home__page(core, t->pages[t->chunk + list[i].index].page), list[i].node);
-		if (!h || !(h->flags & HOLDER_UPDATE))
+		d = directory__find(core, t->pages[t->chunk + list[i].index].page);
+		if (!copyset__has(core, d->updated, list[i].node))
 			continue;
 		emit = core__emit(core, CORE_EMIT_PASS);
 		emit->party = t->party;
-		emit->node = h->node;
+		emit->node = list[i].node;
 		return true;
 	}
 	return false;
@@ -251,14 +261,18 @@ static void all_locked(struct dsm_core *core, struct home_tx *t)
 }
 
 /* May this node still write the page on the version that it has? */
-static bool current(const struct dir_page *d, uint16_t node, uint64_t version)
+static bool current(const struct dsm_core *core, const struct dir_page *d, uint16_t node, uint64_t version)
 {
-	return d->version == version && home__holds(d, node) && (d->owner == NOBODY || d->owner == node);
+	return d->version == version && home__holds(core, d, node) &&
+	       (d->owner == NOBODY || d->owner == node);
 }
 
-/* Takes the locks that are left, as far as they are free. */
+/* Takes the locks that are left, as far as they are free. Who is not current has lost its copy to a commit
+ * while it waited, has said so, and is undone by now: it does not look at this DENY, so nobody is named in
+ * it. */
 void lock__advance(struct dsm_core *core, struct home_tx *t)
 {
+	const struct core_party nobody = {0};
 	struct waiter w = {.lock = true};
 	struct dir_page *d;
 	struct home_tx *other;
@@ -267,11 +281,11 @@ void lock__advance(struct dsm_core *core, struct home_tx *t)
 		return;
 	t->waiting = false;
 	while (t->nlocked < t->npages) {
-		d = home__page(core, t->pages[t->nlocked].page);
+		d = directory__get(core, t->pages[t->nlocked].page);
 		if (!d)
 			return;
-		if (!current(d, t->party.node, t->pages[t->nlocked].version)) {
-			deny(core, t, &t->pages[t->nlocked], 1, &d->last, 0);
+		if (!current(core, d, t->party.node, t->pages[t->nlocked].version)) {
+			deny(core, t, &t->pages[t->nlocked], 1, &nobody, 0);
 			return;
 		}
 		if (d->lock != NOBODY) {
@@ -284,7 +298,7 @@ void lock__advance(struct dsm_core *core, struct home_tx *t)
 			}
 			w.node = t->party.node;
 			t->waiting = true;
-			t->waits = d->page;
+			t->waits = t->pages[t->nlocked].page;
 			home__wait(core, d, &w);
 			return;
 		}
@@ -305,7 +319,7 @@ static bool may_lock(struct dsm_core *core, const struct home_tx *t, const struc
 		return false;
 	for (i = 0; i < msg->npages; i++) {
 		e = &msg->entries[i];
-		d = home__page(core, e->page);
+		d = directory__find(core, e->page);
 		if (d && d->lock == msg->from && !core_mutant(lock_kept))
 			return false;
 		if (e->flags != msg->entries[0].flags ||
@@ -384,22 +398,37 @@ static void take_answer(struct dsm_core *core, struct home_tx *t, size_t at)
 		grant(core, t);
 }
 
-/* The holder has no copy any more, unless it was given a new one after the INVALIDATE: its FETCH may have
- * overtaken this ACK when the lock was given up before. Or it has kept it, and will be told more: whoever
- * was told so by the running lock stays on the list until it has answered that. */
-static void answered(struct dir_page *d, uint16_t node, const struct core_entry *e, bool current)
+/* Nobody has been given a copy of the page since the INVALIDATE that is answered: else this may be a node
+ * whose FETCH has overtaken its ACK, when the lock was given up. The copyset may list it for nothing then. */
+static bool overtaken(const struct dsm_core *core, const struct dir_page *d, uint16_t node, uint64_t stamp)
 {
-	struct holder *h = home__holder(d, node);
-	bool offered = h && h->flags & HOLDER_UPDATE;
+	const struct dir_more *m = directory__more(core, d);
 
-	if (h && h->flags & HOLDER_TOLD && !current && !core_mutant(told_forgotten))
+	if (core_mutant(told_forgotten) && m && copyset__has(core, m->told, node))
+		return false;
+	return (d->fresh || d->stamp != stamp) && !core_mutant(late_ack);
+}
+
+/* The holder has no copy any more. Or it has kept it, and will be told more. */
+static void answered(struct dsm_core *core, struct dir_page *d, uint16_t node, const struct core_entry *e,
+		     bool current)
+{
+	bool held = home__holds(core, d, node), offered = copyset__has(core, d->updated, node);
+	struct dir_more *m;
+
+	if (!held)
 		return;
-	if (!(e->flags & CORE_ENTRY_UPDATE)) {
-		if (home__drop_holder(d, node, e->stamp) && current)
-			update__lost(d, node, offered);
-	} else if (h && current) {
-		h->flags |= HOLDER_KEPT;
+	if (e->flags & CORE_ENTRY_UPDATE) {
+		m = current ? directory__make_more(core, d) : NULL;
+		if (m)
+			copyset__add(core, &m->kept, node);
+		return;
 	}
+	if (overtaken(core, d, node, e->stamp))
+		return;
+	home__drop_holder(core, d, node);
+	if (current)
+		update__lost(d, node, offered);
 }
 
 int lock__on_ack(struct dsm_core *core, const struct core_msg *msg)
@@ -414,9 +443,9 @@ int lock__on_ack(struct dsm_core *core, const struct core_msg *msg)
 	    !core_mutant(skip_ack))
 		return -EPROTO;
 	for (i = 0; i < msg->npages; i++) {
-		d = home__page(core, msg->entries[i].page);
+		d = directory__find(core, msg->entries[i].page);
 		if (d)
-			answered(d, msg->from, &msg->entries[i], t && d->lock == t->party.node);
+			answered(core, d, msg->from, &msg->entries[i], t && d->lock == t->party.node);
 	}
 	if (!t)
 		return 0;
@@ -467,7 +496,7 @@ static bool may_publish(struct dsm_core *core, struct home_tx *t, const struct c
 		return false;
 	for (i = 0; i < msg->npages; i++) {
 		e = &msg->entries[i];
-		d = core->dir[e->page - core->home_first];
+		d = directory__find(core, e->page);
 		if (!d || d->lock != msg->from || d->version != e->version)
 			return false;
 		if (msg->from != core->config.node && e->data == CORE_DATA_NONE)
@@ -483,7 +512,7 @@ static void forward(struct dsm_core *core, const struct core_msg *msg)
 	struct of_node *list = NULL;
 	uint32_t i;
 
-	if (!pages || !home__collect(core, msg->entries, msg->npages, HOLDER_KEPT, msg->from, &list))
+	if (!pages || !home__collect(core, msg->entries, msg->npages, HOME_KEPT, msg->from, &list))
 		return;
 	free(list);
 	for (i = 0; i < msg->npages; i++) {
@@ -498,6 +527,7 @@ static void forward(struct dsm_core *core, const struct core_msg *msg)
 int lock__on_publish(struct dsm_core *core, const struct core_msg *msg)
 {
 	struct home_tx *t = find_tx(core, &msg->tx);
+	const struct core_entry *e;
 	struct core_entry reply;
 	struct dir_page *d;
 	uint32_t i;
@@ -508,12 +538,13 @@ int lock__on_publish(struct dsm_core *core, const struct core_msg *msg)
 		home__store(core, msg, i);
 	forward(core, msg);
 	for (i = 0; i < msg->npages; i++) {
-		d = home__page(core, msg->entries[i].page);
-		new_version(core, d, &msg->tx);
-		if (!(msg->entries[i].flags & CORE_ENTRY_EXCLUSIVE) || d->nwaiters || d->recall != NOBODY)
+		e = &msg->entries[i];
+		d = directory__find(core, e->page);
+		new_version(core, e->page, d, &msg->tx);
+		if (!(e->flags & CORE_ENTRY_EXCLUSIVE) || !unwanted(core, d))
 			continue;
 		d->owner = msg->from;
-		reply = (struct core_entry){.page = d->page, .version = d->version, .stamp = d->stamp};
+		reply = (struct core_entry){.page = e->page, .version = d->version, .stamp = d->stamp};
 		core__send_entry(core, CORE_MSG_EXCLUSIVE, msg->from, &msg->tx, &reply);
 	}
 	t->npublished += msg->npages;

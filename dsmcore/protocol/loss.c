@@ -53,19 +53,21 @@ uint16_t loss__of_page(const struct dsm_core *core, const struct dir_page *d)
 }
 
 /* A LOCK that waits here is given up by its committer soon: the lost one's grant had invalidated its copy. */
-void loss__refuse(struct dsm_core *core, struct dir_page *d, uint16_t with)
+void loss__refuse(struct dsm_core *core, uint32_t page, uint16_t with)
 {
-	struct core_entry e = {.page = d->page, .flags = CORE_ENTRY_LOST, .version = with};
+	struct core_entry e = {.page = page, .flags = CORE_ENTRY_LOST, .version = with};
+	struct dir_page *d = directory__find(core, page);
+	const struct waiter *queue;
 	uint16_t node;
-	size_t i = 0;
+	size_t i = 0, n;
 
-	while (i < d->nwaiters && !core_mutant(lost_page_kept_waiting)) {
-		if (d->waiters[i].lock) {
+	while (queue = home__queue(core, d, &n), i < n && !core_mutant(lost_page_kept_waiting)) {
+		if (queue[i].lock) {
 			i++;
 			continue;
 		}
-		node = d->waiters[i].node;
-		home__remove_waiter(d, i);
+		node = queue[i].node;
+		home__remove_waiter(core, d, i);
 		home__send_copy(core, node, &e);
 	}
 }
@@ -119,22 +121,23 @@ bool loss__waits_for(const struct dsm_core *core, uint16_t node)
 	return false;
 }
 
-static void forget_at(struct dsm_core *core, struct dir_page *d, uint16_t node)
+static void forget_at(struct dsm_core *core, uint32_t page, struct dir_page *d, uint16_t node)
 {
-	size_t i = 0;
+	const struct waiter *queue;
+	size_t i = 0, n;
 
-	while (i < d->nwaiters && !core_mutant(lost_waiter_served))
-		if (d->waiters[i].node == node)
-			home__remove_waiter(d, i);
+	while (queue = home__queue(core, d, &n), i < n && !core_mutant(lost_waiter_served))
+		if (queue[i].node == node)
+			home__remove_waiter(core, d, i);
 		else
 			i++;
-	if (d->recall == node)
-		d->recall = NOBODY;
+	if (home__recalled(core, d) == node)
+		home__end_recall(core, d);
 	if (d->owner == node && core_mutant(lost_owner_served))
 		d->owner = NOBODY;
 	if (loss__of_page(core, d) != node && !core_mutant(lost_holder_kept))
-		home__drop_holder(d, node, UINT64_MAX);
-	home__serve_later(core, d->page);
+		home__drop_holder(core, d, node);
+	home__serve_later(core, page);
 }
 
 /* Others are told before this node does anything that comes of it. So whoever sees an effect of the silence
@@ -168,7 +171,8 @@ int loss__on_loss(struct dsm_core *core, const struct core_msg *msg)
 
 int loss__of_node(struct dsm_core *core, uint16_t node)
 {
-	uint32_t i;
+	struct dir_page *d;
+	uint32_t next = 0;
 	bool needed;
 
 	if (node >= core->config.nodes || node == core->config.node || core->lost[node])
@@ -178,9 +182,8 @@ int loss__of_node(struct dsm_core *core, uint16_t node)
 	spread(core, node);
 	lock__lose(core, node);
 	claim__lose(core, node);
-	for (i = 0; i < core->home_count; i++)
-		if (core->dir[i])
-			forget_at(core, core->dir[i], node);
+	while ((d = directory__next(core, &next)))
+		forget_at(core, next - 1, d, node);
 	needed = loss__waits_for(core, node);
 	update__lose(core, node);
 	fetch__lose(core, node);

@@ -24,6 +24,7 @@
 
 /* ---- at the home: who comes back? ---- */
 
+#define SCORE_MOST   15
 #define SCORE_UNUSED (-4) /* of who gave up a copy that was updated for nothing */
 
 static struct past *find_past(struct dir_page *d, uint16_t node)
@@ -36,8 +37,20 @@ static struct past *find_past(struct dir_page *d, uint16_t node)
 	return NULL;
 }
 
+/* Only the low bits of a version are remembered. One so far back that they mislead costs an offer too many.
+ */
+#define PAST_VERSION 0x7ffu
+
+/* By how many versions `now` is later than `then`. */
+static int32_t later(uint64_t now, uint16_t then)
+{
+	uint32_t by = ((uint32_t)now - then) & PAST_VERSION;
+
+	return by > PAST_VERSION / 2 ? (int32_t)by - (int32_t)PAST_VERSION - 1 : (int32_t)by;
+}
+
 /* Room for one more: who was lost by an earlier version and did not come back is forgotten. */
-static struct past *new_past(struct dir_page *d, uint32_t version)
+static struct past *new_past(struct dir_page *d, uint16_t version)
 {
 	uint32_t i;
 
@@ -52,7 +65,7 @@ static struct past *new_past(struct dir_page *d, uint32_t version)
 /* The running commit has taken its copy away. */
 void update__lost(struct dir_page *d, uint16_t node, bool unused)
 {
-	uint32_t version = (uint32_t)(d->version + 1);
+	uint16_t version = (d->version + 1) & PAST_VERSION;
 	struct past *p = find_past(d, node);
 
 	if (!p) {
@@ -61,30 +74,32 @@ void update__lost(struct dir_page *d, uint16_t node, bool unused)
 			return;
 		*p = (struct past){.node = node};
 	}
-	p->version = version;
+	p->version = version & PAST_VERSION;
 	if (unused)
 		p->score = SCORE_UNUSED;
 }
 
 /* Gives a node a copy again. True if it shall get updates from now on. */
-bool update__returns(struct dsm_core *core, struct dir_page *d, uint16_t node)
+bool update__returns(struct dsm_core *core, uint32_t page, uint16_t node)
 {
+	struct dir_page *d = directory__find(core, page);
 	struct past *p = find_past(d, node);
 	struct core_action *emit;
 	int32_t missed;
 
 	if (!p || core->config.update_after == CORE_NEVER)
 		return false;
-	missed = (int32_t)((uint32_t)d->version - p->version);
+	missed = later(d->version, p->version);
 	if (missed > 0)
 		p->score = p->score < 0 ? p->score : 0;
-	else if (missed == 0) /* less: the commit that took it away has failed */
+	else if (missed == 0 && p->score < SCORE_MOST) /* less: the commit that took it away has failed */
 		p->score++;
 	if (p->score < 0 || (uint32_t)p->score < core->config.update_after)
 		return false;
-	*p = d->past[--d->npast];
+	d->npast--;
+	*p = d->past[d->npast];
 	emit = core__emit(core, CORE_EMIT_ADOPT);
-	emit->page = d->page;
+	emit->page = page;
 	emit->node = node;
 	return true;
 }
@@ -124,10 +139,11 @@ void update__send(struct dsm_core *core, const struct core_party *tx, const stru
 {
 	bool committed = what == CORE_ENTRY_UPDATE;
 	struct of_node *list = NULL;
-	struct holder *h;
+	struct dir_page *d;
+	struct dir_more *m;
 	size_t n, i, j;
 
-	n = home__collect(core, pages, npages, committed ? HOLDER_KEPT : HOLDER_TOLD, tx->node, &list);
+	n = home__collect(core, pages, npages, committed ? HOME_KEPT : HOME_TOLD, tx->node, &list);
 	for (i = 0; i < n; i = j) {
 		for (j = i + 1; j < n && list[j].node == list[i].node && j - i < CORE_MSG_PAGES;)
 			j++;
@@ -135,9 +151,14 @@ void update__send(struct dsm_core *core, const struct core_party *tx, const stru
 			if (!core_mutant(update_left_open) || committed)
 				send_part(core, tx, pages, &list[i], (uint32_t)(j - i), what);
 	}
-	for (i = 0; i < n && !committed; i++) {
-		h = home__holder(home__page(core, pages[list[i].index].page), list[i].node);
-		h->flags &= (uint16_t) ~(HOLDER_TOLD | HOLDER_KEPT);
+	for (i = 0; i < npages && !committed; i++) {
+		d = directory__find(core, pages[i].page);
+		m = d && d->lock == tx->node ? directory__more(core, d) : NULL;
+		if (!m)
+			continue;
+		copyset__clear(core, &m->told);
+		copyset__clear(core, &m->kept);
+		directory__tidy(core, d);
 	}
 	free(list);
 }
@@ -145,24 +166,27 @@ void update__send(struct dsm_core *core, const struct core_party *tx, const stru
 /* Who has a copy of the version just made: the committer, and those who have kept theirs for it. */
 void update__commit_holders(struct dsm_core *core, struct dir_page *d, uint16_t committer)
 {
-	struct holder *h = home__holder(d, committer);
-	uint16_t flags = h ? h->flags : 0;
-	size_t i, n = 0;
+	struct dir_more *m = directory__more(core, d);
+	bool updated = copyset__has(core, d->updated, committer);
 
-	for (i = 0; i < d->nholders; i++) {
-		h = &d->holders[i];
-		if (h->node == committer || !(h->flags & HOLDER_KEPT))
-			continue;
-		d->holders[n] = (struct holder){.node = h->node, .stamp = d->stamp, .flags = HOLDER_UPDATE};
-		n++;
+	copyset__clear(core, &d->holders);
+	copyset__clear(core, &d->updated);
+	if (m) {
+		d->holders = m->kept;
+		d->updated = copyset__share(core, m->kept);
+		m->kept = (struct copyset){0};
+		copyset__clear(core, &m->told);
+		directory__tidy(core, d);
+		d->fresh = true;
 	}
-	d->nholders = n;
-	if (core->lost[committer]) /* it is the one that the decision was passed on to who has made it */
+	if (core->lost[committer]) { /* it is the one that the decision was passed on to who has made it */
+		copyset__remove(core, &d->holders, committer);
+		copyset__remove(core, &d->updated, committer);
 		return;
+	}
 	home__add_holder(core, d, committer);
-	h = home__holder(d, committer);
-	if (h)
-		h->flags = flags & HOLDER_UPDATE;
+	if (updated)
+		copyset__add(core, &d->updated, committer);
 }
 
 /* ---- at the holder ---- */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * big GIB TOUCH: an object of so many GiB, of which two nodes touch TOUCH pages each, far apart and in a row.
- * Prints what a node's memory grew by while it mapped the DSM, made the object and touched, in KiB: "node N:
- * start KIB, object KIB, touched PAGES pages KIB".
+ * big SIZE TOUCH: an object of SIZE GiB (with M behind it: MiB), of which two nodes touch TOUCH pages each,
+ * far apart and in a row. Prints what a node's memory grew by while it mapped the DSM, made the object and
+ * touched, in KiB: "node N: start KIB, object KIB, touched PAGES pages KIB".
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,11 +49,18 @@ static long read_page(long *big, size_t page)
 	return value;
 }
 
+static size_t pages_of(const char *size)
+{
+	char *end;
+	size_t n = strtoul(size, &end, 10);
+
+	return n << ((*end == 'M' ? 20 : 30) - 12);
+}
+
 int main(int argc, char **argv)
 {
-	size_t gib = argc > 1 ? strtoul(argv[1], NULL, 10) : 1,
-	       touch = argc > 2 ? strtoul(argv[2], NULL, 10) : 64;
-	size_t pages = gib << (30 - 12), far = pages / touch, mine = (size_t)dsm_node();
+	size_t pages = pages_of(argc > 1 ? argv[1] : "1"), touch = argc > 2 ? strtoul(argv[2], NULL, 10) : 64;
+	size_t far = pages / touch, mine = (size_t)dsm_node();
 	long start = private_kib(), made, touched;
 
 	if (dsm_node() == 0)

@@ -232,7 +232,7 @@ void check__sole(struct world *w, struct node *n)
 static bool committed_version(const struct world *w, uint32_t page, uint64_t *version)
 {
 	const struct node *home = &w->nodes[core__home(w->nodes[0].core, page)];
-	const struct dir_page *d = home->core->dir[page - home->core->home_first];
+	const struct dir_page *d = directory__find(home->core, page);
 
 	*version = d ? d->version : 0;
 	if (home->dead || (d && loss__of_page(home->core, d) != NOBODY))
@@ -301,7 +301,8 @@ static void check_client_page(struct world *w, struct node *n, uint32_t page, co
 	if ((cp->state == CLIENT_EXCLUSIVE) != owner)
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u: client and directory disagree on the owner",
 			    id, page);
-	if (cp->state != CLIENT_INVALID && !(d && home__holds(d, id)))
+	if (cp->state != CLIENT_INVALID &&
+	    !(d && home__holds(w->nodes[core__home(n->core, page)].core, d, id)))
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u: a copy that the directory does not know",
 			    id, page);
 	if (cp->idle > CORE_UPDATE_UNUSED)
@@ -337,56 +338,58 @@ static void check_orphan(struct world *w, uint32_t page)
 }
 
 /* A page that its living home calls lost: for a reason, and nobody has a copy. */
-static void check_lost_page(struct world *w, const struct node *home, const struct dir_page *d)
+static void check_lost_page(struct world *w, const struct node *home, uint32_t page, const struct dir_page *d)
 {
 	const struct home_tx *t = d->lock != NOBODY ? home->core->tx[d->lock] : NULL;
+	size_t waiters;
 	uint32_t i;
 
 	w->totals->lost_pages++;
-	if (d->nwaiters)
-		world__fail(w, FAIL_INVARIANT, "page %u is lost, and its home is left with a queue", d->page);
+	home__queue(home->core, d, &waiters);
+	if (waiters)
+		world__fail(w, FAIL_INVARIANT, "page %u is lost, and its home is left with a queue", page);
 	if (t && (!w->nodes[d->lock].dead || !t->active || t->chunk < t->npages))
-		world__fail(w, FAIL_INVARIANT, "page %u is kept locked without a reason", d->page);
+		world__fail(w, FAIL_INVARIANT, "page %u is kept locked without a reason", page);
 	if (!t && !w->nodes[d->owner].dead)
-		world__fail(w, FAIL_INVARIANT, "page %u: its owner lives, but the page is called lost",
-			    d->page);
+		world__fail(w, FAIL_INVARIANT, "page %u: its owner lives, but the page is called lost", page);
 	for (i = 0; i < w->profile.nodes; i++)
-		if (!w->nodes[i].dead && w->nodes[i].core->client[d->page].state != CLIENT_INVALID)
-			world__fail(w, FAIL_INVARIANT, "page %u is lost, but node %u has a copy", d->page, i);
+		if (!w->nodes[i].dead && w->nodes[i].core->client[page].state != CLIENT_INVALID)
+			world__fail(w, FAIL_INVARIANT, "page %u is lost, but node %u has a copy", page, i);
 }
 
 uint32_t check__owned(const struct node *home, uint16_t node)
 {
-	const struct dsm_core *core = home->core;
-	uint32_t i, n = 0;
+	const struct dir_page *d;
+	uint32_t next = 0, n = 0;
 
-	for (i = 0; i < core->home_count; i++)
-		n += core->dir[i] && core->dir[i]->owner == node;
+	while ((d = directory__next(home->core, &next)))
+		n += d->owner == node;
 	return n;
 }
 
 void check__forgotten(struct world *w, const struct node *home, uint16_t dead, uint32_t owned)
 {
 	const struct dsm_core *core = home->core;
+	const struct waiter *queue;
 	const struct dir_page *d;
-	uint32_t i;
-	size_t k;
+	uint32_t next = 0;
+	size_t k, n;
 
 	if (check__owned(home, dead) > owned)
 		world__fail(w, FAIL_INVARIANT, "node %u: a page is given to node %u, which is dead",
 			    world__id(w, home), dead);
-	for (i = 0; i < core->home_count; i++) {
-		d = core->dir[i];
-		for (k = 0; d && k < d->nwaiters; k++)
-			if (d->waiters[k].node == dead)
+	while ((d = directory__next(core, &next))) {
+		queue = home__queue(core, d, &n);
+		for (k = 0; k < n; k++)
+			if (queue[k].node == dead)
 				world__fail(w, FAIL_INVARIANT, "page %u: node %u is dead, but in its queue",
-					    d->page, dead);
-		if (d && d->recall == dead)
+					    next - 1, dead);
+		if (home__recalled(core, d) == dead)
 			world__fail(w, FAIL_INVARIANT, "page %u: node %u is dead, but owes an answer",
-				    d->page, dead);
-		if (d && home__holds(d, dead) && loss__of_page(core, d) == NOBODY)
+				    next - 1, dead);
+		if (home__holds(core, d, dead) && loss__of_page(core, d) == NOBODY)
 			world__fail(w, FAIL_INVARIANT, "page %u: node %u is dead, but in its copyset",
-				    d->page, dead);
+				    next - 1, dead);
 	}
 }
 
@@ -395,28 +398,39 @@ static bool is_lost(const struct node *home, const struct dir_page *d)
 	return d && loss__of_page(home->core, d) != NOBODY;
 }
 
+/* Nothing that is there for a while only is left, and what is left agrees. */
+static void check_entry(struct world *w, const struct node *home, uint32_t page, const struct dir_page *d)
+{
+	uint32_t i, n = copyset__count(home->core, d->holders);
+	uint16_t node;
+
+	if (d->lock != NOBODY || d->more)
+		world__fail(w, FAIL_INVARIANT,
+			    "page %u: its home is left with a lock, a recall, a queue or an offer", page);
+	for (i = 0; i < n; i++) {
+		node = copyset__node(home->core, d->holders, i);
+		if (w->nodes[node].dead)
+			world__fail(w, FAIL_INVARIANT, "page %u: node %u is dead, but in its copyset", page,
+				    node);
+	}
+	for (i = 0; i < copyset__count(home->core, d->updated); i++)
+		if (!home__holds(home->core, d, copyset__node(home->core, d->updated, i)))
+			world__fail(w, FAIL_INVARIANT, "page %u: updates for who has no copy", page);
+	if (d->owner != NOBODY && n != 1)
+		world__fail(w, FAIL_INVARIANT, "page %u: an owner, and %u holders", page, n);
+}
+
 static void check_home_page(struct world *w, struct node *home, uint32_t page)
 {
-	const struct dir_page *d = home->core->dir[page - home->core->home_first];
+	const struct dir_page *d = directory__find(home->core, page);
 	uint32_t i;
 
 	if (home->dead)
 		check_orphan(w, page);
 	else if (is_lost(home, d))
-		check_lost_page(w, home, d);
-	else if (d && (d->lock != NOBODY || d->recall != NOBODY || d->nwaiters))
-		world__fail(w, FAIL_INVARIANT, "page %u: its home is left with a lock, a recall or a queue",
-			    page);
-	for (i = 0; d && i < d->nholders && !home->dead && !is_lost(home, d); i++)
-		if (w->nodes[d->holders[i].node].dead)
-			world__fail(w, FAIL_INVARIANT, "page %u: node %u is dead, but in its copyset", page,
-				    d->holders[i].node);
-	if (d && d->owner != NOBODY && d->nholders != 1)
-		world__fail(w, FAIL_INVARIANT, "page %u: an owner, and %zu holders", page, d->nholders);
-	for (i = 0; d && i < d->nholders && !home->dead && !is_lost(home, d); i++)
-		if (d->holders[i].flags & (HOLDER_TOLD | HOLDER_KEPT))
-			world__fail(w, FAIL_INVARIANT, "page %u: node %u waits for ever for an update", page,
-				    d->holders[i].node);
+		check_lost_page(w, home, page, d);
+	else if (d)
+		check_entry(w, home, page, d);
 	for (i = 0; i < w->profile.nodes && !is_lost(home, d); i++)
 		if (!w->nodes[i].dead)
 			check_client_page(w, &w->nodes[i], page, d);
@@ -427,7 +441,7 @@ static void check_last(void *arg, uint64_t page, uint64_t version, uint64_t hash
 {
 	struct world *w = arg;
 	struct node *home = &w->nodes[core__home(w->nodes[0].core, (uint32_t)page)];
-	const struct dir_page *d = home->core->dir[page - home->core->home_first];
+	const struct dir_page *d = directory__find(home->core, (uint32_t)page);
 	uint32_t i;
 
 	for (i = 0; i < w->profile.nodes && d; i++) {

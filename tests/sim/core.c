@@ -12,6 +12,8 @@ enum core_mutant core_mutant_active;
 #include "../../dsmcore/protocol/client.c"
 #include "../../dsmcore/protocol/commit.c"
 #include "../../dsmcore/protocol/core.c"
+#include "../../dsmcore/protocol/copyset.c"
+#include "../../dsmcore/protocol/directory.c"
 #include "../../dsmcore/protocol/doubt.c"
 #include "../../dsmcore/protocol/fetch.c"
 #include "../../dsmcore/protocol/home.c"

@@ -209,7 +209,7 @@ static unsigned client_state(const struct dsm_core *core, uint32_t page)
 
 static unsigned home_state(const struct dsm_core *core, uint32_t page)
 {
-	const struct dir_page *d = core->dir[page - core->home_first];
+	const struct dir_page *d = directory__find(core, page);
 	const struct home_tx *t;
 
 	if (!d)
@@ -218,15 +218,15 @@ static unsigned home_state(const struct dsm_core *core, uint32_t page)
 		return HS_LOST;
 	if (d->lock != NOBODY) {
 		t = core->tx[d->lock];
-		if (d->recall != NOBODY)
+		if (home__recalled(core, d) != NOBODY)
 			return HS_LOCK_RECALLED;
 		if (t->waiting)
 			return HS_LOCKING;
 		return !t->unanswered ? HS_GRANTED : t->passed ? HS_PASSED : HS_ASKED;
 	}
-	if (d->recall != NOBODY)
+	if (home__recalled(core, d) != NOBODY)
 		return HS_RECALLED;
-	return d->owner != NOBODY ? HS_OWNED : d->nholders ? HS_SHARED : HS_FREE;
+	return d->owner != NOBODY ? HS_OWNED : d->holders.word ? HS_SHARED : HS_FREE;
 }
 
 static unsigned attempt_state(const struct dsm_core *core)
@@ -283,12 +283,14 @@ void core_cover__end(const struct dsm_core *core, int committed)
 				  [committed ? CE_COMMITTED : CE_UNDONE]++;
 }
 
-static bool has_waiter(const struct dir_page *d, unsigned node)
+static bool has_waiter(const struct dsm_core *core, const struct dir_page *d, unsigned node)
 {
-	size_t i;
+	const struct waiter *queue;
+	size_t i, n;
 
-	for (i = 0; i < d->nwaiters; i++)
-		if (d->waiters[i].node == node)
+	queue = home__queue(core, d, &n);
+	for (i = 0; i < n; i++)
+		if (queue[i].node == node)
 			return true;
 	return false;
 }
@@ -297,22 +299,19 @@ static bool has_waiter(const struct dir_page *d, unsigned node)
 void core_cover__lost(const struct dsm_core *core, unsigned node)
 {
 	const struct dir_page *d;
+	uint32_t i, next = 0;
 	unsigned state;
-	uint32_t i;
 
 	met.attempt[attempt_state(core)][loss__waits_for(core, (uint16_t)node) ? AE_LOSS_NEEDED : AE_LOSS]++;
 	for (i = 0; i < core->config.pages; i++)
 		if (core__home(core, i) == node)
 			met.client[client_state(core, i)][CE_HOME_LOST]++;
-	for (i = 0; i < core->home_count; i++) {
-		d = core->dir[i];
-		if (!d)
-			continue;
-		state = home_state(core, d->page);
-		met.home[state][HE_LOST_HOLDER] += home__holds(d, (uint16_t)node);
+	while ((d = directory__next(core, &next))) {
+		state = home_state(core, next - 1);
+		met.home[state][HE_LOST_HOLDER] += home__holds(core, d, (uint16_t)node);
 		met.home[state][HE_LOST_OWNER] += d->owner == node;
 		met.home[state][HE_LOST_LOCKER] += d->lock == node;
-		met.home[state][HE_LOST_WAITER] += has_waiter(d, node);
+		met.home[state][HE_LOST_WAITER] += has_waiter(core, d, node);
 	}
 }
 
@@ -352,7 +351,7 @@ static void cover_client_message(const struct dsm_core *core, const struct core_
 
 static bool is_current(const struct dsm_core *core, const struct core_msg *msg, uint32_t page)
 {
-	const struct dir_page *d = core->dir[page - core->home_first];
+	const struct dir_page *d = directory__find(core, page);
 	const struct home_tx *t = core->tx[msg->tx.node];
 
 	return d && d->lock == msg->tx.node && t && t->active && core_party__same(&t->party, &msg->tx);
@@ -360,9 +359,9 @@ static bool is_current(const struct dsm_core *core, const struct core_msg *msg, 
 
 static bool lock_is_stale(const struct dsm_core *core, const struct core_msg *msg, const struct core_entry *e)
 {
-	const struct dir_page *d = core->dir[e->page - core->home_first];
+	const struct dir_page *d = directory__find(core, e->page);
 
-	return !d || d->version != e->version || !home__holds(d, msg->from) ||
+	return !d || d->version != e->version || !home__holds(core, d, msg->from) ||
 	       (d->owner != NOBODY && d->owner != msg->from);
 }
 
@@ -370,7 +369,7 @@ static void cover_home_page(const struct dsm_core *core, const struct core_msg *
 			    const struct core_entry *e)
 {
 	unsigned state = home_state(core, e->page);
-	const struct dir_page *d = core->dir[e->page - core->home_first];
+	const struct dir_page *d = directory__find(core, e->page);
 	bool current = is_current(core, msg, e->page);
 
 	if (msg->type == CORE_MSG_FETCH)
