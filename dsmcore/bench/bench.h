@@ -37,6 +37,7 @@ struct options {
 	enum owner owner;
 	bool disjoint;
 	bool sequential; /* fault: pages in their order, not at random */
+	bool no_updates; /* pages are always invalidated */
 	bool unbound;	 /* leave the mutators' cores to the scheduler */
 	bool as_node;
 };

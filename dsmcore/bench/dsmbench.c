@@ -26,13 +26,13 @@ static int commit_run(const struct options *o, struct results *r, struct json_ob
 static int barrier_run(const struct options *o, struct results *r, struct json_object **out);
 
 /* Options by letter: t transport, n nodes, c count, l seconds, o owner, g gap, p pages, d disjoint, r reps, u
- * unbound, q sequential */
+ * unbound, q sequential, i no updates */
 static const struct command commands[] = {
 	{"floor", "raw sockets and a bare fault handler, no DSM", floor_run, node_floor__main, "tclogu", 2, 2,
 	 4000, 20},
 	{"fault", "read of a 4 KiB page of another node", fault_run, node_fault__main, "tcloguq", 2, 2, 4000,
 	 20},
-	{"pingpong", "one page written by turns, the round trip", pingpong_run, node_pingpong__main, "tclu",
+	{"pingpong", "one page written by turns, the round trip", pingpong_run, node_pingpong__main, "tclui",
 	 2, 2, 4000, 20},
 	{"commit", "transaction on pages that nobody else has", commit_run, node_commit__main, "tnclpdu", 1,
 	 16, 100000, 2},
@@ -67,6 +67,7 @@ static void print_usage(void)
 	     "      --disjoint        commit: rate of 1, 2, 4 ... N nodes, each on pages of its own\n"
 	     "      --sequential      fault: pages in their order, so that prefetch helps; default: at "
 	     "random\n"
+	     "      --no-updates      pingpong: by invalidation alone\n"
 	     "      --reps N          probes: repetitions (default 7)\n"
 	     "      --unbound         leave the nodes' cores to the system; default: node i has core i\n"
 	     "      --samples FILE    keep the raw samples: name, owner, nodes, microseconds\n"
@@ -113,6 +114,7 @@ enum {
 	OPT_REPS = 'r',
 	OPT_SAMPLES = 's',
 	OPT_UNBOUND = 'u',
+	OPT_NO_UPDATES = 'i',
 	OPT_AS_NODE = 'N',
 	OPT_VERSION = 'V'
 };
@@ -131,6 +133,7 @@ static const struct option table[] = {
 	{"reps", required_argument, NULL, OPT_REPS},
 	{"samples", required_argument, NULL, OPT_SAMPLES},
 	{"unbound", no_argument, NULL, OPT_UNBOUND},
+	{"no-updates", no_argument, NULL, OPT_NO_UPDATES},
 	{"as-node", no_argument, NULL, OPT_AS_NODE},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -222,6 +225,9 @@ static int take(struct options *o, int opt)
 	case OPT_SAMPLES:
 		o->samples = optarg;
 		return 0;
+	case OPT_NO_UPDATES:
+		o->no_updates = true;
+		return 0;
 	case OPT_UNBOUND:
 		o->unbound = true;
 		return 0;
@@ -248,7 +254,7 @@ static int check_taken(const struct options *o, const char *given)
 {
 	for (; *given; given++)
 		for (const struct option *t = table; t->name; t++)
-			if (t->val == *given && strchr("tfnclogpdruq", *given) &&
+			if (t->val == *given && strchr("tfnclogpdruqi", *given) &&
 			    !strchr(o->command->takes, *given == OPT_FABRIC ? OPT_TRANSPORT : *given))
 				return bad("--%s says nothing to '%s'", t->name, o->command->name);
 	if (o->nodes && (o->nodes < o->command->nodes_min || o->nodes > o->command->nodes_max)) {
@@ -391,6 +397,7 @@ static int pingpong_run(const struct options *o, struct results *r, struct json_
 		return rc;
 	*out = figure__json("pingpong", o->transport, 2, "", results__series(r, "pingpong", "", 2),
 			    results__series(r, "wire", "", 2));
+	json_object_object_add(*out, "updates", json_object_new_boolean(!o->no_updates));
 	json__number(*out, "messages", results__number(r, "messages"), 2);
 	return 0;
 }

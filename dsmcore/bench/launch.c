@@ -243,7 +243,7 @@ int launch__line(struct launch_line *l, const struct options *o, unsigned nodes,
 	l->self[size] = 0;
 	a[n++] = l->dsmrun;
 	/* It measures fetches: a copy that is kept up to date would never be fetched again. */
-	if (strcmp(o->command->name, "fault") == 0)
+	if (o->no_updates || strcmp(o->command->name, "fault") == 0)
 		a[n++] = "--no-updates";
 	a[n++] = "--nodes";
 	a[n++] = text(l, &used, "%.0f", nodes);

@@ -75,7 +75,8 @@ prints commit '.pages == 1' commit --pages 1 --count 1000 --samples "$work/pipe"
 wait $!
 [ -p "$work/pipe" ] || fail "--samples replaces a pipe by a file"
 grep -q '^commit' "$work/through" || fail "no samples came through the pipe: $(head -c 300 "$work/through")"
-prints pingpong '.messages > 0' pingpong --count 64 --seconds 10
+prints pingpong '.messages > 0 and .updates' pingpong --count 64 --seconds 10
+prints pingpong '.messages > 0 and .updates == false' pingpong --count 64 --seconds 10 --no-updates
 prints commit '.pages == 1 and .also[0].pages == 16 and .transport == "none"' commit --count 1000
 prints commit '.disjoint and ([.rates[].nodes] == [1, 2]) and ([.rates[].aborts] | add) == 0 and (.rates | all(.commits_per_s > 0))' \
 	commit --nodes 2 --disjoint --count 600 --seconds 0.2 --pages 2
