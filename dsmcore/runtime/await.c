@@ -26,6 +26,11 @@
 #define YIELD_LONG_NS	500000u /* somebody computes on this core: yielding costs a time slice */
 #define YIELD_NOT_FOR	256u	/* waits, after such a one */
 
+#define QUICK_NS 30000u	 /* from the end of a wait to the next attempt: a loop of small transactions */
+#define QUICK	 4u	 /* in a row: worth keeping the receiving */
+#define KEEP_NS	 100000u /* without a message, and it is given back */
+#define SKIP_MAX 10u	 /* doublings */
+
 static uint64_t spin_ns = SPIN_MAX_NS;
 static unsigned block_at_once; /* waits to go without spinning */
 
@@ -74,10 +79,88 @@ static void receive_next(void)
 	receive(-1);
 }
 
+/* ---- between two waits ---- */
+
+/* A program in a loop of small transactions, whose pages other nodes change all the time: what comes between
+ * two attempts would have to wake the service thread, on this very core (25 us on a virtual machine), and
+ * would find the mutator in the middle of an attempt, more often than not holding the lock. So the mutator
+ * keeps the receiving from one wait to the next and looks at each attempt's beginning. That is a guess, and
+ * other nodes would pay for it: they wait for up to a millisecond if it does not look after all. The more
+ * often nothing came of it, the longer until it is tried again. */
+static struct {
+	bool on;	   /* the mutator has kept the receiving */
+	bool useful;	   /* a message came since */
+	uint64_t until;	   /* to be given back, if none comes */
+	uint64_t wait_end; /* 0: no attempt without one since */
+	unsigned quick;	   /* attempts in a row that began soon after a wait */
+	unsigned skip, failures;
+} keep;
+
+static void end_keeping(bool useful)
+{
+	keep.on = false;
+	if (useful && keep.failures)
+		keep.failures--;
+	else if (!useful && keep.failures < SKIP_MAX)
+		keep.failures++;
+	keep.skip = (1u << keep.failures) - 1;
+}
+
+static bool worth_keeping(void)
+{
+	if (keep.on)
+		return true;
+	if (keep.quick < QUICK || node.crowded)
+		return false;
+	if (keep.skip) {
+		keep.skip--;
+		return false;
+	}
+	keep.useful = false;
+	return true;
+}
+
+static void receive_kept(uint64_t now)
+{
+	int n = transport__look(node.transport);
+
+	if (n > 0) {
+		keep.useful = true;
+		keep.until = now + KEEP_NS;
+	} else if (n == -ENOENT) {
+		end_keeping(false);
+	} else if (n < 0) {
+		node__fatal(NULL, "looking for messages: %s", strerror(-n));
+	} else if (now > keep.until) {
+		transport__give_back(node.transport);
+		end_keeping(keep.useful);
+	}
+}
+
+void await__look(void)
+{
+	uint64_t now;
+
+	if (!keep.on && !keep.wait_end)
+		return;
+	now = events__now();
+	if (keep.wait_end)
+		keep.quick = now - keep.wait_end < QUICK_NS ? keep.quick + 1 : 0;
+	keep.wait_end = 0;
+	if (keep.on)
+		receive_kept(now);
+}
+
 void await__message(const uint32_t *word, uint32_t value)
 {
 	transport__seize(node.transport);
 	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == value)
 		receive_next();
-	transport__release(node.transport);
+	keep.wait_end = events__now();
+	keep.on = worth_keeping();
+	keep.until = keep.wait_end + KEEP_NS;
+	if (keep.on)
+		transport__keep(node.transport);
+	else
+		transport__release(node.transport);
 }

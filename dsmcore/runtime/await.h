@@ -12,4 +12,8 @@
  * before in the service thread. The mutator's, without node.lock. */
 void await__message(const uint32_t *word, uint32_t value);
 
+/* Between two attempts: receives what is there, if the mutator has kept the receiving since its last wait.
+ * The mutator's, without node.lock. */
+void await__look(void);
+
 #endif

@@ -383,10 +383,7 @@ static struct verdict step(const struct core_event *event)
 	if (err)
 		node__fatal(NULL, "the protocol refused a step of kind %d: %s", event->type, strerror(-err));
 	/* The answer is read here; over some streams (libfabric's tcp) sending alone would wake the other. */
-	bool quiet = node.transport && waits(actions);
-
-	if (quiet)
-		transport__quiet(node.transport);
+	bool quiet = node.transport && waits(actions) && transport__quiet(node.transport);
 	struct verdict v = carry_out(actions, NULL, NULL);
 
 	if (quiet && v.what != WAIT)

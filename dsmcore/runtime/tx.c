@@ -26,6 +26,7 @@
 #include "dsm.h"
 #include "dsmcore/memory/alloc_hooks.h"
 #include "dsmcore/memory/region.h"
+#include "dsmcore/runtime/await.h"
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/evidence.h"
@@ -111,12 +112,21 @@ static void pause_if_refused(void)
 	usleep(us);
 }
 
+static void look_for_messages(void)
+{
+	alloc_hooks__enter();
+	await__look();
+	alloc_hooks__leave();
+}
+
 static void begin_attempt(void)
 {
 	struct core_event event = {.type = CORE_BEGIN};
 
 	alloc_hooks__attempt();
 	pause_if_refused();
+	if (node.transport)
+		look_for_messages();
 	tx.progress = 0;
 	pthread_mutex_lock(&node.lock);
 	__atomic_store_n(&tx.doomed, false, __ATOMIC_RELAXED);

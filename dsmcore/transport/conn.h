@@ -56,11 +56,15 @@ struct transport {
 	int epoll; /* of streams, engine and kick */
 	int outer; /* of epoll: the service thread's */
 	int kick;
+	int timer;  /* in outer: goes off while the mutator keeps the receiving */
 	int frames; /* handled by this call */
 	unsigned looks;
-	bool quiet;	     /* the mutator's: the service thread is not woken */
-	struct conn *recent; /* where the last message came from */
-	int broken;	     /* atomic: some connection's error was set by a sender */
+	bool quiet;	       /* the service thread is not woken; atomic */
+	bool kept;	       /* under receiving: the mutator looks by itself now and then */
+	bool timed;	       /* the timer will go off; atomic */
+	unsigned looked, seen; /* under receiving: how often it did, and when the timer was set */
+	struct conn *recent;   /* where the last message came from */
+	int broken;	       /* atomic: some connection's error was set by a sender */
 	uint64_t queued;
 	struct transport_stats stats;
 	struct wire_frame frame;
@@ -81,5 +85,13 @@ static inline void conn__count(uint64_t *counter, uint64_t n)
 int conn__flush(struct transport *t, struct conn *c);
 /* Throws the queue away. Caller holds the lock. */
 void conn__drop(struct transport *t, struct conn *c);
+
+/* Receives what there is, waiting up to timeout_ms: frames, or negative errno. Caller holds t->receiving. */
+int conn__receive_all(struct transport *t, int timeout_ms);
+/* Before anybody blocks in epoll: an engine that has something already makes no descriptor readable. */
+void conn__arm(struct transport *t);
+/* The descriptors of turns.c: the streams' epoll set is there. 0 or negative errno. */
+int turns__open(struct transport *t);
+void turns__close(struct transport *t);
 
 #endif

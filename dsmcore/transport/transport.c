@@ -4,7 +4,7 @@
  *
  * Who receives. The service thread does, until the mutator waits for an answer: then the mutator takes over
  * and handles all messages itself, since waking a thread costs more than the message took to come.
- * `receiving` is held by the one who does.
+ * `receiving` is held by the one who does (turns.c).
  *
  * Copies. A message that finds the queue empty goes to the stream straight from the caller's
  * pages (queue.c); only what the stream does not take is copied. Received frames are decoded where the stream
@@ -292,8 +292,7 @@ static bool receive_engine(struct transport *t)
 	return t->engine && t->engine->ops->poll(t->engine, serve_ready, t);
 }
 
-/* Caller holds t->receiving. */
-static int receive_all(struct transport *t, int timeout_ms)
+int conn__receive_all(struct transport *t, int timeout_ms)
 {
 	struct epoll_event ev[BATCH];
 	int n;
@@ -317,76 +316,18 @@ static int receive_all(struct transport *t, int timeout_ms)
 	return t->frames + sweep(t);
 }
 
-/* The service thread blocks in `outer`, which contains the epoll set of the streams: so a mutator that takes
- * over needs one call to keep it asleep, and none to wake it when it hands back. */
-static void watch_all(struct transport *t, bool on)
-{
-	struct epoll_event ev = {.events = on ? EPOLLIN : 0};
-
-	/* Cannot fail: see watch() in queue.c. */
-	epoll_ctl(t->outer, EPOLL_CTL_MOD, t->epoll, &ev);
-}
-
-/* Before anybody blocks in epoll: an engine that has something already makes no descriptor readable. */
-static void arm(struct transport *t)
-{
-	if (t->engine && !t->engine->ops->arm(t->engine))
-		transport__kick(t);
-}
-
-int transport__wait(struct transport *t, int timeout_ms)
-{
-	struct epoll_event ev;
-	int rc = epoll_wait(t->outer, &ev, 1, timeout_ms);
-
-	if (rc <= 0)
-		return rc < 0 && errno != EINTR ? -errno : 0;
-	if (pthread_mutex_trylock(&t->receiving))
-		return 0; /* the mutator has just taken over */
-	rc = receive_all(t, 0);
-	arm(t);
-	pthread_mutex_unlock(&t->receiving);
-	return rc;
-}
-
-void transport__quiet(struct transport *t)
-{
-	watch_all(t, false);
-	t->quiet = true;
-}
-
-void transport__unquiet(struct transport *t)
-{
-	watch_all(t, true);
-	t->quiet = false;
-}
-
-void transport__seize(struct transport *t)
-{
-	if (!t->quiet)
-		transport__quiet(t);
-	pthread_mutex_lock(&t->receiving);
-}
-
 /* Who spins looks where the last message came from, or at the engine, and asks about the rest now and then.
  */
 int transport__receive(struct transport *t, int timeout_ms)
 {
 	if (timeout_ms || t->looks++ % LOOKS == 0)
-		return receive_all(t, timeout_ms);
+		return conn__receive_all(t, timeout_ms);
 	t->frames = 0;
 	if (t->recent->stream && t->recent->stream->engine)
 		receive_engine(t);
 	else
 		t->frames = serve(t, t->recent, EPOLLIN);
 	return t->frames;
-}
-
-void transport__release(struct transport *t)
-{
-	arm(t);
-	pthread_mutex_unlock(&t->receiving);
-	transport__unquiet(t);
 }
 
 void transport__kick(struct transport *t)
@@ -422,18 +363,20 @@ static int open_all(struct transport *t, const struct links *links)
 {
 	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = KICK},
 			   engine = {.events = EPOLLIN, .data.u64 = ENGINE};
+	int rc;
 
 	t->epoll = epoll_create1(EPOLL_CLOEXEC);
 	t->kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	t->outer = epoll_create1(EPOLL_CLOEXEC);
-	if (t->epoll < 0 || t->outer < 0 || t->kick < 0 || epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->kick, &ev) ||
-	    epoll_ctl(t->outer, EPOLL_CTL_ADD, t->epoll, &ev))
+	if (t->epoll < 0 || t->kick < 0 || epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->kick, &ev))
 		return -errno;
+	rc = turns__open(t);
+	if (rc)
+		return rc;
 	if (t->engine && t->engine->fd >= 0 && epoll_ctl(t->epoll, EPOLL_CTL_ADD, t->engine->fd, &engine))
 		return -errno;
 	for (unsigned p = 0; links && p < t->nodes; p++)
 		for (unsigned ch = 0; ch < CHANNELS && p != t->node; ch++) {
-			int rc = adopt(t, conn__of(t, p, ch), links->stream[p][ch]);
+			rc = adopt(t, conn__of(t, p, ch), links->stream[p][ch]);
 
 			if (rc)
 				return rc;
@@ -457,7 +400,7 @@ int transport__open(struct transport **out, uint16_t node, uint16_t nodes, uint3
 	t->generation = generation;
 	t->handler = *handler;
 	t->engine = links ? links->engine : NULL;
-	t->epoll = t->outer = t->kick = -1;
+	t->epoll = t->outer = t->kick = t->timer = -1;
 	pthread_mutex_init(&t->receiving, NULL);
 	t->conns = calloc((size_t)nodes * CHANNELS, sizeof(*t->conns));
 	t->gone = calloc(nodes, sizeof(*t->gone));
@@ -483,7 +426,7 @@ int transport__open(struct transport **out, uint16_t node, uint16_t nodes, uint3
 		return rc;
 	}
 	t->recent = conn__of(t, node ? 0 : 1 % nodes, 0);
-	arm(t);
+	conn__arm(t);
 	if (links) {
 		free(links->stream);
 		*links = (struct links){0};
@@ -502,8 +445,7 @@ void transport__close(struct transport *t)
 	}
 	if (t->engine)
 		t->engine->ops->close(t->engine);
-	if (t->outer >= 0)
-		close(t->outer);
+	turns__close(t);
 	if (t->epoll >= 0)
 		close(t->epoll);
 	if (t->kick >= 0)

@@ -64,9 +64,16 @@ void transport__kick(struct transport *t);
 void transport__seize(struct transport *t);
 int transport__receive(struct transport *t, int timeout_ms);
 void transport__release(struct transport *t);
+/* Instead of release: the caller soon waits again (seize), or looks (look: receives what is there, returns as
+ * receive, or -ENOENT when the service thread has taken the receiving back: it does so when nobody has looked
+ * for 0.4 to 0.8 ms) or gives it back. */
+void transport__keep(struct transport *t);
+int transport__look(struct transport *t);
+void transport__give_back(struct transport *t);
 /* Before the messages whose answers it is going to wait for: nothing that becomes readable from now on wakes
- * the service thread. seize and release follow, or unquiet when there is nothing to wait for after all. */
-void transport__quiet(struct transport *t);
+ * the service thread. Only where that is needed before they are sent, and not the case already: then true.
+ * seize follows, or unquiet, if true, when there is nothing to wait for after all. */
+bool transport__quiet(struct transport *t);
 void transport__unquiet(struct transport *t);
 
 /* True when every queue is empty (all bytes are with the streams). */

@@ -1,5 +1,5 @@
 # transport: frames and sockets between the nodes
-transport_SRCS := dsmcore/transport/wire.c dsmcore/transport/queue.c dsmcore/transport/transport.c \
+transport_SRCS := dsmcore/transport/wire.c dsmcore/transport/queue.c dsmcore/transport/transport.c dsmcore/transport/turns.c \
 	dsmcore/transport/stream_socket.c dsmcore/transport/stream_ring.c dsmcore/transport/plugin.c dsmcore/transport/tls_load.c \
 	dsmcore/transport/fabric_load.c
 

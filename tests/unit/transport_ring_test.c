@@ -419,11 +419,35 @@ static void send_numbered(struct node *e, uint32_t number, unsigned *seed)
 
 #define ROUNDS 4000u
 
+/* Keeps the receiving, looks for a while, and then gives it back, waits again, or looks no more: then the
+ * service thread must take it back by itself, or nobody receives. */
+static void keep_for_a_while(struct node *e, unsigned *seed, unsigned *taken)
+{
+	int looks = rand_r(seed) % 20, rc;
+
+	transport__keep(e->t);
+	while (looks-- > 0) {
+		rc = transport__look(e->t);
+		if (rc < 0 && rc != -ENOENT)
+			e->bad++;
+		if (rc == -ENOENT)
+			return;
+		if (rand_r(seed) % 100 == 0)
+			usleep(1000);
+	}
+	if (rand_r(seed) % 3 == 0)
+		transport__give_back(e->t);
+	if (rand_r(seed) % 50)
+		return;
+	usleep(3000);
+	*taken += transport__look(e->t) == -ENOENT;
+}
+
 /* Sends and now and then waits, taking over, until as many have come; leaves when all are there. */
 static void *mutator(void *arg)
 {
 	struct node *e = arg;
-	unsigned seed = 5 + e->number;
+	unsigned seed = 5 + e->number, taken = 0;
 
 	for (uint32_t i = 0; i < ROUNDS; i++) {
 		send_numbered(e, i, &seed);
@@ -433,10 +457,14 @@ static void *mutator(void *arg)
 		for (int spins = rand_r(&seed) % 50; __atomic_load_n(&e->next, __ATOMIC_ACQUIRE) <= i;)
 			if (transport__receive(e->t, spins-- > 0 ? 0 : 20) < 0)
 				e->bad++;
-		transport__release(e->t);
+		if (rand_r(&seed) % 2)
+			transport__release(e->t);
+		else
+			keep_for_a_while(e, &seed, &taken);
 	}
 	while (__atomic_load_n(&e->next, __ATOMIC_ACQUIRE) < ROUNDS)
 		usleep(200);
+	e->bad += !taken;
 	return NULL;
 }
 
