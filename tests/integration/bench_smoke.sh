@@ -2,18 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # dsmbench: each benchmark prints one JSON object whose fields make sense; bad input is refused; Ctrl-C ends
 # everything. Nothing here depends on how fast the machine is.
-set -u
-build=${BUILD:-build}
-bench=$build/bin/dsmbench
-work=$(mktemp -d "${TMPDIR:-/tmp}/bench-test.XXXXXX") || exit 1
+. "$(dirname "$0")/../lib.sh"
+bench=$bin/dsmbench
 export TMPDIR=$work/tmp
 mkdir "$TMPDIR"
-trap 'rm -rf "$work"' EXIT
-failures=0
-fail() {
-	echo "FAIL: $*" >&2
-	failures=$((failures + 1))
-}
 
 # What every object of every benchmark must hold.
 common='
@@ -35,15 +27,10 @@ prints() {
 	jq -e "$common .name == \"$name\" and all_sane and ($condition)" "$work/out" >/dev/null ||
 		fail "dsmbench $*: not as it must be ($condition): $(cat "$work/out")"
 }
-# refuses TEXT arguments...: status 2, the text on stderr, nothing on stdout
-refuses() {
-	local text=$1 status
+bad() { # TEXT arguments...
+	local text=$1
 	shift
-	timeout -k 5 60 "$bench" "$@" >"$work/out" 2>"$work/err" </dev/null
-	status=$?
-	[ "$status" = 2 ] || fail "dsmbench $*: status $status instead of 2"
-	grep -qF -- "$text" "$work/err" || fail "dsmbench $*: does not say \"$text\" but: $(head -c 300 "$work/err")"
-	[ ! -s "$work/out" ] || fail "dsmbench $*: prints on stdout"
+	refuses 2 "$text" "$bench" "$@"
 }
 
 for t in tcp tls unix shm; do
@@ -88,61 +75,41 @@ prints scale '.nodes == 64 and ([.sizes[].nodes] == [8, 16, 32, 64]) and .spread
 prints probes '[., .also[]] | length == 9 and (map(.load) | unique) == ["objects", "sor", "walk"] and (map(select(.mode == "recorded")) | all(.probes_per_s > 0 and .lost >= 0)) and (map(select(.mode == "none")) | all(.ratio == 1))' \
 	probes --reps 1 --seconds 0.1
 
-refuses "which benchmark"
-refuses "unknown benchmark" speed
-refuses "one benchmark at a time" fault barrier
-refuses "unknown option --fast" fault --fast
-refuses "option --count needs a value" fault --count
-refuses "needs --fabric NAME" fault --transport fabric
-refuses "needs --fabric NAME" fault --fabric tcp --transport unix
-refuses "says nothing to 'scale'" scale --fabric tcp
-refuses "unknown transport" fault --transport pigeon
-refuses "--count takes a whole number" fault --count 0
-refuses "--count takes a whole number" fault --count many
-refuses "at most 100000 samples" fault --count 100001
-refuses "--seconds takes a number" fault --seconds 0
-refuses "--owner 'asleep'" fault --owner asleep
-refuses "says nothing to 'barrier'" barrier --owner waiting
-refuses "says nothing to 'fault'" fault --nodes 2
-refuses "runs on 2 to 16 nodes, not 1" barrier --nodes 1
-refuses "cannot write the samples" fault --samples "$work/no/such/folder/x"
+bad "which benchmark"
+bad "unknown benchmark" speed
+bad "one benchmark at a time" fault barrier
+bad "unknown option --fast" fault --fast
+bad "option --count needs a value" fault --count
+bad "needs --fabric NAME" fault --transport fabric
+bad "needs --fabric NAME" fault --fabric tcp --transport unix
+bad "says nothing to 'scale'" scale --fabric tcp
+bad "unknown transport" fault --transport pigeon
+bad "--count takes a whole number" fault --count 0
+bad "--count takes a whole number" fault --count many
+bad "at most 100000 samples" fault --count 100001
+bad "--seconds takes a number" fault --seconds 0
+bad "--owner 'asleep'" fault --owner asleep
+bad "says nothing to 'barrier'" barrier --owner waiting
+bad "says nothing to 'fault'" fault --nodes 2
+bad "runs on 2 to 16 nodes, not 1" barrier --nodes 1
+bad "cannot write the samples" fault --samples "$work/no/such/folder/x"
 timeout 60 "$build/bin/dsmrun" -n 2 "$bench" floor >"$work/out" 2>"$work/err"
 [ $? = 2 ] && grep -q "without dsmrun" "$work/err" || fail "under dsmrun it does not say to start it without"
 "$bench" --help | grep -q pingpong || fail "--help does not list pingpong"
 "$bench" --version | grep -q Procope || fail "--version"
 
 # Ctrl-C: in a session of its own, as from a terminal.
-command -v setsid >/dev/null || { echo "setsid is missing (util-linux)"; exit 77; }
-members() {
-	cat /proc/[0-9]*/stat 2>/dev/null |
-		awk -v session="$1" '{ pid = $1; sub(/.*\) /, ""); if ($4 == session && $1 != "Z" && $1 != "X") print pid }'
-}
+command -v setsid >/dev/null || skip "setsid is missing (util-linux)"
 for what in "fault --count 100000 --seconds 60" "probes --seconds 20"; do
-	rm -f "$work/leader"
 	# shellcheck disable=SC2086
-	setsid --fork env --default-signal=INT,TERM bash -c 'echo $$ >"$1"; shift; exec "$@"' - "$work/leader" \
-		"$bench" $what --samples "$work/interrupted" >"$work/out" 2>"$work/err" </dev/null
-	for _ in $(seq 100); do
-		[ -s "$work/leader" ] && [ "$(members "$(cat "$work/leader")" | wc -l)" -ge 4 ] && break
-		sleep 0.1
-	done
-	leader=$(cat "$work/leader")
+	in_session "$bench" $what --samples "$work/interrupted"
+	session_begins "$what" 4
 	sleep 1
-	[ "$(members "$leader" | wc -l)" -ge 4 ] || fail "$what: did not start: $(cat "$work/err")"
 	kill -INT -- "-$leader"
-	for _ in $(seq 100); do
-		[ -z "$(members "$leader")" ] && break
-		sleep 0.1
-	done
-	stayed=$(members "$leader")
-	[ -z "$stayed" ] || {
-		fail "$what: still there 10 s after Ctrl-C"
-		# shellcheck disable=SC2086
-		kill -KILL $stayed
-	}
+	session_ends "$what"
 	[ ! -s "$work/out" ] || fail "$what: prints a result though interrupted"
 done
 [ ! -e "$work/interrupted" ] || fail "an interrupted run leaves a file of samples"
 [ -z "$(ls -A "$TMPDIR")" ] || fail "left behind: $(ls -A "$TMPDIR")"
 
-[ "$failures" = 0 ] || { echo "$failures failures" >&2; exit 1; }
+finish

@@ -1,43 +1,22 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # dsmcheck on this machine as it is, and with one thing after another taken away.
-set -u
-build=${BUILD:-build}
-program=$(realpath "$build/bin/dsmcheck")
-dir=$(mktemp -d "${TMPDIR:-/tmp}/dsmcheck.XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-checks=0 failed=0 rc=0
+. "$(dirname "$0")/../lib.sh"
+program=$(realpath "$bin/dsmcheck")
+limit=120
+ok() { [ "$(jq --arg n "$1" '[.checks[] | select(.name == $n) | .ok] == [true]' "$work/out")" = "${2:-true}" ]; }
 
-check() { # description, condition as a command
-	local what=$1
-	shift
-	checks=$((checks + 1))
-	if ! "$@"; then
-		failed=$((failed + 1))
-		echo "FAILED: $what ($*)"
-		cut -c1-200 "$dir/out" "$dir/err" | head -n 12 | sed 's/^/    /'
-	fi
-}
-has() { grep -qF -- "$1" "$dir/out"; }
-lacks() { ! grep -qF -- "$1" "$dir/out"; }
-says() { grep -qF -- "$1" "$dir/err"; }
-code() { [ "$rc" -eq "$1" ]; }
-ok() { [ "$(jq --arg n "$1" '[.checks[] | select(.name == $n) | .ok] == [true]' "$dir/out")" = "${2:-true}" ]; }
-run() {
-	timeout 120 "$@" >"$dir/out" 2>"$dir/err" </dev/null
-	rc=$?
-}
 unset DSM_HEAP DSM_PLAN DSM_RING_SIZE DSM_TRANSPORT
 
 run "$program" --json
-check "JSON" test "$(jq -r .schema "$dir/out")" = procope.check/1
-check "each check has a remedy or is good" test "$(jq '[.checks[] | .ok != (.remedy == null)] | any' "$dir/out")" = false
-check "exit code follows ok" test "$(jq .ok "$dir/out")" = "$([ $rc = 0 ] && echo true || echo false)"
-check "ok follows what is required" test "$(jq '([.checks[] | select(.required) | .ok] | all) == .ok' "$dir/out")" = true
+check "JSON" test "$(jq -r .schema "$work/out")" = procope.check/1
+check "each check has a remedy or is good" test "$(jq '[.checks[] | .ok != (.remedy == null)] | any' "$work/out")" = false
+check "exit code follows ok" test "$(jq .ok "$work/out")" = "$([ $rc = 0 ] && echo true || echo false)"
+check "ok follows what is required" test "$(jq '([.checks[] | select(.required) | .ok] | all) == .ok' "$work/out")" = true
 for name in "userfaultfd" "userfaultfd features" "page protection" "DSM address range" "stack address range" "memfd" \
 	"libdsm.so" "USDT probes" "source lines" "shared ring" "kernel BTF" "BPF maps" "BPF on a probe" "dot" "fixed addresses" \
 	"cores" "locked memory" "Zydis" "OpenSSL" "libfabric" "PMIx" "METIS"; do
-	check "looks for $name" test "$(jq --arg n "$name" '[.checks[] | select(.name == $n)] | length' "$dir/out")" = 1
+	check "looks for $name" test "$(jq --arg n "$name" '[.checks[] | select(.name == $n)] | length' "$work/out")" = 1
 done
 # this project's tests run DSM programs here, so the machine has what they need
 for name in "userfaultfd" "page protection" "DSM address range" "libdsm.so" "USDT probes" "shared ring"; do
@@ -46,26 +25,26 @@ done
 check "can run" code 0
 if [ "$(id -u)" = 0 ] && [ -r /sys/kernel/btf/vmlinux ]; then
 	check "BPF as root" ok "BPF on a probe"
-	check "source" test "$(jq -r .source "$dir/out")" = bpf
+	check "source" test "$(jq -r .source "$work/out")" = bpf
 fi
 run "$program"
 check "text" has "programs can run here"
-check "no colours in a file" bash -c "! grep -q \$'\e' '$dir/out'"
+check "no colours in a file" bash -c "! grep -q \$'\e' '$work/out'"
 run "$program" --missing
 check "--missing leaves out what is there" lacks " ok "
 
-run "$program" --json --lib "$dir/none.so"
+run "$program" --json --lib "$work/none.so"
 check "no libdsm.so" code 1
 check "no libdsm.so: named" ok "libdsm.so" false
 run "$program" --json --lib /bin/sh
 check "a library without probes" ok "USDT probes" false
-check "then the ring" test "$(jq -r .source "$dir/out")" = ring
-run env PATH="$dir" "$program" --json
+check "then the ring" test "$(jq -r .source "$work/out")" = ring
+run env PATH="$work" "$program" --json
 check "no dot" ok dot false
 check "but programs run" code 0
-printf '#!/bin/sh\necho "not an image"\n' >"$dir/dot"
-chmod 755 "$dir/dot"
-run env PATH="$dir" "$program" --json
+printf '#!/bin/sh\necho "not an image"\n' >"$work/dot"
+chmod 755 "$work/dot"
+run env PATH="$work" "$program" --json
 check "a dot that does not draw" ok dot false
 if [ -z "${SANITIZE:-}" ]; then # a sanitizer's own memory needs the whole address space
 	run bash -c "ulimit -v 700000; exec '$program'"
@@ -85,7 +64,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	check "no capabilities: pages" ok "page protection"
 	if [ "$(cat /proc/sys/kernel/unprivileged_bpf_disabled 2>/dev/null || echo 0)" != 0 ]; then
 		check "no capabilities: no BPF" ok "BPF on a probe" false
-		check "no capabilities: the ring" test "$(jq -r .source "$dir/out")" = ring
+		check "no capabilities: the ring" test "$(jq -r .source "$work/out")" = ring
 	fi
 fi
 # with system calls refused, as sandboxes do
@@ -105,15 +84,13 @@ fi
 for bad in "--nonsense" "argument" "--lib"; do
 	run "$program" $bad
 	check "usage: $bad" code 2
-	check "usage: $bad: says what" test -s "$dir/err"
+	check "usage: $bad: says what" test -s "$work/err"
 done
 run "$program" --help
 check "--help" has "Usage: dsmcheck"
 run "$program" --version
 check "--version" has procope.check/1
-"$program" >/dev/full 2>"$dir/err"
+"$program" >/dev/full 2>"$work/err"
 rc=$?
 check "disk full" code 2
-
-echo "dsmcheck: $checks checks, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The BPF source for real: attached to nodes that log what they emit.
 if [ "$(id -u)" != 0 ]; then
@@ -29,6 +29,6 @@ kill -9 "$runner"
 check "no probes: exit 2" sh -c "'$COLLECT' --source bpf --probe-file /bin/true --no-live 2>'$WORK/err'; [ \$? = 2 ]"
 check "no probes: says what to do" grep -q "no probe of the provider dsm.*--probe-file" "$WORK/err"
 check "no file: exit 2" sh -c "'$COLLECT' --source bpf --probe-file /nonexistent --no-live 2>'$WORK/err'; [ \$? = 2 ]"
-check "auto: ring, and why" sh -c "'$COLLECT' --probe-file /nonexistent --no-live --seconds 0.1 2>&1 |
+check "auto: ring, and why" sh -c "'$COLLECT' --probe-file /nonexistent --no-live --run $RUN --seconds 0.1 2>&1 |
 	grep -q 'using the ring source: /nonexistent: No such file'"
 finish

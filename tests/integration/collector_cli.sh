@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # dsmcollect's command line: bad input, full disk, output places.
 . "$(dirname "$0")/collector_lib.sh"

@@ -1,41 +1,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Helpers of the collector's integration tests: sourced, not run.
-set -u
-BUILD=${BUILD:-build}
-COLLECT=$BUILD/bin/dsmcollect
+# What the tests of the collector share, beside what all tests share. Source it.
+# shellcheck shell=bash disable=SC2154,SC2034
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+BUILD=$build
+WORK=$work
+COLLECT=$bin/dsmcollect
 NODE=$BUILD/tests/collector/fake_node
 DUMP=$BUILD/tests/collector/trace_dump
 CLIENT=$BUILD/tests/collector/live_client
-WORK=$(mktemp -d "${TMPDIR:-/tmp}/collector.XXXXXX") || exit 1
 export XDG_RUNTIME_DIR=$WORK/runtime
 mkdir -m 700 "$XDG_RUNTIME_DIR"
-RUN=$(od -An -N7 -tx1 /dev/urandom | tr -d ' ')1 # other runs may be going on here
+RUN=$(od -An -N7 -tx1 /dev/urandom | tr -d ' \n')1 # other runs may be going on here
 children=
-
-cleanup() {
-	for pid in $children; do kill -9 "$pid" 2>/dev/null; done
-	rm -rf "$WORK"
-}
-trap cleanup EXIT
-trap 'exit 1' INT TERM
-
-failures=0
-check() { # WHAT COMMAND...
-	what=$1
-	shift
-	if "$@"; then
-		echo "ok   $what"
-	else
-		echo "FAIL $what"
-		failures=$((failures + 1))
-	fi
-}
-
-finish() {
-	[ "$failures" -eq 0 ] || echo "$failures failed"
-	[ "$failures" -eq 0 ]
-	exit
-}
+at_end+=('for pid in $children; do kill -9 "$pid" 2>/dev/null; done')
 
 # Starts a collector and waits until it is attached; sets $collector and $socket.
 start_collector() {
@@ -77,7 +54,7 @@ dumped_activity() { awk '$1 ~ /^[0-9]+$/ && $2 !~ /^(node|module|site|type|objec
 dumped_names() { awk '$2 ~ /^(node|module|site|type|object|root)$/ { print $1, $2, $4 }' "$1" | sort; }
 dumped_pages() { grep '^P ' "$1" | sort; }
 
-same() { # FILE FILE
+same_lines() { # FILE FILE: and there are some
 	diff "$1" "$2" >"$WORK/diff" && [ -s "$1" ] && return
 	head -5 "$WORK/diff"
 	return 1

@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The ring source, attached to nodes that log what they emit.
 SOURCE=ring ROOM= SMALL_RING= SMALL_NODE_RING="--ring 8192"

@@ -15,13 +15,13 @@ logs() { ls "$WORK"/node-*.log; }
 compare_all() { # NAME
 	logged_activity $(logs) >"$WORK/a"
 	dumped_activity "$WORK/t.txt" >"$WORK/b"
-	check "$1: every record arrives, unchanged" same "$WORK/a" "$WORK/b"
+	check "$1: every record arrives, unchanged" same_lines "$WORK/a" "$WORK/b"
 	logged_names $(logs) >"$WORK/a"
 	dumped_names "$WORK/t.txt" >"$WORK/b"
-	check "$1: every name once" same "$WORK/a" "$WORK/b"
+	check "$1: every name once" same_lines "$WORK/a" "$WORK/b"
 	logged_pages $(logs) >"$WORK/a"
 	dumped_pages "$WORK/t.txt" >"$WORK/b"
-	check "$1: page statistics are exact" same "$WORK/a" "$WORK/b"
+	check "$1: page statistics are exact" same_lines "$WORK/a" "$WORK/b"
 	check "$1: nothing lost" [ "$(grep -c '^lost' "$WORK/t.txt")" = 0 ]
 }
 
@@ -51,13 +51,13 @@ start_collector --source "$SOURCE" $ROOM -o "$WORK/t.dsmt"
 wait_collector
 logged_names $(logs) >"$WORK/a"
 dumped_names "$WORK/t.txt" >"$WORK/b"
-check "late: every name once" same "$WORK/a" "$WORK/b"
+check "late: every name once" same_lines "$WORK/a" "$WORK/b"
 for log in $(logs); do
 	last=$(awk '$1 == "R" { last = $3 } END { print last + 0 }' "$log")
 	n=${log##*-}
 	logged_activity "$log" | awk -v last="$last" '$3 > last' | sort >"$WORK/a"
 	dumped_activity "$WORK/t.txt" | awk -v last="$last" -v n="${n%.log}" '$1 == n && $3 > last' | sort >"$WORK/b"
-	check "late: every record after the rundown (node ${n%.log})" same "$WORK/a" "$WORK/b"
+	check "late: every record after the rundown (node ${n%.log})" same_lines "$WORK/a" "$WORK/b"
 done
 
 # ---- a ring that is too small ----
@@ -164,7 +164,7 @@ start_node 0 --records 5000 --wait 10 --ring 33554432
 wait_collector
 awk '$1 == "E" { print 0, $2, $3, $4 }' "$WORK/node-0.log" | sort >"$WORK/a"
 dumped_activity "$WORK/t.txt" >"$WORK/b"
-check "--all: every type" same "$WORK/a" "$WORK/b"
+check "--all: every type" same_lines "$WORK/a" "$WORK/b"
 
 # ---- live, interrupted, killed ----
 rm -f "$WORK"/node-*.log

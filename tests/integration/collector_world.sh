@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The real runtime, collected late: the application has run for a while, and still every object, type and
 # call site has its name; the page statistics add up to the records; the live socket names the pages.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # The demo, in short: it ends well, leaves its files, and the report says what is planted in world.
-. "$(dirname "$0")/apps_lib.sh"
+. "$(dirname "$0")/../lib.sh"
 needs_real_speed
 root=$(cd "$build" && pwd)
 mkdir "$work/build"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The README's own program: its C block is under 20 lines, and the lines below it do what they say, taken
 # from the README as they stand.
-. "$(dirname "$0")/apps_lib.sh"
+. "$(dirname "$0")/../lib.sh"
 needs_real_speed
 readme=$(cd "$(dirname "$0")/../.." && pwd)/README.md
 root=$(cd "$build" && pwd)

@@ -1,34 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # dsmgate on traces written by the real writer: verdicts, exit codes, JSON, refusals, output files.
-set -u
-build=${BUILD:-build}
-gate=$(realpath "$build/bin/dsmgate")
+. "$(dirname "$0")/../lib.sh"
+program=$(realpath "$bin/dsmgate")
 make_trace=$(realpath "$build/tests/integration/gate_make_trace")
-dir=$(mktemp -d "${TMPDIR:-/tmp}/dsmgate.XXXXXX")
-trap 'rm -rf "$dir"' EXIT
-cd "$dir" || exit 1
-checks=0 failed=0 id=0
+cd "$work" || exit 1
+limit=20 id=0
 
-check() { # description, condition as a command
-	local what=$1
-	shift
-	checks=$((checks + 1))
-	if ! "$@"; then
-		failed=$((failed + 1))
-		echo "FAILED: $what ($*)"
-		cut -c1-160 out err | head -n 12 | sed 's/^/    /'
-	fi
-}
-has() { grep -qF -- "$1" out; }
-lacks() { ! grep -qF -- "$1" out; }
-says() { grep -qF -- "$1" err; }
-code() { [ "$rc" -eq "$1" ]; }
-json() { [ "$(jq -r "$1" out)" = "$2" ]; }
-run() {
-	timeout 20 "$gate" "$@" >out 2>err </dev/null
-	rc=$?
-}
+gate() { run "$program" "$@"; }
 make() { # name, keys: each trace is a run of its own, started at its number, unless the keys say otherwise
 	local name=$1
 	shift
@@ -48,40 +27,40 @@ for x in 990 1010 1000 1020 980; do
 done
 A=(a1.dsmt a2.dsmt a3.dsmt a4.dsmt a5.dsmt)
 
-run --baseline "${A[@]}" --candidate same?.dsmt
+gate --baseline "${A[@]}" --candidate same?.dsmt
 check "same program: exit code" code 0
 check "same program: pass" has "pass: aborts_per_commit of world, 4 nodes"
 check "no warning" lacks "warning"
-run --baseline "${A[@]}" --candidate worse?.dsmt
+gate --baseline "${A[@]}" --candidate worse?.dsmt
 check "worse: exit code" code 1
 check "worse: regression" has "regression: aborts_per_commit"
 check "ratio and interval" has "candidate/baseline 1.297, 90 % interval"
 check "limit" has "limit 1.05 (margin 5 %"
-run --baseline "${A[@]}" --candidate better?.dsmt
+gate --baseline "${A[@]}" --candidate better?.dsmt
 check "better passes" code 0
-run --baseline "${A[@]}" --candidate near?.dsmt
+gate --baseline "${A[@]}" --candidate near?.dsmt
 check "at the limit: inconclusive" code 3
 check "at the limit: says what to do" has "inconclusive"
-run --baseline "${A[@]}" --candidate near?.dsmt --margin 10
+gate --baseline "${A[@]}" --candidate near?.dsmt --margin 10
 check "a wider margin passes" code 0
 for m in wasted_share work_per_s; do
-	run --baseline "${A[@]}" --candidate worse?.dsmt --metric $m
+	gate --baseline "${A[@]}" --candidate worse?.dsmt --metric $m
 	check "$m, worse" code 1
-	run --baseline "${A[@]}" --candidate same?.dsmt --metric $m
+	gate --baseline "${A[@]}" --candidate same?.dsmt --metric $m
 	check "$m, same" code 0
-	run --baseline "${A[@]}" --candidate better?.dsmt --metric $m
+	gate --baseline "${A[@]}" --candidate better?.dsmt --metric $m
 	check "$m, better" code 0
 done
-run --metric commits_per_s -b "${A[@]}" -c worse?.dsmt
+gate --metric commits_per_s -b "${A[@]}" -c worse?.dsmt
 check "commits_per_s" code 0
 
-run --baseline a1.dsmt a2.dsmt --candidate worse1.dsmt worse2.dsmt worse3.dsmt
+gate --baseline a1.dsmt a2.dsmt --candidate worse1.dsmt worse2.dsmt worse3.dsmt
 check "too few runs: inconclusive" code 3
 check "too few runs: reason" has "at least 3 of each"
-run -b a1.dsmt -b a2.dsmt -b a3.dsmt -c worse1.dsmt -c worse2.dsmt -c worse3.dsmt
+gate -b a1.dsmt -b a2.dsmt -b a3.dsmt -c worse1.dsmt -c worse2.dsmt -c worse3.dsmt
 check "options may be repeated" code 1
 
-run --format json --baseline "${A[@]}" --candidate worse?.dsmt
+gate --format json --baseline "${A[@]}" --candidate worse?.dsmt
 check "JSON: exit code" code 1
 check "JSON: schema" json .schema procope.gate/1
 check "JSON: verdict" json .verdict regression
@@ -91,7 +70,7 @@ check "JSON: value" json '.baseline.runs[0].value * 1000 | round' 99
 check "JSON: interval in order" json '.ratio.low < .ratio.estimate and .ratio.estimate < .ratio.high' true
 check "JSON: interval above limit" json '.ratio.low > .limit' true
 check "JSON: no advice needed" json .runs_wanted null
-run --format json --baseline a1.dsmt --candidate a2.dsmt
+gate --format json --baseline a1.dsmt --candidate a2.dsmt
 check "JSON, too few: no ratio" json .ratio null
 check "JSON, too few: reason" json '.reason | test("at least 3")' true
 
@@ -100,50 +79,50 @@ for i in 1 2 3; do
 	make "h$i-x" run=90$i first=0 last=1 host=x
 	make "h$i-y" run=90$i first=2 last=3 host=y
 done
-run --format json --baseline h?-x.dsmt h?-y.dsmt --candidate same1.dsmt same2.dsmt same3.dsmt
+gate --format json --baseline h?-x.dsmt h?-y.dsmt --candidate same1.dsmt same2.dsmt same3.dsmt
 check "hosts together" code 0
 check "hosts: three runs" json .baseline.n 3
 check "hosts: two traces each" json '.baseline.runs[0].traces' 2
 check "hosts: warned" json '.warnings | join(" ") | test("machines differ")' true
-run --baseline h?-x.dsmt --candidate same1.dsmt same2.dsmt same3.dsmt
+gate --baseline h?-x.dsmt --candidate same1.dsmt same2.dsmt same3.dsmt
 check "half a run" code 2
 check "half a run: remedy" says "give the traces of all its hosts together"
 cp a1.dsmt copy.dsmt
-run --baseline a1.dsmt copy.dsmt a2.dsmt --candidate same1.dsmt same2.dsmt same3.dsmt
+gate --baseline a1.dsmt copy.dsmt a2.dsmt --candidate same1.dsmt same2.dsmt same3.dsmt
 check "a run twice" code 2
 check "a run twice: says so" says "same run"
-run --baseline a1.dsmt a2.dsmt a3.dsmt --candidate copy.dsmt same2.dsmt same3.dsmt
+gate --baseline a1.dsmt a2.dsmt a3.dsmt --candidate copy.dsmt same2.dsmt same3.dsmt
 check "a run on both sides" code 2
 check "a run on both sides: says so" says "both sides"
 
 # what cannot be compared
 make other program=sor
 make small nodes=3
-run -b "${A[@]}" -c other.dsmt same1.dsmt same2.dsmt
+gate -b "${A[@]}" -c other.dsmt same1.dsmt same2.dsmt
 check "another program" code 2
 check "another program: named" says "other.dsmt of sor"
-run -b "${A[@]}" -c same1.dsmt same2.dsmt small.dsmt
+gate -b "${A[@]}" -c same1.dsmt same2.dsmt small.dsmt
 check "another number of nodes" code 2
 check "another number of nodes: named" says "small.dsmt has 3"
 make crash status=-11
-run -b "${A[@]}" -c same1.dsmt same2.dsmt crash.dsmt
+gate -b "${A[@]}" -c same1.dsmt same2.dsmt crash.dsmt
 check "a crashed run" code 2
 check "a crashed run: named" says "crash.dsmt: node 0 ended with signal 11"
 make idle commits=0 aborts=0 work=0
-run -b "${A[@]}" -c same1.dsmt same2.dsmt idle.dsmt
+gate -b "${A[@]}" -c same1.dsmt same2.dsmt idle.dsmt
 check "nothing committed" says "nothing was committed"
-run -b "${A[@]}" -c same1.dsmt same2.dsmt idle.dsmt --metric work_per_s
+gate -b "${A[@]}" -c same1.dsmt same2.dsmt idle.dsmt --metric work_per_s
 check "no work" says "reported no work"
 make bare nocounters=1
-run -b "${A[@]}" -c same1.dsmt same2.dsmt bare.dsmt
+gate -b "${A[@]}" -c same1.dsmt same2.dsmt bare.dsmt
 check "no counters" code 2
 check "no counters: named" says "bare.dsmt has no counters"
 for z in 1 2 3; do
 	make "zero$z" aborts=0
 done
-run -b zero?.dsmt -c same1.dsmt same2.dsmt same3.dsmt
+gate -b zero?.dsmt -c same1.dsmt same2.dsmt same3.dsmt
 check "no aborts before, many after" code 1
-run -b zero?.dsmt -c same1.dsmt same2.dsmt same3.dsmt --floor 0
+gate -b zero?.dsmt -c same1.dsmt same2.dsmt same3.dsmt --floor 0
 check "no ratio with 0" code 2
 check "no ratio with 0: remedy" says "--floor"
 
@@ -152,67 +131,65 @@ make loss lost=77
 make micro1 micro=5e7
 make micro2 micro=5e7
 make micro3 micro=5e7
-run -b "${A[@]}" -c same1.dsmt same2.dsmt loss.dsmt
+gate -b "${A[@]}" -c same1.dsmt same2.dsmt loss.dsmt
 check "losses do not matter" code 0
 check "but are told" has "1 runs lost records"
-run -b "${A[@]}" -c micro?.dsmt
+gate -b "${A[@]}" -c micro?.dsmt
 check "the microscope is told" has "microscope took 0.0 % of the baseline's time and 4.5 %"
 check "not interleaved is told" has "take turns"
 make sc model=2
-run -b "${A[@]}" -c same1.dsmt same2.dsmt sc.dsmt
+gate -b "${A[@]}" -c same1.dsmt same2.dsmt sc.dsmt
 check "consistency models are told" has "different consistency models"
 for i in 1 2 3; do
 	make "late$i" late=1
 done
-run -b late?.dsmt -c same1.dsmt same2.dsmt same3.dsmt --metric work_per_s --format json
+gate -b late?.dsmt -c same1.dsmt same2.dsmt same3.dsmt --metric work_per_s --format json
 check "late collectors: rates between their samples" json '.baseline.geomean | round' 4000
 make cut cut=8
-run -b "${A[@]}" -c same1.dsmt same2.dsmt cut.dsmt
+gate -b "${A[@]}" -c same1.dsmt same2.dsmt cut.dsmt
 check "a cut trace" has "1 traces are cut"
 make killed crashed=2
-run -b "${A[@]}" -c same1.dsmt same2.dsmt killed.dsmt
+gate -b "${A[@]}" -c same1.dsmt same2.dsmt killed.dsmt
 check "a run with a killed node" code 2
 check "a run with a killed node: named" says "killed.dsmt: node 2 died"
 make unclosed nosummary=1
-run -b "${A[@]}" -c same1.dsmt same2.dsmt unclosed.dsmt
+gate -b "${A[@]}" -c same1.dsmt same2.dsmt unclosed.dsmt
 check "a trace that nobody closed" has "1 traces are cut or were never closed"
 make broken open=1
-run -b "${A[@]}" -c same1.dsmt same2.dsmt broken.dsmt
+gate -b "${A[@]}" -c same1.dsmt same2.dsmt broken.dsmt
 check "a recording that ended early" has "1 traces end before their runs did"
 
 # files
 echo "no trace" >junk.dsmt
-run -b "${A[@]}" -c junk.dsmt
+gate -b "${A[@]}" -c junk.dsmt
 check "not a trace" code 2
 check "not a trace: named" says "junk.dsmt is not a trace"
-run -b "${A[@]}" -c none.dsmt
+gate -b "${A[@]}" -c none.dsmt
 check "missing file" code 2
 check "missing file: named" says "none.dsmt: No such file"
-run -b "${A[@]}" -c worse?.dsmt --format json -o result.json
+gate -b "${A[@]}" -c worse?.dsmt --format json -o result.json
 check "-o: exit code" code 1
 check "-o: nothing on standard output" test ! -s out
 check "-o: whole file" test "$(jq -r .verdict result.json)" = regression
-run -b "${A[@]}" -c worse?.dsmt -o missing/result.txt
+gate -b "${A[@]}" -c worse?.dsmt -o missing/result.txt
 check "-o into no folder" code 2
 check "-o into no folder: named" says "missing/result.txt"
-run -b "${A[@]}" -c same?.dsmt -o /dev/full
+gate -b "${A[@]}" -c same?.dsmt -o /dev/full
 check "disk full" code 2
 check "disk full: said" says "No space left"
 check "nothing left behind" test "$(ls | grep -c 'result\.')" = 1
-run -b "${A[@]}" -c same?.dsmt -o result.json
+gate -b "${A[@]}" -c same?.dsmt -o result.json
 check "-o replaces" grep -q "^pass" result.json
 
 for bad in "" "-b a1.dsmt" "-c a1.dsmt" "a1.dsmt -b a2.dsmt" "-b a1.dsmt -c a2.dsmt --metric speed" \
 	"-b a1.dsmt -c a2.dsmt --margin -1" "-b a1.dsmt -c a2.dsmt --margin x" "-b a1.dsmt -c a2.dsmt --alpha 0.5" \
 	"-b a1.dsmt -c a2.dsmt --format xml" "-b a1.dsmt -c a2.dsmt --what" "-b a1.dsmt -c"; do
-	run $bad
+	gate $bad
 	check "usage: $bad" code 2
 	check "usage: $bad: says what" test -s err
 done
-run --help
+gate --help
 check "--help" has "Usage: dsmgate"
-run --version
+gate --version
 check "--version" has procope.gate/1
-
-echo "dsmgate: $checks checks, $failed failed"
-[ "$failed" -eq 0 ]
+finish

@@ -2,13 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The chain on programs that nobody has seen: planted false sharing is named, true sharing is not called
 # false, and the plan helps. More seeds: GENERATED_SEEDS="1 2 3 ..." tests/integration/generated_helps.sh
-. "$(dirname "$0")/apps_lib.sh"
+. "$(dirname "$0")/../lib.sh"
 needs_real_speed
 here=$(cd "$(dirname "$0")" && pwd)
-python=$(command -v /usr/bin/python3 || command -v python3) || {
-	echo "python3 is missing (python3-minimal)"
-	exit 77
-}
+python=$(command -v /usr/bin/python3 || command -v python3) || skip "python3 is missing (python3-minimal)"
 seconds=${GENERATED_SECONDS:-3}
 
 # chain SEED: generate, build, run, report, run with the plan, compare
@@ -25,7 +22,7 @@ chain() {
 		--out-dir "$dir" >"$dir/compare" || return 1
 }
 
-check() {
+judge() {
 	local dir=$work/$1 wrong
 	# Each planted object against what is said of its type. A true object may have a few false conflicts: a loser
 	# that was undone before it came to the bytes which both write.
@@ -47,7 +44,7 @@ default="1 2 3"
 [ -z "${PROCOPE_QUICK:-}" ] || default=3
 for seed in ${GENERATED_SEEDS:-$default}; do
 	if chain "$seed"; then
-		check "$seed"
+		judge "$seed"
 		echo "seed $seed: $(jq -r '"aborts per commit \(.before.aborts_per_commit) -> \(.after.aborts_per_commit), work/s \(.before.work_per_s) -> \(.after.work_per_s)"' "$work/$seed/proof.json")"
 	else
 		fail "seed $seed: a step of the chain failed"

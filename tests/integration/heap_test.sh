@@ -2,24 +2,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The heap on real nodes: undo and reuse, frees of other nodes' objects, roots, malloc in transactions, misuse,
 # and plans, whose layouts are checked by the addresses that the program sees.
-set -u
-build=${BUILD:-build}
-run=$build/bin/dsmrun
+. "$(dirname "$0")/../lib.sh"
+run=$bin/dsmrun
 app=$build/tests/integration/heap_app
-work=$(mktemp -d "${TMPDIR:-/tmp}/heap-test.XXXXXX") || exit 1
-trap 'rm -rf "$work"' EXIT
-failures=0
 limit=60
 case $build in *tsan) limit=400 ;; esac
 
-fail() {
-	echo "FAIL: $*" >&2
-	failures=$((failures + 1))
-}
-# same WHAT FOUND EXPECTED
-same() {
-	[ "$2" = "$3" ] || fail "$1: \"$2\" instead of \"$3\""
-}
 # scenario NODES NAME [dsmrun options]: must end with status 0; output in $work/out
 scenario() {
 	local nodes=$1 name=$2 status
@@ -166,7 +154,4 @@ for damage in '"stride":40' '"stride":"x"' '"strid":64'; do
 	same "output in spite of a damaged plan" "$(cat "$work/out")" ""
 done
 
-[ $failures = 0 ] || {
-	echo "$failures failures" >&2
-	exit 1
-}
+finish

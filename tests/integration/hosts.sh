@@ -4,40 +4,15 @@
 # whoever dies.
 . "$(dirname "$0")/dsmrun_lib.sh"
 . "$(dirname "$0")/hosts_lib.sh"
-app=$build/tests/integration/launch_app
-misuse=$build/tests/integration/misuse
-apps=$build/apps
 run=("$dsmrun" --rsh "$work/rsh" --hosts "$alpha:2,$beta:2")
-
-ours() {
-	local f
-	for f in $(grep -laF "DSMRUN_TEST=$DSMRUN_TEST" /proc/[0-9]*/environ 2>/dev/null); do
-		f=${f%/environ}
-		readlink "$f/exe" | grep -qE "/($1)\$" && echo "${f#/proc/}"
-	done
-}
-nothing_left() {
-	local try
-	for try in $(seq 50); do
-		[ -z "$(ours 'launch_app|dsmrun')" ] && return
-		sleep 0.1
-	done
-	fail "$1: still there: $(for p in $(ours 'launch_app|dsmrun'); do tr '\0' ' ' <"/proc/$p/cmdline"; done)"
-	# shellcheck disable=SC2046
-	kill -KILL $(ours 'launch_app|dsmrun')
-}
 
 # Results; within a host over any transport, between them over TCP.
 for transport in shm unix tcp insecure-tcp fabric; do
 	[ $transport = fabric ] && [ ! -e "$build/lib/libdsm-fabric.so" ] && continue
-	expect 0 "" env DSM_FABRIC=tcp "${run[@]}" --transport $transport "$app" sum
-	same "nodes over $transport" "$(grep -c 'of 4: 8000$' "$work/out")" 4
+	sums_up "nodes over $transport" 4 env DSM_FABRIC=tcp "${run[@]}" --transport $transport
 done
-want=$("$apps/sor" --sequential --size 333 --iterations 10 --json | jq -r '.checksum + .cells')
-expect 0 '' "${run[@]}" "$apps/sor" --size 333 --iterations 10 --json
-same sor "$(jq -r '.checksum + .cells' "$work/out")" "$want"
-expect 0 '' "${run[@]}" "$apps/world" --seconds 2
-grep -q '^world: consistent' "$work/out" || fail "world: $(cat "$work/out" "$work/err")"
+same_sor sor "${run[@]}"
+consistent_world "${run[@]}"
 
 # Which nodes run where; the interface; one host that is not this one.
 cat >"$work/hosts" <<END
@@ -46,18 +21,15 @@ $alpha slots=2 address=10.77.0.1 # the first
 
 $beta slots=3
 END
-expect 0 '' "$dsmrun" --rsh "$work/rsh" --hostfile "$work/hosts" --interface 10.77.0.0/16 "$app" sum
-same "nodes of the host file" "$(grep -c 'of 5: 12000$' "$work/out")" 5
-expect 0 '' "$dsmrun" --rsh "$work/rsh" --hostfile "$work/hosts" -n 3 --interface "v$beta,10.77.0.0/16" "$app" sum
-same "the first nodes of the host file" "$(grep -c 'of 3: 4800$' "$work/out")" 3
-expect 0 '' "$dsmrun" --rsh "$work/rsh" --hosts "$alpha:3" "$app" sum
-same "nodes of one other host" "$(grep -c 'of 3: 4800$' "$work/out")" 3
+sums_up "nodes of the host file" 5 "$dsmrun" --rsh "$work/rsh" --hostfile "$work/hosts" --interface 10.77.0.0/16
+sums_up "the first nodes of the host file" 3 \
+	"$dsmrun" --rsh "$work/rsh" --hostfile "$work/hosts" -n 3 --interface "v$beta,10.77.0.0/16"
+sums_up "nodes of one other host" 3 "$dsmrun" --rsh "$work/rsh" --hosts "$alpha:3"
 expect 2 "interface 'nowhere0': this machine has none" "${run[@]}" --interface nowhere0 "$app" sum
 # This machine and another one, here one and the same.
 printf '#!/bin/sh\nshift\nexec sh -c "$*"\n' >"$work/here"
 chmod +x "$work/here"
-expect 0 '' env DSM_INTERFACE=lo DSM_RSH="$work/here" "$dsmrun" --hosts localhost:2,other:2 "$app" sum
-same "nodes here and there" "$(grep -c 'of 4: 8000$' "$work/out")" 4
+sums_up "nodes here and there" 4 env DSM_INTERFACE=lo DSM_RSH="$work/here" "$dsmrun" --hosts localhost:2,other:2
 
 # As on one host: output, variables, folder, counters, messages with lines.
 expect 0 '' "${run[@]}" --prefix "$app" say
@@ -85,7 +57,7 @@ expect 5 'node 3 ended with status 5' "${run[@]}" "$app" leave 5
 expect 2 'node 3 left the run in the middle' "${run[@]}" "$app" leave 0
 expect 137 "node 3 \(process [0-9]+ on $beta\) was killed by signal 9" "${run[@]}" "$app" raise 9
 expect 124 'not ended after 2 s' "${run[@]}" --timeout 2 "$app" sleep 50
-nothing_left "after bad ends"
+nobody_left "after bad ends" 'launch_app|dsmrun'
 
 # What cannot start.
 expect 2 "host '$alpha': no agent could be started with 'false'.*status 1" "$dsmrun" --rsh false --hosts "$alpha" "$app" sum
@@ -119,21 +91,18 @@ same "agent fed with garbage" "$(head -c 300 /dev/urandom | "$dsmrun" --agent | 
 for victim in 'launch_app 137' 'dsmrun-agent 2' 'dsmrun 137' 'int 130'; do
 	read -r who status <<<"$victim"
 	timeout -k 5 60 "${run[@]}" "$app" sleep 50 >"$work/out" 2>"$work/err" </dev/null &
-	for try in $(seq 100); do
-		[ "$(ours launch_app | wc -l)" = 4 ] && break
-		sleep 0.1
-	done
+	await 4 launch_app
 	sleep 0.5
-	agents=$(for p in $(ours dsmrun); do grep -qa -- --agent "/proc/$p/cmdline" && echo "$p"; done)
-	launcher=$(for p in $(ours dsmrun); do grep -qa -- --agent "/proc/$p/cmdline" || echo "$p"; done)
+	agents=$(for p in $(marked dsmrun); do grep -qa -- --agent "/proc/$p/cmdline" && echo "$p"; done)
+	launcher=$(for p in $(marked dsmrun); do grep -qa -- --agent "/proc/$p/cmdline" || echo "$p"; done)
 	case $who in
-	launch_app) kill -KILL "$(ours launch_app | tail -n 1)" ;;
+	launch_app) kill -KILL "$(marked launch_app | tail -n 1)" ;;
 	dsmrun-agent) kill -KILL "$(echo "$agents" | tail -n 1)" ;;
 	dsmrun) kill -KILL "$launcher" ;;
 	int) kill -INT "$launcher" ;;
 	esac
 	wait $!
 	same "status after $who" $? "$status"
-	nothing_left "after $who"
+	nobody_left "after $who" 'launch_app|dsmrun'
 done
 finish

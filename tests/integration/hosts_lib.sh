@@ -2,11 +2,6 @@
 # Two hosts that are network namespaces, joined by a cable that may lose packets. Source it after dsmrun_lib.sh; it
 # skips the test where this cannot be had, and makes $alpha and $beta, names of hosts for dsmrun.
 # shellcheck shell=bash disable=SC2154
-skip() {
-	echo "$*"
-	rm -rf "$work"
-	exit 77
-}
 [ "$(id -u)" = 0 ] || skip "needs root, for network namespaces"
 PATH=$PATH:/usr/sbin:/sbin
 command -v ip >/dev/null || skip "no ip here (apt-get install iproute2)"
@@ -16,7 +11,7 @@ hosts_down() {
 	ip netns del "$alpha" 2>/dev/null
 	ip netns del "$beta" 2>/dev/null
 }
-trap hosts_down EXIT
+at_end+=(hosts_down)
 { ip netns add "$alpha" && ip netns add "$beta"; } 2>"$work/netns" ||
 	skip "no network namespaces here: $(head -n 1 "$work/netns")"
 {

@@ -3,8 +3,6 @@
 # Two hosts whose cable loses each fifth packet, both ways: programs take longer and give the right result.
 . "$(dirname "$0")/dsmrun_lib.sh"
 . "$(dirname "$0")/hosts_lib.sh"
-app=$build/tests/integration/launch_app
-apps=$build/apps
 lossy 0.2
 # Now and then a run does not get ahead for minutes; whether TCP waits that long or we do is not known yet. It is tried once
 # more, and said.

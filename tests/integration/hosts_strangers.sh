@@ -50,7 +50,7 @@ timeout -k 5 60 "${hosts[@]}" --key-file "$work/key" "$secret" 4 >"$work/out" 2>
 run=$!
 sleep 2
 n=0
-for p in $(grep -laF "DSMRUN_TEST=$DSMRUN_TEST" /proc/[0-9]*/environ 2>/dev/null); do
+for p in $(grep -laF "PROCOPE_TEST=$PROCOPE_TEST" /proc/[0-9]*/environ 2>/dev/null); do
 	p=${p%/environ} p=${p#/proc/}
 	case $(readlink "/proc/$p/exe") in
 	*/dsmrun | */secret)

@@ -2,63 +2,27 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Programs run under mpirun as they do under dsmrun: same results, messages with lines, ends and exit statuses.
 . "$(dirname "$0")/dsmrun_lib.sh"
-app=$build/tests/integration/launch_app
-apps=$build/apps
 libs=$build/lib
 
-command -v mpirun >/dev/null || {
-	echo "no mpirun here (apt-get install openmpi-bin)"
-	exit 77
-}
-[ -x "$libs/procope/dsm-pmix" ] || {
-	echo "built without PMIx (apt-get install libpmix-dev)"
-	exit 77
-}
+command -v mpirun >/dev/null || skip "no mpirun here (apt-get install openmpi-bin)"
+[ -x "$libs/procope/dsm-pmix" ] || skip "built without PMIx (apt-get install libpmix-dev)"
 mpi=(mpirun --oversubscribe)
 [ "$(id -u)" = 0 ] && mpi+=(--allow-run-as-root)
 # Sanitizers find leaks in PMIx, which has its own ideas of what is left at the end.
 export ASAN_OPTIONS=detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS}
-
-helpers() {
-	local f
-	for f in $(grep -laF "DSMRUN_TEST=$DSMRUN_TEST" /proc/[0-9]*/environ 2>/dev/null); do
-		f=${f%/environ}
-		readlink "$f/exe" | grep -qE "/($1)\$" && echo "${f#/proc/}"
-	done
-}
-await_helpers() {
-	local try
-	for try in $(seq 100); do
-		[ "$(helpers "$1" | wc -l)" -ge "$2" ] && return
-		sleep 0.1
-	done
-	fail "no $2 processes $1 within $((try / 10)) s: $(head -c 500 "$work/err")"
-}
-nothing_left() {
-	local try
-	for try in $(seq 70); do
-		[ -z "$(helpers 'launch_app|dsm-pmix|orterun')" ] && return
-		sleep 0.1
-	done
-	fail "$1: still there: $(for p in $(helpers 'launch_app|dsm-pmix|orterun'); do tr '\0' ' ' <"/proc/$p/cmdline"; done)"
-	# shellcheck disable=SC2046
-	kill -KILL $(helpers 'launch_app|dsm-pmix|orterun')
-}
+ours='launch_app|dsm-pmix|orterun'
+patience=70 # tenths of a second; mpirun itself takes some
 
 # Results, over both kinds of sockets.
 for transport in unix tcp; do
 	export DSM_TRANSPORT=$transport
 	for n in 1 2 5; do
-		expect 0 '' "${mpi[@]}" -n $n "$app" sum
-		same "nodes over $transport" "$(grep -c "of $n: $((50 * 16 * n * (n + 1) / 2))\$" "$work/out")" $n
+		sums_up "nodes over $transport" $n "${mpi[@]}" -n $n
 	done
-	want=$("$apps/sor" --sequential --size 333 --iterations 10 --json | jq -r '.checksum + .cells')
-	expect 0 '' "${mpi[@]}" -n 4 "$apps/sor" --size 333 --iterations 10 --json
-	same "sor over $transport" "$(jq -r '.checksum + .cells' "$work/out")" "$want"
+	same_sor "sor over $transport" "${mpi[@]}" -n 4
 done
 unset DSM_TRANSPORT
-expect 0 '' "${mpi[@]}" -n 4 "$apps/world" --seconds 2
-grep -q '^world: consistent' "$work/out" || fail "world: $(cat "$work/out" "$work/err")"
+consistent_world "${mpi[@]}" -n 4
 
 # As dsmrun starts programs: everything at the same place, under its own name. Its children are its own.
 if setarch -R true 2>/dev/null; then
@@ -70,7 +34,6 @@ expect 0 '' "${mpi[@]}" -n 2 "$app" say
 same "lines on stdout and stderr" "$(wc -l <"$work/out") $(wc -l <"$work/err")" '2 2'
 
 # Messages name the line; statuses arrive.
-misuse=$build/tests/integration/misuse
 expect 2 'node 0: write to DSM memory outside a transaction.* at .*misuse\.c:[0-9]+ \(main\)' "${mpi[@]}" -n 3 "$misuse" outside-write
 expect 139 'node 2: killed by SIGSEGV .* at .*misuse\.c:[0-9]+ \(main\)' "${mpi[@]}" -n 3 "$misuse" crash
 expect 2 'barrier 2 can never be complete' "${mpi[@]}" -n 3 "$misuse" lonely-barrier
@@ -79,7 +42,7 @@ expect 9 '' "${mpi[@]}" -n 3 "$app" stuck 9
 expect 5 '' "${mpi[@]}" -n 3 "$app" leave 5
 expect 1 '' "${mpi[@]}" -n 3 "$app" leave 0 # mpirun's own words and status
 expect 137 '' "${mpi[@]}" -n 3 "$app" raise 9
-nothing_left "after bad ends"
+nobody_left "after bad ends" "$ours"
 
 # Bad options are named once, and nothing starts.
 expect 2 'variable DSM_HEAP: heap size' env DSM_HEAP=all "${mpi[@]}" -n 3 "$app" sum
@@ -91,12 +54,12 @@ expect 0 '' "${mpi[@]}" -n 1 -x DSM_TRANSPORT=tcp "$app" sum : -n 1 -x DSM_TRANS
 # Whoever dies, the rest goes: a node, a helper, mpirun itself.
 for victim in launch_app dsm-pmix orterun; do
 	timeout -k 5 60 "${mpi[@]}" -n 3 "$app" sleep 50 >"$work/out" 2>"$work/err" </dev/null &
-	await_helpers dsm-pmix 3
+	await 3 dsm-pmix
 	sleep 0.5
-	kill -KILL "$(helpers $victim | tail -n 1)"
+	kill -KILL "$(marked $victim | tail -n 1)"
 	wait $!
 	same "status after the death of $victim" $? 137
-	nothing_left "the death of $victim"
+	nobody_left "the death of $victim" "$ours"
 done
 
 # A copy without the helper says what is missing instead of running as so many clusters of one.
@@ -113,7 +76,7 @@ expect 2 'whose server cannot be reached' env PMIX_NAMESPACE=1 PMIX_RANK=0 PMIX_
 # A collector beside it finds the job as it finds any run.
 rm -f "$work/t.dsmt"
 DSM_RUN=5eed$$ timeout 60 "${mpi[@]}" -n 3 "$apps/world" --seconds 6 >"$work/out" 2>"$work/err" </dev/null &
-await_helpers dsm-pmix 3
+await 3 dsm-pmix
 sleep 1
 timeout 60 "$build/bin/dsmcollect" --run "$(printf %016x $((0x5eed$$)))" --source ring --until-end -o "$work/t.dsmt" >"$work/collect" 2>&1 </dev/null ||
 	fail "dsmcollect: status $?: $(head -c 500 "$work/collect")"
@@ -121,5 +84,5 @@ wait $!
 same "status of world beside dsmcollect" $? 0
 same "nodes in the report" "$("$build/bin/dsmreport" --format json "$work/t.dsmt" 2>/dev/null | jq '.run.nodes' 2>/dev/null)" 3
 
-nothing_left "after all runs"
+nobody_left "after all runs" "$ours"
 finish

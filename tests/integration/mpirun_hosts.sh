@@ -3,8 +3,6 @@
 # mpirun on two hosts (network namespaces): the nodes find one another at the addresses that PMIx carries.
 . "$(dirname "$0")/dsmrun_lib.sh"
 . "$(dirname "$0")/hosts_lib.sh"
-app=$build/tests/integration/launch_app
-apps=$build/apps
 command -v mpirun >/dev/null || skip "no mpirun here (apt-get install openmpi-bin)"
 [ -x "$build/lib/procope/dsm-pmix" ] || skip "built without PMIx (apt-get install libpmix-dev)"
 
@@ -27,11 +25,9 @@ run=("$work/steady" ip netns exec "$alpha" mpirun --allow-run-as-root --oversubs
 timeout 60 "${run[@]}" -n 4 true >"$work/out" 2>&1 || skip "mpirun reaches no other network namespace: $(tail -n 3 "$work/out" | tr '\n' ' ')"
 
 for transport in shm tcp; do
-	expect 0 '' "${run[@]}" -x DSM_TRANSPORT=$transport -n 4 "$app" sum
-	same "nodes over $transport" "$(grep -c 'of 4: 8000$' "$work/out")" 4
+	sums_up "nodes over $transport" 4 "${run[@]}" -x DSM_TRANSPORT=$transport -n 4
 done
-expect 0 '' "${run[@]}" -n 4 -x DSM_INTERFACE=10.77.0.0/24 "$apps/world" --seconds 2
-grep -q '^world: consistent' "$work/out" || fail "world: $(cat "$work/out" "$work/err")"
+consistent_world "${run[@]}" -n 4 -x DSM_INTERFACE=10.77.0.0/24
 expect 2 "interface 'nowhere0': this machine has none" "${run[@]}" -n 4 -x DSM_INTERFACE=nowhere0 "$app" sum
 expect 7 '' "${run[@]}" -n 4 "$app" return 7
 finish

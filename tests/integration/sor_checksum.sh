@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # SOR gives the same bits on any number of nodes as in one process without a DSM, and the sums that Java
 # Grande publishes.
-. "$(dirname "$0")/apps_lib.sh"
+. "$(dirname "$0")/../lib.sh"
 
 result() { jq -r '.checksum + " " + .cells' 2>/dev/null; }
 

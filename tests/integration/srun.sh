@@ -2,14 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Programs run under srun: a Slurm of one machine, of its own, is started for it.
 . "$(dirname "$0")/dsmrun_lib.sh"
-app=$build/tests/integration/launch_app
-apps=$build/apps
 PATH=$PATH:/usr/sbin
-skip() {
-	echo "$*"
-	rm -rf "$work"
-	exit 77
-}
 for p in slurmctld slurmd srun sinfo; do
 	command -v $p >/dev/null || skip "no $p here (apt-get install slurmctld slurmd slurm-client)"
 done
@@ -49,7 +42,7 @@ slurmctld -D -c >"$work/slurmctld.log" 2>&1 &
 controller=$!
 slurmd -D -N "$host" >"$work/slurmd.log" 2>&1 &
 daemon=$!
-trap 'kill $controller $daemon 2>/dev/null; wait' EXIT
+at_end+=('kill $controller $daemon 2>/dev/null; wait')
 for try in $(seq 100); do
 	[ "$(timeout 5 sinfo -h -o %t 2>/dev/null)" = idle ] && break
 	sleep 0.2
@@ -60,14 +53,12 @@ srun --mpi=list 2>&1 | grep -q pmix || skip "this Slurm has no PMIx (srun --mpi=
 run=(srun --mpi=pmix --overcommit --kill-on-bad-exit)
 
 for transport in shm tcp; do
-	expect 0 '' env DSM_TRANSPORT=$transport "${run[@]}" -n 4 "$app" sum
-	same "nodes over $transport" "$(grep -c 'of 4: 8000$' "$work/out")" 4
+	sums_up "nodes over $transport" 4 env DSM_TRANSPORT=$transport "${run[@]}" -n 4
 done
-expect 0 '' "${run[@]}" -n 3 "$apps/world" --seconds 2
-grep -q '^world: consistent' "$work/out" || fail "world: $(cat "$work/out" "$work/err")"
+consistent_world "${run[@]}" -n 3
 expect 7 '' "${run[@]}" -n 3 "$app" return 7
 # srun's status is the highest of the tasks': that of the mistake, or of the SIGTERM for the others
-timeout 60 "${run[@]}" -n 3 "$build/tests/integration/misuse" outside-write >"$work/out" 2>"$work/err" </dev/null
+timeout 60 "${run[@]}" -n 3 "$misuse" outside-write >"$work/out" 2>"$work/err" </dev/null
 status=$?
 [ $status = 2 ] || [ $status = 143 ] || fail "status after a mistake: $status"
 grep -qE 'node 0: write to DSM memory outside a transaction.* at .*misuse\.c:[0-9]+ \(main\)' "$work/err" ||

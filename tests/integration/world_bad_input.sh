@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # A damaged scene is refused with its file and line, an option with its name; exit status 2, on all nodes.
-. "$(dirname "$0")/apps_lib.sh"
+. "$(dirname "$0")/../lib.sh"
 plaza=$apps/scenes/plaza.scene
 scene=$work/bad.scene
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The world's books agree on any number of nodes, and with a fixed number of steps every run ends with the
 # same positions to the bit, whatever the nodes' timing, the transport or the plan.
-. "$(dirname "$0")/apps_lib.sh"
+. "$(dirname "$0")/../lib.sh"
 
 # run WHAT dsmrun-options... -- world-options...: leaves the result in $work/out
 run() {

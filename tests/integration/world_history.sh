@@ -3,7 +3,7 @@
 # What real runs read and wrote, attempt by attempt, has one order that explains it: world and sor over both
 # transports, with and without a collector, and on several numbers of nodes. (That the checker finds what it
 # must find is shown in tests/sim, on histories of wrong protocols.)
-. "$(dirname "$0")/apps_lib.sh"
+. "$(dirname "$0")/../lib.sh"
 
 # run LEAST-COMMITS dsmrun-options... -- program...
 run() {

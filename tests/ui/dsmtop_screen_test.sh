@@ -1,30 +1,22 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # dsmtop on a terminal: tmux gives it one, keys are sent, the screen is captured once a marker is there.
-set -u
-command -v tmux >/dev/null || {
-	echo "skipped: tmux is not installed"
-	exit 77
-}
-build=${BUILD:-build}
-top=$(realpath "$build/bin/dsmtop")
-fake=$(realpath "$build/tests/ui/fake_live")
-dir=$(mktemp -d "${TMPDIR:-/tmp}/dsmtop.XXXXXX")
-pids=()
+. "$(dirname "$0")/ui_lib.sh"
+command -v tmux >/dev/null || skip "tmux is not installed"
 unset TMUX
-tm() { tmux -S "$dir/tmux" -f /dev/null "$@"; }
-trap 'tm kill-server 2>/dev/null; for p in "${pids[@]}"; do kill "$p" 2>/dev/null; done; rm -rf "$dir"' EXIT
-checks=0 failed=0 name=
+tm() { tmux -S "$work/tmux" -f /dev/null "$@"; }
+at_end+=('tm kill-server 2>/dev/null')
+name=
 # the server ends with its last session: one that stays keeps the next from meeting it in its last moment
 tm new-session -d -s keep "sleep 1000" || {
-	echo "FAILED: tmux does not start"
+	echo "tmux does not start"
 	exit 1
 }
 
 screen() { tm capture-pane -pJ -t t; } # a wrapped line is one line
 fail() {
-	failed=$((failed + 1))
-	echo "FAILED: $name: $1"
+	failures=$((failures + 1))
+	echo "FAIL: $name: $1"
 	screen | sed 's/^/    |/'
 }
 wait_for() { # text that must come to the screen
@@ -46,26 +38,15 @@ start() { # name, columns, rows, environment, arguments: a shell stays behind to
 	tm new-session -d -s t -x "$2" -y "$3" \
 		"export LC_ALL=C.UTF-8; stty -echo; $4 $top $5; echo left-with-\$?; stty -a | grep -o -e '-\\?icanon'; sleep 100"
 }
-serve() {
-	: >"$dir/ready" # or the last server's word would count for this one
-	"$fake" "$@" >"$dir/ready" &
-	pids+=($!)
-	for _ in $(seq 100); do
-		grep -q ready "$dir/ready" && return
-		sleep 0.05
-	done
-	echo "FAILED: the live server did not start"
-	exit 1
-}
 restored() { # the shell's own line discipline is back, the other screen gone
 	wait_for "left-with-$1" && wait_for "icanon"
 	lacks "-icanon"
 	lacks "F1Help"
 }
 
-serve "$dir/a.sock" interval 100 lost 5
+serve "$work/a.sock" interval 100 lost 5
 
-start "80x24" 80 24 "" "$dir/a.sock"
+start "80x24" 80 24 "" "$work/a.sock"
 wait_for "avatars: struct avatar[64]"
 wait_for "LOST 5 records"
 wait_for "aborts/commit 0.125"
@@ -114,25 +95,25 @@ wait_for "F1Help"
 tm send-keys -t t q
 restored 0
 
-start "braille" 80 24 "" "$dir/a.sock"
+start "braille" 80 24 "" "$work/a.sock"
 checks=$((checks + 1))
 wait_for "avatars: struct" && sleep 1
 screen | LC_ALL=C grep -q $'\xe2[\xa0-\xa3]' || fail "no braille in a UTF-8 locale"
 tm send-keys -t t C-c
 restored 130
 
-start "LANG=C" 80 24 "LC_ALL=C LANG=C" "$dir/a.sock"
+start "LANG=C" 80 24 "LC_ALL=C LANG=C" "$work/a.sock"
 checks=$((checks + 1))
 wait_for "avatars: struct" && sleep 1
 screen | LC_ALL=C grep -q '[^ -~]' && fail "not ASCII"
 tm send-keys -t t F10
 restored 0
 
-start "colours" 80 24 "" "$dir/a.sock"
+start "colours" 80 24 "" "$work/a.sock"
 checks=$((checks + 1))
 wait_for "avatars: struct"
 tm capture-pane -pe -t t | grep -q $'\e\\[[0-9;]*4[14]m' || fail "no colours on a terminal that has them"
-start "NO_COLOR" 80 24 "NO_COLOR=1" "$dir/a.sock"
+start "NO_COLOR" 80 24 "NO_COLOR=1" "$work/a.sock"
 checks=$((checks + 1))
 wait_for "avatars: struct"
 tm capture-pane -pe -t t | grep -q $'\e\\[[0-9;]*[34][0-7]m' && fail "colours in spite of NO_COLOR"
@@ -140,9 +121,9 @@ tm send-keys -t t q
 restored 0
 
 for sig in TERM HUP SEGV; do
-	start "SIG$sig" 80 24 "echo \$\$ >$dir/pid; exec 3>&1; sh -c 'echo \$\$ >$dir/pid; exec \"\$@\"' x" "$dir/a.sock"
+	start "SIG$sig" 80 24 "echo \$\$ >$work/pid; exec 3>&1; sh -c 'echo \$\$ >$work/pid; exec \"\$@\"' x" "$work/a.sock"
 	wait_for "avatars: struct"
-	kill -s $sig "$(cat "$dir/pid")"
+	kill -s $sig "$(cat "$work/pid")"
 	wait_for "left-with-$((128 + $(kill -l $sig)))"
 	wait_for "icanon"
 	lacks "-icanon"
@@ -150,34 +131,32 @@ for sig in TERM HUP SEGV; do
 done
 
 for term in no-such-terminal dumb; do
-	start "TERM=$term" 80 24 "TERM=$term" "$dir/a.sock"
+	start "TERM=$term" 80 24 "TERM=$term" "$work/a.sock"
 	wait_for "left-with-2"
 	wait_for "TERM names no usable terminal"
 done
 
-start "-n" 80 24 "" "$dir/a.sock -n 3 -d 0.1"
+start "-n" 80 24 "" "$work/a.sock -n 3 -d 0.1"
 restored 0
 
-serve "$dir/end.sock" interval 50 samples 8
-start "end" 80 24 "" "$dir/end.sock"
+serve "$work/end.sock" interval 50 samples 8
+start "end" 80 24 "" "$work/end.sock"
 wait_for "run ended"
 wait_for "avatars: struct"
 tm send-keys -t t q
 restored 0
 
-serve "$dir/die.sock" interval 50 samples 8 die
-start "death" 80 24 "" "$dir/die.sock"
+serve "$work/die.sock" interval 50 samples 8 die
+start "death" 80 24 "" "$work/die.sock"
 wait_for "collector gone"
 tm send-keys -t t q
 restored 1
 wait_for "went away before the run"
 
-serve "$dir/junk.sock" interval 50 junk
-start "junk" 80 24 "" "$dir/junk.sock"
+serve "$work/junk.sock" interval 50 junk
+start "junk" 80 24 "" "$work/junk.sock"
 wait_for "bad lines from the socket"
 wait_for "avatars: struct"
 tm send-keys -t t q
 restored 0
-
-echo "dsmtop screen: $checks checks, $failed failed"
-[ "$failed" -eq 0 ]
+finish
