@@ -186,20 +186,33 @@ static void print_losses(const struct collect *c)
 	for (size_t i = 0; i < n; i++)
 		fprintf(stderr, " %s %llu", losses[i].type ? trace_record__name(losses[i].type) : "unknown",
 			(unsigned long long)losses[i].count);
-	fprintf(stderr, n ? ": use a larger --ring-size\n" : " none\n");
+	if (!n)
+		fprintf(stderr, " none\n");
+	else /* the ring of either source belongs to another program */
+		fprintf(stderr, ": use a larger %s --ring-size\n",
+			!strcmp(c->source->ops->name, "bpf") ? "dsmcollect" : "dsmrun");
 }
 
 static void print_records(const struct collect *c)
 {
 	const uint64_t *counts = c->options->output ? c->written : aggregate__counts(c->known);
+	bool any = false;
 
 	fprintf(stderr, "  records ");
 	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++) {
 		if (counts[type])
 			fprintf(stderr, " %s %llu", type ? trace_record__name(type) : "unknown",
 				(unsigned long long)counts[type]);
+		any |= counts[type] != 0;
 	}
-	fprintf(stderr, "\n");
+	if (any)
+		fprintf(stderr, "\n");
+	else if (!strcmp(c->source->ops->name, "bpf")) /* their memory is seen whatever library they use */
+		fprintf(stderr,
+			" none: do these nodes use %s, whose probes were attached (else --probe-file)?\n",
+			c->options->from.probe_file);
+	else
+		fprintf(stderr, " none\n");
 }
 
 static void print_nothing(uid_t user, double seconds)

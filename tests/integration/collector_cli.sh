@@ -60,6 +60,13 @@ wait "$collector"
 check "SIGTERM: exit 0" [ $? = 0 ]
 check "an empty trace is one" sh -c "'$DUMP' '$WORK/t.dsmt' | grep -q '^end\$'"
 
+# A library that these nodes do not use: they are seen, and send nothing.
+if [ "$(id -u)" = 0 ] && [ -r /sys/kernel/btf/vmlinux ]; then
+	start_node 0 --records 200 --wait 1 --linger 2 --run ${RUN%1}7
+	"$COLLECT" --no-live --source bpf --run ${RUN%1}7 --seconds 1.5 --probe-file "$BUILD/lib/libdsm.so" 2>"$WORK/err"
+	check "another library: says so" grep -q "none: do these nodes use .*/libdsm.so, .*--probe-file" "$WORK/err"
+fi
+
 # Standard output.
 start_node 0 --records 1000 --wait 10 --run ${RUN%1}2
 check "to a pipe" sh -c "'$COLLECT' --no-live --source ring --run ${RUN%1}2 -o - --quiet | '$DUMP' - | grep -q '^end\$'"
