@@ -1,5 +1,5 @@
 # The simulator: real cores in a deterministic world (tests/sim), and the same with a broken core.
-SIM_SRCS := $(addprefix tests/sim/,core.c world.c port.c program.c check.c cover.c death.c)
+SIM_SRCS := $(addprefix tests/sim/,core.c world.c port.c program.c check.c cover.c death.c) dsmcore/bench/agenda.c
 
 TESTS += sim/sim sim/mutants
 ALONE += sim/sim sim/mutants

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dsmcore/bench/agenda.h"
 #include "dsmcore/protocol/core.h"
 
 #define DEGREE	       4u
@@ -33,13 +34,6 @@ struct packet {
 	struct core_entry entries[];
 };
 
-/* A mutator's next move (packet NULL), or a message's arrival. */
-struct due {
-	uint64_t time, order;
-	uint32_t node;
-	struct packet *packet;
-};
-
 #define DIRTY_MAX 256 /* the core keeps 64 pages writable at most, and a transaction writes one more */
 
 struct node {
@@ -52,10 +46,9 @@ struct node {
 struct world {
 	uint32_t nodes, count, warm; /* warm: nodes that have not come to the counted part */
 	struct node *node;
-	struct due *heap;
-	size_t ndue, room;
+	struct agenda agenda;
 	struct packet *arrived; /* to be used again */
-	uint64_t now, order;
+	uint64_t now;
 	uint64_t messages, commits, local, aborts;
 	struct results *results;
 	int rc;
@@ -89,49 +82,14 @@ static void release(struct world *w, struct packet *p)
 
 /* ---- what is due ---- */
 
-static bool earlier(const struct due *a, const struct due *b)
-{
-	return a->time != b->time ? a->time < b->time : a->order < b->order;
-}
-
+/* A message's arrival, or a mutator's next move (packet NULL). */
 static void push(struct world *w, uint64_t after, uint32_t node, struct packet *packet)
 {
-	struct due due = {w->now + after, w->order++, node, packet};
-	size_t i = w->ndue;
-
-	if (i == w->room) {
-		size_t room = w->room ? 2 * w->room : 4096;
-		struct due *heap = realloc(w->heap, room * sizeof(*heap));
-
-		if (!heap) {
-			w->rc = -ENOMEM;
-			release(w, packet);
-			return;
-		}
-		w->heap = heap;
-		w->room = room;
-	}
-	w->ndue++;
-	for (; i && earlier(&due, &w->heap[(i - 1) / 2]); i = (i - 1) / 2)
-		w->heap[i] = w->heap[(i - 1) / 2];
-	w->heap[i] = due;
-}
-
-static struct due pop(struct world *w)
-{
-	struct due top = w->heap[0], last = w->heap[--w->ndue];
-	size_t i = 0, child;
-
-	while ((child = 2 * i + 1) < w->ndue) {
-		if (child + 1 < w->ndue && earlier(&w->heap[child + 1], &w->heap[child]))
-			child++;
-		if (!earlier(&w->heap[child], &last))
-			break;
-		w->heap[i] = w->heap[child];
-		i = child;
-	}
-	w->heap[i] = last;
-	return top;
+	if (agenda__add(&w->agenda, (struct due){.time = w->now + after, .node = node, .packet = packet}) ==
+	    0)
+		return;
+	w->rc = -ENOMEM;
+	release(w, packet);
 }
 
 /* ---- the port ---- */
@@ -301,20 +259,20 @@ static void close_world(struct world *w)
 {
 	for (uint32_t i = 0; w->node && i < w->nodes; i++)
 		core__close(w->node[i].core);
-	while (w->ndue)
-		release(w, w->heap[--w->ndue].packet);
+	while (w->agenda.count)
+		release(w, agenda__next(&w->agenda).packet);
 	for (struct packet *p = w->arrived, *next; p; p = next) {
 		next = p->next;
 		free(p);
 	}
-	free(w->heap);
+	free(w->agenda.heap);
 	free(w->node);
 }
 
 static void run_world(struct world *w)
 {
-	while (w->ndue && !w->rc && !launch__stopped()) {
-		struct due due = pop(w);
+	while (w->agenda.count && !w->rc && !launch__stopped()) {
+		struct due due = agenda__next(&w->agenda);
 		struct node *n = &w->node[due.node];
 
 		w->now = due.time;

@@ -72,13 +72,13 @@ static uint64_t cut(struct world *w, uint16_t from, uint16_t to)
 			   : how == 1			      ? link[i].last
 				      : w->now + rng__next(&w->wild) % (link[i].last - w->now + 1);
 	}
-	for (k = 0; k < w->ndue; k++) {
-		struct packet *p = w->heap[k].packet;
+	for (k = 0; k < w->agenda.count; k++) {
+		struct packet *p = w->agenda.heap[k].packet;
 		if (!p || p->msg.from != from || p->msg.to != to)
 			continue;
-		p->dropped = w->heap[k].time > until[p->msg.channel];
-		if (!p->dropped && w->heap[k].time > last)
-			last = w->heap[k].time;
+		p->dropped = w->agenda.heap[k].time > until[p->msg.channel];
+		if (!p->dropped && w->agenda.heap[k].time > last)
+			last = w->agenda.heap[k].time;
 	}
 	return last;
 }
@@ -101,7 +101,7 @@ void death__now(struct world *w, struct node *n)
 			continue;
 		at = cut(w, id, to);
 		wait = rng__below(&w->wild, w->profile.delay_max * (rng__chance(&w->wild, 10) ? 100 : 4));
-		world__push(w, (struct due){.time = at + 1 + wait, .node = to, .lost = id + 1u});
+		world__push(w, (struct due){.time = at + 1 + wait, .node = to, .what = DUE_LOSS + id});
 	}
 }
 
@@ -185,7 +185,7 @@ bool death__after_action(struct world *w, struct node *n, const struct core_acti
 	if (late) {
 		world__push(w, (struct due){.time = w->now + rng__below(&w->wild, 3 * w->profile.delay_max),
 					    .node = world__id(w, n),
-					    .dies = true});
+					    .what = DUE_DEATH});
 		return false;
 	}
 	if (half_committed(n, actions, at))

@@ -559,7 +559,7 @@ void program__lost(struct world *w, struct node *n, const struct core_action *a)
 		w->totals->doubts++;
 		world__push(w, (struct due){.time = w->now + rng__below(&n->rng, 4 * w->profile.delay_max),
 					    .node = world__id(w, n),
-					    .dies = true});
+					    .what = DUE_DEATH});
 		return;
 	}
 	n->blocked = n->cancelling = n->doomed = n->asks = n->waits = n->sole = false;

@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dsmcore/bench/agenda.h"
+
 #define CORE_MUTANTS /* the core here is the one of core.c */
 #include "dsmcore/protocol/core.h"
 #include "dsmcore/protocol/hooks.h"
@@ -154,14 +156,8 @@ struct node {
 
 struct packet;
 
-/* A mutator's next move, or a message's arrival. */
-struct due {
-	uint64_t time, order;
-	uint32_t node;
-	struct packet *packet; /* NULL: the mutator moves, or */
-	uint32_t lost;	       /* it is told that node lost - 1 is dead, or */
-	bool dies;
-};
+/* What is due when it is no message: the mutator moves, it dies, or it is told that node what - DUE_LOSS is dead. */
+enum { DUE_MOVE, DUE_DEATH, DUE_LOSS };
 
 struct link {
 	uint64_t last; /* delivery of the newest message */
@@ -188,14 +184,13 @@ enum fail {
 };
 
 struct world {
-	uint64_t seed, now, order, steps, last_progress;
+	uint64_t seed, now, steps, last_progress;
 	struct profile profile;
 	struct rng rng,
 		wild; /* wild: slow links, stalls; apart, so that they change nothing else of a seed */
 	struct node *nodes;
 	struct link *links; /* [from][to][channel] */
-	struct due *heap;
-	size_t ndue, heap_cap;
+	struct agenda agenda;
 	uint64_t worst;	  /* delay of a message, or of a thought */
 	uint32_t running; /* nodes whose program is not done */
 	struct verify *history;

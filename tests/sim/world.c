@@ -67,44 +67,12 @@ void world__fail(struct world *w, enum fail kind, const char *format, ...)
 		printf("%8" PRIu64 "  FAILED: %s\n", w->now, w->failure);
 }
 
-/* ---- what is due: a heap by time, then by order of creation ---- */
-
-static bool before(const struct due *a, const struct due *b)
-{
-	return a->time != b->time ? a->time < b->time : a->order < b->order;
-}
+/* ---- what is due ---- */
 
 void world__push(struct world *w, struct due due)
 {
-	size_t i = w->ndue++;
-
-	if (w->ndue > w->heap_cap) {
-		w->heap_cap = w->heap_cap ? 2 * w->heap_cap : 256;
-		w->heap = realloc(w->heap, w->heap_cap * sizeof(*w->heap));
-		if (!w->heap)
-			abort();
-	}
-	due.order = w->order++;
-	for (; i && before(&due, &w->heap[(i - 1) / 2]); i = (i - 1) / 2)
-		w->heap[i] = w->heap[(i - 1) / 2];
-	w->heap[i] = due;
-}
-
-static struct due pop(struct world *w)
-{
-	struct due top = w->heap[0], last = w->heap[--w->ndue];
-	size_t i = 0, child;
-
-	while ((child = 2 * i + 1) < w->ndue) {
-		if (child + 1 < w->ndue && before(&w->heap[child + 1], &w->heap[child]))
-			child++;
-		if (!before(&w->heap[child], &last))
-			break;
-		w->heap[i] = w->heap[child];
-		i = child;
-	}
-	w->heap[i] = last;
-	return top;
+	if (agenda__add(&w->agenda, due))
+		abort();
 }
 
 void world__wake(struct world *w, struct node *n, uint32_t after)
@@ -326,11 +294,11 @@ static void close_world(struct world *w)
 		free(w->nodes[i].seen);
 		free(w->nodes[i].knows);
 	}
-	while (w->ndue)
-		packet__free(w->heap[--w->ndue].packet);
+	while (w->agenda.count)
+		packet__free(agenda__next(&w->agenda).packet);
 	free(w->nodes);
 	free(w->links);
-	free(w->heap);
+	free(w->agenda.heap);
 	verify__close(w->history);
 }
 
@@ -341,11 +309,11 @@ static void take(struct world *w, struct node *n, const struct due *due)
 
 	if (n->dead || (due->packet && due->packet->dropped))
 		return;
-	if (due->dies) {
+	if (due->what == DUE_DEATH) {
 		death__now(w, n);
-	} else if (due->lost) {
+	} else if (due->what) {
 		event.type = CORE_LOST;
-		event.node = (uint16_t)(due->lost - 1);
+		event.node = (uint16_t)(due->what - DUE_LOSS);
 		n->knows[event.node] = true;
 		if (w->verbose)
 			printf("%8" PRIu64 "       node %u hears that node %u is lost\n", w->now, due->node,
@@ -371,8 +339,8 @@ static void run_due(struct world *w)
 	uint32_t steps = p->long_percent ? p->long_ops : p->ops_max;
 	uint64_t patience = PATIENCE + ROUNDS * w->worst * (steps + 10);
 
-	while (w->ndue && !w->failed) {
-		struct due due = pop(w);
+	while (w->agenda.count && !w->failed) {
+		struct due due = agenda__next(&w->agenda);
 		struct node *n = &w->nodes[due.node];
 
 		w->now = due.time;
