@@ -88,6 +88,10 @@ extern const char *run__name; /* "dsmrun", and on another host which one it is *
 int64_t run__now(void);	      /* ns, monotonic */
 __attribute__((format(printf, 1, 2))) void run__say(const char *format, ...);
 
+/* check.c: finds the program, names the trace, and looks at all files and libraries that the run will need. Errors:
+ * negative errno after a message. */
+int check__run(struct run *run);
+
 /* spawn.c: starts the nodes and, once all have said hello, gives them their connections. Errors:
  * negative errno after a message. */
 int spawn__node(struct run *run, struct proc *p);
@@ -104,6 +108,9 @@ int spawn__hand_over(struct run *run);
  * descriptor from `first` up stays open. */
 void spawn__child(pid_t parent, int death_signal, int first);
 
+/* The next packet on the line of a node here: 1; 0: there is none now, or the line is closed; else a negative
+ * errno, and it is closed now: -EPROTO when the node speaks another version. */
+int spawn__packet(struct proc *p, struct proto_packet *m);
 /* Takes a node here that has ended out of the system's books, its process group too: how it ended. False: it
  * has not, or (signals_only) not by a signal. */
 bool spawn__reap(struct proc *p, bool signals_only, int *code, int *status);
@@ -113,6 +120,8 @@ int loop__run(struct run *run);
 
 /* monitor.c: dsmcollect. start() returns once it listens. Errors: an exit status, after a message. */
 int monitor__start(struct run *run);
+/* Whether it has ended since one last asked; its status is in the run then. */
+bool monitor__ended(struct run *run);
 /* Waits for it to write its file; `failed`: the run ended badly, so it may not notice by itself. */
 void monitor__finish(struct run *run, bool failed);
 

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -219,24 +218,13 @@ static void pass_packet(struct agent *a, struct proc *p, struct proto_packet *m)
 
 static void read_control(struct agent *a, struct proc *p)
 {
-	while (p->control >= 0) {
-		struct proto_packet m;
-		int fds[2], rc = proto__recv(p->control, &m, fds, MSG_DONTWAIT);
+	struct proto_packet m;
+	int rc;
 
-		for (int i = 0; i < 2; i++)
-			if (fds[i] >= 0)
-				close(fds[i]);
-		if (rc == -EAGAIN)
-			return;
-		if (rc == 0) {
-			pass_packet(a, p, &m);
-			continue;
-		}
-		close(p->control);
-		p->control = -1;
-		if (rc == -EPROTO)
-			send_frame(a, FRAME_ALIEN, p->node, NULL, 0);
-	}
+	while ((rc = spawn__packet(p, &m)) > 0)
+		pass_packet(a, p, &m);
+	if (rc == -EPROTO)
+		send_frame(a, FRAME_ALIEN, p->node, NULL, 0);
 }
 
 static void read_output(struct agent *a, struct proc *p, int which)

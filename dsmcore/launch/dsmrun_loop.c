@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -120,24 +119,13 @@ void loop__alien(struct run *run, struct proc *p)
 
 static void read_control(struct run *run, struct proc *p)
 {
-	while (p->control >= 0) {
-		struct proto_packet m;
-		int fds[2], rc = proto__recv(p->control, &m, fds, MSG_DONTWAIT);
+	struct proto_packet m;
+	int rc;
 
-		for (int i = 0; i < 2; i++)
-			if (fds[i] >= 0)
-				close(fds[i]);
-		if (rc == -EAGAIN)
-			return;
-		if (rc == 0) {
-			loop__packet(run, p, &m);
-			continue;
-		}
-		close(p->control);
-		p->control = -1;
-		if (rc == -EPROTO)
-			loop__alien(run, p);
-	}
+	while ((rc = spawn__packet(p, &m)) > 0)
+		loop__packet(run, p, &m);
+	if (rc == -EPROTO)
+		loop__alien(run, p);
 }
 
 /* ---- output with a prefix ---- */
@@ -295,19 +283,9 @@ static void reap_all(struct run *run)
 	for (int pass = 0; pass < 2; pass++)
 		for (unsigned n = 0; n < run->options.nodes; n++)
 			reap(run, &run->procs[n], pass == 0);
-	if (run->collector) {
-		int status;
-
-		if (waitpid(run->collector, &status, WNOHANG) == run->collector) {
-			run->collector = 0;
-			run->collector_status =
-				WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SIGNAL + WTERMSIG(status);
-			if (run->alive)
-				run__say("dsmcollect has ended early (status %d): the trace '%s' is not "
-					 "complete",
-					 run->collector_status, run->trace);
-		}
-	}
+	if (monitor__ended(run) && run->alive)
+		run__say("dsmcollect has ended early (status %d): the trace '%s' is not complete",
+			 run->collector_status, run->trace);
 }
 
 /* Nobody can say any more how its nodes have ended. */

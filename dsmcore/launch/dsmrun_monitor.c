@@ -58,9 +58,15 @@ __attribute__((noreturn)) static void become_collector(const struct run *run, co
 	_exit(127);
 }
 
-static int collector_status(int status)
+bool monitor__ended(struct run *run)
 {
-	return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SIGNAL + WTERMSIG(status);
+	int status;
+
+	if (!run->collector || waitpid(run->collector, &status, WNOHANG) != run->collector)
+		return false;
+	run->collector = 0;
+	run->collector_status = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SIGNAL + WTERMSIG(status);
+	return true;
 }
 
 /* Waits until dsmcollect writes "ready", ends, or we are told to stop. Returns an exit status. */
@@ -147,18 +153,13 @@ void monitor__finish(struct run *run, bool failed)
 	int64_t start = run__now(), term = start + (failed ? PATIENT_NS : FINISH_NS),
 		kill_at = term + 5000000000ll;
 	bool told = false, said = false;
-	int status;
 
 	while (run->collector) {
 		struct pollfd p = {.fd = run->signals, .events = POLLIN};
 		struct signalfd_siginfo si;
-		pid_t pid = waitpid(run->collector, &status, WNOHANG);
 
-		if (pid == run->collector) {
-			run->collector = 0;
-			run->collector_status = collector_status(status);
+		if (monitor__ended(run))
 			break;
-		}
 		if (!told && run__now() > term) {
 			kill(run->collector, SIGTERM);
 			told = true;

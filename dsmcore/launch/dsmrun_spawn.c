@@ -198,6 +198,23 @@ out:
 	return rc;
 }
 
+int spawn__packet(struct proc *p, struct proto_packet *m)
+{
+	int fds[2], rc;
+
+	if (p->control < 0)
+		return 0;
+	rc = proto__recv(p->control, m, fds, MSG_DONTWAIT);
+	close_pair(fds); /* nodes have none to give */
+	if (rc == 0)
+		return 1;
+	if (rc == -EAGAIN)
+		return 0;
+	close(p->control);
+	p->control = -1;
+	return rc;
+}
+
 bool spawn__reap(struct proc *p, bool signals_only, int *code, int *status)
 {
 	siginfo_t si = {0};

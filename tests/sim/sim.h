@@ -154,8 +154,6 @@ struct node {
 	bool *knows;		   /* by node: it was told of its death */
 };
 
-struct packet;
-
 /* What is due when it is no message: the mutator moves, it dies, or it is told that node what - DUE_LOSS is dead. */
 enum { DUE_MOVE, DUE_DEATH, DUE_LOSS };
 
