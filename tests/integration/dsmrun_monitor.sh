@@ -26,8 +26,10 @@ same arguments "$(sed -E 's/--run [0-9a-f]{16} /--run ID /; s/-fd [0-9]+ /-fd N 
 	"-o $work/t.dsmt --run ID --until-end --ready-fd N --source ring"
 same trace "$(cat "$work/t.dsmt")" trace
 
-# Nodes start only when it is ready.
-collector "sleep 1; ls -l /proc/[0-9]*/exe 2>/dev/null | grep -c -- '-> $(realpath "$member")\$' >$work/early" "$ready" 'echo trace >$out'
+# Nodes start only when it is ready. (Other tests may run the same program; these carry our mark.)
+# shellcheck disable=SC2016
+nodes='for e in $(grep -laF DSMRUN_TEST=$DSMRUN_TEST /proc/[0-9]*/environ 2>/dev/null); do readlink ${e%environ}exe; done'
+collector "sleep 1; { $nodes; } | grep -cx -- '$(realpath "$member")' >$work/early" "$ready" 'echo trace >$out'
 expect 0 '' "$run" --monitor="$work/t.dsmt" -n 2 "$member" pass
 same "nodes before ready" "$(cat "$work/early")" 0
 
