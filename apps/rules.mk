@@ -15,13 +15,20 @@ $(1)-sequential_DIR  := apps
 $(1)-sequential_SRCS := apps/$(1)/sequential.c $$($(1)_KERNEL) $$(app_ALONE)
 $(1)-sequential_LIBS := -lm $$($(1)_KERNEL_LIBS)
 endef
-APPS := sor
+APPS := sor mgs raytracer
 sor_KERNEL := apps/sor/options.c apps/sor/grid.c apps/common/random.c
+mgs_KERNEL := apps/mgs/options.c apps/mgs/vectors.c apps/common/random.c
+raytracer_KERNEL := $(addprefix apps/raytracer/,options.c scene.c trace.c picture.c) apps/common/lines.c
+ifeq ($(WITH_libpng),yes)
+raytracer_KERNEL_LIBS := $(libpng_LIBS)
+EXTRA_apps/raytracer/picture.c := -DWITH_LIBPNG $(libpng_CFLAGS)
+endif
 $(foreach a,$(APPS),$(eval $(call app,$(a))))
 
 PROGRAMS += world
 world_DIR   := apps
-world_SRCS  := apps/world/world.c apps/world/options.c apps/world/scene.c apps/world/walk.c apps/common/app.c
+world_SRCS  := apps/world/world.c apps/world/options.c apps/world/scene.c apps/world/walk.c \
+	apps/common/app.c apps/common/lines.c
 world_NEEDS := dsm
 world_LIBS  := -lm
 
@@ -30,7 +37,7 @@ SCENES := $(patsubst apps/%,$(BUILD)/apps/%,$(wildcard apps/scenes/*.scene))
 $(SCENES): $(BUILD)/apps/%: apps/%
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
-$(BUILD)/apps/world: | $(SCENES)
+$(BUILD)/apps/world $(BUILD)/apps/raytracer: | $(SCENES)
 
 # The main job, from a run to its proof; build/demo holds all it makes.
 .PHONY: demo

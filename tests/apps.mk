@@ -1,6 +1,11 @@
 # tests of the example programs and of the whole chain on them
-SCRIPT_TESTS += tests/integration/sor_checksum.sh tests/integration/world_consistent.sh \
+SCRIPT_TESTS += tests/integration/apps.sh tests/integration/raytracer_scene.sh \
+	tests/integration/sor_checksum.sh tests/integration/world_consistent.sh \
 	tests/integration/world_bad_input.sh tests/integration/world_interrupt.sh tests/integration/world_history.sh \
 	tests/integration/demo_proof.sh tests/integration/demo_readme.sh tests/integration/generated_helps.sh
 # They compare rates.
 ALONE += tests/integration/demo_proof.sh tests/integration/demo_readme.sh tests/integration/generated_helps.sh
+
+FUZZERS += fuzz_scene
+fuzz_scene_SRCS := tests/fuzz/fuzz_scene.c $(addprefix apps/,raytracer/scene.c raytracer/trace.c common/lines.c common/app.c)
+fuzz_scene_LIBS := -lm

@@ -11,16 +11,28 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Control bytes are shown, not sent to the terminal: a message may quote what a damaged file or a user gave. */
+static void print_shown(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 127)
+			fprintf(stderr, "\\x%02x", (unsigned char)*text);
+		else
+			fputc(*text, stderr);
+}
+
 int app__bad(const struct app *app, const char *format, ...)
 {
+	char text[2 * PATH_MAX];
 	va_list args;
 
 	if (!app->speaks)
 		return APP_USAGE;
-	fprintf(stderr, "%s: ", app->name);
 	va_start(args, format);
-	vfprintf(stderr, format, args);
+	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	fprintf(stderr, "%s: ", app->name);
+	print_shown(text);
 	fputc('\n', stderr);
 	return APP_USAGE;
 }

@@ -1,62 +1,18 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "apps/world/scene.h"
 
-#include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "apps/common/lines.h"
 
 struct reader {
-	const struct app *app;
-	const char *path;
-	FILE *file;
-	char *line; /* getline's; without its newline */
-	size_t space;
-	size_t length;
-	unsigned number; /* of the line, from 1 */
+	struct app_lines in;
 	unsigned spawn_line[SCENE_SPAWNS], goal_line[SCENE_GOALS];
 	struct scene *scene;
 	struct tile *tiles;
 };
-
-static int bad_line(const struct reader *r, unsigned number, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-static int bad_line(const struct reader *r, unsigned number, const char *format, ...)
-{
-	char text[256];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	app__bad(r->app, "%s:%u: %s", r->path, number, text);
-	return APP_USAGE;
-}
-
-/* Returns 1 with the next line, 0 at the file's end. */
-static int next_line(struct reader *r)
-{
-	ssize_t n = getline(&r->line, &r->space, r->file);
-
-	if (n < 0)
-		return 0;
-	if (n && r->line[n - 1] == '\n')
-		r->line[--n] = '\0';
-	r->length = (size_t)n;
-	r->number++;
-	return 1;
-}
-
-/* The same, but comments and empty lines are passed over. */
-static int next_statement(struct reader *r)
-{
-	while (next_line(r))
-		if (r->length && r->line[0] != '#')
-			return 1;
-	return 0;
-}
 
 /* Matches "WORD A B" and nothing else; -1 when the line is not so. */
 static int two_numbers(const struct reader *r, const char *word, int *a, int *b)
@@ -64,9 +20,9 @@ static int two_numbers(const struct reader *r, const char *word, int *a, int *b)
 	size_t n = strlen(word);
 	int end = -1;
 
-	if (strncmp(r->line, word, n) != 0 || r->line[n] != ' ')
+	if (strncmp(r->in.line, word, n) != 0 || r->in.line[n] != ' ')
 		return -1;
-	if (sscanf(r->line + n, " %6d %6d %n", a, b, &end) != 2 || end < 0 || r->line[n + (size_t)end])
+	if (sscanf(r->in.line + n, " %6d %6d %n", a, b, &end) != 2 || end < 0 || r->in.line[n + (size_t)end])
 		return -1;
 	return 0;
 }
@@ -76,10 +32,12 @@ static int read_size(struct reader *r)
 	struct scene *s = r->scene;
 
 	if (two_numbers(r, "size", &s->columns, &s->rows))
-		return bad_line(r, r->number, "expected `size COLUMNS ROWS`, not \"%.40s\"", r->line);
+		return app_lines__bad(&r->in, r->in.number, "expected `size COLUMNS ROWS`, not \"%.40s\"",
+				      r->in.line);
 	if (s->columns < 4 || s->columns > SCENE_SIDE || s->rows < 4 || s->rows > SCENE_SIDE)
-		return bad_line(r, r->number, "a scene is 4 to %d cells wide and high, not %d x %d",
-				SCENE_SIDE, s->columns, s->rows);
+		return app_lines__bad(&r->in, r->in.number,
+				      "a scene is 4 to %d cells wide and high, not %d x %d", SCENE_SIDE,
+				      s->columns, s->rows);
 	return 0;
 }
 
@@ -89,15 +47,17 @@ static int read_spot(struct reader *r, const char *word, struct spot *spots, uns
 	struct spot at;
 
 	if (two_numbers(r, word, &at.column, &at.row))
-		return bad_line(r, r->number, "expected `%s COLUMN ROW`, not \"%.40s\"", word, r->line);
+		return app_lines__bad(&r->in, r->in.number, "expected `%s COLUMN ROW`, not \"%.40s\"", word,
+				      r->in.line);
 	if (!r->scene->columns)
-		return bad_line(r, r->number, "`size` must come before `%s`", word);
+		return app_lines__bad(&r->in, r->in.number, "`size` must come before `%s`", word);
 	if (at.column < 0 || at.column >= r->scene->columns || at.row < 0 || at.row >= r->scene->rows)
-		return bad_line(r, r->number, "%s %d %d lies outside the scene of %d x %d cells", word,
-				at.column, at.row, r->scene->columns, r->scene->rows);
+		return app_lines__bad(&r->in, r->in.number,
+				      "%s %d %d lies outside the scene of %d x %d cells", word, at.column,
+				      at.row, r->scene->columns, r->scene->rows);
 	if (*count == most)
-		return bad_line(r, r->number, "more than %d lines `%s`", most, word);
-	lines[*count] = r->number;
+		return app_lines__bad(&r->in, r->in.number, "more than %d lines `%s`", most, word);
+	lines[*count] = r->in.number;
 	spots[(*count)++] = at;
 	return 0;
 }
@@ -106,18 +66,20 @@ static int read_row(struct reader *r, int row)
 {
 	const struct scene *s = r->scene;
 
-	if (!next_line(r))
-		return bad_line(r, r->number, "the file ends after %d of %d rows of terrain", row, s->rows);
-	if (r->length != (size_t)s->columns)
-		return bad_line(r, r->number, "row %d of the terrain has %zu cells, the scene is %d wide",
-				row, r->length, s->columns);
+	if (!app_lines__next(&r->in))
+		return app_lines__bad(&r->in, r->in.number, "the file ends after %d of %d rows of terrain",
+				      row, s->rows);
+	if (r->in.length != (size_t)s->columns)
+		return app_lines__bad(&r->in, r->in.number,
+				      "row %d of the terrain has %zu cells, the scene is %d wide", row,
+				      r->in.length, s->columns);
 	for (int column = 0; column < s->columns; column++) {
 		struct tile *t = &r->tiles[row * s->columns + column];
-		char c = r->line[column];
+		char c = r->in.line[column];
 		if (c != '.' && c != '#' && (c < '1' || c > '9'))
-			return bad_line(r, r->number,
-					"cell %d is '%c' (0x%02x); known are `.`, `1` to `9` and `#`", column,
-					c >= ' ' && c < 127 ? c : '?', (unsigned char)c);
+			return app_lines__bad(&r->in, r->in.number,
+					      "cell %d is '%c' (0x%02x); known are `.`, `1` to `9` and `#`",
+					      column, c >= ' ' && c < 127 ? c : '?', (unsigned char)c);
 		t->height = c >= '1' && c <= '9' ? 0.5f * (float)(c - '0') : 0;
 		memset(t->way, c == '#' ? 0xff : 0, sizeof(t->way));
 	}
@@ -130,12 +92,13 @@ static int read_terrain(struct reader *r)
 	int rc = 0;
 
 	if (!s->columns)
-		return bad_line(r, r->number, "`size` must come before `terrain`");
+		return app_lines__bad(&r->in, r->in.number, "`size` must come before `terrain`");
 	if (r->tiles)
-		return bad_line(r, r->number, "a second terrain");
+		return app_lines__bad(&r->in, r->in.number, "a second terrain");
 	r->tiles = calloc((size_t)s->columns * (size_t)s->rows, sizeof(*r->tiles));
 	if (!r->tiles)
-		return bad_line(r, r->number, "no memory for a scene of %d x %d cells", s->columns, s->rows);
+		return app_lines__bad(&r->in, r->in.number, "no memory for a scene of %d x %d cells",
+				      s->columns, s->rows);
 	for (int row = 0; row < s->rows && !rc; row++)
 		rc = read_row(r, row);
 	return rc;
@@ -146,29 +109,32 @@ static int read_statements(struct reader *r)
 	struct scene *s = r->scene;
 	int rc = 0;
 
-	if (!next_statement(r) || strcmp(r->line, "scene 1") != 0)
-		return bad_line(r, r->number ? r->number : 1, "a scene begins with the line `scene 1`");
+	if (!app_lines__next_statement(&r->in) || strcmp(r->in.line, "scene 1") != 0)
+		return app_lines__bad(&r->in, r->in.number ? r->in.number : 1,
+				      "a scene begins with the line `scene 1`");
 	while (!rc) {
-		if (!next_statement(r))
-			return bad_line(r, r->number,
-					"the file ends without the line `end`: it is cut short");
-		if (!strcmp(r->line, "end"))
+		if (!app_lines__next_statement(&r->in))
+			return app_lines__bad(&r->in, r->in.number,
+					      "the file ends without the line `end`: it is cut short");
+		if (!strcmp(r->in.line, "end"))
 			break;
-		if (!strncmp(r->line, "name ", 5)) {
-			if (r->length - 5 >= sizeof(s->name))
-				return bad_line(r, r->number, "a name has at most %zu characters",
-						sizeof(s->name) - 1);
-			memcpy(s->name, r->line + 5, r->length - 4);
-		} else if (!strncmp(r->line, "size", 4) && !s->columns) {
+		if (!strncmp(r->in.line, "name ", 5)) {
+			if (r->in.length - 5 >= sizeof(s->name))
+				return app_lines__bad(&r->in, r->in.number,
+						      "a name has at most %zu characters",
+						      sizeof(s->name) - 1);
+			memcpy(s->name, r->in.line + 5, r->in.length - 4);
+		} else if (!strncmp(r->in.line, "size", 4) && !s->columns) {
 			rc = read_size(r);
-		} else if (!strncmp(r->line, "spawn", 5)) {
+		} else if (!strncmp(r->in.line, "spawn", 5)) {
 			rc = read_spot(r, "spawn", s->spawn, r->spawn_line, &s->nspawns, SCENE_SPAWNS);
-		} else if (!strncmp(r->line, "goal", 4)) {
+		} else if (!strncmp(r->in.line, "goal", 4)) {
 			rc = read_spot(r, "goal", s->goal, r->goal_line, &s->ngoals, SCENE_GOALS);
-		} else if (!strcmp(r->line, "terrain")) {
+		} else if (!strcmp(r->in.line, "terrain")) {
 			rc = read_terrain(r);
 		} else {
-			rc = bad_line(r, r->number, "not a statement of a scene: \"%.40s\"", r->line);
+			rc = app_lines__bad(&r->in, r->in.number, "not a statement of a scene: \"%.40s\"",
+					    r->in.line);
 		}
 	}
 	return rc;
@@ -230,18 +196,18 @@ static int check_spots(const struct reader *r)
 	const struct scene *s = r->scene;
 
 	if (!r->tiles)
-		return bad_line(r, r->number, "the scene has no `terrain`");
+		return app_lines__bad(&r->in, r->in.number, "the scene has no `terrain`");
 	if (!s->nspawns)
-		return bad_line(r, r->number, "the scene has no `spawn`: nobody could start");
+		return app_lines__bad(&r->in, r->in.number, "the scene has no `spawn`: nobody could start");
 	if (s->ngoals < 2)
-		return bad_line(r, r->number, "the scene has %d `goal`; avatars walk between at least 2",
-				s->ngoals);
+		return app_lines__bad(&r->in, r->in.number,
+				      "the scene has %d `goal`; avatars walk between at least 2", s->ngoals);
 	for (int i = 0; i < s->nspawns; i++)
 		if (r->tiles[s->spawn[i].row * s->columns + s->spawn[i].column].way[0] == SCENE_WALL)
-			return bad_line(r, r->spawn_line[i], "this spawn point is in a wall");
+			return app_lines__bad(&r->in, r->spawn_line[i], "this spawn point is in a wall");
 	for (int i = 0; i < s->ngoals; i++)
 		if (r->tiles[s->goal[i].row * s->columns + s->goal[i].column].way[0] == SCENE_WALL)
-			return bad_line(r, r->goal_line[i], "this goal is in a wall");
+			return app_lines__bad(&r->in, r->goal_line[i], "this goal is in a wall");
 	return 0;
 }
 
@@ -253,9 +219,10 @@ static int check_ways(const struct reader *r)
 		for (int i = 0; i < s->nspawns; i++) {
 			const struct spot *at = &s->spawn[i];
 			if (r->tiles[at->row * s->columns + at->column].way[g] == SCENE_WALL)
-				return bad_line(r, r->goal_line[g],
-						"no way leads to this goal from the spawn point in line %u",
-						r->spawn_line[i]);
+				return app_lines__bad(
+					&r->in, r->goal_line[g],
+					"no way leads to this goal from the spawn point in line %u",
+					r->spawn_line[i]);
 		}
 	return 0;
 }
@@ -267,7 +234,8 @@ static int build_ways(struct reader *r)
 	bool *wall = calloc((size_t)cells, sizeof(*wall));
 
 	if (!wall)
-		return bad_line(r, r->number, "no memory for a scene of %d x %d cells", s->columns, s->rows);
+		return app_lines__bad(&r->in, r->in.number, "no memory for a scene of %d x %d cells",
+				      s->columns, s->rows);
 	for (int i = 0; i < cells; i++)
 		wall[i] = r->tiles[i].way[0] == SCENE_WALL;
 	for (int g = 0; g < s->ngoals; g++)
@@ -278,22 +246,15 @@ static int build_ways(struct reader *r)
 
 int scene__read(const struct app *app, const char *path, struct scene *out, struct tile **tiles)
 {
-	struct reader r = {.app = app, .path = path, .scene = out};
-	struct stat st;
+	struct reader r = {.scene = out};
 	int rc;
 
 	memset(out, 0, sizeof(*out));
 	*tiles = NULL;
-	r.file = fopen(path, "re");
-	if (!r.file)
-		return app__bad(app, "cannot read the scene %s: %s (--scene FILE names another)", path,
-				strerror(errno));
-	if (!fstat(fileno(r.file), &st) && S_ISDIR(st.st_mode)) {
-		app__bad(app, "the scene %s is a folder (--scene FILE names a file)", path);
-		rc = APP_USAGE;
-	} else {
-		rc = read_statements(&r);
-	}
+	rc = app_lines__open(&r.in, app, path, "scene", "--scene");
+	if (rc)
+		return rc;
+	rc = read_statements(&r);
 	if (!rc)
 		rc = check_spots(&r);
 	if (!rc)
@@ -302,7 +263,6 @@ int scene__read(const struct app *app, const char *path, struct scene *out, stru
 		free(r.tiles);
 	else
 		*tiles = r.tiles;
-	free(r.line);
-	fclose(r.file);
+	app_lines__close(&r.in);
 	return rc;
 }

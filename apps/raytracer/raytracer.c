@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * raytracer.c - Java Grande's ray tracer on a picture that all nodes share.
+ *
+ * Rows are dealt to the nodes in turn, as in Java Grande's own parallel version: neighbouring rows cost about
+ * the same, so all nodes have about the same to do, without a counter that all would fight for. Each row makes
+ * sense as a transaction of its own. Node 0 reads the scene and puts it into the DSM, where all only read it; the
+ * others need no file.
+ */
+#include <dsm.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/common/parts.h"
+#include "apps/common/sequential.h"
+#include "apps/raytracer/options.h"
+
+static void publish(const struct scene *read)
+{
+	size_t n = (size_t)read->nspheres;
+
+	DSM_TX {
+		struct scene *scene = dsm_new(struct scene, 1);
+		*scene = *read;
+		scene->sphere = dsm_new_flat(struct sphere, n);
+		memcpy(scene->sphere, read->sphere, n * sizeof(*read->sphere));
+		dsm_root_set("scene", scene);
+	}
+}
+
+static void render(const struct scene *scene, const struct rows *rows, const struct app *app)
+{
+	long mine = (rows->count - dsm_node() + rows->nodes - 1) / rows->nodes;
+
+	/* A loop of loops, so that the bar moves: progress is not for the inside of transactions. */
+	for (long first = 0; first < mine; first += 64) {
+		long end = first + 64 < mine ? first + 64 : mine;
+		DSM_TX_FOR(k, first, end) {
+			long y = k * rows->nodes + dsm_node();
+			trace__row(scene, rows->count, y, rows__at(rows, y));
+			dsm_progress(1);
+		}
+		app__progress(app, (double)end / (double)mine, "rows of this node");
+	}
+	app__progress_end(app);
+}
+
+static int finish(const struct app *app, const struct raytracer_options *o, const struct rows *rows,
+		  const struct scene *read, FILE *file, double seconds)
+{
+	size_t row = (size_t)rows->count * sizeof(uint32_t);
+	char *pixels = malloc((size_t)rows->count * row);
+
+	if (!pixels)
+		return app__bad(app, "no memory for a copy of the picture: take a smaller --size");
+	for (long y = 0; y < rows->count; y++)
+		dsm_peek(pixels + (size_t)y * row, rows__at(rows, y), row);
+	int status = raytracer__finish(app, o, read, file, (const uint32_t *)pixels, dsm_nodes(), seconds);
+	free(pixels);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct app app = {.name = "raytracer", .speaks = dsm_node() == 0};
+	struct raytracer_options o;
+	struct scene read = {0};
+	FILE *file = NULL;
+	int status;
+
+	if (raytracer_options__read(&o, &app, argc, argv, &status))
+		return status;
+	if (o.common.sequential)
+		return app__run_sequential(&app, dsm_nodes(), argv);
+
+	if (dsm_node() == 0 && !(status = raytracer__prepare(&app, &o, &read, &file)))
+		publish(&read);
+	dsm_barrier();
+	const struct scene *scene = dsm_root("scene");
+	if (!scene)
+		return APP_USAGE; /* node 0 has said why */
+	struct rows rows = {.order = o.common.layout == APP_TUNED ? ROWS_CYCLIC : ROWS_FLAT,
+			    .count = o.common.size,
+			    .nodes = dsm_nodes(),
+			    .pitch = (size_t)o.common.size * sizeof(uint32_t)};
+	parts__rows("picture", &rows);
+	dsm_barrier();
+
+	double start = app__now();
+	render(scene, &rows, &app);
+	dsm_barrier();
+	double seconds = app__now() - start;
+	if (dsm_node() == 0)
+		status = finish(&app, &o, &rows, &read, file, seconds);
+	free(read.sphere);
+	dsm_barrier(); /* the others keep serving pages until node 0 has read them */
+	return status;
+}
