@@ -417,6 +417,28 @@ static void open_standard(void)
 		close(fd);
 }
 
+/* From the monitor's start to the end of all nodes. */
+static int run_nodes(struct run *run)
+{
+	int rc = run__open(run);
+
+	if (rc)
+		return EXIT_BAD;
+	if (run->verbose)
+		run__say("run %016llx: %u nodes of '%s' over %s%s%s", (unsigned long long)run->options.run_id,
+			 run->options.nodes, run->program, run->options.transport,
+			 *run->options.fabric ? " " : "",
+			 strcmp(run->options.transport, "tcp") ? run->options.fabric : ", encrypted");
+	rc = monitor__start(run);
+	if (rc)
+		return rc;
+	rc = loop__run(run);
+	monitor__finish(run, run->failed);
+	if (run->stats && stats__write(run) && rc == 0)
+		rc = EXIT_BAD;
+	return rc ? rc : run->collector_status;
+}
+
 int main(int argc, char **argv)
 {
 	struct run run = {.source = "auto", .lifeline = -1, .signals = -1};
@@ -424,28 +446,11 @@ int main(int argc, char **argv)
 
 	open_standard();
 	rc = parse(&run, argc, argv);
-	if (rc >= 0)
-		return rc;
-	if (check__run(&run))
-		return EXIT_BAD;
-	rc = run__open(&run);
-	if (rc)
-		return EXIT_BAD;
-	if (run.verbose)
-		run__say("run %016llx: %u nodes of '%s' over %s%s%s", (unsigned long long)run.options.run_id,
-			 run.options.nodes, run.program, run.options.transport,
-			 *run.options.fabric ? " " : "",
-			 strcmp(run.options.transport, "tcp") ? run.options.fabric : ", encrypted");
-	rc = monitor__start(&run);
-	if (!rc) {
-		rc = loop__run(&run);
-		monitor__finish(&run, run.failed);
-		if (run.stats && stats__write(&run) && rc == 0)
-			rc = EXIT_BAD;
-		if (rc == 0)
-			rc = run.collector_status;
-	}
+	if (rc < 0)
+		rc = check__run(&run) ? EXIT_BAD : run_nodes(&run);
+	for (unsigned i = 0; run.procs && i < run.options.nodes; i++)
+		free(run.procs[i].counters);
 	free(run.procs);
-	free(run.hosts);
+	hosts__free(&run);
 	return rc;
 }

@@ -31,6 +31,8 @@ int hosts__add(struct run *run, const char *list, char *why, size_t size);
 int hosts__add_file(struct run *run, const char *path, char *why, size_t size);
 /* -x NAME[=VALUE]. Errors: -EINVAL. */
 int hosts__add_variable(struct run *run, const char *text, char *why, size_t size);
+/* Hosts and variables, at the end. */
+void hosts__free(struct run *run);
 /* Gives the nodes to the hosts, in their order; `nodes` 0: as many as there are slots. Errors: -EINVAL. */
 int hosts__place(struct run *run, unsigned nodes, char *why, size_t size);
 

@@ -186,6 +186,21 @@ int hosts__place(struct run *run, unsigned nodes, char *why, size_t size)
 	return 0;
 }
 
+/* Here too, so that all nodes see the same. */
+static int set_here(const char *variable)
+{
+	size_t n = strcspn(variable, "=");
+	char *name;
+	int rc;
+
+	if (!variable[n])
+		return 0;
+	name = strndup(variable, n);
+	rc = name && !setenv(name, variable + n + 1, 1) ? 0 : -ENOMEM;
+	free(name);
+	return rc;
+}
+
 int hosts__add_variable(struct run *run, const char *text, char *why, size_t size)
 {
 	size_t n = strcspn(text, "=");
@@ -199,15 +214,22 @@ int hosts__add_variable(struct run *run, const char *text, char *why, size_t siz
 			 n ? "is not set here; give NAME=VALUE" : "has no name");
 		return -EINVAL;
 	}
-	if (!more || asprintf(&variable, "%s%s%s", text, value ? "=" : "", value ? value : "") < 0) {
+	if (!more || asprintf(&variable, "%s%s%s", text, value ? "=" : "", value ? value : "") < 0 ||
+	    set_here(text)) {
+		free(variable);
 		snprintf(why, size, "variable '%s': %s", text, strerror(ENOMEM));
 		return -ENOMEM;
 	}
 	run->variables[run->nvariables++] = variable;
-	/* Here too, so that all nodes see the same. */
-	if (text[n])
-		putenv(variable);
 	return 0;
+}
+
+void hosts__free(struct run *run)
+{
+	for (unsigned i = 0; i < run->nvariables; i++)
+		free(run->variables[i]);
+	free(run->variables);
+	free(run->hosts);
 }
 
 /* What the name means here; not where it means ourselves. */
