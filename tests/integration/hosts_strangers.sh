@@ -46,9 +46,12 @@ done
 # The key went through dsmrun and an agent on each host; afterwards none of these has it, nor a node.
 od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >"$work/key"
 chmod 600 "$work/key"
-timeout -k 5 60 "${hosts[@]}" --key-file "$work/key" "$secret" 4 >"$work/out" 2>"$work/err" </dev/null &
+timeout -k 5 150 "${hosts[@]}" --key-file "$work/key" "$secret" "$work/hold" >"$work/out" 2>"$work/err" </dev/null &
 run=$!
-sleep 2
+for _ in $(seq 1200); do
+	[ "$(find "$work" -name 'hold.*' | wc -l)" = 2 ] && break
+	sleep 0.05
+done
 n=0
 for p in $(grep -laF "PROCOPE_TEST=$PROCOPE_TEST" /proc/[0-9]*/environ 2>/dev/null); do
 	p=${p%/environ} p=${p#/proc/}
@@ -62,6 +65,7 @@ for p in $(grep -laF "PROCOPE_TEST=$PROCOPE_TEST" /proc/[0-9]*/environ 2>/dev/nu
 	esac
 done
 same "processes that could have the key" $n 5
+touch "$work/hold.end"
 wait $run
 same "status of the run with a key file" $? 0
 

@@ -3,7 +3,8 @@
  * secret.c - node 0 writes words into shared memory that the others read: does somebody on the wire
  * read them?
  *
- *	secret [SECONDS]	afterwards it goes on for so long
+ *	secret [NAME]	afterwards each node makes a file NAME.<node> and goes on until there is NAME.end,
+ *			for two minutes at most
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,20 @@
 #include "dsm.h"
 
 static const char words[] = "these words are for the nodes of this run and for nobody else";
+
+static void hold(const char *name)
+{
+	char path[4096];
+	FILE *mine;
+
+	snprintf(path, sizeof(path), "%s.%d", name, dsm_node());
+	mine = fopen(path, "w");
+	if (!mine || fclose(mine))
+		perror(path);
+	snprintf(path, sizeof(path), "%s.end", name);
+	for (int tries = 0; access(path, F_OK) && tries < 2400; tries++)
+		usleep(50000);
+}
 
 int main(int argc, char **argv)
 {
@@ -38,7 +53,7 @@ int main(int argc, char **argv)
 		dsm_barrier();
 	}
 	if (argc > 1)
-		usleep((useconds_t)(atof(argv[1]) * 1e6));
+		hold(argv[1]);
 	printf("node %d has heard it\n", dsm_node());
 	return 0;
 }

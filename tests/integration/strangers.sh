@@ -19,7 +19,7 @@ cat >"$work/late" <<END
 read -r first others <"/proc/\$PPID/task/\$PPID/children"
 if [ "\$first" = \$\$ ]; then
 	n=0
-	while [ ! -e "$work/go" ] && [ \$n -lt 160 ]; do sleep 0.05; n=\$((n + 1)); done
+	while [ ! -e "$work/go" ] && [ \$n -lt 1200 ]; do sleep 0.05; n=\$((n + 1)); done
 fi
 exec "\$@"
 END
@@ -33,11 +33,11 @@ begin() {
 	local nodes=$1 try
 	ports=
 	shift
-	rm -rf "$work/go" "$STRANGERS_READY"
+	rm -rf "$work/go" "$work"/hold.* "$STRANGERS_READY"
 	mkdir "$STRANGERS_READY"
-	timeout -k 5 60 "$dsmrun" -v -n "$nodes" "$@" >"$work/run.out" 2>"$work/run.err" </dev/null &
+	timeout -k 5 150 "$dsmrun" -v -n "$nodes" "$@" >"$work/run.out" 2>"$work/run.err" </dev/null &
 	run=$!
-	for try in $(seq 100); do
+	for try in $(seq 1200); do
 		pids=$(children "$(launcher)")
 		# shellcheck disable=SC2086
 		[ -z "$pids" ] || ports=$("$stranger" ports $pids)
@@ -50,15 +50,25 @@ begin() {
 export STRANGERS_READY=$work/ready
 are_there() {
 	local try
-	for try in $(seq 200); do
+	for try in $(seq 1200); do
 		[ "$(find "$STRANGERS_READY" -type f | wc -l)" -ge "$1" ] && return
 		sleep 0.05
 	done
 	fail "only $(find "$STRANGERS_READY" -type f | wc -l) of $1 strangers came within $((try / 20)) s"
 }
-# end: lets the late node go; the run must end well
-end() {
+# connected COUNT: lets the late node of a run of `secret` go, and waits until so many nodes have spoken with one another
+connected() {
+	local try
 	touch "$work/go"
+	for try in $(seq 1200); do
+		[ "$(find "$work" -name 'hold.*' | wc -l)" -ge "$1" ] && return
+		sleep 0.05
+	done
+	fail "the nodes have not spoken with one another after $((try / 20)) s: $(cat "$work/run.err")"
+}
+# end: lets the late node go, and nodes that hold on; the run must end well
+end() {
+	touch "$work/go" "$work/hold.end"
 	wait "$run"
 	same "status of the run" "$?" 0
 }
@@ -100,9 +110,8 @@ for transport in tcp insecure-tcp; do
 done
 
 # During the run nobody listens any more.
-begin 2 --transport tcp "$work/late" "$secret" 2
-touch "$work/go"
-sleep 1
+begin 2 --transport tcp "$work/late" "$secret" "$work/hold"
+connected 2
 # shellcheck disable=SC2086
 same "ports open during the run" "$("$stranger" ports $pids)" ''
 for p in $ports; do
@@ -115,12 +124,11 @@ same "refusals without strangers" "$(refused)" 0
 # A key file: not in a command line, a variable, or the output; and gone from memory once everybody is connected.
 od -An -tx1 -N32 /dev/urandom | tr -d ' \n' >"$work/key"
 chmod 600 "$work/key"
-begin 2 --transport tcp --key-file "$work/key" "$work/late" "$secret" 2
+begin 2 --transport tcp --key-file "$work/key" "$work/late" "$secret" "$work/hold"
 if [ "$(id -u)" = 0 ]; then
 	[ "$("$stranger" memory "$(launcher)" "$work/key")" -gt 0 ] || fail "the key cannot be found where it must be"
 fi
-touch "$work/go"
-sleep 1
+connected 2
 for p in $(launcher) $(children "$(launcher)"); do
 	tr '\0' '\n' <"/proc/$p/cmdline" | grep -qiFf "$work/key" && fail "the key is in the command line of $p"
 	tr '\0' '\n' <"/proc/$p/environ" | grep -qiFf "$work/key" && fail "the key is in a variable of $p"
