@@ -452,8 +452,3 @@ void control__close(struct control *c)
 		close(c->lifeline);
 	free(c);
 }
-
-int control__fd(const struct control *c)
-{
-	return c->lifeline;
-}

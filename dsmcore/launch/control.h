@@ -49,8 +49,5 @@ void control__report(struct control *c, const char *text, const char *module_pat
  * its connections is no failure. Returns at once without a launcher. Call once, not from a handler. */
 void control__done(struct control *c, int status);
 void control__close(struct control *c);
-/* Becomes readable (end of file) when the launcher has died, and only then: a node then ends itself.
- * -1 without a launcher. */
-int control__fd(const struct control *c);
 
 #endif

@@ -56,7 +56,7 @@ void checks__add(struct checks *c, enum check_group group, const char *name, con
 	va_end(ap);
 }
 
-bool checks__ok(const struct checks *c, const char *name)
+static bool is_ok(const struct checks *c, const char *name)
 {
 	for (size_t i = 0; i < c->n; i++)
 		if (!strcmp(c->item[i].name, name))
@@ -74,10 +74,10 @@ static bool run_is_possible(const struct checks *c)
 
 static const char *trace_source(const struct checks *c)
 {
-	if (checks__ok(c, "kernel BTF") && checks__ok(c, "BPF maps") && checks__ok(c, "BPF on a probe") &&
-	    checks__ok(c, "USDT probes"))
+	if (is_ok(c, "kernel BTF") && is_ok(c, "BPF maps") && is_ok(c, "BPF on a probe") &&
+	    is_ok(c, "USDT probes"))
 		return "bpf";
-	return checks__ok(c, "shared ring") ? "ring" : "none";
+	return is_ok(c, "shared ring") ? "ring" : "none";
 }
 
 /* ---- output ---- */

@@ -36,7 +36,6 @@ struct checks {
 /* Adds a result: it is good exactly when `remedy` is NULL. */
 void checks__add(struct checks *c, enum check_group group, const char *name, const char *remedy,
 		 const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-bool checks__ok(const struct checks *c, const char *name);
 
 /* Each adds its checks. bin: the folder of this program's file; the libraries are in ../lib. */
 void check_memory(struct checks *c);

@@ -35,18 +35,6 @@ int shadow__open(struct shadow **out, uint32_t pages)
 	return 0;
 }
 
-void shadow__close(struct shadow *s)
-{
-	if (!s)
-		return;
-	for (uint32_t i = 0; i < s->copies; i += BATCH)
-		munmap(s->copy[i], (size_t)BATCH * DSM_PAGE_BYTES);
-	munmap(s->slot, (size_t)s->pages * sizeof(*s->slot));
-	free(s->copy);
-	free(s->free);
-	free(s);
-}
-
 static int grow(struct shadow *s)
 {
 	if (s->copies + BATCH > s->capacity) {

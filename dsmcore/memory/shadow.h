@@ -10,8 +10,8 @@
 
 struct shadow;
 
+/* Lives as long as the process. Errors: -ENOMEM. */
 int shadow__open(struct shadow **out, uint32_t pages);
-void shadow__close(struct shadow *s);
 /* The copy of a page, or NULL. */
 uint8_t *shadow__get(const struct shadow *s, uint32_t page);
 /* The copy of a page, made (with undefined content) if there is none; NULL without memory. */

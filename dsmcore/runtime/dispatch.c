@@ -46,7 +46,8 @@ int dispatch__open(uint32_t pages)
 	return err ? err : shadow__open(&port.next, pages);
 }
 
-const uint8_t *dispatch__committed(uint32_t page)
+/* The committed bytes of a page on this node. */
+static const uint8_t *committed_bytes(uint32_t page)
 {
 	uint8_t *bytes = shadow__get(port.next, page);
 
@@ -150,7 +151,7 @@ static struct wire_blob attach(const struct core_entry *e, uint8_t *room)
 		return n ? (struct wire_blob){WIRE_DIFF, (uint32_t)n, room}
 			 : (struct wire_blob){WIRE_PAGE, TRANSPORT_PAGE, frame};
 	}
-	return (struct wire_blob){WIRE_PAGE, TRANSPORT_PAGE, dispatch__committed(e->page)};
+	return (struct wire_blob){WIRE_PAGE, TRANSPORT_PAGE, committed_bytes(e->page)};
 }
 
 static void reserve(size_t entries)
@@ -196,7 +197,7 @@ static void store(const struct core_action *a, const struct core_msg *msg, const
 		apply(region__frame(node.region, a->page), blob);
 		return;
 	}
-	const uint8_t *committed = dispatch__committed(a->page);
+	const uint8_t *committed = committed_bytes(a->page);
 	uint8_t *next = shadow_or_die(port.next, a->page);
 
 	if (next != committed)

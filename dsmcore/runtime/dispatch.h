@@ -19,8 +19,6 @@ void dispatch__message(const struct core_msg *msg, const struct wire_blob *blobs
 /* The peer has stopped for good, and all that it had sent has been handled. The caller holds node.lock. A
  * mutator that needs it ends the run (node__depends_on_lost()). */
 void dispatch__lost(uint16_t peer);
-/* The committed bytes of a page on this node. The caller holds node.lock. */
-const uint8_t *dispatch__committed(uint32_t page);
 /* The committed bytes behind a dirty page, or NULL. The caller holds node.lock. */
 const uint8_t *dispatch__twin(uint32_t page);
 /* The changes that the core keeps under this number. The caller holds node.lock. */

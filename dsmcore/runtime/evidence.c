@@ -85,7 +85,8 @@ static struct dsm_ev_party party_of(const struct core_party *p)
 	return (struct dsm_ev_party){interval_of(p), node.options.generation, p->node, 0};
 }
 
-struct dsm_ev_interval evidence__interval(void)
+/* The running attempt as the records name it. */
+static struct dsm_ev_interval interval(void)
 {
 	struct core_party p = core__attempt(node.core, NULL);
 
@@ -105,7 +106,7 @@ void evidence__begin(void)
 	COUNT_LOCKED(begins, 1);
 	if (!events__wanted(DSM_EV_BEGIN) || !(weight = sample(&begins, tx.begin_ns)))
 		return;
-	struct dsm_ev_begin r = {.hdr.weight = weight, .interval = evidence__interval()};
+	struct dsm_ev_begin r = {.hdr.weight = weight, .interval = interval()};
 
 	events__emit(&r.hdr, DSM_EV_BEGIN, sizeof(r), 0, 0);
 }
@@ -386,7 +387,7 @@ void evidence__fault(enum core_fault kind, uint32_t page, uint16_t offset, bool 
 		return;
 	struct dsm_ev_fault r = {
 		.hdr.weight = weight,
-		.interval = evidence__interval(),
+		.interval = interval(),
 		.page = page_id(page),
 		.version = core__version(node.core, page),
 		.wait_ns = wait_ns,

@@ -19,7 +19,5 @@ void evidence__fault(enum core_fault kind, uint32_t page, uint16_t offset, bool 
 void evidence__barrier(uint64_t wait_ns);
 /* An attempt has begun. The caller holds node.lock. */
 void evidence__begin(void);
-/* The running attempt as the records name it. */
-struct dsm_ev_interval evidence__interval(void);
 
 #endif
