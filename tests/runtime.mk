@@ -34,3 +34,9 @@ big_SRCS := tests/integration/big.c
 big_NEEDS := dsm
 big_DIR := tests/integration
 SCRIPT_TESTS += tests/integration/big.sh
+
+PROGRAMS += paths
+paths_SRCS := tests/integration/paths.c
+paths_NEEDS := dsm
+paths_DIR := tests/integration
+SCRIPT_TESTS += tests/integration/paths.sh

@@ -42,9 +42,10 @@
  *   `--strict`.
  * - Leaving the block by return, break or goto commits. longjmp() out of it is not supported. exit()
  *   in it ends the program with an error.
- * - read(), write(), pread(), pwrite(), readv(), writev(), send(), recv(), sendto(), recvfrom(), fread() and
- *   fwrite() take DSM memory inside a transaction. Another system call that is handed a DSM pointer (a path,
- *   a struct stat, ...) gives EFAULT when the page is not mapped: dsm_touch() it first, or copy.
+ * - read(), write(), pread(), pwrite(), readv(), writev(), send(), recv(), sendto(), recvfrom(), fread(),
+ *   fwrite(), poll(), getrandom() and the usual calls that take a path or a struct stat (docs/api.md has the list)
+ *   take DSM memory inside a transaction. Another system call that is handed a DSM pointer gives EFAULT when
+ *   the page is not mapped: dsm_touch() it first, or copy.
  * - An attempt that must be undone while it is inside library code (printf, ...) is undone when it comes back
  *   to the program's own code, so that no lock of the library is left held. It is undone out of a callback
  *   (qsort's comparison), too: do not begin transactions or touch DSM memory in pthread_once() and other

@@ -11,7 +11,6 @@
 
 struct shadow {
 	uint32_t *slot; /* per page: index of its copy + 1; mapped lazily by the kernel */
-	uint32_t pages;
 	uint8_t **copy; /* all copies */
 	uint32_t copies, capacity;
 	uint32_t *free; /* stack of indices */
@@ -24,7 +23,6 @@ int shadow__open(struct shadow **out, uint32_t pages)
 
 	if (!s)
 		return -ENOMEM;
-	s->pages = pages;
 	s->slot = mmap(NULL, (size_t)pages * sizeof(*s->slot), PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (s->slot == MAP_FAILED) {

@@ -5,81 +5,92 @@
  * The kernel cannot take our faults: an address whose page is not mapped gives EFAULT. Inside a transaction
  * the pages are brought here first; outside, DSM memory is an error as everywhere. Calls that libc makes
  * itself do not come through here: so fread() and fwrite(), which hand large buffers to the kernel directly,
- * are wrapped as well. For what is not: dsm_touch().
+ * are wrapped as well. syscalls_files.c has those that take paths and structures. For what is not: dsm_touch().
  */
-#include <dlfcn.h>
+#include "dsmcore/runtime/syscalls.h"
+
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "dsm.h"
 #include "dsmcore/memory/region.h"
-#include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/safepoint.h"
 #include "dsmcore/runtime/strict.h"
 #include "dsmcore/runtime/tx.h"
 
-static void prepare(const char *name, const void *buffer, size_t bytes, enum dsm_touch_mode mode,
-		    const void *pc)
+void syscalls__prepare(const char *name, const void *memory, size_t bytes, enum dsm_touch_mode mode,
+		       const void *pc)
 {
 	/* The runtime's own calls come through here, too: cheap tests first. */
 	if (!node.started || !bytes)
 		return;
-	bool shared = region__offset(node.region, buffer) >= 0;
+	bool shared = region__offset(node.region, memory) >= 0;
 
 	if ((!shared && !node.options.strict) || gettid() != node.mutator)
 		return;
 	if (mode == DSM_WRITE)
-		strict__system_write(buffer, bytes, pc);
+		strict__system_write(memory, bytes, pc);
 	if (!shared)
 		return;
 	if (!tx.depth)
 		node__fatal(pc, "%s() of DSM memory outside a transaction: copy it with dsm_peek() first",
 			    name);
 	strict__system_call(name, pc);
-	tx__touch(buffer, bytes, mode == DSM_WRITE, !safepoint__here(pc), pc);
+	tx__touch(memory, bytes, mode == DSM_WRITE, !safepoint__here(pc), pc);
+}
+
+void syscalls__prepare_text(const char *name, const char *text, const void *pc)
+{
+	int64_t at;
+
+	if (!node.started || gettid() != node.mutator)
+		return;
+	while ((at = region__offset(node.region, text)) >= 0) {
+		size_t bytes =
+			DSM_PAGE_SIZE - (size_t)at % DSM_PAGE_SIZE; /* one page more, if it has no end here */
+
+		syscalls__prepare(name, text, bytes, DSM_READ, pc);
+		if (memchr(text, 0, bytes))
+			return;
+		text += bytes;
+	}
 }
 
 static void prepare_vector(const char *name, const struct iovec *v, int n, enum dsm_touch_mode mode,
 			   const void *pc)
 {
 	for (int i = 0; i < n; i++)
-		prepare(name, v[i].iov_base, v[i].iov_len, mode, pc);
+		syscalls__prepare(name, v[i].iov_base, v[i].iov_len, mode, pc);
 }
-
-/* The next definition in the search order: libc's. Looked up at the first call. */
-#define NEXT(name)                                                                                           \
-	static __typeof__(name) *next;                                                                       \
-	if (!next)                                                                                           \
-	next = (__typeof__(next))dlsym(RTLD_NEXT, #name)
 
 DSM_API ssize_t read(int fd, void *buffer, size_t bytes)
 {
 	NEXT(read);
-	prepare("read", buffer, bytes, DSM_WRITE, NODE_CALLER);
+	syscalls__prepare("read", buffer, bytes, DSM_WRITE, NODE_CALLER);
 	return next(fd, buffer, bytes);
 }
 
 DSM_API ssize_t write(int fd, const void *buffer, size_t bytes)
 {
 	NEXT(write);
-	prepare("write", buffer, bytes, DSM_READ, NODE_CALLER);
+	syscalls__prepare("write", buffer, bytes, DSM_READ, NODE_CALLER);
 	return next(fd, buffer, bytes);
 }
 
 DSM_API ssize_t pread(int fd, void *buffer, size_t bytes, off_t at)
 {
 	NEXT(pread);
-	prepare("pread", buffer, bytes, DSM_WRITE, NODE_CALLER);
+	syscalls__prepare("pread", buffer, bytes, DSM_WRITE, NODE_CALLER);
 	return next(fd, buffer, bytes, at);
 }
 
 DSM_API ssize_t pwrite(int fd, const void *buffer, size_t bytes, off_t at)
 {
 	NEXT(pwrite);
-	prepare("pwrite", buffer, bytes, DSM_READ, NODE_CALLER);
+	syscalls__prepare("pwrite", buffer, bytes, DSM_READ, NODE_CALLER);
 	return next(fd, buffer, bytes, at);
 }
 
@@ -100,14 +111,14 @@ DSM_API ssize_t writev(int fd, const struct iovec *v, int n)
 DSM_API ssize_t send(int fd, const void *buffer, size_t bytes, int flags)
 {
 	NEXT(send);
-	prepare("send", buffer, bytes, DSM_READ, NODE_CALLER);
+	syscalls__prepare("send", buffer, bytes, DSM_READ, NODE_CALLER);
 	return next(fd, buffer, bytes, flags);
 }
 
 DSM_API ssize_t recv(int fd, void *buffer, size_t bytes, int flags)
 {
 	NEXT(recv);
-	prepare("recv", buffer, bytes, DSM_WRITE, NODE_CALLER);
+	syscalls__prepare("recv", buffer, bytes, DSM_WRITE, NODE_CALLER);
 	return next(fd, buffer, bytes, flags);
 }
 
@@ -115,7 +126,7 @@ DSM_API ssize_t sendto(int fd, const void *buffer, size_t bytes, int flags, cons
 		       socklen_t to_bytes)
 {
 	NEXT(sendto);
-	prepare("sendto", buffer, bytes, DSM_READ, NODE_CALLER);
+	syscalls__prepare("sendto", buffer, bytes, DSM_READ, NODE_CALLER);
 	return next(fd, buffer, bytes, flags, to, to_bytes);
 }
 
@@ -123,7 +134,7 @@ DSM_API ssize_t recvfrom(int fd, void *buffer, size_t bytes, int flags, struct s
 			 socklen_t *from_bytes)
 {
 	NEXT(recvfrom);
-	prepare("recvfrom", buffer, bytes, DSM_WRITE, NODE_CALLER);
+	syscalls__prepare("recvfrom", buffer, bytes, DSM_WRITE, NODE_CALLER);
 	return next(fd, buffer, bytes, flags, from, from_bytes);
 }
 
@@ -138,13 +149,13 @@ static size_t product(size_t size, size_t count)
 DSM_API size_t fread(void *buffer, size_t size, size_t count, FILE *file)
 {
 	NEXT(fread);
-	prepare("fread", buffer, product(size, count), DSM_WRITE, NODE_CALLER);
+	syscalls__prepare("fread", buffer, product(size, count), DSM_WRITE, NODE_CALLER);
 	return next(buffer, size, count, file);
 }
 
 DSM_API size_t fwrite(const void *buffer, size_t size, size_t count, FILE *file)
 {
 	NEXT(fwrite);
-	prepare("fwrite", buffer, product(size, count), DSM_READ, NODE_CALLER);
+	syscalls__prepare("fwrite", buffer, product(size, count), DSM_READ, NODE_CALLER);
 	return next(buffer, size, count, file);
 }
