@@ -2,7 +2,7 @@
 include $(sort $(wildcard dsmcore/*/*.mk))
 
 LIBDSM := $(BUILD)/lib/libdsm.so
-libdsm_SRCS := $(core_SRCS) $(memory_SRCS) $(heap_SRCS) $(transport_SRCS) $(control_SRCS) $(runtime_SRCS)
+libdsm_SRCS := $(core_SRCS) $(memory_SRCS) $(heap_SRCS) $(transport_SRCS) $(member_SRCS) $(runtime_SRCS)
 libdsm_OBJS = $(call picobj,$(libdsm_SRCS))
 
 # The probes' semaphores and __libc_start_main are found by name; all else is hidden.

@@ -12,7 +12,7 @@ fuzz_wire_SRCS := tests/fuzz/fuzz_wire.c dsmcore/transport/wire.c
 
 # A node without the DSM, for tests of dsmrun alone
 PROGRAMS += dsmrun_member
-dsmrun_member_SRCS := tests/integration/dsmrun_member.c $(transport_SRCS) $(control_SRCS)
+dsmrun_member_SRCS := tests/integration/dsmrun_member.c $(transport_SRCS) $(member_SRCS)
 dsmrun_member_LIBS := -lpthread -ldl
 dsmrun_member_DIR  := tests/integration
 
@@ -21,7 +21,7 @@ no_personality_SRCS := tests/integration/no_personality.c
 no_personality_DIR  := tests/integration
 
 TESTS += unit/control_test
-unit/control_test_SRCS := tests/unit/control_test.c dsmcore/launch/where.c $(control_SRCS) \
+unit/control_test_SRCS := tests/unit/control_test.c dsmcore/launch/where.c $(member_SRCS) \
 	$(addprefix dsmcore/transport/,stream_socket.c stream_ring.c tls_load.c fabric_load.c plugin.c)
 unit/control_test_LIBS := -lcmocka -lpthread -ldw -lelf -ldl
 
