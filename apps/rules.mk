@@ -15,10 +15,14 @@ $(1)-sequential_DIR  := apps
 $(1)-sequential_SRCS := apps/$(1)/sequential.c $$($(1)_KERNEL) $$(app_ALONE)
 $(1)-sequential_LIBS := -lm $$($(1)_KERNEL_LIBS)
 endef
-APPS := sor mgs raytracer
+APPS := sor mgs raytracer kmeans tsp lu hashmap
 sor_KERNEL := apps/sor/options.c apps/sor/grid.c apps/common/random.c
 mgs_KERNEL := apps/mgs/options.c apps/mgs/vectors.c apps/common/random.c
 raytracer_KERNEL := $(addprefix apps/raytracer/,options.c scene.c trace.c picture.c) apps/common/lines.c
+kmeans_KERNEL  := $(addprefix apps/kmeans/,options.c points.c) apps/common/random.c
+tsp_KERNEL     := $(addprefix apps/tsp/,options.c tour.c) apps/common/random.c
+lu_KERNEL      := $(addprefix apps/lu/,options.c blocks.c) apps/common/random.c
+hashmap_KERNEL := $(addprefix apps/hashmap/,options.c table.c)
 ifeq ($(WITH_libpng),yes)
 raytracer_KERNEL_LIBS := $(libpng_LIBS)
 EXTRA_apps/raytracer/picture.c := -DWITH_LIBPNG $(libpng_CFLAGS)

@@ -154,9 +154,12 @@ void app__progress(const struct app *app, double share, const char *text)
 {
 	enum { WIDTH = 30 };
 	char bar[WIDTH + 1];
-	double now = app__now();
+	double now;
 
-	if (!app__progress_wanted(app) || now - progress_drawn < 0.1)
+	if (!app__progress_wanted(app)) /* before the clock: some call this for each of many small things */
+		return;
+	now = app__now();
+	if (now - progress_drawn < 0.1)
 		return;
 	progress_drawn = now;
 	int filled = share >= 1 ? WIDTH : (int)(share * WIDTH);

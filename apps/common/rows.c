@@ -13,6 +13,12 @@ long rows__block(long count, long nodes, long node)
 	return count * node / nodes;
 }
 
+/* The last node whose block begins at or before row i: the others that do have no rows. */
+long rows__owner(long count, long nodes, long i)
+{
+	return ((i + 1) * nodes - 1) / count;
+}
+
 /* The first row of a part, with the shift. */
 static long part_begin(const struct rows *r, long node)
 {
@@ -40,8 +46,7 @@ void *rows__at(const struct rows *r, long i)
 	long node = 0, index = i;
 
 	if (r->order == ROWS_BLOCK) {
-		/* the last node whose block begins at or before row i - shift */
-		node = i >= r->shift ? ((i - r->shift + 1) * r->nodes - 1) / r->count : 0;
+		node = i >= r->shift ? rows__owner(r->count, r->nodes, i - r->shift) : 0;
 		index = i - part_begin(r, node);
 	} else if (r->order == ROWS_CYCLIC) {
 		node = i % r->nodes;

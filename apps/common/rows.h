@@ -32,6 +32,9 @@ size_t rows__pages(size_t bytes);
 /* Block `node` of `count` rows dealt to `nodes` nodes: rows first ... first(node + 1) - 1. */
 long rows__block(long count, long nodes, long node);
 
+/* In whose block row i is. */
+long rows__owner(long count, long nodes, long i);
+
 /* How many rows a part has, in what order they lie there. */
 long rows__in_part(const struct rows *r, long node);
 

@@ -16,17 +16,40 @@ raytracer 41 --layout=tuned 2,3
 raytracer 3 - 5
 raytracer 2 --layout=tuned 4
 raytracer 1 - 1
+kmeans 1500 - 1,2
+kmeans 1501 --layout=tuned 1,2,4
+kmeans 101 --clusters=7 3
+kmeans 3 --clusters=2 5
+kmeans 1 --clusters=1,--layout=tuned 3
+tsp 10 - 1,2,4
+tsp 11 --seed=7,--layout=tuned 1,2,3
+tsp 4 - 2
+tsp 3 --layout=tuned 4
+tsp 2 - 2
+tsp 1 - 2
+lu 96 - 1,2,4
+lu 130 --layout=tuned 1,2,3
+lu 101 --block=7 2
+lu 33 --block=64,--layout=tuned 3
+lu 3 --block=2 5
+lu 1 --layout=tuned 4
+hashmap 700 - 1,2,4
+hashmap 1001 --layout=tuned 1,2,3
+hashmap 3 - 5
+hashmap 1 --layout=tuned 2
 '
 
 # Everything that must not depend on nodes and layout.
-result() { jq -cS 'del(.seconds, .nodes, .layout, .per_s)' 2>/dev/null; }
+result() { jq -cS 'del(.seconds, .updates_per_s, .insert_seconds, .look_up_seconds, .nodes, .layout)' 2>/dev/null; }
 
 while read -r app size options nodes; do
 	[ -n "$app" ] || continue
+	options=${options//,/ }
 	[ "$options" != - ] || options=
-	want=$("$apps/$app" --sequential --size "$size" --json | result)
-	[ -n "$want" ] || fail "no sequential result of $app --size $size"
 	# shellcheck disable=SC2086 # options are words
+	want=$("$apps/$app" --sequential --size "$size" ${options/--layout=tuned/} --json | result)
+	[ -n "$want" ] || fail "no sequential result of $app --size $size $options"
+	# shellcheck disable=SC2086
 	twin=$("$apps/$app" --sequential --size "$size" $options --json | result)
 	same "$app --sequential --size $size $options" "$twin" "$want"
 	for n in ${nodes//,/ }; do
@@ -36,7 +59,33 @@ while read -r app size options nodes; do
 	done
 done <<<"$table"
 
-for app in mgs raytracer; do
+# app, size, options, ranks: the hand-written MPI twin
+mpi='
+sor 97 --iterations=9 2
+sor 40 --iterations=9,--layout=tuned 3
+sor 3 --iterations=5 4
+mgs 97 - 2
+mgs 2 - 3
+raytracer 41 - 2
+raytracer 2 - 3
+'
+if [ -x "$apps/sor-mpi" ] && command -v mpirun >/dev/null; then
+	export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+	while read -r app size options ranks; do
+		[ -n "$app" ] || continue
+		options=${options//,/ }
+		[ "$options" != - ] || options=
+		# shellcheck disable=SC2086
+		want=$("$apps/$app" --sequential --size "$size" $options --json | result)
+		# shellcheck disable=SC2086
+		got=$(timeout 60 mpirun --oversubscribe --bind-to none -n "$ranks" "$apps/$app-mpi" --size "$size" $options --json </dev/null | result)
+		same "$app with MPI on $ranks ranks, size $size $options" "$got" "$want"
+	done <<<"$mpi"
+else
+	echo "no MPI twins here: libopenmpi-dev was missing at build time"
+fi
+
+for app in mgs raytracer kmeans tsp lu hashmap; do
 	ldd "$apps/$app-sequential" | grep -q libdsm && fail "$app-sequential links the DSM"
 	"$apps/$app" --help | grep -q "^Usage: dsmrun -n NODES $app " || fail "$app --help"
 	same "$app --version" "$("$apps/$app" --version)" "$app (Procope) 0.1"
@@ -47,4 +96,6 @@ for app in mgs raytracer; do
 	refuses 2 "takes no argument: \"7\"" "$apps/$app" --sequential 7
 	refuses 2 "--sequential is one process" "$bin/dsmrun" -n 2 "$apps/$app" --sequential
 done
+refuses 2 "9 clusters of 4 points" "$bin/dsmrun" -n 2 "$apps/kmeans" --size 4 --clusters 9
+refuses 2 "--size needs a whole number from 1 to 24" "$bin/dsmrun" -n 2 "$apps/tsp" --size 25
 finish

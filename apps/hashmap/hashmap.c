@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * hashmap.c - inserts and look-ups in one table that all nodes share.
+ *
+ * Each operation is a transaction; no two nodes' operations have an order, and the result does not depend on it. Nodes
+ * meet where keys happen to fall: what is on a page is chance in both layouts, but how many pages an operation
+ * touches is not.
+ */
+#include <dsm.h>
+
+#include "apps/common/parts.h"
+#include "apps/common/sequential.h"
+#include "apps/hashmap/options.h"
+
+static struct entry *make_entry(void)
+{
+	return dsm_new(struct entry, 1); /* beside the other entries of the node that adds the key */
+}
+
+static void open_table(struct table *t, const struct hashmap_options *o)
+{
+	uint64_t buckets = table__buckets(o->common.layout, o->common.size);
+
+	*t = (struct table){.make = make_entry};
+	if (o->common.layout == APP_TUNED) {
+		t->pages = (struct rows){.order = ROWS_CYCLIC,
+					 .count = (long)buckets,
+					 .nodes = dsm_nodes(),
+					 .pitch = sizeof(struct bucket)};
+		parts__rows("buckets", &t->pages);
+		return;
+	}
+	if (dsm_node() == 0)
+		DSM_TX {
+			struct chains *chains = dsm_new(struct chains, 1);
+			*chains = (struct chains){.buckets = buckets,
+						  .bucket = dsm_new_flat(struct entry *, buckets)};
+			dsm_root_set("table", chains);
+		}
+	dsm_barrier();
+	t->chains = dsm_root("table");
+}
+
+static void add_all(const struct table *t, long keys, const struct app *app)
+{
+	for (long i = dsm_node(); i < 2 * keys; i += dsm_nodes()) {
+		DSM_TX {
+			table__add(t, key__of(i, keys), (uint64_t)i + 1);
+		}
+		dsm_progress(1);
+		app__progress(app, (double)i / (double)(4 * keys), "added");
+	}
+}
+
+static struct tally look_up_all(const struct table *t, long keys, const struct app *app)
+{
+	struct tally tally = {0};
+
+	for (long k = dsm_node(); k < 2 * keys; k += dsm_nodes()) {
+		DSM_TX_READ {
+			tally__look(&tally, t, k, keys);
+		}
+		dsm_progress(1);
+		app__progress(app, (double)(2 * keys + k) / (double)(4 * keys), "looked up");
+	}
+	app__progress_end(app);
+	return tally;
+}
+
+/* All nodes' tallies together, on every node. */
+static struct tally add_up(struct tally *all, const struct tally *mine)
+{
+	struct tally sum;
+
+	DSM_TX {
+		all->found += mine->found;
+		all->wrong += mine->wrong;
+		all->absent += mine->absent;
+		all->hash += mine->hash;
+	}
+	dsm_barrier();
+	dsm_peek(&sum, all, sizeof(sum));
+	return sum;
+}
+
+int main(int argc, char **argv)
+{
+	struct app app = {.name = "hashmap", .speaks = dsm_node() == 0};
+	struct hashmap_result r = {.nodes = dsm_nodes()};
+	struct hashmap_options o;
+	struct table t;
+	int status;
+
+	if (hashmap_options__read(&o, &app, argc, argv, &status))
+		return status;
+	if (o.common.sequential)
+		return app__run_sequential(&app, dsm_nodes(), argv);
+	if (dsm_node() == 0)
+		dsm_root_set("tally", dsm_new(struct tally, 1));
+	open_table(&t, &o);
+	dsm_barrier();
+
+	double start = app__now();
+	add_all(&t, o.common.size, &app);
+	dsm_barrier();
+	r.insert = app__now() - start;
+	struct tally mine = look_up_all(&t, o.common.size, &app);
+	dsm_barrier();
+	r.look_up = app__now() - start - r.insert;
+	r.tally = add_up(dsm_root("tally"), &mine);
+	if (dsm_node() == 0)
+		status = hashmap_result__print(&r, &o);
+	return status;
+}

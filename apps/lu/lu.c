@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * lu.c - blocked LU factorisation of a matrix that all nodes share, as in SPLASH-2.
+ *
+ * Blocks are dealt to a grid of nodes, so that all have work until the end. Each step asks for two barriers: the
+ * diagonal block must be factored before it divides, and those blocks must be divided before they are
+ * subtracted. The next diagonal block is factored by the node that has just updated it, so it need not wait.
+ */
+#include <dsm.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "apps/common/parts.h"
+#include "apps/common/sequential.h"
+#include "apps/lu/options.h"
+
+struct place { /* of a block */
+	long i, j;
+};
+
+/* Which blocks this node has to work on, in private memory. */
+struct list {
+	struct place *place;
+	long count;
+};
+
+static void add_own(struct list *l, const struct blocks *b, long i, long j)
+{
+	if (blocks__owner(b, i, j) == dsm_node())
+		l->place[l->count++] = (struct place){i, j};
+}
+
+static void fill(const struct blocks *b, struct list *mine)
+{
+	mine->count = 0;
+	for (long i = 0; i < b->across; i++)
+		for (long j = 0; j < b->across; j++)
+			add_own(mine, b, i, j);
+	DSM_TX_FOR(t, 0, mine->count)
+		blocks__fill(b, mine->place[t].i, mine->place[t].j);
+}
+
+static void divide(const struct blocks *b, struct list *mine, long k)
+{
+	mine->count = 0;
+	for (long j = k + 1; j < b->across; j++) {
+		add_own(mine, b, k, j);
+		add_own(mine, b, j, k);
+	}
+	DSM_TX_FOR(t, 0, mine->count) {
+		struct place p = mine->place[t];
+		if (p.i == k)
+			block__divide_left(blocks__at(b, p.i, p.j), blocks__at(b, k, k));
+		else
+			block__divide_right(blocks__at(b, p.i, p.j), blocks__at(b, k, k));
+		dsm_progress(1);
+	}
+}
+
+static void update(const struct blocks *b, struct list *mine, long k)
+{
+	mine->count = 0;
+	for (long i = k + 1; i < b->across; i++)
+		for (long j = k + 1; j < b->across; j++)
+			add_own(mine, b, i, j);
+	DSM_TX_FOR(t, 0, mine->count) {
+		struct place p = mine->place[t];
+		block__update(blocks__at(b, p.i, p.j), blocks__at(b, p.i, k), blocks__at(b, k, p.j));
+		dsm_progress(1);
+	}
+}
+
+static void factorise(const struct blocks *b, struct list *mine, const struct app *app)
+{
+	for (long k = 0; k < b->across; k++) {
+		if (blocks__owner(b, k, k) == dsm_node())
+			DSM_TX {
+				block__factor(blocks__at(b, k, k));
+			}
+		dsm_barrier();
+		divide(b, mine, k);
+		dsm_barrier();
+		update(b, mine, k);
+		app__progress(app, (double)(k + 1) / (double)b->across, "steps");
+	}
+	app__progress_end(app);
+}
+
+/* The factors in plain rows of private memory. */
+static void copy_out(const struct blocks *b, double *out)
+{
+	for (long i = 0; i < b->across; i++)
+		for (long j = 0; j < b->across; j++) {
+			struct block block = blocks__at(b, i, j);
+			for (long r = 0; r < block.rows; r++)
+				dsm_peek(out + (i * b->side + r) * b->n + j * b->side,
+					 block.at + (size_t)r * block.stride,
+					 (size_t)block.columns * sizeof(double));
+		}
+}
+
+static void share(struct blocks *b)
+{
+	size_t count = blocks__part(b, dsm_node());
+	void *part[ROWS_NODES];
+
+	parts__share("matrix", count ? dsm_new_flat(double, count) : NULL, part);
+	for (int i = 0; i < dsm_nodes(); i++)
+		b->part[i] = part[i];
+}
+
+int main(int argc, char **argv)
+{
+	struct app app = {.name = "lu", .speaks = dsm_node() == 0};
+	struct lu_options o;
+	struct blocks b;
+	int status;
+
+	if (lu_options__read(&o, &app, argc, argv, &status))
+		return status;
+	if (o.common.sequential)
+		return app__run_sequential(&app, dsm_nodes(), argv);
+	size_t n = (size_t)o.common.size;
+	blocks__set(&b, o.common.size, o.block, dsm_nodes(), o.common.layout);
+	struct list mine = {.place = malloc((size_t)(b.across * b.across) * sizeof(struct place))};
+	double *factors = dsm_node() == 0 ? malloc(n * n * sizeof(double)) : NULL;
+	if (!mine.place || (dsm_node() == 0 && !factors))
+		return app__bad(&app, "no memory for a matrix of %zu x %zu: take a smaller --size", n, n);
+	share(&b);
+	fill(&b, &mine);
+	dsm_barrier();
+
+	double start = app__now();
+	factorise(&b, &mine, &app);
+	dsm_barrier();
+	double seconds = app__now() - start;
+	if (dsm_node() == 0) {
+		copy_out(&b, factors);
+		status = lu__finish(&app, &o, factors, dsm_nodes(), seconds);
+	}
+	free(mine.place);
+	free(factors);
+	dsm_barrier(); /* the others keep serving pages until node 0 has read them */
+	return status;
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * sor_mpi.c - SOR written for MPI by hand: the yardstick for what the DSM costs. Same kernel, same object file, same
+ * result to the bit. Each rank keeps its block of rows and a copy of the row before and after it; after each
+ * half-sweep neighbours exchange the cells that have changed there.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "apps/common/rows.h"
+#include "apps/sor/options.h"
+#include "tests/bench/mpi.h"
+
+struct part {
+	struct grid grid;
+	size_t pitch;
+	long first, end; /* rows of this rank; row i is at i - first + 1, for there is one more before them */
+	int before, after; /* neighbours, or MPI_PROC_NULL */
+	char *cells;
+};
+
+static double *row(const struct part *p, long i)
+{
+	return (double *)(p->cells + (size_t)(i - p->first + 1) * p->pitch);
+}
+
+static void exchange(const struct part *p, int colour)
+{
+	size_t bytes;
+	double *first = grid__colour(&p->grid, row(p, p->first), colour, &bytes);
+	double *last = grid__colour(&p->grid, row(p, p->end - 1), colour, &bytes);
+	double *above = grid__colour(&p->grid, row(p, p->first - 1), colour, &bytes);
+	double *below = grid__colour(&p->grid, row(p, p->end), colour, &bytes);
+
+	MPI_Sendrecv(first, (int)bytes, MPI_BYTE, p->before, 0, below, (int)bytes, MPI_BYTE, p->after, 0,
+		     MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+	MPI_Sendrecv(last, (int)bytes, MPI_BYTE, p->after, 1, above, (int)bytes, MPI_BYTE, p->before, 1,
+		     MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+}
+
+static void iterate(const struct part *p, const struct sor_options *o, const struct app *app)
+{
+	long n = (long)p->grid.n;
+
+	for (long k = 0; k < o->iterations; k++) {
+		for (int colour = 0; colour < 2 && p->first < p->end; colour++) {
+			for (long i = p->first > 1 ? p->first : 1; i < p->end && i < n - 1; i++)
+				grid__relax_row(&p->grid, row(p, i), row(p, i - 1), row(p, i + 1), (size_t)i,
+						colour);
+			exchange(p, colour);
+		}
+		app__progress(app, (double)(k + 1) / (double)o->iterations, "iterations");
+	}
+	app__progress_end(app);
+}
+
+/* Rank 0 takes all rows in order. */
+static void reduce(const struct part *p, const struct mpi *m, struct grid_sum *sum)
+{
+	long n = (long)p->grid.n;
+	double *other = m->rank == 0 ? malloc(p->pitch) : NULL;
+
+	grid_sum__init(sum);
+	for (long i = 0; i < n; i++) {
+		int owner = (int)rows__owner(n, m->ranks, i);
+		if (m->rank == 0 && owner == 0) {
+			grid_sum__row(sum, &p->grid, row(p, i), (size_t)i);
+		} else if (m->rank == 0) {
+			MPI_Recv(other, (int)p->pitch, MPI_BYTE, owner, 2, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+			grid_sum__row(sum, &p->grid, other, (size_t)i);
+		} else if (m->rank == owner) {
+			MPI_Send(row(p, i), (int)p->pitch, MPI_BYTE, 0, 2, MPI_COMM_WORLD);
+		}
+	}
+	free(other);
+}
+
+static int run(const struct mpi *m, int argc, char **argv)
+{
+	struct app app = {.name = "sor-mpi", .speaks = m->rank == 0};
+	struct sor_result r = {.nodes = m->ranks};
+	struct sor_options o;
+	int status;
+
+	if (sor_options__read(&o, &app, argc, argv, &status))
+		return status;
+	if ((status = mpi__refuse(&app, &o.common)))
+		return status;
+	if (o.misalign)
+		return app__bad(&app, "--misalign: with MPI rows have no home");
+	long n = o.common.size, ranks = m->ranks;
+	struct part p = {.grid = {(size_t)n, o.common.layout},
+			 .first = rows__block(n, ranks, m->rank),
+			 .end = rows__block(n, ranks, m->rank + 1)};
+	p.pitch = grid__row_bytes(&p.grid);
+	p.before = p.first > 0 && p.first < p.end ? (int)rows__owner(n, ranks, p.first - 1) : MPI_PROC_NULL;
+	p.after = p.end < n && p.first < p.end ? (int)rows__owner(n, ranks, p.end) : MPI_PROC_NULL;
+	p.cells = calloc((size_t)(p.end - p.first) + 2, p.pitch);
+	if (!p.cells) {
+		fprintf(stderr, "sor-mpi: rank %d has no memory: take a smaller --size\n", m->rank);
+		MPI_Abort(MPI_COMM_WORLD, 1);
+	}
+	for (long i = p.first > 0 ? p.first - 1 : 0; i <= p.end && i < n; i++)
+		grid__fill_row(&p.grid, row(&p, i), (size_t)i);
+
+	double start = mpi__now_together();
+	iterate(&p, &o, &app);
+	r.seconds = mpi__now_together() - start;
+	reduce(&p, m, &r.sum);
+	if (m->rank == 0)
+		sor_result__print(&r, &o);
+	free(p.cells);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct mpi m = mpi__start(&argc, &argv);
+
+	return mpi__end(run(&m, argc, argv));
+}
