@@ -66,8 +66,8 @@ void gate_report__reason(const struct gate_report *r, char *dst, size_t size)
 
 static void text_side(FILE *out, const char *name, const struct gate_side *s)
 {
-	fprintf(out, "  %-10s %4zu runs  mean %-10.4g least %-10.4g most %-10.4g", name, s->n, s->geomean,
-		s->least, s->most);
+	fprintf(out, "  %-10s %4zu run%s  mean %-10.4g least %-10.4g most %-*.4g", name, s->n,
+		s->n == 1 ? " " : "s", s->geomean, s->least, s->n > 1 ? 10 : 0, s->most);
 	if (s->n > 1)
 		fprintf(out, " runs differ by %.1f %%", expm1(s->log_sd) * 100);
 	fputc('\n', out);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/shown.h"
 #include "collector/trace.h"
 
 static const struct gate_metric_info metrics[GATE_METRICS] = {
@@ -71,8 +72,8 @@ static int take_record(struct gate_run *r, const struct dsm_ev_hdr *h)
 	r->run_id = e->run_id;
 	r->nodes = e->nodes;
 	r->consistency = e->consistency;
-	memcpy(r->program, e->program, sizeof(r->program));
-	memcpy(r->host, e->host, sizeof(r->host));
+	shown__copy(r->program, sizeof(r->program), e->program);
+	shown__copy(r->host, sizeof(r->host), e->host);
 	if (e->start_realtime_ns && (!r->start_realtime_ns || e->start_realtime_ns < r->start_realtime_ns))
 		r->start_realtime_ns = e->start_realtime_ns;
 	return 0;

@@ -128,6 +128,8 @@ static int summarise(const double *v, size_t n, double floor, struct gate_side *
 	side->geomean = exp(l->mean) - floor;
 	if (side->geomean < side->least) /* rounding again */
 		side->geomean = side->least;
+	if (side->geomean > side->most)
+		side->geomean = side->most;
 	return 0;
 }
 

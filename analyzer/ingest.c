@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "collector/shown.h"
+
 #define PEEK_ITEMS 200000 /* how far to look for a file's first NODE record */
 
 struct input {
@@ -124,8 +126,7 @@ static int peek(struct input *in)
 			const struct dsm_ev_node *node = (const void *)in->item.record;
 
 			in->run_id = node->run_id;
-			snprintf(in->program, sizeof(in->program), "%.*s", (int)sizeof(node->program),
-				 node->program);
+			shown__copy(in->program, sizeof(in->program), node->program);
 			break;
 		}
 	}

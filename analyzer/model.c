@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/shown.h"
+
 static void copy_text(char *out, size_t size, const char *in, size_t in_size)
 {
 	size_t n = strnlen(in, in_size);
@@ -12,6 +14,16 @@ static void copy_text(char *out, size_t size, const char *in, size_t in_size)
 	n = n < size - 1 ? n : size - 1;
 	memset(out, 0, size);
 	memcpy(out, in, n);
+}
+
+/* A name that is shown and compared, but never looked up in the system. */
+static void copy_name(char *out, size_t size, const char *in, size_t in_size)
+{
+	char raw[512];
+
+	copy_text(raw, sizeof(raw), in, in_size);
+	memset(out, 0, size);
+	shown__copy(out, size, raw);
 }
 
 static void id_map__set(struct id_map *map, uint32_t id, uint32_t value)
@@ -141,8 +153,8 @@ static void take_node(struct model *m, uint32_t run, const struct dsm_ev_node *r
 	struct node *node = model__node(m, run, rec->hdr.node);
 
 	if (!r->program[0])
-		copy_text(r->program, sizeof(r->program), rec->program, sizeof(rec->program));
-	copy_text(node->host, sizeof(node->host), rec->host, sizeof(rec->host));
+		copy_name(r->program, sizeof(r->program), rec->program, sizeof(rec->program));
+	copy_name(node->host, sizeof(node->host), rec->host, sizeof(rec->host));
 	node->pid = rec->pid;
 	node->page_log2 = rec->page_log2;
 	node->consistency = rec->consistency;
@@ -195,7 +207,7 @@ static void take_type(struct model *m, uint32_t run, const struct dsm_ev_typedes
 
 	type.size = rec->size;
 	type.image = id_map__get(&node->modules, rec->module);
-	copy_text(type.name, sizeof(type.name), rec->name, sizeof(rec->name));
+	copy_name(type.name, sizeof(type.name), rec->name, sizeof(rec->name));
 	id_map__set(&node->types, rec->id, table__intern(&m->types, &type, sizeof(type)));
 }
 
@@ -307,7 +319,7 @@ static void take_root(struct model *m, uint32_t run, const struct dsm_ev_root *r
 {
 	struct root root = {.run = run, .offset = rec->offset};
 
-	copy_text(root.name, sizeof(root.name), rec->name, sizeof(rec->name));
+	copy_name(root.name, sizeof(root.name), rec->name, sizeof(rec->name));
 	for (size_t i = 0; i < m->roots.n; i++) {
 		if (m->roots.at[i].run == run && !strcmp(m->roots.at[i].name, root.name)) {
 			m->roots.at[i] = root;

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "collector/shown.h"
+
 const char *names__base(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -31,27 +33,32 @@ void names__site(struct symbols *s, const struct model *m, uint32_t site, struct
 
 void names__place(const struct source *src, char *out, size_t size)
 {
+	char raw[sizeof(src->file) + sizeof(src->function) + 32];
+
 	if (src->line)
-		snprintf(out, size, "%s:%u%s%s%s", names__base(src->file), src->line,
+		snprintf(raw, sizeof(raw), "%s:%u%s%s%s", names__base(src->file), src->line,
 			 src->function[0] ? " (" : "", src->function, src->function[0] ? ")" : "");
 	else
-		snprintf(out, size, "%s", src->function[0] ? src->function : "?");
+		snprintf(raw, sizeof(raw), "%s", src->function[0] ? src->function : "?");
+	shown__copy(out, size, raw);
 }
 
 void names__code(struct symbols *s, const struct model *m, struct code code, bool return_address, char *out,
 		 size_t size)
 {
 	struct source src;
+	char file[256];
 
 	if (!code.image) {
 		snprintf(out, size, "(line not seen)");
 		return;
 	}
-	if (symbols__source(s, code, return_address, &src))
+	if (symbols__source(s, code, return_address, &src)) {
 		names__place(&src, out, size);
-	else
-		snprintf(out, size, "%s+0x%x", names__base(model__image_at(m, code.image)->path),
-			 code.offset);
+		return;
+	}
+	shown__copy(file, sizeof(file), names__base(model__image_at(m, code.image)->path));
+	snprintf(out, size, "%s+0x%x", file, code.offset);
 }
 
 void names__line_text(const struct source *src, char *out, size_t size)
@@ -80,12 +87,13 @@ void names__line_text(const struct source *src, char *out, size_t size)
 	len = strlen(at);
 	while (len && (unsigned char)at[len - 1] <= ' ')
 		line[at - line + (ptrdiff_t)--len] = 0;
-	snprintf(out, size, "%s", at);
-	for (char *c = out; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 0x7f)
+	for (char *c = line; *c; c++)
+		if (*c == '\t')
 			*c = ' ';
-	if (strlen(at) >= size && size > 4)
-		memcpy(out + size - 4, "...", 4);
+	shown__copy(out, size, at);
+	len = strlen(out);
+	if (len < strlen(at) && len > 3)
+		memcpy(out + len - 3, "...", 4);
 }
 
 void names__duration(double ns, char *out, size_t size)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "collector/shown.h"
 #include "report.h"
 
 #define MOST_ROWS 2000
@@ -36,9 +37,7 @@ static struct json_object *clean(const char *text)
 	if (!text || !text[0])
 		return NULL;
 	copy = mem__string(text);
-	for (char *c = copy; *c; c++)
-		if (*c < 0x20 || *c == 0x7f)
-			*c = '?';
+	shown__copy(copy, strlen(text) + 1, text);
 	o = json_object_new_string(copy);
 	mem__free(copy);
 	return o;

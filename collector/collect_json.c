@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "collector/shown.h"
+
 static void put(struct json_object *o, const char *key, struct json_object *value)
 {
 	json_object_object_add(o, key, value);
@@ -26,11 +28,7 @@ static void put_text(struct json_object *o, const char *key, const char *text)
 		put(o, key, NULL);
 		return;
 	}
-	snprintf(clean, sizeof(clean), "%s", text);
-	for (char *c = clean; *c; c++) {
-		if ((unsigned char)*c >= 0x7f || (unsigned char)*c < 0x20)
-			*c = '?';
-	}
+	shown__copy(clean, sizeof(clean), text);
 	put(o, key, json_object_new_string(clean));
 }
 
@@ -233,14 +231,16 @@ static void print_text(const struct collect *c)
 	const struct agg_node *const *nodes, *first = collect__first_node(c);
 	size_t n = aggregate__nodes(c->known, &nodes);
 	double seconds = (double)(collect__now() - c->start_ns) / 1e9;
+	char program[sizeof(first->program)];
 
 	if (!n) {
 		print_nothing(c->options->from.user, seconds);
 		return;
 	}
+	shown__copy(program, sizeof(program), first->program);
 	fprintf(stderr, "dsmcollect: %zu node%s of %s, run %016llx, source %s, %.1f s\n", n,
-		n == 1 ? "" : "s", first->program[0] ? first->program : "an unnamed program",
-		(unsigned long long)c->run_id, c->source->ops->name, seconds);
+		n == 1 ? "" : "s", program[0] ? program : "an unnamed program", (unsigned long long)c->run_id,
+		c->source->ops->name, seconds);
 	if (c->options->output && c->trace_bytes)
 		fprintf(stderr, "  trace    %s: %llu records, %llu bytes\n", c->options->output,
 			(unsigned long long)c->written_total, (unsigned long long)c->trace_bytes);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/shown.h"
+
 static void put(struct json_object *o, const char *key, struct json_object *value)
 {
 	json_object_object_add(o, key, value);
@@ -44,11 +46,7 @@ static void put_rates(struct json_object *o, const struct agg_rates *r)
 /* Bytes that are not UTF-8 would make the whole line invalid JSON. */
 static const char *plain(const char *text, char *copy, size_t size)
 {
-	snprintf(copy, size, "%s", text);
-	for (char *c = copy; *c; c++) {
-		if ((unsigned char)*c >= 0x7f || (unsigned char)*c < 0x20)
-			*c = '?';
-	}
+	shown__copy(copy, size, text);
 	return copy;
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "viewer/text.h"
+#include "collector/shown.h"
 
 #define CANVAS_SIDE_MAX 4096
 
@@ -63,7 +63,7 @@ int canvas__text(struct canvas *c, int x, int y, int limit, enum style style, co
 		limit = c->width;
 	while (*text && x < limit) {
 		uint32_t ch;
-		size_t n = text__decode(text, &ch);
+		size_t n = shown__decode(text, &ch);
 
 		canvas__cell(c, x++, y, style, n ? ch : '?');
 		text += n ? n : 1;
@@ -88,7 +88,7 @@ void canvas__right(struct canvas *c, int end, int y, enum style style, const cha
 	uint32_t ch;
 
 	for (const char *p = text; *p; columns++) {
-		size_t n = text__decode(p, &ch);
+		size_t n = shown__decode(p, &ch);
 
 		p += n ? n : 1;
 	}

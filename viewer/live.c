@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "viewer/text.h"
+#include "collector/shown.h"
 
 static struct json_object *member(struct json_object *o, const char *key, json_type type)
 {
@@ -52,7 +52,7 @@ static bool string(struct json_object *o, const char *key, char *dst, size_t siz
 {
 	struct json_object *v = member(o, key, json_type_string);
 
-	text__copy(dst, size, v ? json_object_get_string(v) : "");
+	shown__copy(dst, size, v ? json_object_get_string(v) : "");
 	return v != NULL;
 }
 
@@ -150,7 +150,7 @@ static void parse_lost(struct json_object *o, char *dst, size_t size)
 
 		if (!json_object_is_type(value, json_type_int) || !json_object_get_uint64(value))
 			continue;
-		text__copy(name, sizeof(name), key);
+		shown__copy(name, sizeof(name), key);
 		n = snprintf(dst + at, size - at, "%s%s %llu", at ? ", " : "", name,
 			     (unsigned long long)json_object_get_uint64(value));
 		if (n < 0 || (size_t)n >= size - at)
@@ -232,7 +232,7 @@ static int check_schema(struct json_object *o, char *why, size_t size)
 	}
 	if (!strcmp(name, LIVE_SCHEMA))
 		return 0;
-	text__copy(shown, sizeof(shown), name);
+	shown__copy(shown, sizeof(shown), name);
 	snprintf(why, size, "schema \"%s\", but this dsmtop reads " LIVE_SCHEMA, shown);
 	return strncmp(name, "procope.live/", 13) ? -EBADMSG : -EPROTONOSUPPORT;
 }

@@ -1,19 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* text.h - short, fixed-width words for figures, and strings from outside made safe to show. */
+/* text.h - short, fixed-width words for figures. */
 #ifndef PROCOPE_VIEWER_TEXT_H
 #define PROCOPE_VIEWER_TEXT_H
 
 #include <stddef.h>
-#include <stdint.h>
-
-/* Decodes one UTF-8 character of `s` into `*out`. Returns the bytes used, or 0 where `s` is not valid
- * UTF-8 (overlong forms, surrogates and values past U+10FFFF included) or at its end. */
-size_t text__decode(const char *s, uint32_t *out);
-
-/* Copies `src` into dst[size], cut at a character boundary, with every byte that could steer a terminal
- * or is not UTF-8 replaced by '?': C0 and C1 controls, DEL, and the bidirectional overrides, which can
- * make a name look like another. A null `src` gives "". Thread-safe. */
-void text__copy(char *dst, size_t size, const char *src);
 
 /* Each writes into dst[size] and returns dst. NAN ("not known yet") gives "-". */
 char *text__count(char *dst, size_t size, double value);     /* 7, 1234, 12.3k, 4.56M; at most 5 columns */

@@ -48,6 +48,17 @@ grep -q "The plan made no difference" "$work/out" || fail "--compare without a s
 try 0 "" "$work/quiet.dsmt"
 grep -q "Nothing to report" "$work/out" || fail "a run without aborts: no word of it"
 
+# Names hold what their authors like: neither the terminal nor a reader of JSON gets to see it raw.
+"$build/tests/analyzer/report_make_trace" "$work/odd.dsmt" 40 $'pr"o\ng\e[31m\xff' || exit 1
+for format in text json dot; do
+	try 0 "" --format $format "$work/odd.dsmt"
+	iconv -f UTF-8 -t UTF-8 "$work/out" >"$work/utf8" 2>&1 || fail "$format: not UTF-8 with a name that is not"
+	grep -q 'pr.*o?g?\[31m?' "$work/out" || fail "$format: the odd name is not shown in one piece"
+	! grep -q $'\e' "$work/out" || fail "$format: an escape sequence comes through"
+done
+try 0 "" --format json "$work/odd.dsmt"
+jq -e '.run.program == "pr\"o?g?[31m?"' "$work/out" >/dev/null || fail "the odd name in JSON: $(jq -c .run.program "$work/out")"
+
 : >"$work/empty.dsmt"
 try 2 "" "$work/empty.dsmt"
 echo "this is no trace at all, only some words" >"$work/words.dsmt"

@@ -739,7 +739,7 @@ static void every_form_is_written(void **state)
 	assert_int_equal(json_object_array_length(get(get(rule, "match"), "site")), 1);
 	json_object_put(o);
 	report__dot(&r, &ro, &dot);
-	assert_non_null(strstr(dot.at, "a \\\"quoted\\\" \\\\name\\nof"));
+	assert_non_null(strstr(dot.at, "a \\\"quoted\\\" \\\\name?of"));
 	report__text(&r, &ro, &text);
 	assert_non_null(strstr(text.at, "walkers"));
 	assert_null(strchr(text.at, '\033'));

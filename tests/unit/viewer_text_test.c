@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "collector/shown.h"
 #include "viewer/text.h"
 
 static void figures(void **state)
@@ -54,25 +55,25 @@ static void hostile_strings(void **state)
 	char t[32], tiny[4];
 
 	(void)state;
-	text__copy(t, sizeof(t), "a\x1b[31mb\x07\r\n\x7f");
+	shown__copy(t, sizeof(t), "a\x1b[31mb\x07\r\n\x7f");
 	assert_string_equal(t, "a?[31mb????");
-	text__copy(t, sizeof(t), "caf\xc3\xa9"); /* good UTF-8 stays */
+	shown__copy(t, sizeof(t), "caf\xc3\xa9"); /* good UTF-8 stays */
 	assert_string_equal(t, "caf\xc3\xa9");
-	text__copy(t, sizeof(t),
-		   "x\xc2\x9b"
-		   "31m"); /* C1 control sequence introducer */
+	shown__copy(t, sizeof(t),
+		    "x\xc2\x9b"
+		    "31m"); /* C1 control sequence introducer */
 	assert_string_equal(t, "x?31m");
-	text__copy(t, sizeof(t),
-		   "\xe2\x80\xae"
-		   "gnp"); /* right-to-left override */
+	shown__copy(t, sizeof(t),
+		    "\xe2\x80\xae"
+		    "gnp"); /* right-to-left override */
 	assert_string_equal(t, "?gnp");
-	text__copy(t, sizeof(t), "\xff\xc0\x80\xed\xa0\x80"); /* not UTF-8: overlong, surrogate */
+	shown__copy(t, sizeof(t), "\xff\xc0\x80\xed\xa0\x80"); /* not UTF-8: overlong, surrogate */
 	assert_string_equal(t, "??????");
-	text__copy(t, sizeof(t), "abc\xc3"); /* cut in a character */
+	shown__copy(t, sizeof(t), "abc\xc3"); /* cut in a character */
 	assert_string_equal(t, "abc?");
-	text__copy(tiny, sizeof(tiny), "ab\xc3\xa9z"); /* never half a character */
+	shown__copy(tiny, sizeof(tiny), "ab\xc3\xa9z"); /* never half a character */
 	assert_string_equal(tiny, "ab");
-	text__copy(t, sizeof(t), NULL);
+	shown__copy(t, sizeof(t), NULL);
 	assert_string_equal(t, "");
 }
 
