@@ -28,7 +28,7 @@ same trace "$(cat "$work/t.dsmt")" trace
 
 # Nodes start only when it is ready. (Other tests may run the same program; these carry our mark.)
 # shellcheck disable=SC2016
-nodes='for e in $(grep -laF DSMRUN_TEST=$DSMRUN_TEST /proc/[0-9]*/environ 2>/dev/null); do readlink ${e%environ}exe; done'
+nodes='for e in $(grep -laF PROCOPE_TEST=$PROCOPE_TEST /proc/[0-9]*/environ 2>/dev/null); do readlink ${e%environ}exe; done'
 collector "sleep 1; { $nodes; } | grep -cx -- '$(realpath "$member")' >$work/early" "$ready" 'echo trace >$out'
 expect 0 '' "$run" --monitor="$work/t.dsmt" -n 2 "$member" pass
 same "nodes before ready" "$(cat "$work/early")" 0
