@@ -1,10 +1,13 @@
 # tests of the collector
-TESTS += unit/trace_test unit/collector_aggregate_test unit/collector_bpf_logic_test unit/collector_ring_test \
+TESTS += unit/trace_test unit/trace_write_test unit/collector_aggregate_test unit/collector_bpf_logic_test unit/collector_ring_test \
 	unit/collector_live_test unit/collector_usdt_test
-unit/trace_test_SRCS  := tests/unit/trace_test.c
+unit/trace_test_SRCS  := tests/unit/trace_test.c tests/collector/sample.c
 unit/trace_test_NEEDS := trace
 unit/trace_test_LIBS  := -lcmocka -lzstd -lxxhash
-unit/trace_test_LDFLAGS := -Wl,--wrap=flock
+unit/trace_write_test_SRCS  := tests/unit/trace_write_test.c tests/collector/sample.c
+unit/trace_write_test_NEEDS := trace
+unit/trace_write_test_LIBS  := -lcmocka -lzstd -lxxhash
+unit/trace_write_test_LDFLAGS := -Wl,--wrap=flock
 
 unit/collector_aggregate_test_SRCS  := tests/unit/collector_aggregate_test.c
 unit/collector_aggregate_test_NEEDS := collect trace
