@@ -18,6 +18,7 @@
 #define INLINE 3u
 #define LARGE  0xffffu
 #define NO_SET UINT32_MAX
+#define TAGGED (1ull << 48) /* times the number of nodes */
 
 struct large_set {
 	uint32_t users, hash;
@@ -28,7 +29,7 @@ struct large_set {
 
 static unsigned tag(struct copyset set)
 {
-	return (unsigned)(set.word >> 48);
+	return (unsigned)(set.word / TAGGED);
 }
 
 static struct large_set *large(const struct dsm_core *core, struct copyset set)
@@ -165,7 +166,7 @@ static struct copyset intern(struct dsm_core *core, uint32_t count, uint32_t has
 		*bucket(sets, hash) = at;
 	}
 	sets->large[at]->users++;
-	return (struct copyset){(uint64_t)LARGE << 48 | at};
+	return (struct copyset){LARGE * TAGGED | at};
 }
 
 static void let_go(struct dsm_core *core, struct copyset set)
@@ -188,7 +189,7 @@ static void let_go(struct dsm_core *core, struct copyset set)
 /* Replaces the set by the nodes in core->sets.scratch. */
 static void become(struct dsm_core *core, struct copyset *set, uint32_t count, uint32_t hash)
 {
-	struct copyset now = {(uint64_t)count << 48};
+	struct copyset now = {count * TAGGED};
 	uint32_t i;
 
 	if (count > INLINE)

@@ -96,7 +96,7 @@ static bool fill_pool(struct dsm_core *core)
 	struct dir_more *new;
 	uint32_t i;
 
-	if (!core__grow(core, &dir->more, &dir->more_cap, dir->nmore / POOL + 1, sizeof(new)) ||
+	if (!core__grow(core, &dir->more, &dir->more_cap, dir->nmore / POOL + 1, sizeof(struct dir_more *)) ||
 	    !core__grow(core, &dir->free, &dir->free_cap, dir->nmore + POOL, sizeof(*dir->free)))
 		return false;
 	new = calloc(POOL, sizeof(*new));

@@ -402,9 +402,8 @@ static void take_answer(struct dsm_core *core, struct home_tx *t, size_t at)
  * whose FETCH has overtaken its ACK, when the lock was given up. The copyset may list it for nothing then. */
 static bool overtaken(const struct dsm_core *core, const struct dir_page *d, uint16_t node, uint64_t stamp)
 {
-	const struct dir_more *m = directory__more(core, d);
-
-	if (core_mutant(told_forgotten) && m && copyset__has(core, m->told, node))
+	if (core_mutant(told_forgotten) && directory__more(core, d) &&
+	    copyset__has(core, directory__more(core, d)->told, node))
 		return false;
 	return (d->fresh || d->stamp != stamp) && !core_mutant(late_ack);
 }
