@@ -404,7 +404,8 @@ struct dsm_ev_barrier {
 	X(retry_ns, "ns in them")                                                                            \
 	X(update_holders, "as a home: decisions to send a holder updates")                                   \
 	X(updates_unused, "copies given up because their updates were not used")                             \
-	X(decisions_passed, "as a home: decisions of commits left to the only other holder")
+	X(decisions_passed, "as a home: decisions of commits left to the only other holder")                 \
+	X(handed_over, "exclusive pages given up to a node that was going to write them")
 
 struct dsm_counters {
 #define X(name, meaning) uint64_t name;

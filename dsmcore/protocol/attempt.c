@@ -216,6 +216,17 @@ static enum core_rights rights_after(struct client_page *cp, bool committed)
 	return cp->rights == CORE_NONE ? CORE_NONE : CORE_READ;
 }
 
+/* Will the next attempt that fetches it change it as well? */
+static void learn(struct client_page *cp, uint32_t flags)
+{
+	if (!(flags & TOUCH_FETCHED))
+		return;
+	if (!(flags & TOUCH_CHANGED))
+		cp->habit = 0;
+	else if (cp->habit < CORE_HABIT)
+		cp->habit++;
+}
+
 /* The end of an attempt, committed or undone: only sticky pages stay writable, and the RECALLs that waited
  * for it are answered from what is now committed. */
 void attempt__close(struct dsm_core *core, bool committed)
@@ -227,8 +238,10 @@ void attempt__close(struct dsm_core *core, bool committed)
 	for (i = 0; i < a->ntouches; i++) {
 		cp = &core->client[a->touches[i].page];
 		core__gather_rights(core, a->touches[i].page, rights_after(cp, committed));
-		if (committed)
-			ahead__close(core, a->touches[i].flags);
+		if (!committed)
+			continue;
+		ahead__close(core, a->touches[i].flags);
+		learn(cp, a->touches[i].flags);
 	}
 	core__flush_rights(core);
 	core->ended = true;

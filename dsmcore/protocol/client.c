@@ -127,20 +127,52 @@ int client__access(struct dsm_core *core, const struct core_event *event)
 	return 0;
 }
 
-/* Ends exclusivity and tells the home what is committed here; `known` is the version that it has. */
-void client__downgrade(struct dsm_core *core, uint32_t page, uint64_t known)
+/* May this node give its only copy away? Not what the running attempt may have read or written: that it
+ * shares, and what becomes of the attempt is decided by commits, as ever. Nor if it waits for a change, of which
+ * only who has a copy is told. */
+static bool in_use(const struct dsm_core *core, const struct client_page *cp)
+{
+	if (core->mutator == MUTATOR_RETRIES && !core_mutant(handed_unheard))
+		return true;
+	return core->attempt.running && (cp->rights != CORE_NONE || cp->slot) && !core_mutant(handed_in_use);
+}
+
+/* To one that is going to write it: it need not ask anybody then. */
+static void hand_over(struct dsm_core *core, uint32_t page)
 {
 	struct client_page *cp = &core->client[page];
-	struct core_entry e = {.page = page, .version = known};
-	uint16_t home = core__home(core, page);
+
+	core__emit(core, CORE_EMIT_HAND)->page = page;
+	if (cp->flags & CLIENT_AHEAD) {
+		cp->flags &= (uint8_t)~CLIENT_AHEAD;
+		core->prefetch.stats.lost++;
+		prefetch__miss(core);
+	}
+	if (cp->rights != CORE_NONE && core->ended) /* in this step: the attempt had it mapped */
+		attempt__touch(core, page, 0);
+	sticky__lose(core, page, CORE_NONE);
+	core__protect(core, page, CORE_NONE);
+	if (!core_mutant(handed_not_dropped))
+		cp->state = CLIENT_INVALID;
+}
+
+/* Ends exclusivity and tells the home, which has the version that it says, what is committed here. */
+void client__downgrade(struct dsm_core *core, const struct core_entry *recall)
+{
+	struct client_page *cp = &core->client[recall->page];
+	struct core_entry e = {.page = recall->page, .version = recall->version};
+	uint16_t home = core__home(core, e.page);
 
 	if (cp->state == CLIENT_EXCLUSIVE) {
 		e.version = cp->version;
-		if (home != core->config.node && cp->version > known)
+		if (home != core->config.node && cp->version > recall->version)
 			e.data = CORE_DATA_COMMITTED;
-		if (!core_mutant(exclusivity_kept)) {
+		if (recall->flags & CORE_ENTRY_WRITE && !in_use(core, cp)) {
+			e.flags = CORE_ENTRY_WRITE;
+			hand_over(core, e.page);
+		} else if (!core_mutant(exclusivity_kept)) {
 			cp->state = CLIENT_SHARED;
-			sticky__lose(core, page);
+			sticky__lose(core, e.page, CORE_READ);
 		}
 	}
 	core__send_entry(core, CORE_MSG_DOWNGRADE, home, &core->attempt.party, &e);
@@ -169,7 +201,7 @@ int client__on_recall(struct dsm_core *core, const struct core_msg *msg)
 	}
 	if (f && f->recalled < e->stamp)
 		f->recalled = e->stamp;
-	client__downgrade(core, e->page, e->version);
+	client__downgrade(core, e);
 	return 0;
 }
 
@@ -247,14 +279,15 @@ static void drop_copy(struct dsm_core *core, const struct core_msg *msg, const s
 static void rearm_carried(struct dsm_core *core, const struct core_msg *msg)
 {
 	struct client_page *cp;
-	uint32_t i;
+	uint32_t i, flags;
 
 	for (i = 0; i < msg->npages; i++) {
 		cp = &core->client[msg->entries[i].page];
+		flags = attempt__flags(core, msg->entries[i].page);
 		if (msg->entries[i].flags & CORE_ENTRY_UPDATE && !cp->idle)
 			continue;
 		if (cp->rights != CORE_NONE &&
-		    (!cp->slot || attempt__flags(core, msg->entries[i].page) & TOUCH_STUCK))
+		    (!cp->slot || (flags & (TOUCH_STUCK | TOUCH_READ)) == TOUCH_STUCK))
 			cp->flags |= CLIENT_REARM;
 	}
 }

@@ -305,6 +305,6 @@ void commit__answer_deferred(struct dsm_core *core)
 	size_t i;
 
 	for (i = 0; i < c->ndeferred; i++)
-		client__downgrade(core, c->deferred[i].page, c->deferred[i].version);
+		client__downgrade(core, &c->deferred[i]);
 	c->ndeferred = 0;
 }

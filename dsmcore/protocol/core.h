@@ -74,7 +74,7 @@ enum core_channel { CORE_CHANNEL_MAIN, CORE_CHANNEL_FETCH };
 #define CORE_MESSAGES(X)                                                                                     \
 	X(FETCH, 1)  /* client -> home: copies of pages[], flag WRITE if to be written; version: it has */   \
 	X(PAGE, 2)   /* home -> client: copies; data whole page or none if it has it */                      \
-	X(RECALL, 3) /* home -> owner: end exclusivity of pages[0] */                                        \
+	X(RECALL, 3) /* home -> owner: end exclusivity of pages[0]; WRITE: give it up if it is not in use */ \
 	X(DOWNGRADE, 4)	 /* owner -> home: committed bytes and version of pages[0], or "nothing newer" */    \
 	X(LOCK, 5)	 /* committer -> home: lock pages[], write set attached; DECIDE: and commit them */  \
 	X(GRANT, 6)	 /* home -> committer: all of them locked, others invalidated; DECIDE: committed */  \
@@ -107,7 +107,7 @@ enum core_data {
 				entry.hold: the changes that a HOLD has kept */
 };
 
-#define CORE_ENTRY_WRITE     0x1u /* FETCH: for writing. */
+#define CORE_ENTRY_WRITE     0x1u /* FETCH: for writing. RECALL: hand it over. DOWNGRADE: handed over */
 #define CORE_ENTRY_EXCLUSIVE 0x2u /* PAGE: owner now. PUBLISH: exclusivity wanted. GRANT: no other holder */
 #define CORE_ENTRY_CONTENDED 0x4u /* GRANT: an attempt was doomed or a copy lost: emit the write runs */
 #define CORE_ENTRY_REFUSED   0x8u /* DENY: a holder's attempt outranks this one (else: the version is old) */
@@ -220,6 +220,7 @@ enum core_emit_type {
 	CORE_EMIT_TRANSFER,   /* page, version, node it came from, changes: diff, ahead */
 	CORE_EMIT_UPDATE,     /* page, version it has now, other (winner) */
 	CORE_EMIT_ADOPT,      /* page, node: as its home, sends it updates from now on */
+	CORE_EMIT_HAND,	      /* page: given up to a node that is going to write it */
 	CORE_EMIT_PASS,	      /* node: the home has passed the decision on to the only other holder */
 	CORE_EMIT_BARRIER,    /* number */
 };

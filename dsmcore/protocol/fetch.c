@@ -102,6 +102,9 @@ void fetch__ask(struct dsm_core *core, uint32_t page, bool write, bool ahead)
 	struct flight new = {.page = page, .write = write, .ahead = ahead}, *f = fetch__find(core, page);
 
 	if (!f) {
+		new.guess = !write && !ahead && core->client[page].habit >= CORE_HABIT &&
+			    !core->attempt.read_only;
+		new.write |= new.guess;
 		new.kept = core->client[page].flags &CLIENT_KEPT;
 		take_off(core, &new);
 		if (!new.kept) /* else its UPDATE is under way */
@@ -192,6 +195,19 @@ static void keep(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 	a->ahead = !fetch__find(core, e->page)->wanted;
 }
 
+/* The mutator has what it waited for. Of a page that is only thought to be written it has seen a read; if it is
+ * alone, opening it for both saves the next fault, else nothing. */
+static void open_landed(struct dsm_core *core, const struct flight *f)
+{
+	bool alone = core->client[f->page].state == CLIENT_EXCLUSIVE;
+	uint32_t flags = TOUCH_FETCHED;
+
+	client__open(core, f->page, f->write && (!f->guess || alone));
+	if (f->guess)
+		flags |= alone ? TOUCH_READ | TOUCH_STUCK : TOUCH_READ;
+	attempt__touch(core, f->page, flags);
+}
+
 /* A doomed attempt that cannot be unwound here is content with old data: if it had to ask again, others who
  * lock the page again and again could keep it waiting for ever. It is not a copy: it goes with the attempt.
  */
@@ -212,7 +228,7 @@ static void land(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 		keep(core, msg, i);
 		cp->version = e->version;
 		cp->flags |= CLIENT_ZOMBIE;
-		client__open(core, e->page, f->write);
+		open_landed(core, f);
 		end(core, f);
 		return;
 	}
@@ -225,7 +241,7 @@ static void land(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 	cp->idle = 0;
 	cp->state = e->flags & CORE_ENTRY_EXCLUSIVE && current ? CLIENT_EXCLUSIVE : CLIENT_SHARED;
 	if (f->wanted && serves(core))
-		client__open(core, e->page, f->write);
+		open_landed(core, f);
 	else if (core_mutant(ahead_open) && core->attempt.running)
 		core__gather_rights(core, e->page, CORE_READ);
 	else if (f->ahead)
@@ -327,7 +343,7 @@ void fetch__on_update(struct dsm_core *core, const struct core_msg *msg)
 		if (!f || !f->kept || core->client[f->page].flags & CLIENT_KEPT)
 			continue;
 		if (f->wanted && serves(core) && !(msg->entries[i].flags & CORE_ENTRY_LOST))
-			client__open(core, f->page, f->write);
+			open_landed(core, f);
 		end(core, f);
 	}
 	go_on(core, lost_with);

@@ -154,13 +154,17 @@ void home__end_recall(struct dsm_core *core, struct dir_page *d)
 	directory__tidy(core, d);
 }
 
-static void recall_owner(struct dsm_core *core, uint32_t page, struct dir_page *d)
+/* If it is for one who is going to write, the owner would have to be invalidated next: let it give the page up
+ * at once. Not if others wait, too, who will be given copies. */
+static void recall_owner(struct dsm_core *core, uint32_t page, struct dir_page *d, const struct waiter *w)
 {
 	struct core_entry e = {.page = page, .version = d->version};
 	struct dir_more *m = directory__make_more(core, d);
 
 	if (!m)
 		return;
+	if (w->take && m->nwaiters == 1)
+		e.flags = CORE_ENTRY_WRITE;
 	e.stamp = home__stamp(d);
 	m->recall = d->owner;
 	core__send_entry(core, CORE_MSG_RECALL, d->owner, NULL, &e);
@@ -299,7 +303,7 @@ void home__serve(struct dsm_core *core, uint32_t page)
 		} else if (home__recalled(core, d) != NOBODY) {
 			i++;
 		} else if (d->owner != NOBODY) {
-			recall_owner(core, page, d);
+			recall_owner(core, page, d, &w);
 			i++;
 		} else {
 			home__remove_waiter(core, d, i);
@@ -341,6 +345,8 @@ static bool to_spare(const struct dsm_core *core, uint32_t page, const struct di
 	return d->owner == core->config.node && !(core->client[page].flags & (CLIENT_DIRTY | CLIENT_STICKY));
 }
 
+/* Who has handed the page over may ask for it again before its DOWNGRADE has come, which is on the other
+ * channel; it knows a version then that this home does not. */
 static bool may_ask(struct dsm_core *core, const struct core_msg *msg)
 {
 	const struct core_entry *e;
@@ -352,7 +358,10 @@ static bool may_ask(struct dsm_core *core, const struct core_msg *msg)
 		d = directory__get(core, e->page);
 		if (!d)
 			return true; /* out of memory */
-		if (d->owner == msg->from || e->version > d->version || waits_already(core, d, msg->from))
+		if (waits_already(core, d, msg->from))
+			return false;
+		if ((d->owner == msg->from || e->version > d->version) &&
+		    home__recalled(core, d) != msg->from)
 			return false;
 	}
 	return true;
@@ -373,6 +382,8 @@ int home__on_fetch(struct dsm_core *core, const struct core_msg *msg)
 		d = directory__get(core, e->page);
 		w = (struct waiter){
 			.node = msg->from, .write = e->flags & CORE_ENTRY_WRITE, .version = e->version};
+		w.take = w.write && !(e->flags & CORE_ENTRY_AHEAD);
+		d->moves = w.take;
 		if (e->flags & CORE_ENTRY_AHEAD && !to_spare(core, e->page, d)) {
 			none = (struct core_entry){.page = e->page, .flags = CORE_ENTRY_REFUSED};
 			home__send_copy(core, w.node, &none);
@@ -412,6 +423,8 @@ int home__on_downgrade(struct dsm_core *core, const struct core_msg *msg)
 			d->version = e->version;
 		}
 		d->owner = NOBODY;
+		if (e->flags & CORE_ENTRY_WRITE)
+			home__drop_holder(core, d, msg->from);
 	}
 	home__end_recall(core, d);
 	home__serve_later(core, e->page);

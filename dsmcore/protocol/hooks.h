@@ -51,6 +51,9 @@
 	X(sticky_not_reset, "an abort leaves what it wrote in a page left writable")                         \
 	X(sticky_unbounded, "pages stay writable though nothing changes them any more")                      \
 	X(barrier_early, "a barrier opens before the last node is there")                                    \
+	X(handed_in_use, "a page that the running attempt may have read is handed over")                     \
+	X(handed_not_dropped, "who hands a page over keeps a copy")                                          \
+	X(handed_unheard, "who waits for a change hands over what it waits for")                             \
 	X(ahead_stale, "a prefetched PAGE that an INVALIDATE overtook is accepted")                          \
 	X(ahead_locked, "a prefetch is served from a page that a commit has locked")                         \
 	X(ahead_open, "a prefetched page is mapped when it comes")                                           \

@@ -38,6 +38,7 @@
 #define CORE_UPDATE_AFTER  2u  /* times that a copy was fetched again at once */
 #define CORE_UPDATE_PROBE  4u  /* updates without a known use: then the page is closed, to see */
 #define CORE_UPDATE_UNUSED 7u  /* the same, and the last ones found it closed: then it is given up */
+#define CORE_HABIT	   3u /* fetched and changed so often: it will be again. Updates are tried first */
 #define CORE_REARM_CLEAN   64u /* commits without an invalidation before a re-armed page stays mapped again */
 
 /* ---- client side ---- */
@@ -63,6 +64,7 @@ struct __attribute__((packed, aligned(4))) client_page {
 	uint8_t idle : 4;   /* updates since a fault or a commit told that it is in use */
 	uint8_t flags;	    /* CLIENT_* */
 	uint8_t clean;	    /* commits since it was re-armed or last invalidated */
+	uint8_t habit;	    /* attempts in a row that fetched it and changed it */
 };
 
 _Static_assert(sizeof(struct client_page) == 20, "see docs/ARCHITECTURE.md, What that costs");
@@ -74,8 +76,9 @@ _Static_assert(sizeof(struct client_page) == 20, "see docs/ARCHITECTURE.md, What
 #define TOUCH_LOCKED  0x10u  /* it commits through its home */
 #define TOUCH_MET     0x20u  /* a winner met the attempt here */
 #define TOUCH_EMIT    0x40u  /* others lost a copy to this attempt: its write runs are evidence */
-#define TOUCH_STUCK   0x80u  /* it was sticky and was recalled, or opened ahead: written for all we know */
+#define TOUCH_STUCK   0x80u  /* sticky and recalled, or opened for a write to come: written for all we know */
 #define TOUCH_AHEAD   0x100u /* opened for writing ahead of a row of first writes */
+#define TOUCH_FETCHED 0x200u /* it waited for a copy */
 
 struct touch {
 	uint64_t version; /* that the attempt sees */
@@ -107,6 +110,7 @@ struct flight {
 	uint64_t recalled; /* newest stamp of a RECALL that met it: an older grant of exclusivity is void */
 	uint32_t page;
 	bool write;
+	bool guess;  /* to be written, but that is only what happened to it so far */
 	bool ahead;  /* asked for before anybody needed it */
 	bool kept;   /* not asked for at all: the copy here waits for its UPDATE */
 	bool wanted; /* the mutator waits for it */
@@ -224,6 +228,7 @@ struct waiter {
 	uint16_t node;
 	bool lock;  /* LOCK of this node, else FETCH */
 	bool write; /* FETCH */
+	bool take;  /* FETCH: and it waits for it, so who has it alone may as well hand it over */
 };
 
 /* What a home knows of a page; what it has only for a while is in struct dir_more. */
@@ -233,6 +238,7 @@ struct dir_page {
 	uint64_t npast : 2;
 	uint64_t fresh : 1; /* copies were given since the stamp was last raised */
 	uint64_t used : 1;
+	uint64_t moves : 1;	/* who fetched it last is going to write it */
 	struct copyset holders; /* the owner is among them */
 	struct copyset updated; /* of these: would fetch again what they lose, and are offered the changes */
 	struct past past[PAST];
@@ -393,7 +399,7 @@ void attempt__close(struct dsm_core *core, bool committed);
 /* sticky.c */
 void sticky__carry(struct dsm_core *core);
 void sticky__commit(struct dsm_core *core, uint32_t page);
-void sticky__lose(struct dsm_core *core, uint32_t page);
+void sticky__lose(struct dsm_core *core, uint32_t page, enum core_rights rights);
 
 /* client.c */
 /* Where committed bytes go: STORE, or STORE_NEXT while a doomed attempt sees the frame (invariant 2). */
@@ -404,7 +410,7 @@ int client__on_exclusive(struct dsm_core *core, const struct core_msg *msg);
 int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg);
 /* The running attempt loses to the sender of this INVALIDATE. */
 void client__yield(struct dsm_core *core, const struct core_msg *msg);
-void client__downgrade(struct dsm_core *core, uint32_t page, uint64_t known);
+void client__downgrade(struct dsm_core *core, const struct core_entry *recall);
 /* Opens a page for the mutator; the caller flushes the rights. */
 void client__open(struct dsm_core *core, uint32_t page, bool write);
 

@@ -107,6 +107,13 @@ static bool unwanted(const struct dsm_core *core, const struct dir_page *d)
 	return !n && home__recalled(core, d) == NOBODY;
 }
 
+/* Whether others had copies before or not, nobody has one now; and whoever fetched the page last was going to
+ * write it, so the next one will take it over as a whole (client.c). */
+static bool alone_for_now(const struct dsm_core *core, const struct dir_page *d, uint16_t node)
+{
+	return d->moves && copyset__count(core, d->holders) == 1 && home__holds(core, d, node);
+}
+
 /* The commit is decided, here or by whom this home has passed it on to. That its own copy is the only one is
  * known to the committer by the GRANT. */
 static void decide(struct dsm_core *core, struct home_tx *t)
@@ -125,6 +132,8 @@ static void decide(struct dsm_core *core, struct home_tx *t)
 		core__drop(core, e->hold);
 		e->hold = 0;
 		new_version(core, e->page, d, &t->party);
+		if (alone_for_now(core, d, t->party.node))
+			e->flags |= CORE_ENTRY_EXCLUSIVE;
 		if (e->flags & CORE_ENTRY_EXCLUSIVE && unwanted(core, d))
 			d->owner = t->party.node;
 		else

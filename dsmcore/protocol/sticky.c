@@ -125,8 +125,8 @@ void sticky__commit(struct dsm_core *core, uint32_t page)
 	untwin(core, page);
 }
 
-/* It is not exclusive any more. */
-void sticky__lose(struct dsm_core *core, uint32_t page)
+/* It is not exclusive any more; if no attempt runs it has these rights from now on. */
+void sticky__lose(struct dsm_core *core, uint32_t page, enum core_rights rights)
 {
 	if (!(core->client[page].flags & CLIENT_STICKY) || core_mutant(sticky_kept))
 		return;
@@ -137,7 +137,7 @@ void sticky__lose(struct dsm_core *core, uint32_t page)
 	}
 	/* No attempt has written it, but a program that breaks the rules may have, between its transactions:
 	 * from such a page no two nodes may get different bytes. */
-	core__protect(core, page, CORE_READ);
+	core__protect(core, page, rights);
 	core__do(core, CORE_DO_RESTORE, page);
 	core->client[page].flags &= (uint8_t)~CLIENT_DIRTY;
 }

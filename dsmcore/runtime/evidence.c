@@ -339,6 +339,9 @@ void evidence__emit(const struct core_action *a, const struct core_msg *msg, con
 	case CORE_EMIT_ADOPT:
 		COUNT(update_holders, 1);
 		break;
+	case CORE_EMIT_HAND:
+		COUNT(handed_over, 1);
+		break;
 	case CORE_EMIT_PASS:
 		COUNT(decisions_passed, 1);
 		break;

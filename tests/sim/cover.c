@@ -543,7 +543,7 @@ static const char *const client_expected[] = {
 	[CS_ZOMBIE_DIRTY] = "ddrfffffo++rP+Pxd++",
 	[CS_ZOMBIE_NEXT] = "ddrfffffoh++P+Pxd+r",
 	[CS_FLYING] = "++r++++r+++rP+Pxtt+",
-	[CS_FLYING_WANTED] = "www++++rr++rP+Pxttr",
+	[CS_FLYING_WANTED] = "www++++rr++rPrPxttr",
 	[CS_SHARED_AHEAD] = "+++fffffo+++P+Pxtt+",
 	[CS_EXCL_AHEAD] = "++rfffff+rrZPrPxtt+",
 };
@@ -551,7 +551,7 @@ static const char *const client_expected[] = {
 /* FETCH LOCK LOCK_STALE CANCEL PUBLISH ACK ACK_LATE REFUSE REFUSE_LATE DOWNGRADE_NEWER DOWNGRADE_SAME
  * LOST_HOLDER LOST_OWNER LOST_LOCKER LOST_WAITER */
 static const char *const home_expected[] = {
-	[HS_FREE] = "+eslla+arppzzzz",		[HS_SHARED] = "++slla+a+pp+zzz",
+	[HS_FREE] = "+esllararppzzzz",		[HS_SHARED] = "++slla+a+pp+zzz",
 	[HS_OWNED] = "++slla+arpp++zz",		[HS_RECALLED] = "++slla+ar++++zr",
 	[HS_LOCKING] = "++s+ga+a+pprrrr",	[HS_ASKED] = "++s+g++++pp+r++",
 	[HS_PASSED] = "++s+g++++pprrrr",	[HS_GRANTED] = "+es++a+a+pp+r+r",

@@ -180,6 +180,9 @@ static void emit(struct world *w, struct node *n, const struct core_action *a)
 	case CORE_EMIT_ADOPT:
 		w->totals->adopted++;
 		break;
+	case CORE_EMIT_HAND:
+		w->totals->handed++;
+		break;
 	case CORE_EMIT_PASS:
 		w->totals->passed++;
 		break;

@@ -167,6 +167,7 @@ struct totals {
 	uint64_t seeds, steps, messages, commits, local, aborts, conflicts, priorities, cancels, barriers,
 		pinned, slow, stalls, ahead, ahead_used, opened, opened_used, deaths, lost, lost_pages,
 		doubts, soles, waits;
+	uint64_t handed;
 	uint64_t updates, adopted, passed; /* copies updated; decisions to do so, and to pass on a decision */
 	uint32_t most_aborts;		   /* of one transaction */
 	double longest; /* long transaction against short ones: share of the time that it may take */

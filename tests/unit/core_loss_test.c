@@ -203,10 +203,12 @@ static void test_commit_cannot_go_on(void **state)
 
 	(void)state;
 	BEGIN(c, 0); /* or node 3 would own the pages alone */
-	READ(c, 0, 0);
 	READ(c, 0, 4);
 	READ(c, 0, 8);
 	COMMIT(c, 0);
+	BEGIN(c, 2);
+	READ(c, 2, 0);
+	COMMIT(c, 2);
 	cluster__forget(c);
 	BEGIN(c, 3);
 	WRITE(c, 3, 0);

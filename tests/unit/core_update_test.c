@@ -31,46 +31,6 @@ static struct cluster *play(unsigned nodes, uint32_t elevate_after)
 	return c;
 }
 
-/* One step of the mutator; what it sends stays in the queue. */
-static int begin_step(struct cluster *c, unsigned node, struct core_event event)
-{
-	int verdict;
-
-	assert_int_equal(step(c, node, &event, &verdict), 0);
-	return verdict;
-}
-
-/* The oldest message to a node, of a type if that is given. Returns the verdict that it brings. */
-static int deliver_type(struct cluster *c, unsigned node, unsigned type)
-{
-	struct core_event event = {.type = CORE_MESSAGE};
-	struct core_entry *entries;
-	struct core_msg msg;
-	int verdict;
-	size_t i;
-
-	for (i = c->head; i < c->tail; i++)
-		if (c->mail[i].msg.to == node && (!type || c->mail[i].msg.type == type))
-			break;
-	assert_true(i < c->tail);
-	msg = c->mail[i].msg;
-	entries = c->mail[i].entries;
-	memmove(&c->mail[i], &c->mail[i + 1], (--c->tail - i) * sizeof(c->mail[0]));
-	event.msg = &msg;
-	assert_true(core_msg__sane(c->core[node], &msg));
-	assert_int_equal(step(c, node, &event, &verdict), 0);
-	free(entries);
-	return verdict;
-}
-
-static int deliver_to(struct cluster *c, unsigned node)
-{
-	return deliver_type(c, node, 0);
-}
-
-#define START_COMMIT(c, node)                                                                                \
-	begin_step(c, node, (struct core_event){.type = CORE_COMMIT, .changed = all_changed})
-
 static void test_two_messages_a_turn(void **state)
 {
 	struct cluster *c = play(2, 0);

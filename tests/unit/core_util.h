@@ -173,6 +173,46 @@ static const bool none_changed[512] = {false};
 #define COMMIT(c, node)	       act(c, node, (struct core_event){.type = CORE_COMMIT, .changed = all_changed})
 #define COMMIT_SILENT(c, node) act(c, node, (struct core_event){.type = CORE_COMMIT, .changed = none_changed})
 
+/* One step of the mutator; what it sends stays in the queue. */
+static inline int begin_step(struct cluster *c, unsigned node, struct core_event event)
+{
+	int verdict;
+
+	assert_int_equal(step(c, node, &event, &verdict), 0);
+	return verdict;
+}
+
+/* The oldest message to a node, of a type if that is given. Returns the verdict that it brings. */
+static inline int deliver_type(struct cluster *c, unsigned node, unsigned type)
+{
+	struct core_event event = {.type = CORE_MESSAGE};
+	struct core_entry *entries;
+	struct core_msg msg;
+	int verdict;
+	size_t i;
+
+	for (i = c->head; i < c->tail; i++)
+		if (c->mail[i].msg.to == node && (!type || c->mail[i].msg.type == type))
+			break;
+	assert_true(i < c->tail);
+	msg = c->mail[i].msg;
+	entries = c->mail[i].entries;
+	memmove(&c->mail[i], &c->mail[i + 1], (--c->tail - i) * sizeof(c->mail[0]));
+	event.msg = &msg;
+	assert_true(core_msg__sane(c->core[node], &msg));
+	assert_int_equal(step(c, node, &event, &verdict), 0);
+	free(entries);
+	return verdict;
+}
+
+static inline int deliver_to(struct cluster *c, unsigned node)
+{
+	return deliver_type(c, node, 0);
+}
+
+#define START_COMMIT(c, node)                                                                                \
+	begin_step(c, node, (struct core_event){.type = CORE_COMMIT, .changed = all_changed})
+
 /* The n-th logged action of a node of this type (and emit, if an EMIT), or NULL. */
 static inline const struct logged *find(const struct cluster *c, unsigned node, enum core_action_type type,
 					enum core_emit_type emit, size_t n)
