@@ -13,13 +13,18 @@ verdict() {
 		| group_by(.class) | map({class: .[0].class, ns: (map(.wasted_ns) | add)}) | max_by(.ns) | .class // "none"' "$1"
 }
 
+# Goals close to one another: a score that is written now and then only meets nobody, it is handed over.
+awk -v list="38 26,54 26,38 38,54 38,46 24,46 40" 'BEGIN { split(list, near, ",") }
+	$1 == "goal" { print "goal " near[++n]; next } { print }' "$(dirname "$0")/../../apps/scenes/plaza.scene" \
+	>"$TMPDIR/near.scene" || exit 1
+
 for source in bpf ring; do
 	if [ $source = bpf ] && ! { [ "$(id -u)" = 0 ] && [ -e /sys/kernel/btf/vmlinux ]; }; then
 		echo "no BPF for this user on this kernel: nothing to compare"
 		exit 77
 	fi
 	"$BUILD/bin/dsmrun" --monitor="$TMPDIR/$source.dsmt" --source $source -n 4 \
-		"$BUILD/apps/world" --seconds "$seconds" >"$TMPDIR/$source.out" 2>&1 || {
+		"$BUILD/apps/world" --scene "$TMPDIR/near.scene" --seconds "$seconds" >"$TMPDIR/$source.out" 2>&1 || {
 		cat "$TMPDIR/$source.out"
 		exit 1
 	}

@@ -9,7 +9,7 @@ for folder in bin lib apps; do
 	ln -s "$root/$folder" "$work/build/$folder"
 done
 demo=$work/build/demo
-BUILD=$work/build SECONDS_EACH=${SECONDS_EACH:-4} timeout 120 "$(dirname "$0")/../../apps/demo.sh" >"$work/out" 2>&1 ||
+BUILD=$work/build SECONDS_EACH=${SECONDS_EACH:-6} timeout 120 "$(dirname "$0")/../../apps/demo.sh" >"$work/out" 2>&1 ||
 	fail "demo: status $?: $(tail -n 30 "$work/out")"
 for file in report.txt report.json report.dot report.svg plan.json proof.json; do
 	[ -s "$demo/$file" ] || fail "no $file"
