@@ -9,3 +9,8 @@ ALONE += tests/integration/demo_proof.sh tests/integration/demo_readme.sh tests/
 FUZZERS += fuzz_scene
 fuzz_scene_SRCS := tests/fuzz/fuzz_scene.c $(addprefix apps/,raytracer/scene.c raytracer/trace.c common/lines.c common/app.c)
 fuzz_scene_LIBS := -lm
+
+TESTS += unit/apps_test
+unit/apps_test_SRCS := tests/unit/apps_test.c $(addprefix apps/,common/app.c common/rows.c common/random.c common/lines.c \
+	sor/grid.c mgs/vectors.c raytracer/trace.c raytracer/scene.c tsp/tour.c lu/blocks.c hashmap/table.c)
+unit/apps_test_LIBS := -lcmocka -lm

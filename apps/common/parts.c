@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 #include "apps/common/parts.h"
 
-#include <dsm.h>
 #include <stdio.h>
 
 void parts__share(const char *name, void *mine, void **part)
@@ -19,17 +18,19 @@ void parts__share(const char *name, void *mine, void **part)
 	}
 }
 
-void parts__rows(const char *name, struct rows *rows)
+size_t parts__bytes(const struct rows *rows)
 {
-	size_t bytes = (size_t)rows__in_part(rows, dsm_node()) * rows->pitch;
-	double *mine = bytes ? dsm_new_flat(double, (bytes + 7) / 8) : NULL;
+	return (size_t)rows__in_part(rows, dsm_node()) * rows->pitch;
+}
 
-	if (rows->order == ROWS_FLAT) { /* one object has one name, without a number */
-		if (mine)
-			dsm_root_set(name, mine);
-		dsm_barrier();
-		rows->part[0] = dsm_root(name);
+void parts__rows(const char *name, struct rows *rows, void *mine)
+{
+	if (rows->order != ROWS_FLAT) {
+		parts__share(name, mine, rows->part);
 		return;
 	}
-	parts__share(name, mine, rows->part);
+	if (mine) /* one object has one name, without a number */
+		dsm_root_set(name, mine);
+	dsm_barrier();
+	rows->part[0] = dsm_root(name);
 }

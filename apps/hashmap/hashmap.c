@@ -27,7 +27,7 @@ static void open_table(struct table *t, const struct hashmap_options *o)
 					 .count = (long)buckets,
 					 .nodes = dsm_nodes(),
 					 .pitch = sizeof(struct bucket)};
-		parts__rows("buckets", &t->pages);
+		parts__rows("buckets", &t->pages, parts__new(struct bucket, &t->pages));
 		return;
 	}
 	if (dsm_node() == 0)

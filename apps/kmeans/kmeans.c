@@ -69,8 +69,8 @@ static void enter(struct shared *s, const struct kmeans_options *o)
 			     .tuned = tuned};
 	s->points.pitch = sizeof(struct point);
 	s->labels.pitch = sizeof(int32_t);
-	parts__rows("points", &s->points);
-	parts__rows("labels", &s->labels);
+	parts__rows("points", &s->points, parts__new(struct point, &s->points));
+	parts__rows("labels", &s->labels, parts__new(int32_t, &s->labels));
 	share_sums(s);
 	if (dsm_node() == 0) {
 		dsm_root_set("centres", dsm_new_flat(struct point, (size_t)s->clusters));

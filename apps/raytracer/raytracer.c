@@ -84,7 +84,7 @@ int main(int argc, char **argv)
 			    .count = o.common.size,
 			    .nodes = dsm_nodes(),
 			    .pitch = (size_t)o.common.size * sizeof(uint32_t)};
-	parts__rows("picture", &rows);
+	parts__rows("picture", &rows, parts__new(uint32_t, &rows));
 	dsm_barrier();
 
 	double start = app__now();

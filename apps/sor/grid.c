@@ -7,43 +7,25 @@
 #define OMEGA 1.25
 #define SEED  10101010u
 
-/* Doubles from the first cell of one colour to the first of the other in a split row. */
-static size_t split(const struct grid *g)
-{
-	return rows__pages((g->n + 1) / 2 * sizeof(double)) / sizeof(double);
-}
-
 size_t grid__row_bytes(const struct grid *g)
 {
-	return (g->layout == APP_TUNED ? 2 * split(g) : g->n) * sizeof(double);
+	return g->layout == APP_TUNED ? rows__pages((g->n + 1) / 2 * sizeof(double)) : g->n * sizeof(double);
 }
 
-double *grid__colour(const struct grid *g, double *row, int colour, size_t *bytes)
+/* Column j of row i. */
+static double *cell(const struct grid *g, const struct grid_row *row, size_t i, size_t j)
 {
-	if (g->layout != APP_TUNED) {
-		*bytes = g->n * sizeof(double);
-		return row;
-	}
-	*bytes = (g->n + 1) / 2 * sizeof(double);
-	return row + (colour ? split(g) : 0);
+	return row->colour[(i + j) & 1] + (g->layout == APP_TUNED ? j / 2 : j);
 }
 
-/* Which double of row i is column j. */
-static size_t place(const struct grid *g, size_t i, size_t j)
-{
-	if (g->layout != APP_TUNED)
-		return j;
-	return ((i + j) & 1 ? split(g) : 0) + j / 2;
-}
-
-void grid__fill_row(const struct grid *g, double *row, size_t i)
+void grid__fill_row(const struct grid *g, struct grid_row row, size_t i)
 {
 	struct app_random r;
 
 	app_random__seed(&r, SEED);
 	app_random__skip(&r, (uint64_t)i * g->n);
 	for (size_t j = 0; j < g->n; j++)
-		row[place(g, i, j)] = app_random__next(&r) * 1e-6;
+		*cell(g, &row, i, j) = app_random__next(&r) * 1e-6;
 }
 
 static void relax_whole(double *cells, const double *up, const double *down, size_t n, size_t first)
@@ -65,17 +47,16 @@ static void relax_split(double *restrict mine, const double *restrict other, con
 		mine[k] = quarter * (up[k] + down[k] + other[k - 1 + odd] + other[k + odd]) + rest * mine[k];
 }
 
-void grid__relax_row(const struct grid *g, double *row, const double *up, const double *down, size_t i,
-		     int colour)
+void grid__relax_row(const struct grid *g, struct grid_row row, struct grid_row up, struct grid_row down,
+		     size_t i, int colour)
 {
 	size_t odd = (i + (size_t)colour) & 1; /* this colour's columns are odd */
+	double *mine = row.colour[colour];
 
-	if (g->layout != APP_TUNED) {
-		relax_whole(row, up, down, g->n, odd ? 1 : 2);
-		return;
-	}
-	size_t mine = colour ? split(g) : 0, other = colour ? 0 : split(g);
-	relax_split(row + mine, row + other, up + other, down + other, g->n, odd);
+	if (g->layout == APP_TUNED)
+		relax_split(mine, row.colour[!colour], up.colour[!colour], down.colour[!colour], g->n, odd);
+	else
+		relax_whole(mine, up.colour[0], down.colour[0], g->n, odd ? 1 : 2);
 }
 
 void grid_sum__init(struct grid_sum *sum)
@@ -84,14 +65,14 @@ void grid_sum__init(struct grid_sum *sum)
 	sum->cells = APP_HASH;
 }
 
-void grid_sum__row(struct grid_sum *sum, const struct grid *g, const double *row, size_t i)
+void grid_sum__row(struct grid_sum *sum, const struct grid *g, struct grid_row row, size_t i)
 {
 	size_t n = g->n;
 
 	for (size_t j = 0; j < n; j++) {
-		const double *cell = &row[place(g, i, j)];
-		sum->cells = app__hash(sum->cells, cell, sizeof(*cell));
+		const double *at = cell(g, &row, i, j);
+		sum->cells = app__hash(sum->cells, at, sizeof(*at));
 		if (i > 0 && i + 1 < n && j > 0 && j + 1 < n)
-			sum->inner += *cell;
+			sum->inner += *at;
 	}
 }

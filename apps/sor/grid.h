@@ -7,9 +7,9 @@
  * omega) * cell, omega = 1.25; the border stays as it is. The matrix starts as
  * java.util.Random(10101010).nextDouble() * 1e-6. Red-black order: a cell has the colour (row + column) % 2.
  *
- * A row lies in memory as its columns in order (natural), or, as in TreadMarks, split by colour (tuned): the
- * cells of colour 0, then from another page on those of colour 1. Then who updates one colour never meets on
- * a page with who reads the other.
+ * A matrix lies in memory as one array in row order (natural), or, as in TreadMarks, as two (tuned): the cells of
+ * colour 0 and those of colour 1. Then who updates one colour never meets on a page with who reads the other, and
+ * what a half-sweep writes lies in one piece.
  */
 #ifndef APPS_SOR_GRID_H
 #define APPS_SOR_GRID_H
@@ -24,19 +24,20 @@ struct grid {
 	enum app_layout layout;
 };
 
-/* What a row takes; in the tuned layout a multiple of a page. */
+/* Where a row's cells of each colour are; in the natural layout both are the row. */
+struct grid_row {
+	double *colour[2];
+};
+
+/* What a row takes in one array; in the tuned layout whole pages. */
 size_t grid__row_bytes(const struct grid *g);
 
-/* The cells of one colour of a row and how many bytes they take: what a neighbour needs for a half-sweep of
- * the other colour. In the natural layout that is the whole row. */
-double *grid__colour(const struct grid *g, double *row, int colour, size_t *bytes);
-
 /* Fills row i with Java Grande's start values. */
-void grid__fill_row(const struct grid *g, double *row, size_t i);
+void grid__fill_row(const struct grid *g, struct grid_row row, size_t i);
 
 /* Updates the cells of one colour of row i, which is not border, between its neighbours. */
-void grid__relax_row(const struct grid *g, double *row, const double *up, const double *down, size_t i,
-		     int colour);
+void grid__relax_row(const struct grid *g, struct grid_row row, struct grid_row up, struct grid_row down,
+		     size_t i, int colour);
 
 /* What a matrix is reduced to, row by row in ascending order (the order decides the last bits). */
 struct grid_sum {
@@ -44,6 +45,6 @@ struct grid_sum {
 	uint64_t cells; /* a hash over all bits of all cells */
 };
 void grid_sum__init(struct grid_sum *sum);
-void grid_sum__row(struct grid_sum *sum, const struct grid *g, const double *row, size_t i);
+void grid_sum__row(struct grid_sum *sum, const struct grid *g, struct grid_row row, size_t i);
 
 #endif

@@ -13,50 +13,76 @@
 #include "apps/common/sequential.h"
 #include "apps/sor/options.h"
 
-struct block { /* of rows: first ... end - 1 */
-	long first, end;
+struct matrix {
+	struct grid grid;
+	struct rows colour[2]; /* in the natural layout both are the same array */
+	long first, end;       /* rows of this node's block */
 };
 
-static void fill(const struct grid *g, const struct rows *rows, struct block mine)
+static struct grid_row row(const struct matrix *m, long i)
 {
-	DSM_TX_FOR(i, mine.first, mine.end)
-		grid__fill_row(g, rows__at(rows, i), (size_t)i);
+	return (struct grid_row){{rows__at(&m->colour[0], i), rows__at(&m->colour[1], i)}};
 }
 
-static void half_sweep(const struct grid *g, const struct rows *rows, struct block mine, int colour)
+static void open_matrix(struct matrix *m, const struct sor_options *o)
 {
-	long last = (long)g->n - 1;
-	long first = mine.first > 1 ? mine.first : 1;
-	long end = mine.end < last ? mine.end : last;
+	bool tuned = o->common.layout == APP_TUNED;
+	long n = o->common.size;
+
+	*m = (struct matrix){.grid = {(size_t)n, o->common.layout},
+			     .first = rows__block(n, dsm_nodes(), dsm_node()),
+			     .end = rows__block(n, dsm_nodes(), dsm_node() + 1)};
+	m->colour[0] = (struct rows){.order = tuned ? ROWS_BLOCK : ROWS_FLAT,
+				     .count = n,
+				     .nodes = dsm_nodes(),
+				     .shift = o->misalign,
+				     .pitch = grid__row_bytes(&m->grid)};
+	m->colour[1] = m->colour[0];
+	parts__rows(tuned ? "red" : "matrix", &m->colour[0], parts__new(double, &m->colour[0]));
+	if (tuned)
+		parts__rows("black", &m->colour[1], parts__new(double, &m->colour[1]));
+	else
+		m->colour[1] = m->colour[0];
+}
+
+static void fill(const struct matrix *m)
+{
+	DSM_TX_FOR(i, m->first, m->end)
+		grid__fill_row(&m->grid, row(m, i), (size_t)i);
+}
+
+static void half_sweep(const struct matrix *m, int colour)
+{
+	long last = (long)m->grid.n - 1;
+	long first = m->first > 1 ? m->first : 1;
+	long end = m->end < last ? m->end : last;
 
 	DSM_TX_FOR(i, first, end) {
-		grid__relax_row(g, rows__at(rows, i), rows__at(rows, i - 1), rows__at(rows, i + 1), (size_t)i,
-				colour);
+		grid__relax_row(&m->grid, row(m, i), row(m, i - 1), row(m, i + 1), (size_t)i, colour);
 		dsm_progress(1);
 	}
 }
 
-static void iterate(const struct grid *g, const struct rows *rows, const struct sor_options *o,
-		    struct block mine, const struct app *app)
+static void iterate(const struct matrix *m, long iterations, const struct app *app)
 {
-	for (long k = 0; k < o->iterations; k++) {
+	for (long k = 0; k < iterations; k++) {
 		for (int colour = 0; colour < 2; colour++) {
-			half_sweep(g, rows, mine, colour);
+			half_sweep(m, colour);
 			dsm_barrier();
 		}
-		app__progress(app, (double)(k + 1) / (double)o->iterations, "iterations");
+		app__progress(app, (double)(k + 1) / (double)iterations, "iterations");
 	}
 	app__progress_end(app);
 }
 
 /* One node reads everything in one order: the sum's last bits depend on it. */
-static struct grid_sum reduce(const struct grid *g, const struct rows *rows)
+static struct grid_sum reduce(const struct matrix *m)
 {
 	struct grid_sum sum;
 
 	grid_sum__init(&sum);
-	DSM_TX_FOR(i, 0, (long)g->n)
-		grid_sum__row(&sum, g, rows__at(rows, i), (size_t)i);
+	DSM_TX_FOR(i, 0, (long)m->grid.n)
+		grid_sum__row(&sum, &m->grid, row(m, i), (size_t)i);
 	return sum;
 }
 
@@ -65,30 +91,22 @@ int main(int argc, char **argv)
 	struct app app = {.name = "sor", .speaks = dsm_node() == 0};
 	struct sor_result r = {.nodes = dsm_nodes()};
 	struct sor_options o;
+	struct matrix m;
 	int status;
 
 	if (sor_options__read(&o, &app, argc, argv, &status))
 		return status;
 	if (o.common.sequential)
 		return app__run_sequential(&app, dsm_nodes(), argv);
-
-	struct grid g = {(size_t)o.common.size, o.common.layout};
-	struct rows rows = {.order = g.layout == APP_TUNED ? ROWS_BLOCK : ROWS_FLAT,
-			    .count = o.common.size,
-			    .nodes = dsm_nodes(),
-			    .shift = o.misalign,
-			    .pitch = grid__row_bytes(&g)};
-	struct block mine = {rows__block(rows.count, rows.nodes, dsm_node()),
-			     rows__block(rows.count, rows.nodes, dsm_node() + 1)};
-	parts__rows("matrix", &rows);
-	fill(&g, &rows, mine);
+	open_matrix(&m, &o);
+	fill(&m);
 	dsm_barrier();
 
 	double start = app__now();
-	iterate(&g, &rows, &o, mine, &app);
+	iterate(&m, o.iterations, &app);
 	r.seconds = app__now() - start;
 	if (dsm_node() == 0) {
-		r.sum = reduce(&g, &rows);
+		r.sum = reduce(&m);
 		sor_result__print(&r, &o);
 	}
 	dsm_barrier(); /* the others keep serving pages until node 0 has read them */

@@ -16,26 +16,27 @@ struct part {
 	size_t pitch;
 	long first, end; /* rows of this rank; row i is at i - first + 1, for there is one more before them */
 	int before, after; /* neighbours, or MPI_PROC_NULL */
-	char *cells;
+	char *colour[2];   /* in the natural layout both are the same array */
 };
 
-static double *row(const struct part *p, long i)
+static struct grid_row row(const struct part *p, long i)
 {
-	return (double *)(p->cells + (size_t)(i - p->first + 1) * p->pitch);
+	size_t at = (size_t)(i - p->first + 1) * p->pitch;
+
+	return (struct grid_row){{(double *)(p->colour[0] + at), (double *)(p->colour[1] + at)}};
 }
 
+/* The cells that neighbours need after a half-sweep. */
 static void exchange(const struct part *p, int colour)
 {
-	size_t bytes;
-	double *first = grid__colour(&p->grid, row(p, p->first), colour, &bytes);
-	double *last = grid__colour(&p->grid, row(p, p->end - 1), colour, &bytes);
-	double *above = grid__colour(&p->grid, row(p, p->first - 1), colour, &bytes);
-	double *below = grid__colour(&p->grid, row(p, p->end), colour, &bytes);
+	int bytes = (int)p->pitch;
 
-	MPI_Sendrecv(first, (int)bytes, MPI_BYTE, p->before, 0, below, (int)bytes, MPI_BYTE, p->after, 0,
-		     MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-	MPI_Sendrecv(last, (int)bytes, MPI_BYTE, p->after, 1, above, (int)bytes, MPI_BYTE, p->before, 1,
-		     MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+	MPI_Sendrecv(row(p, p->first).colour[colour], bytes, MPI_BYTE, p->before, 0,
+		     row(p, p->end).colour[colour], bytes, MPI_BYTE, p->after, 0, MPI_COMM_WORLD,
+		     MPI_STATUS_IGNORE);
+	MPI_Sendrecv(row(p, p->end - 1).colour[colour], bytes, MPI_BYTE, p->after, 1,
+		     row(p, p->first - 1).colour[colour], bytes, MPI_BYTE, p->before, 1, MPI_COMM_WORLD,
+		     MPI_STATUS_IGNORE);
 }
 
 static void iterate(const struct part *p, const struct sor_options *o, const struct app *app)
@@ -58,21 +59,30 @@ static void iterate(const struct part *p, const struct sor_options *o, const str
 static void reduce(const struct part *p, const struct mpi *m, struct grid_sum *sum)
 {
 	long n = (long)p->grid.n;
-	double *other = m->rank == 0 ? malloc(p->pitch) : NULL;
+	int bytes = (int)p->pitch;
+	struct grid_row other = {{malloc(p->pitch), malloc(p->pitch)}}, mine;
 
+	if (!other.colour[0] || !other.colour[1])
+		MPI_Abort(MPI_COMM_WORLD, 1);
 	grid_sum__init(sum);
 	for (long i = 0; i < n; i++) {
 		int owner = (int)rows__owner(n, m->ranks, i);
-		if (m->rank == 0 && owner == 0) {
-			grid_sum__row(sum, &p->grid, row(p, i), (size_t)i);
+		if (m->rank == owner) {
+			mine = row(p, i);
+			if (owner == 0)
+				grid_sum__row(sum, &p->grid, mine, (size_t)i);
+			for (int c = 0; c < 2 && owner; c++)
+				MPI_Send(mine.colour[c], bytes, MPI_BYTE, 0, 2, MPI_COMM_WORLD);
 		} else if (m->rank == 0) {
-			MPI_Recv(other, (int)p->pitch, MPI_BYTE, owner, 2, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
-			grid_sum__row(sum, &p->grid, other, (size_t)i);
-		} else if (m->rank == owner) {
-			MPI_Send(row(p, i), (int)p->pitch, MPI_BYTE, 0, 2, MPI_COMM_WORLD);
+			struct grid_row got = other;
+			for (int c = 0; c < 2; c++)
+				MPI_Recv(got.colour[c], bytes, MPI_BYTE, owner, 2, MPI_COMM_WORLD,
+					 MPI_STATUS_IGNORE);
+			grid_sum__row(sum, &p->grid, got, (size_t)i);
 		}
 	}
-	free(other);
+	free(other.colour[0]);
+	free(other.colour[1]);
 }
 
 static int run(const struct mpi *m, int argc, char **argv)
@@ -95,8 +105,10 @@ static int run(const struct mpi *m, int argc, char **argv)
 	p.pitch = grid__row_bytes(&p.grid);
 	p.before = p.first > 0 && p.first < p.end ? (int)rows__owner(n, ranks, p.first - 1) : MPI_PROC_NULL;
 	p.after = p.end < n && p.first < p.end ? (int)rows__owner(n, ranks, p.end) : MPI_PROC_NULL;
-	p.cells = calloc((size_t)(p.end - p.first) + 2, p.pitch);
-	if (!p.cells) {
+	bool tuned = o.common.layout == APP_TUNED;
+	p.colour[0] = calloc((size_t)(p.end - p.first) + 2, p.pitch);
+	p.colour[1] = tuned ? calloc((size_t)(p.end - p.first) + 2, p.pitch) : p.colour[0];
+	if (!p.colour[0] || !p.colour[1]) {
 		fprintf(stderr, "sor-mpi: rank %d has no memory: take a smaller --size\n", m->rank);
 		MPI_Abort(MPI_COMM_WORLD, 1);
 	}
@@ -109,7 +121,9 @@ static int run(const struct mpi *m, int argc, char **argv)
 	reduce(&p, m, &r.sum);
 	if (m->rank == 0)
 		sor_result__print(&r, &o);
-	free(p.cells);
+	if (tuned)
+		free(p.colour[1]);
+	free(p.colour[0]);
 	return 0;
 }
 
