@@ -115,6 +115,10 @@ int spawn__packet(struct proc *p, struct proto_packet *m);
  * has not, or (signals_only) not by a signal. */
 bool spawn__reap(struct proc *p, bool signals_only, int *code, int *status);
 
+/* What a node here that has ended could not remove itself: over libfabric's provider shm each endpoint is a file in
+ * /dev/shm, which has a name until all nodes have mapped it. */
+void spawn__sweep(const struct run *run, const struct proc *p);
+
 /* loop.c: runs until all nodes have ended. Returns the exit status. */
 int loop__run(struct run *run);
 

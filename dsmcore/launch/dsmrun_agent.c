@@ -248,6 +248,7 @@ static void report_end(struct agent *a, struct proc *p, int code, int status)
 	struct dsm_shm shm;
 
 	read_control(a, p);
+	spawn__sweep(&a->run, p);
 	for (int s = 0; s < 2; s++)
 		while (p->out[s].fd >= 0 &&
 		       poll(&(struct pollfd){.fd = p->out[s].fd, .events = POLLIN}, 1, 0) > 0)

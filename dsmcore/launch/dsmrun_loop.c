@@ -246,6 +246,8 @@ static void reap(struct run *run, struct proc *p, bool signals_only)
 		return;
 	signaled = code != CLD_EXITED;
 	read_control(run, p);
+	if (!p->host)
+		spawn__sweep(run, p);
 	if (run->verbose)
 		run__say("node %u has ended (%s %d)", p->node, signaled ? "signal" : "status", status);
 	if (!run->ending) {

@@ -9,6 +9,7 @@
  */
 #include "dsmcore/launch/dsmrun.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -228,6 +229,27 @@ bool spawn__reap(struct proc *p, bool signals_only, int *code, int *status)
 	*code = si.si_code;
 	*status = si.si_status;
 	return true;
+}
+
+/* Whether it is a file of libfabric's provider shm that belongs to this process: "PROCESS:number:number". */
+static bool is_endpoint_of(const char *name, pid_t pid)
+{
+	unsigned of, a, b;
+	int end = 0;
+
+	return sscanf(name, "%u:%u:%u%n", &of, &a, &b, &end) == 3 && !name[end] && of == (unsigned)pid;
+}
+
+void spawn__sweep(const struct run *run, const struct proc *p)
+{
+	DIR *dir = *run->options.fabric ? opendir("/dev/shm") : NULL;
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		if (is_endpoint_of(entry->d_name, p->self))
+			unlinkat(dirfd(dir), entry->d_name, 0);
+	if (dir)
+		closedir(dir);
 }
 
 /* ---- connections ---- */

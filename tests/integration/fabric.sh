@@ -41,6 +41,19 @@ for provider in shm tcp; do
 	kill -KILL $!
 	nobody_left "after KILL of dsmrun over $provider"
 done
+# Killed while it joins, when its file of the provider shm has a name.
+for try in 1 2 3; do
+	"$dsmrun" -n 2 --fabric shm "$member" wait >"$work/out" 2>"$work/err" &
+	launcher=$!
+	for _ in $(seq 2000); do
+		name=$(for p in $(cat "/proc/$launcher/task/$launcher/children" 2>/dev/null); do find /dev/shm -name "$p:*" -printf '%f\n'; done | head -n 1)
+		[ -n "$name" ] && break
+	done
+	[ -n "$name" ] && kill -KILL "${name%%:*}"
+	[ -n "$name" ] || { fail "no node over shm has shown a file"; kill "$launcher"; }
+	wait "$launcher"
+	same "status after a death while joining" $? 137
+done
 expect 0 '' "$dsmrun" -n 3 "$apps/world" --steps 300 --seed 5 --json
 jq -r .positions "$work/out" >"$work/positions.default"
 same "positions over shm" "$(cat "$work/positions.shm")" "$(cat "$work/positions.default")"
