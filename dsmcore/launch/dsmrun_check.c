@@ -16,6 +16,7 @@
 #include "dsmcore/transport/fabric.h"
 #include "dsmcore/transport/tls.h"
 
+/* -EPERM: there, but no program; -EACCES: nobody can tell, for a folder on the way is closed. */
 static int runnable(const char *path)
 {
 	struct stat st;
@@ -24,7 +25,7 @@ static int runnable(const char *path)
 		return -errno;
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
-	return access(path, X_OK) ? -errno : 0;
+	return access(path, X_OK) ? (errno == EACCES ? -EPERM : -errno) : 0;
 }
 
 /* Where the program is, as a shell would find it. */
@@ -45,7 +46,7 @@ static int find_program(struct run *run)
 			rc = 0;
 		at += n;
 	}
-	if (rc == -EACCES)
+	if (rc == -EPERM)
 		run__say("'%s' is not executable (chmod +x it?)", name);
 	else if (rc == -EISDIR)
 		run__say("'%s' is a folder, not a program", name);

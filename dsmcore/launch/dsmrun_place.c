@@ -25,12 +25,20 @@ static bool is_here(const char *name)
 	return !strcmp(name, self) || (strlen(name) == n && !strncmp(name, self, n));
 }
 
+/* A name that begins with - would be an option of the remote shell. */
+static bool is_name(const char *name)
+{
+	for (const char *c = name; *c; c++)
+		if ((unsigned char)*c <= ' ' || *c == 0x7f || strchr("'\"\\;|&<>()$`", *c))
+			return false;
+	return *name && *name != '-' && strlen(name) < sizeof(((struct host *)0)->name);
+}
+
 static int add(struct run *run, const char *name, unsigned slots, const char *address, char *why, size_t size)
 {
 	struct host *more, *h;
 
-	/* A name that begins so would be an option of the remote shell. */
-	if (!*name || *name == '-' || strlen(name) >= sizeof(h->name) || strpbrk(name, " \t'\"\\;|&<>()$`")) {
+	if (!is_name(name)) {
 		snprintf(why, size, "host '%s': not a host's name", name);
 		return -EINVAL;
 	}
@@ -127,28 +135,32 @@ static int add_line(struct run *run, char *line, const char *where, char *why, s
 int hosts__add_file(struct run *run, const char *path, char *why, size_t size)
 {
 	FILE *f = fopen(path, "re");
-	char *line = NULL, where[PATH_MAX + 32];
-	size_t room = 0;
+	char line[1024], where[PATH_MAX + 32];
 	int rc = 0;
 
 	if (!f) {
 		snprintf(why, size, "host file '%s': %s", path, strerror(errno));
 		return -errno;
 	}
-	for (unsigned n = 1; !rc && getline(&line, &room, f) >= 0; n++) {
+	for (unsigned n = 1; !rc && fgets(line, sizeof(line), f); n++) {
 		snprintf(where, sizeof(where), "%s:%u", path, n);
-		rc = add_line(run, line, where, why, size);
+		if (strchr(line, '\n') || feof(f)) {
+			rc = add_line(run, line, where, why, size);
+		} else { /* no host file, perhaps one without an end */
+			snprintf(why, size, "%s: the line is too long: it is NAME [slots=N] [address=IP]",
+				 where);
+			rc = -EINVAL;
+		}
 	}
 	if (!rc && ferror(f)) {
-		snprintf(why, size, "host file '%s': cannot be read", path);
-		rc = -EIO;
+		rc = -errno;
+		snprintf(why, size, "host file '%s': %s", path, strerror(-rc));
 	}
 	if (!rc && !run->nhosts) {
 		snprintf(why, size, "host file '%s' names no host: a line is NAME [slots=N] [address=IP]",
 			 path);
 		rc = -EINVAL;
 	}
-	free(line);
 	fclose(f);
 	return rc;
 }

@@ -138,8 +138,11 @@ int region__open(struct region **out, uint64_t bytes)
 		err = watch(r);
 out:
 	if (err) {
-		fprintf(stderr, "dsm: %s (%llu MiB): %s; run `dsmcheck` to see what this machine lacks\n",
-			what, (unsigned long long)(bytes >> 20), strerror(-err));
+		fprintf(stderr, "dsm: %s (%llu MiB): %s; %s\n", what, (unsigned long long)(bytes >> 20),
+			strerror(-err),
+			err == -ENOMEM ? "use a smaller --heap (DSM_HEAP), or raise the limit of address "
+					 "space (ulimit -v)"
+				       : "run `dsmcheck` to see what this machine lacks");
 		region__close(r);
 		return err;
 	}

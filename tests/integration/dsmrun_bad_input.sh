@@ -79,6 +79,26 @@ mkdir "$work/history"
 mkfifo "$work/history/node-0.dsmh"
 expect 2 'node-0.dsmh: not a history file' "$build/bin/dsmverify" "$work/history"
 
+# A file without an end, and without lines, is no host file; a folder neither.
+limit=10 no 'zero:1: the line is too long' --hostfile /dev/zero "$member" pass
+no "host file '$work': Is a directory" --hostfile "$work" "$member" pass
+no "host 'a.*b': not a host" --hosts $'a\nb:2' "$member" pass
+no "host '-oProxyCommand=x': not a host" --hosts=-oProxyCommand=x:1 "$member" pass
+case $build in
+*asan* | *tsan*) ;; # the sanitizer's own tables are larger than any limit
+*) expect 2 'use a smaller --heap' bash -c 'ulimit -v 400000; exec "$@"' - "$dsmrun" -n 1 --heap 8G "$build/apps/world" --steps 1 ;;
+esac
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then # what cannot be looked at is not called a plain file
+	mkdir -m 700 "$work/closed"
+	cp "$member" "$work/closed/member"
+	cp "$dsmrun" "$work/bin-dsmrun"
+	chmod 755 "$work"
+	as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	if "${as_nobody[@]}" test -x "$work/bin-dsmrun"; then
+		expect 2 "program '$work/closed/member': Permission denied" "${as_nobody[@]}" "$work/bin-dsmrun" "$work/closed/member"
+	fi
+fi
+
 # A monitor without dsmcollect.
 mkdir "$work/bin"
 cp "$dsmrun" "$work/bin/dsmrun"
