@@ -188,7 +188,7 @@ fuzz: $(addprefix build/fuzz/,$(FUZZERS))
 	@tests/fuzz.sh $(FUZZ_SECONDS) $^
 
 lint: build/.deps-test all
-	@CLANG=$(CLANG) tests/lint.sh $(CPPFLAGS) $(filter -I%,$(pmix_CFLAGS))
+	@CLANG=$(CLANG) tests/lint.sh $(CPPFLAGS) $(filter -I%,$(pmix_CFLAGS) $(ompi-c_CFLAGS))
 format:
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 

@@ -123,10 +123,13 @@ int main(int argc, char **argv)
 		return app__run_sequential(&app, dsm_nodes(), argv);
 	size_t n = (size_t)o.common.size;
 	blocks__set(&b, o.common.size, o.block, dsm_nodes(), o.common.layout);
-	struct list mine = {.place = malloc((size_t)(b.across * b.across) * sizeof(struct place))};
+	struct list mine = {.place = calloc((size_t)(b.across * b.across), sizeof(struct place))};
 	double *factors = dsm_node() == 0 ? malloc(n * n * sizeof(double)) : NULL;
-	if (!mine.place || (dsm_node() == 0 && !factors))
+	if (!mine.place || (dsm_node() == 0 && !factors)) {
+		free(mine.place);
+		free(factors);
 		return app__bad(&app, "no memory for a matrix of %zu x %zu: take a smaller --size", n, n);
+	}
 	share(&b);
 	fill(&b, &mine);
 	dsm_barrier();

@@ -3,7 +3,6 @@
  * mgs_mpi.c - modified Gram-Schmidt written for MPI by hand: the yardstick for what the DSM costs. Same kernel, same
  * object file, same result to the bit. Rows are dealt in turn; who has normalised one sends it to all.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,10 +63,8 @@ static int run(const struct mpi *m, int argc, char **argv)
 	long n = o.common.size;
 	double *rows = calloc((size_t)(n / m->ranks + 1) * (size_t)n, sizeof(double));
 	double *unit = malloc((size_t)n * sizeof(double));
-	if (!rows || !unit || (m->rank == 0 && vectors_check__open(&check, (size_t)n))) {
-		fprintf(stderr, "mgs-mpi: rank %d has no memory: take a smaller --size\n", m->rank);
-		MPI_Abort(MPI_COMM_WORLD, 1);
-	}
+	if (!rows || !unit || (m->rank == 0 && vectors_check__open(&check, (size_t)n)))
+		mpi__no_memory(&app, m);
 	for (long i = m->rank; i < n; i += m->ranks)
 		vectors__fill_row(row(rows, m, n, i), (size_t)n, (size_t)i);
 

@@ -5,6 +5,8 @@
 
 #include <mpi.h>
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 #include "apps/common/options.h"
 
@@ -34,6 +36,14 @@ static inline int mpi__refuse(const struct app *app, const struct app_common *co
 {
 	return common->sequential ? app__bad(app, "--sequential: run the app itself, or its sequential twin")
 				  : 0;
+}
+
+/* Ends all ranks. */
+__attribute__((noreturn)) static inline void mpi__no_memory(const struct app *app, const struct mpi *m)
+{
+	fprintf(stderr, "%s: rank %d has no memory: take a smaller --size\n", app->name, m->rank);
+	MPI_Abort(MPI_COMM_WORLD, 1);
+	exit(1); /* it has not returned; but its header does not say so */
 }
 
 static inline double mpi__now_together(void)

@@ -4,14 +4,13 @@
  * object file, same result to the bit. Rank 0 reads the scene and sends it to all; rows are dealt in turn, and
  * rank 0 takes them when all are done.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "apps/raytracer/options.h"
 #include "tests/bench/mpi.h"
 
 /* Every rank gets the scene, or the status with which all end. */
-static int share_scene(const struct mpi *m, struct scene *scene, int status)
+static int share_scene(const struct app *app, const struct mpi *m, struct scene *scene, int status)
 {
 	MPI_Bcast(&status, 1, MPI_INT, 0, MPI_COMM_WORLD);
 	if (status)
@@ -21,7 +20,7 @@ static int share_scene(const struct mpi *m, struct scene *scene, int status)
 	size_t bytes = (size_t)scene->nspheres * sizeof(struct sphere);
 	scene->sphere = m->rank == 0 ? mine : malloc(bytes);
 	if (!scene->sphere)
-		MPI_Abort(MPI_COMM_WORLD, 1);
+		mpi__no_memory(app, m);
 	MPI_Bcast(scene->sphere, (int)bytes, MPI_BYTE, 0, MPI_COMM_WORLD);
 	return 0;
 }
@@ -62,14 +61,12 @@ static int run(const struct mpi *m, int argc, char **argv)
 		return status;
 	if (m->rank == 0)
 		status = raytracer__prepare(&app, &o, &scene, &file);
-	if ((status = share_scene(m, &scene, status)))
+	if ((status = share_scene(&app, m, &scene, status)))
 		return status;
 	long size = o.common.size;
 	uint32_t *pixels = calloc((size_t)size * (size_t)size, sizeof(*pixels));
-	if (!pixels) {
-		fprintf(stderr, "raytracer-mpi: rank %d has no memory: take a smaller --size\n", m->rank);
-		MPI_Abort(MPI_COMM_WORLD, 1);
-	}
+	if (!pixels)
+		mpi__no_memory(&app, m);
 	double start = mpi__now_together();
 	render(m, &scene, size, pixels, &app);
 	double seconds = mpi__now_together() - start;

@@ -4,7 +4,6 @@
  * result to the bit. Each rank keeps its block of rows and a copy of the row before and after it; after each
  * half-sweep neighbours exchange the cells that have changed there.
  */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "apps/common/rows.h"
@@ -16,14 +15,14 @@ struct part {
 	size_t pitch;
 	long first, end; /* rows of this rank; row i is at i - first + 1, for there is one more before them */
 	int before, after; /* neighbours, or MPI_PROC_NULL */
-	char *colour[2];   /* in the natural layout both are the same array */
+	double *colour[2]; /* in the natural layout both are the same array */
 };
 
 static struct grid_row row(const struct part *p, long i)
 {
-	size_t at = (size_t)(i - p->first + 1) * p->pitch;
+	size_t at = (size_t)(i - p->first + 1) * (p->pitch / sizeof(double));
 
-	return (struct grid_row){{(double *)(p->colour[0] + at), (double *)(p->colour[1] + at)}};
+	return (struct grid_row){{p->colour[0] + at, p->colour[1] + at}};
 }
 
 /* The cells that neighbours need after a half-sweep. */
@@ -108,10 +107,8 @@ static int run(const struct mpi *m, int argc, char **argv)
 	bool tuned = o.common.layout == APP_TUNED;
 	p.colour[0] = calloc((size_t)(p.end - p.first) + 2, p.pitch);
 	p.colour[1] = tuned ? calloc((size_t)(p.end - p.first) + 2, p.pitch) : p.colour[0];
-	if (!p.colour[0] || !p.colour[1]) {
-		fprintf(stderr, "sor-mpi: rank %d has no memory: take a smaller --size\n", m->rank);
-		MPI_Abort(MPI_COMM_WORLD, 1);
-	}
+	if (!p.colour[0] || !p.colour[1])
+		mpi__no_memory(&app, m);
 	for (long i = p.first > 0 ? p.first - 1 : 0; i <= p.end && i < n; i++)
 		grid__fill_row(&p.grid, row(&p, i), (size_t)i);
 

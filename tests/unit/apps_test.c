@@ -174,7 +174,7 @@ static void a_slanted_row_is_seen(void **state)
 static void a_wrong_factor_is_seen(void **state)
 {
 	enum { N = 11 };
-	double a[N * N];
+	double a[N * N] = {0};
 	struct blocks b;
 
 	(void)state;
