@@ -37,6 +37,7 @@ DSM_EV_TYPES(X)
 
 static struct {
 	unsigned node, nodes, records, pause_us, batch, objects;
+	unsigned measure; /* calls of each probe, instead of a run */
 	uint64_t run_id, ring_bytes;
 	double wait_s, linger_s;
 	bool crash, shrink, uncounted;
@@ -503,75 +504,84 @@ static void measure(unsigned type, unsigned n)
 	printf("%.1f\n", (double)(cpu_ns() - start) / n);
 }
 
+/* Every option is one field of `opt`. */
+enum kind { FLAG, UNSIGNED, SIGNED, REAL, TEXT, BYTES, RUN_ID };
+
+static const struct {
+	const char *name;
+	enum kind kind;
+	void *to;
+} fields[] = {
+	{"node", UNSIGNED, &opt.node},
+	{"nodes", UNSIGNED, &opt.nodes},
+	{"records", UNSIGNED, &opt.records},
+	{"pause-us", UNSIGNED, &opt.pause_us},
+	{"batch", UNSIGNED, &opt.batch},
+	{"objects", UNSIGNED, &opt.objects},
+	{"run", RUN_ID, &opt.run_id},
+	{"ring", BYTES, &opt.ring_bytes},
+	{"wait", REAL, &opt.wait_s},
+	{"linger", REAL, &opt.linger_s},
+	{"log", TEXT, &opt.log},
+	{"mark", TEXT, &opt.mark},
+	{"claim", SIGNED, &opt.claim},
+	{"measure", UNSIGNED, &opt.measure},
+	{"crash", FLAG, &opt.crash},
+	{"shrink", FLAG, &opt.shrink},
+	{"uncounted", FLAG, &opt.uncounted},
+};
+#define FIELDS (sizeof(fields) / sizeof(fields[0]))
+
+static void set_field(void *to, enum kind kind, char *value)
+{
+	switch (kind) {
+	case FLAG:
+		*(bool *)to = true;
+		break;
+	case UNSIGNED:
+		*(unsigned *)to = (unsigned)atoi(value);
+		break;
+	case SIGNED:
+		*(int *)to = atoi(value);
+		break;
+	case REAL:
+		*(double *)to = atof(value);
+		break;
+	case TEXT:
+		*(const char **)to = value;
+		break;
+	case BYTES:
+		*(uint64_t *)to = strtoull(value, NULL, 0);
+		break;
+	case RUN_ID:
+		*(uint64_t *)to = strtoull(value, NULL, 16);
+		break;
+	}
+}
+
+static int parse(int argc, char **argv)
+{
+	struct option options[FIELDS + 1] = {0};
+	int which;
+
+	for (size_t i = 0; i < FIELDS; i++)
+		options[i] = (struct option){fields[i].name,
+					     fields[i].kind == FLAG ? no_argument : required_argument, NULL,
+					     (int)i};
+	while ((which = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (which == '?')
+			return -1;
+		set_field(fields[which].to, fields[which].kind, optarg);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"node", 1, NULL, 'n'},	    {"nodes", 1, NULL, 'N'},   {"records", 1, NULL, 'r'},
-		{"pause-us", 1, NULL, 'p'}, {"batch", 1, NULL, 'b'},   {"run", 1, NULL, 'R'},
-		{"ring", 1, NULL, 's'},	    {"wait", 1, NULL, 'w'},    {"linger", 1, NULL, 'l'},
-		{"crash", 0, NULL, 'c'},    {"shrink", 0, NULL, 'S'},  {"uncounted", 0, NULL, 'u'},
-		{"log", 1, NULL, 'L'},	    {"objects", 1, NULL, 'o'}, {"mark", 1, NULL, 'm'},
-		{"measure", 1, NULL, 'M'},  {"claim", 1, NULL, 'C'},   {NULL, 0, NULL, 0},
-	};
-	int o, rc, measured = 0;
+	int rc;
 
-	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		switch (o) {
-		case 'n':
-			opt.node = (unsigned)atoi(optarg);
-			break;
-		case 'N':
-			opt.nodes = (unsigned)atoi(optarg);
-			break;
-		case 'r':
-			opt.records = (unsigned)atoi(optarg);
-			break;
-		case 'p':
-			opt.pause_us = (unsigned)atoi(optarg);
-			break;
-		case 'b':
-			opt.batch = (unsigned)atoi(optarg);
-			break;
-		case 'R':
-			opt.run_id = strtoull(optarg, NULL, 16);
-			break;
-		case 's':
-			opt.ring_bytes = strtoull(optarg, NULL, 0);
-			break;
-		case 'w':
-			opt.wait_s = atof(optarg);
-			break;
-		case 'l':
-			opt.linger_s = atof(optarg);
-			break;
-		case 'c':
-			opt.crash = true;
-			break;
-		case 'S':
-			opt.shrink = true;
-			break;
-		case 'u':
-			opt.uncounted = true;
-			break;
-		case 'L':
-			opt.log = optarg;
-			break;
-		case 'o':
-			opt.objects = (unsigned)atoi(optarg);
-			break;
-		case 'm':
-			opt.mark = optarg;
-			break;
-		case 'C':
-			opt.claim = atoi(optarg);
-			break;
-		case 'M':
-			measured = atoi(optarg);
-			break;
-		default:
-			return 2;
-		}
-	}
+	if (parse(argc, argv))
+		return 2;
 	random_state = opt.node * 7919u + 12345;
 	if (opt.log && !(log_file = fopen(opt.log, "w")))
 		return 2;
@@ -585,11 +595,11 @@ int main(int argc, char **argv)
 		if (f)
 			fclose(f);
 	}
-	if (measured) {
+	if (opt.measure) {
 		wait_for_listener();
-		measure(DSM_EV_ABORT, (unsigned)measured);
-		measure(DSM_EV_INVALIDATE, (unsigned)measured);
-		measure(DSM_EV_BARRIER, (unsigned)measured);
+		measure(DSM_EV_ABORT, opt.measure);
+		measure(DSM_EV_INVALIDATE, opt.measure);
+		measure(DSM_EV_BARRIER, opt.measure);
 	} else {
 		run();
 	}

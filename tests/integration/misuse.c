@@ -126,29 +126,18 @@ static void misuse_control(const char *kind)
 		}
 }
 
-int main(int argc, char **argv)
+static void misuse_threads(const char *kind)
 {
-	const char *kind = argc > 1 ? argv[1] : "";
-
-	if (dsm_node() == 0)
-		dsm_root_set("item", dsm_new(struct item, 1));
-	dsm_barrier();
-	item = dsm_root("item");
-	misuse_control(kind);
-	if (is(kind, "outside-write"))
-		item->value = 1; /* outside-write */
-	if (is(kind, "outside-read"))
-		global = item->value; /* outside-read */
 	if (is(kind, "second-thread"))
 		run_in_thread(second_thread);
 	if (is(kind, "thread-inside"))
 		DSM_TX {
 			run_in_thread(second_block);
 		}
-	if (is(kind, "barrier-inside"))
-		DSM_TX {
-			dsm_barrier(); /* barrier-inside */
-		}
+}
+
+static void misuse_heap(const char *kind)
+{
 	if (is(kind, "free-twice")) {
 		if (dsm_node() == 0) {
 			void *p = dsm_new(struct item, 1);
@@ -159,24 +148,20 @@ int main(int argc, char **argv)
 	}
 	if (is(kind, "free-foreign"))
 		dsm_free(&global); /* free-foreign */
-	if (is(kind, "exit-inside"))
-		DSM_TX { /* exit-inside */
-			exit(0);
-		}
-	if (is(kind, "crash") && dsm_node() == dsm_nodes() - 1)
-		*nowhere = 1; /* crash */
-	if (is(kind, "abort") && dsm_node() == 0)
-		abort();
+}
+
+static void misuse_calls(const char *kind)
+{
 	if (is(kind, "syscall-outside"))
 		global = write(1, item, 8); /* syscall-outside */
 	if (is(kind, "syscall-inside"))
 		DSM_TX {
 			global = write(STDERR_FILENO, item, 8) == 8;
 		}
-	if (is(kind, "lonely-barrier") && dsm_node() == 0)
-		dsm_barrier(); /* lonely-barrier */
-	if (is(kind, "touch-outside"))
-		dsm_touch(item, 8, DSM_READ); /* touch-outside */
+}
+
+static void misuse_strict(const char *kind)
+{
 	if (is(kind, "strict-global"))
 		DSM_TX {
 			global = item->value; /* strict-global */
@@ -203,6 +188,41 @@ int main(int argc, char **argv)
 			global = read(fds[0], &global, sizeof(global)); /* strict-read */
 		}
 	}
+}
+
+int main(int argc, char **argv)
+{
+	const char *kind = argc > 1 ? argv[1] : "";
+
+	if (dsm_node() == 0)
+		dsm_root_set("item", dsm_new(struct item, 1));
+	dsm_barrier();
+	item = dsm_root("item");
+	misuse_control(kind);
+	misuse_threads(kind);
+	misuse_heap(kind);
+	misuse_calls(kind);
+	misuse_strict(kind);
+	if (is(kind, "outside-write"))
+		item->value = 1; /* outside-write */
+	if (is(kind, "outside-read"))
+		global = item->value; /* outside-read */
+	if (is(kind, "barrier-inside"))
+		DSM_TX {
+			dsm_barrier(); /* barrier-inside */
+		}
+	if (is(kind, "exit-inside"))
+		DSM_TX { /* exit-inside */
+			exit(0);
+		}
+	if (is(kind, "crash") && dsm_node() == dsm_nodes() - 1)
+		*nowhere = 1; /* crash */
+	if (is(kind, "abort") && dsm_node() == 0)
+		abort();
+	if (is(kind, "lonely-barrier") && dsm_node() == 0)
+		dsm_barrier(); /* lonely-barrier */
+	if (is(kind, "touch-outside"))
+		dsm_touch(item, 8, DSM_READ); /* touch-outside */
 	if (is(kind, "sleep")) {
 		DSM_TX {
 			item->value++;
