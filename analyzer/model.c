@@ -439,7 +439,7 @@ void model__totals(const struct model *m, struct totals *t)
 	for (size_t r = 0; r < m->runs.n; r++) {
 		const struct run *run = &m->runs.at[r];
 		int64_t first = INT64_MAX, last = INT64_MIN, longest = 0;
-		unsigned counted = 0;
+		unsigned counted = 0, nodes;
 
 		for (size_t i = 0; i < run->nodes.n; i++) {
 			const struct node *n = &run->nodes.at[i];
@@ -456,7 +456,9 @@ void model__totals(const struct model *m, struct totals *t)
 			add_counters(&t->sum, &n->last.counters, &n->first.counters);
 			t->wasted_before_ns += n->first.counters.wasted_ns;
 		}
-		t->nodes = counted > t->nodes ? counted : t->nodes;
+		nodes = counted ? counted
+				: (unsigned)run->nodes.n; /* a trace cut before its first counters */
+		t->nodes = nodes > t->nodes ? nodes : t->nodes;
 		/* Samples of several nodes lie apart a little even where each node has but one. */
 		if (longest >= TOTALS_LEAST_NS && longest >= (run->last_ns - run->first_ns) / 2) {
 			t->measured = true;

@@ -297,6 +297,26 @@ static void rates_line(const char *what, const struct rates *x, struct text *out
 		  100 * x->wasted_share, work);
 }
 
+/* What replaying cannot know: how often nodes meet on what they share once nothing else holds them up. */
+static void best_case(const struct report *r, struct text *out)
+{
+	char name[128], text[400];
+
+	for (size_t i = 0; i < r->tally.rows.n; i++) {
+		const struct row *row = &r->tally.rows.at[r->rows[i]];
+
+		if (row->key.verdict != VERDICT_TRUE)
+			continue;
+		names__object(&r->tally, row, name, sizeof(name));
+		snprintf(text, sizeof(text),
+			 "This is the best case: nodes that no longer hold each other up may meet more often "
+			 "on %s, which they really share. Run it and compare.",
+			 name);
+		wrapped(out, "  ", "  ", text);
+		return;
+	}
+}
+
 static void advice(const struct report *r, const struct report_options *o, const struct style *s,
 		   struct text *out)
 {
@@ -321,6 +341,7 @@ static void advice(const struct report *r, const struct report_options *o, const
 		  "work/s");
 	rates_line("now", &r->advice.now, out);
 	rates_line("predicted with the plan", &r->advice.plan.rates, out);
+	best_case(r, out);
 }
 
 static void side(const struct report *r, const struct row *row, bool winner, struct text *out)

@@ -199,6 +199,7 @@ static void every_form_is_written(void **state)
 	assert_non_null(strstr(dot.at, "a \\\"quoted\\\" \\\\name?of"));
 	report__text(&r, &ro, &text);
 	assert_non_null(strstr(text.at, "walkers"));
+	assert_non_null(strstr(text.at, "This is the best case"));
 	assert_null(strchr(text.at, '\033'));
 	text__free(&json);
 	text__free(&text);
