@@ -71,6 +71,15 @@ int app__bad_option(const struct app *app, int code, char *const *argv)
 			code == ':' ? "option needs a value" : "unknown option", argv[optind - 1], app->name);
 }
 
+int app__end(const struct app *app, int status)
+{
+	errno = 0;
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	app__bad(app, "the result cannot be written: %s", strerror(errno ? errno : EIO));
+	return APP_OUTPUT;
+}
+
 int app__own_file(char *path, size_t size, const char *relative)
 {
 	static const char *const places[] = {"", "../share/procope/"};

@@ -14,6 +14,7 @@
 
 #define APP_VERSION "0.1"
 #define APP_USAGE   2 /* exit status of bad usage and bad input */
+#define APP_OUTPUT  1 /* ... and of a result that could not be written */
 
 struct app {
 	const char *name;
@@ -60,6 +61,10 @@ struct app_result {
 	uint64_t checksum;
 };
 void app_result__print(const struct app_result *r, bool json);
+
+/* The last thing an app does. Returns status, or APP_OUTPUT after a message if what was printed could not be
+ * written (disk full). */
+int app__end(const struct app *app, int status);
 
 /* A bar on stderr, only on a terminal and only from the node that speaks (app__progress_wanted()), at most
  * 10 times a second. share is 0 ... 1. app__progress_end() takes it away. Outside transactions only. */

@@ -103,5 +103,5 @@ int main(int argc, char **argv)
 		status = mgs__finish(&check, &o, dsm_nodes(), seconds);
 	}
 	dsm_barrier(); /* the others keep serving pages until node 0 has read them */
-	return status;
+	return app__end(&app, status);
 }

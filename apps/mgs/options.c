@@ -17,7 +17,7 @@ static const char usage_text[] =
 	"      --json            print the result as one JSON object (schema procope.mgs/1)\n"
 	"  -h, --help            this text\n"
 	"      --version         version\n\n"
-	"Exit code: 0; 1 the rows are not orthonormal; 2 bad usage.\n";
+	"Exit code: 0; 1 the rows are not orthonormal, or the result could not be written; 2 bad usage.\n";
 
 int mgs_options__read(struct mgs_options *o, const struct app *app, int argc, char **argv, int *status)
 {

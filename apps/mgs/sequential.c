@@ -41,5 +41,5 @@ int main(int argc, char **argv)
 		vectors_check__row(&check, rows__at(&rows, i));
 	status = mgs__finish(&check, &o, 0, seconds);
 	free(rows.part[0]);
-	return status;
+	return app__end(&app, status);
 }

@@ -20,7 +20,9 @@ static const char usage_text[] =
 	"      --json            print the result as one JSON object (schema procope.raytracer/1)\n"
 	"  -h, --help            this text\n"
 	"      --version         version\n\n"
-	"Exit code: 0; 2 bad usage, a bad scene, or a picture that cannot be written.\n";
+	"Exit code: 0; 1 the result could not be written; 2 bad usage, a bad scene, or a picture that cannot "
+	"be\n"
+	"written.\n";
 
 int raytracer_options__read(struct raytracer_options *o, const struct app *app, int argc, char **argv,
 			    int *status)

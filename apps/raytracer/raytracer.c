@@ -95,5 +95,5 @@ int main(int argc, char **argv)
 		status = finish(&app, &o, &rows, &read, file, seconds);
 	free(read.sphere);
 	dsm_barrier(); /* the others keep serving pages until node 0 has read them */
-	return status;
+	return app__end(&app, status);
 }

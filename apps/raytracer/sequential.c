@@ -34,5 +34,5 @@ int main(int argc, char **argv)
 	status = raytracer__finish(&app, &o, &scene, file, pixels, 0, app__now() - start);
 	free(pixels);
 	free(scene.sphere);
-	return status;
+	return app__end(&app, status);
 }

@@ -71,5 +71,5 @@ int main(int argc, char **argv)
 		grid_sum__row(&r.sum, &g, row(rows, i), i);
 	sor_result__print(&r, &o);
 	close_matrix(rows);
-	return 0;
+	return app__end(&app, 0);
 }

@@ -110,5 +110,5 @@ int main(int argc, char **argv)
 		sor_result__print(&r, &o);
 	}
 	dsm_barrier(); /* the others keep serving pages until node 0 has read them */
-	return 0;
+	return app__end(&app, 0);
 }

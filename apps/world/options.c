@@ -19,7 +19,9 @@ static const char usage_text[] =
 	"      --json          print the result as one JSON object (schema procope.world/1)\n"
 	"  -h, --help          this text\n"
 	"      --version       version\n\n"
-	"Exit code: 0 the world is consistent; 1 it is not; 2 bad usage or a bad scene.\n";
+	"Exit code: 0 the world is consistent; 1 it is not, or the result could not be written; 2 bad usage "
+	"or a\n"
+	"bad scene.\n";
 
 enum { OPT_SECONDS = 256, OPT_STEPS, OPT_AVATARS, OPT_SCENE, OPT_SEED, OPT_JSON, OPT_VERSION };
 

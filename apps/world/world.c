@@ -259,5 +259,5 @@ int main(int argc, char **argv)
 		print_result(&w, &o, &b, seconds, !wrong);
 	}
 	dsm_barrier(); /* the others keep serving pages until node 0 has read the books */
-	return wrong;
+	return app__end(&app, wrong);
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# A damaged scene is refused with its file and line, an option with its name; exit status 2, on all nodes.
+# A damaged scene is refused with its file and line, an option with its name; exit status 2, on all nodes. No example
+# program loses its result without a word.
 . "$(dirname "$0")/../lib.sh"
 plaza=$apps/scenes/plaza.scene
 scene=$work/bad.scene
@@ -47,4 +48,10 @@ refuses 2 "--seconds needs a number of seconds" "$bin/dsmrun" -n 2 "$apps/world"
 refuses 2 "--avatars needs a whole number from 1" "$bin/dsmrun" -n 2 "$apps/world" --avatars 0
 refuses 2 "option needs a value: --steps" "$bin/dsmrun" -n 2 "$apps/world" --steps
 refuses 2 "takes no argument: \"5\"" "$bin/dsmrun" -n 2 "$apps/world" 5
+for app in "sor --size 20" "sor --size 20 --sequential" "world --steps 5" "mgs --size 20" "raytracer --size 20"; do
+	# shellcheck disable=SC2086
+	timeout 60 "$apps"/$app >/dev/full 2>"$work/err"
+	same "status of $app on a full disk" $? 1
+	grep -q 'the result cannot be written: No space left on device' "$work/err" || fail "$app on a full disk: $(cat "$work/err")"
+done
 finish
