@@ -443,6 +443,16 @@ int collect__open(struct collect *c, const struct collect_options *options)
 	return 0;
 }
 
+/* Nothing to record, and there is a file of that name: an empty trace is no reason to lose it. */
+static bool spare_file(const struct collect *c)
+{
+	const char *path = c->options->output;
+	struct stat st;
+
+	return !c->written_total && !c->error && strcmp(path, "-") != 0 && stat(path, &st) == 0 &&
+	       S_ISREG(st.st_mode);
+}
+
 /* What was written stays useful; say where it is. */
 static int close_trace(struct collect *c)
 {
@@ -451,6 +461,14 @@ static int close_trace(struct collect *c)
 	struct stat st;
 	int rc = 0;
 
+	if (spare_file(c)) {
+		fprintf(stderr, "dsmcollect: %s is left as it was: there was nothing to record\n",
+			c->options->output);
+		trace_writer__abandon(c->trace);
+		c->trace = NULL;
+		free(json);
+		return 1;
+	}
 	write_info(c);
 	if (json && !c->error)
 		trace_writer__summary(c->trace, json);
@@ -490,7 +508,8 @@ int collect__close(struct collect *c)
 		fprintf(stderr, "dsmcollect: %s\n", strerror(-c->error));
 	if (c->error)
 		rc = 1;
-	collect__print_summary(c);
+	if (collect__print_summary(c))
+		rc = 1;
 	release(c);
 	return rc;
 }

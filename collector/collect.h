@@ -88,8 +88,8 @@ bool collect__from(struct collect *c, pid_t pid, uint16_t node);
 /* JSON of the trace's info and summary, to be freed; NULL: no memory. */
 char *collect_json__info(const struct collect *c);
 char *collect_json__summary(const struct collect *c);
-/* The summary for people, on standard error. */
-void collect__print_summary(const struct collect *c);
+/* The summary for people, on standard error, or as JSON on standard output. 0, or a negative errno after a message. */
+int collect__print_summary(const struct collect *c);
 /* The first node that has a program's name, or the first node, or NULL. */
 const struct agg_node *collect__first_node(const struct collect *c);
 uint64_t collect__now(void);

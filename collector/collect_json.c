@@ -5,6 +5,7 @@
  */
 #include "collector/collect.h"
 
+#include <errno.h>
 #include <json-c/json.h>
 #include <pwd.h>
 #include <stdio.h>
@@ -256,17 +257,29 @@ static void print_text(const struct collect *c)
 	}
 }
 
-void collect__print_summary(const struct collect *c)
+static int print_json(const struct collect *c, FILE *to)
 {
-	char *json;
+	char *json = collect_json__summary(c);
+	int rc = 0;
 
-	if (c->options->json) {
-		json = collect_json__summary(c);
-		if (json)
-			fprintf(c->options->output && strcmp(c->options->output, "-") == 0 ? stderr : stdout,
-				"%s\n", json);
-		free(json);
-	} else if (!c->options->quiet) {
+	if (!json)
+		return -ENOMEM;
+	if (fprintf(to, "%s\n", json) < 0 || fflush(to))
+		rc = -errno;
+	free(json);
+	return rc;
+}
+
+int collect__print_summary(const struct collect *c)
+{
+	bool taken = c->options->output && strcmp(c->options->output, "-") == 0;
+	int rc = 0;
+
+	if (c->options->json)
+		rc = print_json(c, taken ? stderr : stdout);
+	else if (!c->options->quiet)
 		print_text(c);
-	}
+	if (rc)
+		fprintf(stderr, "dsmcollect: the summary cannot be written: %s\n", strerror(-rc));
+	return rc;
 }

@@ -67,6 +67,16 @@ if [ "$(id -u)" = 0 ] && [ -r /sys/kernel/btf/vmlinux ]; then
 	check "another library: says so" grep -q "none: do these nodes use .*/libdsm.so, .*--probe-file" "$WORK/err"
 fi
 
+# Nothing to record: a file that was there stays.
+echo good >"$WORK/good.dsmt"
+"$COLLECT" --no-live --source ring --run ${RUN%1}5 --seconds 0.2 -o "$WORK/good.dsmt" 2>"$WORK/err"
+check "nothing to record: exit 1" [ $? = 1 ]
+check "nothing to record: said" grep -q "good.dsmt is left as it was" "$WORK/err"
+check "nothing to record: the file stays" [ "$(cat "$WORK/good.dsmt")$(ls "$WORK"/good.dsmt.*  2>/dev/null)" = good ]
+"$COLLECT" --no-live --source ring --run ${RUN%1}5 --seconds 0.2 --json >/dev/full 2>"$WORK/err"
+check "JSON on a full disk: exit 1" [ $? = 1 ]
+check "JSON on a full disk: said" grep -q "summary cannot be written: No space left" "$WORK/err"
+
 # Standard output.
 start_node 0 --records 1000 --wait 10 --run ${RUN%1}2
 check "to a pipe" sh -c "'$COLLECT' --no-live --source ring --run ${RUN%1}2 -o - --quiet | '$DUMP' - | grep -q '^end\$'"
