@@ -179,7 +179,7 @@ static unsigned candidates(struct work *w, uint32_t group, struct change *out)
 	return n;
 }
 
-double advice_work__pages(const struct effect *e)
+static double pages_of(const struct effect *e)
 {
 	return fmax(0, ceil(e->pages_after - e->pages_before - 1e-9));
 }
@@ -256,7 +256,7 @@ static void add_layout(struct work *w, uint32_t group, double whole_ns)
 	a->group = group;
 	a->change = mine;
 	a->kind = !mine.stride ? ADVICE_ISOLATE : mine.block ? ADVICE_PARTITION : ADVICE_PAD;
-	a->pages = advice_work__pages(&a->effect);
+	a->pages = pages_of(&a->effect);
 	for (size_t r = 0; r < m->runs.n; r++)
 		for (size_t i = 0; i < m->runs.at[r].nodes.n; i++)
 			if (m->runs.at[r].nodes.at[i].region_bytes > region)
@@ -343,7 +343,7 @@ static void note_turns(struct work *w, const uint32_t *list, size_t n)
 /* A conflict that meets on several pages is gone only when it meets on none, so changes are judged together:
  * all objects that false sharing is charged to are moved, each gets the cheapest layout that will do beside
  * the others, and what is not missed is left where it was. */
-void advice_work__layouts(struct work *w)
+static void advise_layouts(struct work *w)
 {
 	struct model *m = w->tally->model;
 	uint32_t *list = mem__alloc(m->groups.n * sizeof(*list));
@@ -416,13 +416,13 @@ void advice__make(struct tally *t, struct replay *r, struct symbols *s, struct a
 		goto out;
 	}
 	replay__run(r, w.change, &w.effect);
-	advice_work__layouts(&w);
+	advise_layouts(&w);
 	for (size_t i = 0; i < out->all.n; i++) /* the plan is what remains of them */
 		if (!out->all.at[i].plannable)
 			w.change[out->all.at[i].group] = (struct change){0};
 	replay__run(r, w.change, &w.effect);
 	out->plan_effect = w.effect;
-	out->plan_pages = advice_work__pages(&w.effect);
+	out->plan_pages = pages_of(&w.effect);
 	predict_effect(&w, &w.effect, &out->plan);
 	advice_work__source(&w);
 	if (out->all.n)

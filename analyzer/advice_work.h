@@ -25,8 +25,6 @@ struct work { /* one advice__make() */
 
 void advice_work__predict(const struct work *w, double saved_ns, double saved_conflicts, double added_ns,
 			  double added_commits, struct prediction *out);
-double advice_work__pages(const struct effect *e);
-void advice_work__layouts(struct work *w);
 void advice_work__source(struct work *w);
 /* Takes over `text`: what is not advised and why. */
 void advice_work__note(struct work *w, char *text);

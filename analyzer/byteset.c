@@ -88,7 +88,7 @@ void byteset__common(struct byteset *out, const struct byteset *a, const struct 
 {
 	size_t i = 0, j = 0;
 
-	byteset__clear(out);
+	out->n = 0;
 	while (i < a->n && j < b->n) {
 		uint32_t from = a->at[i].from > b->at[j].from ? a->at[i].from : b->at[j].from;
 		uint32_t to = a->at[i].to < b->at[j].to ? a->at[i].to : b->at[j].to;
@@ -108,11 +108,6 @@ uint64_t byteset__count(const struct byteset *s)
 	for (size_t i = 0; i < s->n; i++)
 		n += s->at[i].to - s->at[i].from;
 	return n;
-}
-
-void byteset__clear(struct byteset *s)
-{
-	s->n = 0;
 }
 
 void byteset__free(struct byteset *s)

@@ -26,7 +26,6 @@ bool byteset__has(const struct byteset *s, uint32_t from, uint32_t to); /* any b
 /* out = a and b (out is cleared first). */
 void byteset__common(struct byteset *out, const struct byteset *a, const struct byteset *b);
 uint64_t byteset__count(const struct byteset *s);
-void byteset__clear(struct byteset *s);
 void byteset__free(struct byteset *s);
 
 #endif

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-const char *gate_report__verdict(enum gate_verdict verdict)
+static const char *verdict_name(enum gate_verdict verdict)
 {
 	return verdict == GATE_PASS ? "pass" : verdict == GATE_REGRESSION ? "regression" : "inconclusive";
 }
@@ -41,7 +41,8 @@ static void inconclusive(const struct gate_report *r, char *dst, size_t size)
 			 what);
 }
 
-void gate_report__reason(const struct gate_report *r, char *dst, size_t size)
+/* Why, and what to do about it, in a sentence or two. */
+static void give_reason(const struct gate_report *r, char *dst, size_t size)
 {
 	const struct gate_result *g = &r->result;
 	double margin = r->rule.margin * 100;
@@ -80,9 +81,8 @@ int gate_report__text(const struct gate_report *r, FILE *out)
 	const struct gate_run *any = &r->side[0].run[0];
 	char reason[512];
 
-	gate_report__reason(r, reason, sizeof(reason));
-	fprintf(out, "%s: %s of %s, %u nodes\n", gate_report__verdict(g->verdict), m->name, any->program,
-		any->nodes);
+	give_reason(r, reason, sizeof(reason));
+	fprintf(out, "%s: %s of %s, %u nodes\n", verdict_name(g->verdict), m->name, any->program, any->nodes);
 	text_side(out, "baseline", &g->baseline);
 	text_side(out, "candidate", &g->candidate);
 	if (g->judged) {
@@ -172,11 +172,11 @@ int gate_report__json(const struct gate_report *r, FILE *out)
 	char reason[512];
 	int rc;
 
-	gate_report__reason(r, reason, sizeof(reason));
+	give_reason(r, reason, sizeof(reason));
 	for (size_t i = 0; i < r->warnings; i++)
 		json_object_array_add(warnings, json_object_new_string(r->warning[i]));
 	put(o, "schema", json_object_new_string(GATE_SCHEMA));
-	put(o, "verdict", json_object_new_string(gate_report__verdict(g->verdict)));
+	put(o, "verdict", json_object_new_string(verdict_name(g->verdict)));
 	put(o, "exit_code", json_object_new_int((int)g->verdict));
 	put(o, "reason", json_object_new_string(reason));
 	put(o, "metric", json_object_new_string(m->name));

@@ -20,10 +20,6 @@ struct gate_report {
 	size_t warnings;
 };
 
-/* "pass", "regression", "inconclusive". */
-const char *gate_report__verdict(enum gate_verdict verdict);
-/* Why, and what to do about it, in a sentence or two. */
-void gate_report__reason(const struct gate_report *r, char *dst, size_t size);
 /* Each returns 0, -EIO or -ENOMEM. */
 int gate_report__text(const struct gate_report *r, FILE *out);
 int gate_report__json(const struct gate_report *r, FILE *out);

@@ -211,6 +211,34 @@ static void take_type(struct model *m, uint32_t run, const struct dsm_ev_typedes
 	id_map__set(&node->types, rec->id, table__intern(&m->types, &type, sizeof(type)));
 }
 
+/* Walks from the lowest node over the measured pairs; nodes that no measurement reaches keep their clock. */
+static void solve_clocks(struct model *m, uint32_t run)
+{
+	struct run *r = &m->runs.at[run];
+	bool *known = mem__alloc(r->nodes.n * sizeof(bool));
+	bool moved = true;
+
+	known[0] = true;
+	r->nodes.at[0].clock_ns = 0;
+	while (moved) {
+		moved = false;
+		for (size_t i = 0; i < r->clocks.n; i++) {
+			const struct clock_edge *e = &r->clocks.at[i];
+			struct node *from = model__node(m, run, e->from), *to = model__node(m, run, e->to);
+			size_t a = (size_t)(from - r->nodes.at), b = (size_t)(to - r->nodes.at);
+
+			if (known[a] && !known[b])
+				to->clock_ns = (int64_t)((uint64_t)from->clock_ns - (uint64_t)e->offset_ns);
+			else if (known[b] && !known[a])
+				from->clock_ns = (int64_t)((uint64_t)to->clock_ns + (uint64_t)e->offset_ns);
+			else
+				continue;
+			known[a] = known[b] = moved = true;
+		}
+	}
+	mem__free(known);
+}
+
 static void take_clock(struct model *m, uint32_t run, const struct dsm_ev_clock *rec)
 {
 	struct run *r = &m->runs.at[run];
@@ -240,35 +268,7 @@ static void take_clock(struct model *m, uint32_t run, const struct dsm_ev_clock 
 	}
 	model__node(m, run, edge.from);
 	model__node(m, run, edge.to);
-	model__solve_clocks(m, run);
-}
-
-/* Walks from the lowest node over the measured pairs; nodes that no measurement reaches keep their clock. */
-void model__solve_clocks(struct model *m, uint32_t run)
-{
-	struct run *r = &m->runs.at[run];
-	bool *known = mem__alloc(r->nodes.n * sizeof(bool));
-	bool moved = true;
-
-	known[0] = true;
-	r->nodes.at[0].clock_ns = 0;
-	while (moved) {
-		moved = false;
-		for (size_t i = 0; i < r->clocks.n; i++) {
-			const struct clock_edge *e = &r->clocks.at[i];
-			struct node *from = model__node(m, run, e->from), *to = model__node(m, run, e->to);
-			size_t a = (size_t)(from - r->nodes.at), b = (size_t)(to - r->nodes.at);
-
-			if (known[a] && !known[b])
-				to->clock_ns = (int64_t)((uint64_t)from->clock_ns - (uint64_t)e->offset_ns);
-			else if (known[b] && !known[a])
-				from->clock_ns = (int64_t)((uint64_t)to->clock_ns + (uint64_t)e->offset_ns);
-			else
-				continue;
-			known[a] = known[b] = moved = true;
-		}
-	}
-	mem__free(known);
+	solve_clocks(m, run);
 }
 
 int64_t model__time(const struct model *m, uint32_t run, uint16_t node, uint64_t time_ns)

@@ -143,7 +143,6 @@ void model__counters(struct model *m, uint32_t run, const struct trace_counters 
 /* Parts of model__record() that live in objects.c. */
 void model__take_object(struct model *m, uint32_t run, const struct dsm_ev_object *rec, int64_t time_ns);
 void model__take_free(struct model *m, uint32_t run, const struct dsm_ev_free *rec, int64_t time_ns);
-void model__solve_clocks(struct model *m, uint32_t run);
 
 /* True when records of a type may be missing: lost, or in a damaged part. */
 bool model__lossy(const struct model *m, uint32_t run, unsigned type);
@@ -164,8 +163,6 @@ const struct image *model__image_at(const struct model *m, uint32_t image);
 size_t model__objects_at(struct model *m, uint32_t run, uint64_t from, uint64_t to, int64_t time_ns,
 			 uint32_t *out, size_t max);
 uint32_t model__group(struct model *m, uint32_t object);
-/* Root name at or inside the object, or NULL. */
-const char *model__root(const struct model *m, uint32_t object);
 /* "avatars", "stats.*", "struct avatar[64]", ... */
 void model__group_name(const struct model *m, uint32_t group, char *out, size_t size);
 /* "struct avatar[64]" or "4 x struct stats" */

@@ -8,7 +8,7 @@
 
 #include "collector/shown.h"
 
-const char *names__base(const char *path)
+static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -36,7 +36,7 @@ void names__place(const struct source *src, char *out, size_t size)
 	char raw[sizeof(src->file) + sizeof(src->function) + 32];
 
 	if (src->line)
-		snprintf(raw, sizeof(raw), "%s:%u%s%s%s", names__base(src->file), src->line,
+		snprintf(raw, sizeof(raw), "%s:%u%s%s%s", base_name(src->file), src->line,
 			 src->function[0] ? " (" : "", src->function, src->function[0] ? ")" : "");
 	else
 		snprintf(raw, sizeof(raw), "%s", src->function[0] ? src->function : "?");
@@ -57,7 +57,7 @@ void names__code(struct symbols *s, const struct model *m, struct code code, boo
 		names__place(&src, out, size);
 		return;
 	}
-	shown__copy(file, sizeof(file), names__base(model__image_at(m, code.image)->path));
+	shown__copy(file, sizeof(file), base_name(model__image_at(m, code.image)->path));
 	snprintf(out, size, "%s+0x%x", file, code.offset);
 }
 

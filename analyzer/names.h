@@ -20,6 +20,5 @@ void names__duration(double ns, char *out, size_t size);
 void names__count(double n, char *out, size_t size);
 /* The object's name or "(no recorded object)" / "(the runtime's read tracking)". */
 void names__object(const struct tally *t, const struct row *r, char *out, size_t size);
-const char *names__base(const char *path);
 
 #endif

@@ -228,7 +228,8 @@ uint32_t model__group(struct model *m, uint32_t object)
 	return o->group;
 }
 
-const char *model__root(const struct model *m, uint32_t object)
+/* Root name at or inside the object, or NULL. */
+static const char *root_of(const struct model *m, uint32_t object)
 {
 	const struct object *o = &m->objects.at[object];
 
@@ -276,7 +277,7 @@ void model__group_name(const struct model *m, uint32_t group, char *out, size_t 
 
 	/* Several objects of one allocation: the names' common beginning stands for all of them. */
 	for (size_t i = 0; i < g->objects.n; i++) {
-		const char *root = model__root(m, g->objects.at[i]);
+		const char *root = root_of(m, g->objects.at[i]);
 		size_t k = 0;
 
 		if (!root || (name && !strcmp(name, root)))

@@ -79,7 +79,6 @@ int trace_writer__info(struct trace_writer *w, const char *json);
 int trace_writer__summary(struct trace_writer *w, const char *json);
 /* Ends the open records chunk and flushes, so that a reader of the partial file sees all so far. */
 int trace_writer__flush(struct trace_writer *w);
-uint64_t trace_writer__bytes(const struct trace_writer *w);
 /* Flushes, syncs, renames to PATH and frees. Returns the first error met; then PATH is untouched
  * and PATH.partial is removed if it holds no record, else kept and named in the caller's message. */
 int trace_writer__close(struct trace_writer *w);
@@ -94,8 +93,6 @@ int trace_reader__open(struct trace_reader **out, const char *path);
  * (skipped; calling again goes on with the next). Every record returned is sane: hdr.size is within
  * the chunk, a multiple of 8, at least the fixed part of its type, counts fit in size, strings end. */
 int trace_reader__next(struct trace_reader *r, struct trace_item *item);
-/* Bytes consumed and total (0 when unknown: a pipe), for progress bars. */
-void trace_reader__progress(const struct trace_reader *r, uint64_t *done, uint64_t *total);
 /* Records lost so far in the run, all types, as of the last chunk read: also known in a cut file. */
 uint64_t trace_reader__lost(const struct trace_reader *r);
 void trace_reader__close(struct trace_reader *r);

@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 #include <zstd.h>
@@ -29,7 +28,6 @@ struct trace_reader {
 	enum state state;
 	bool eof;	     /* the file has no more bytes than are buffered */
 	bool header_damaged; /* told at the first call of next */
-	uint64_t done, total;
 	uint64_t lost;
 	uint8_t *buf; /* [pos, len) is unread */
 	size_t pos, len, size;
@@ -79,7 +77,6 @@ static size_t unread(const struct trace_reader *r)
 static void consume(struct trace_reader *r, size_t n)
 {
 	r->pos += n;
-	r->done += n;
 }
 
 static int read_file_header(struct trace_reader *r)
@@ -118,7 +115,6 @@ static int read_file_header(struct trace_reader *r)
 int trace_reader__open(struct trace_reader **out, const char *path)
 {
 	struct trace_reader *r = calloc(1, sizeof(*r));
-	struct stat st;
 	int rc = -ENOMEM;
 
 	*out = NULL;
@@ -131,11 +127,6 @@ int trace_reader__open(struct trace_reader **out, const char *path)
 		rc = -errno;
 	if (r->fd < 0 || !r->zstd)
 		goto out;
-	rc = fstat(r->fd, &st) < 0 ? -errno : 0;
-	if (rc)
-		goto out;
-	if (S_ISREG(st.st_mode))
-		r->total = (uint64_t)st.st_size;
 	rc = read_file_header(r);
 out:
 	if (rc)
@@ -396,12 +387,6 @@ int trace_reader__next(struct trace_reader *r, struct trace_item *item)
 		if (rc <= 0)
 			return rc;
 	}
-}
-
-void trace_reader__progress(const struct trace_reader *r, uint64_t *done, uint64_t *total)
-{
-	*done = r->done;
-	*total = r->total;
 }
 
 uint64_t trace_reader__lost(const struct trace_reader *r)

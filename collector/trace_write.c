@@ -291,11 +291,6 @@ int trace_writer__summary(struct trace_writer *w, const char *json)
 	return put_json(w, TRACE_CHUNK_SUMMARY, json);
 }
 
-uint64_t trace_writer__bytes(const struct trace_writer *w)
-{
-	return w->bytes;
-}
-
 /* Without this a crash of the machine may keep the data and lose the name. Best effort: some file
  * systems refuse to sync a directory. */
 static void sync_folder(const char *path)
