@@ -40,7 +40,7 @@ launch_app_SRCS  := tests/integration/launch_app.c
 launch_app_NEEDS := dsm
 launch_app_DIR   := tests/integration
 
-SCRIPT_TESTS += $(addprefix tests/integration/,mpirun.sh mpirun_hosts.sh srun.sh hosts.sh hosts_lossy.sh)
+SCRIPT_TESTS += $(addprefix tests/integration/,mpirun.sh mpirun_hosts.sh srun.sh hosts.sh hosts_lossy.sh hosts_cable.sh)
 
 TESTS += unit/frame_test
 unit/frame_test_SRCS := tests/unit/frame_test.c $(addprefix dsmcore/launch/,frame.c address.c options.c)

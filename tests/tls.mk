@@ -8,14 +8,14 @@ endif
 
 # The mesh needs libdsm-tls.so, if it is built at all
 TESTS += unit/mesh_test
-unit/mesh_test_SRCS := tests/unit/mesh_test.c $(addprefix dsmcore/launch/,mesh.c mesh_prove.c mesh_key.c) \
+unit/mesh_test_SRCS := tests/unit/mesh_test.c $(addprefix dsmcore/launch/,mesh.c mesh_prove.c mesh_socket.c mesh_key.c) \
 	dsmcore/transport/stream_socket.c dsmcore/transport/tls_load.c dsmcore/transport/plugin.c
 unit/mesh_test_LIBS := -lcmocka -lpthread -ldl
 TSAN_TESTS += unit/mesh_test
 
 # Strangers at real runs
 PROGRAMS      += stranger secret
-stranger_SRCS := tests/integration/stranger.c $(addprefix dsmcore/launch/,mesh.c mesh_prove.c mesh_key.c) \
+stranger_SRCS := tests/integration/stranger.c $(addprefix dsmcore/launch/,mesh.c mesh_prove.c mesh_socket.c mesh_key.c) \
 	dsmcore/transport/stream_socket.c dsmcore/transport/tls_load.c dsmcore/transport/plugin.c
 stranger_LIBS := -lpthread -ldl
 stranger_DIR  := tests/integration

@@ -21,8 +21,9 @@ struct run_options {
 	uint64_t heap_bytes; /* of the whole region, a multiple of the page size */
 	uint64_t ring_bytes; /* of a node's event ring, a power of two */
 	bool strict;
-	bool no_updates;	      /* copies are always invalidated, whatever a page's history says */
-	bool await_listener;	      /* start the program only when a collector has switched the ring on */
+	bool no_updates;     /* copies are always invalidated, whatever a page's history says */
+	bool await_listener; /* start the program only when a collector has switched the ring on */
+	uint32_t silence_s; /* a node on another host from which nothing came for so long is dead; 0: never */
 	uint32_t microscope_permille; /* share of run time the microscope may take; 0 = off */
 	char plan[4096];	      /* absolute path, "" = none */
 	char history[4096];	      /* directory for history files, "" = none */

@@ -60,7 +60,7 @@ static const char usage[] =
 	"\n"
 	"Variables DSM_HEAP, DSM_RING_SIZE, DSM_STRICT, DSM_MICROSCOPE, DSM_PLAN, DSM_HISTORY,\n"
 	"DSM_TRANSPORT, DSM_FABRIC and DSM_KEY_FILE set the same; options win. DSM_RUN names the\n"
-	"run (hexadecimal digits).\n"
+	"run (hexadecimal digits). DSM_SILENCE: seconds until a silent host is taken for dead.\n"
 	"\n"
 	"Exit status: 0 when every node returned 0, else the first other status; 2 for bad usage, bad\n"
 	"input or misuse of the DSM; 128 + signal when a node was killed or dsmrun interrupted.\n";

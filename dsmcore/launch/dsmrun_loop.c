@@ -359,6 +359,25 @@ static void kill_lingering(struct run *run)
 	end_all(run, SIGKILL);
 }
 
+/* They were told to kill their nodes and have not said that these are dead: nobody waits for them any more.
+ */
+static void give_up_hosts(struct run *run)
+{
+	for (unsigned i = 0; i < run->nhosts; i++) {
+		struct host *h = &run->hosts[i];
+		bool silent = false;
+
+		for (unsigned n = h->first; n < h->first + h->count; n++)
+			silent |= !h->here && run->procs[n].running && !run->procs[n].ended;
+		if (!silent)
+			continue;
+		run__say("host '%s' does not answer: its nodes end when the line of '%s' to it is found to "
+			 "be cut",
+			 h->name, run->rsh);
+		loop__host_lost(run, h, "");
+	}
+}
+
 static long long join_s(const struct run *run)
 {
 	return run->here < run->options.nodes ? REMOTE_S : HELLO_S;
@@ -368,7 +387,9 @@ static void on_deadline(struct run *run)
 {
 	run->deadline_ns = 0;
 	if (run->ending) {
-		if (!run->killed && run->alive)
+		if (run->killed)
+			give_up_hosts(run);
+		else if (run->alive)
 			end_all(run, SIGKILL);
 		run->killed = true;
 	} else if (run->told_end) {
@@ -507,7 +528,8 @@ int loop__run(struct run *run)
 	start_all(run);
 	while (run->alive) {
 		advance(run);
-		serve(run, polls, wait_ms(run));
+		if (run->alive) /* it may have given up the last ones */
+			serve(run, polls, wait_ms(run));
 	}
 	drain_output(run);
 	hosts__finish(run);

@@ -8,9 +8,7 @@
 
 #include "dsmcore/transport/fabric.h"
 
-#define SILENCE_ENV	"DSM_FABRIC_SILENCE"
-#define SILENCE_DEFAULT 30
-#define WHY		1024
+#define WHY 1024
 
 struct fabric_node {
 	const struct fabric_api *api;
@@ -31,20 +29,6 @@ static int complain(const struct fabric_node *n, int rc, const char *why)
 	return rc;
 }
 
-/* For how many seconds a node of another host may be silent. */
-static int read_silence(unsigned *seconds, char *why, size_t size)
-{
-	const char *text = getenv(SILENCE_ENV);
-	uint64_t v = SILENCE_DEFAULT;
-
-	if (text && *text && options__number(text, 0, 86400, &v)) {
-		snprintf(why, size, "variable " SILENCE_ENV " '%s': give whole seconds, 0 for ever", text);
-		return -EINVAL;
-	}
-	*seconds = (unsigned)v;
-	return 0;
-}
-
 static int open_endpoint(struct fabric_node *n, const struct run_options *o, const char *source,
 			 struct fabric_address *mine, char *why)
 {
@@ -54,11 +38,9 @@ static int open_endpoint(struct fabric_node *n, const struct run_options *o, con
 		.nodes = o->nodes,
 		.generation = o->generation,
 		.source = source,
+		.silence_s = o->silence_s,
 	};
-	int rc = read_silence(&config.silence_s, why, WHY);
 
-	if (rc)
-		return rc;
 	n->api = fabric__load(why, WHY);
 	return n->api ? n->api->open(&n->fabric, &config, mine, why, WHY) : -ENOSYS;
 }

@@ -1,5 +1,5 @@
 # launch: the node's side of the line to the launcher, and the launchers
-member_SRCS := $(addprefix dsmcore/launch/,proto.c control.c pmix_node.c options.c address.c mesh.c mesh_prove.c mesh_key.c \
+member_SRCS := $(addprefix dsmcore/launch/,proto.c control.c pmix_node.c options.c address.c mesh.c mesh_prove.c mesh_socket.c mesh_key.c \
 	fabric_node.c plain.c)
 
 PROGRAMS    += dsmrun

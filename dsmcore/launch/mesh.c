@@ -89,10 +89,14 @@ static int dial(struct mesh *m, struct end *e)
 	struct sockaddr_in a = {.sin_family = AF_INET,
 				.sin_addr.s_addr = m->of[e->peer].ip,
 				.sin_port = htons(m->of[e->peer].port)};
+	int rc;
 
 	e->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (e->fd < 0)
 		return -errno;
+	rc = mesh_socket__tune(e->fd, m->o->silence_s);
+	if (rc)
+		return rc;
 	e->reached = false;
 	e->events = POLLOUT;
 	return connect(e->fd, (struct sockaddr *)&a, sizeof(a)) && errno != EINPROGRESS ? -errno : 0;
@@ -202,7 +206,7 @@ static int admit(struct mesh *m)
 		if (m->nguests == m->room)
 			make_room(m);
 		m->guests[m->nguests] = (struct end){.fd = fd, .again_ns = now()};
-		if (mesh_prove__begin(m, &m->guests[m->nguests])) {
+		if (mesh_socket__tune(fd, m->o->silence_s) || mesh_prove__begin(m, &m->guests[m->nguests])) {
 			close(fd);
 			return -ENOMEM;
 		}
@@ -272,6 +276,8 @@ static int connect_all(struct mesh *m)
 
 	if (rc)
 		return rc;
+	if (m->listener >= 0) /* for its answers to calls; without success they only take longer */
+		mesh_socket__tune(m->listener, m->o->silence_s);
 	for (unsigned p = 0; p < m->o->nodes; p++)
 		for (unsigned ch = 0; ch < 2 && p != m->o->node && m->of[p].port; ch++) {
 			if (p < m->o->node)

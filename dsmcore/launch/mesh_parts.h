@@ -61,4 +61,8 @@ int mesh_prove__step(struct mesh *m, struct end *e);
 bool mesh_prove__known(const struct mesh *m, const struct end *e);
 void mesh_prove__drop(struct end *e);
 
+/* How TCP treats a socket that calls, listens or was accepted from such a one: waits after losses stay short,
+ * and who has said nothing for so many seconds is dead (0: never). Errors: negative errno. */
+int mesh_socket__tune(int fd, unsigned silence_s);
+
 #endif

@@ -19,6 +19,8 @@
 #define RING_MIN	   (8ull << 10)
 #define RING_MAX	   (1ull << 30)
 #define MICROSCOPE_DEFAULT 50
+#define SILENCE_DEFAULT	   30
+#define SILENCE_MAX	   86400
 
 __attribute__((format(printf, 4, 5))) static int fail(int rc, char *why, size_t size, const char *format, ...)
 {
@@ -211,6 +213,17 @@ static int switch_from(bool *to, const char *text, char *why, size_t size)
 	return 0;
 }
 
+static int silence_from(struct run_options *o, const char *text, char *why, size_t size)
+{
+	uint64_t v = SILENCE_DEFAULT;
+
+	if (*text && options__number(text, 0, SILENCE_MAX, &v))
+		return fail(-EINVAL, why, size, "'%s': give whole seconds, at most %u; 0: for ever", text,
+			    SILENCE_MAX);
+	o->silence_s = (uint32_t)v;
+	return 0;
+}
+
 /* For those who want to name a run before it starts, to dsmcollect for instance. */
 static int run_id_from(struct run_options *o, const char *text, char *why, size_t size)
 {
@@ -246,7 +259,7 @@ int options__from_env(struct run_options *o, char *why, size_t size)
 		{"DSM_PLAN", options__plan},	       {"DSM_HISTORY", options__history},
 		{"DSM_TRANSPORT", options__transport}, {"DSM_RUN", run_id_from},
 		{"DSM_KEY_FILE", options__key_file},   {"DSM_FABRIC", options__fabric},
-		{"DSM_UPDATES", updates_from},
+		{"DSM_UPDATES", updates_from},	       {"DSM_SILENCE", silence_from},
 	};
 	char reason[PATH_MAX + 256];
 
@@ -254,6 +267,7 @@ int options__from_env(struct run_options *o, char *why, size_t size)
 		.nodes = 1,
 		.heap_bytes = HEAP_DEFAULT,
 		.ring_bytes = RING_DEFAULT,
+		.silence_s = SILENCE_DEFAULT,
 		.microscope_permille = MICROSCOPE_DEFAULT,
 		.transport = "shm",
 	};

@@ -48,6 +48,7 @@ static struct {
 	pthread_t thread;
 	bool stop, over; /* over: all programs have ended, so the others' connections end too */
 	int lost_peer;	 /* -1: none that may be alive */
+	int lost_error;
 	uint64_t lost_ns;
 	uint64_t *finished; /* per peer: barriers it had passed when its program ended, + 1; 0 = runs */
 } service = {.lost_peer = -1};
@@ -189,9 +190,23 @@ static void on_lost(void *arg, uint16_t peer, int error)
 	pthread_mutex_lock(&node.lock);
 	if (service.lost_peer < 0) {
 		service.lost_peer = peer;
+		service.lost_error = error;
 		service.lost_ns = events__now();
 	}
 	pthread_mutex_unlock(&node.lock);
+}
+
+/* Nothing has proven that it is dead, and nothing will. */
+static void give_up_lost(void)
+{
+	if (service.lost_error == -ETIMEDOUT)
+		node__fatal(NULL,
+			    "node %d is lost: nothing has come from it for %u s or more (DSM_SILENCE); is "
+			    "its host, or the "
+			    "network to it, down?",
+			    service.lost_peer, node.options.silence_s);
+	node__fatal(NULL, "node %d is lost: the connections to it broke (%s)", service.lost_peer,
+		    strerror(-service.lost_error));
 }
 
 void node__depends_on_lost(uint16_t peer)
@@ -255,7 +270,7 @@ static void tick(void)
 	if (doomed && !dispatch__waiting())
 		tgkill(getpid(), node.mutator, SIGURG);
 	if (service.lost_peer >= 0 && events__now() - service.lost_ns > LOST_GRACE_S * 1000000000ull)
-		node__fatal(NULL, "node %d is lost: the connections to it broke", service.lost_peer);
+		give_up_lost();
 	pthread_mutex_unlock(&node.lock);
 }
 

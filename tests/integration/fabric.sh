@@ -82,7 +82,7 @@ no "which provider\? Add --fabric NAME" "$dsmrun" -n 2 --transport fabric "$memb
 no "fabric provider '': give libfabric's name" "$dsmrun" -n 2 --fabric= "$member" pass
 openssl rand -hex 32 >"$work/key" && chmod 600 "$work/key"
 no "key file is of no use with the transport fabric" "$dsmrun" -n 2 --fabric tcp --key-file "$work/key" "$member" pass
-no "DSM_FABRIC_SILENCE 'soon': give whole seconds" env DSM_FABRIC_SILENCE=soon "$dsmrun" -n 2 --fabric tcp "$member" pass
+no "DSM_SILENCE: 'soon': give whole seconds" env DSM_SILENCE=soon "$dsmrun" -n 2 --fabric tcp "$member" pass
 expect 0 'libfabric [0-9.]+: .*tcp' sh -c "'$build/bin/dsmcheck' >&2"
 
 # Without the library: what to install, and nothing is started.

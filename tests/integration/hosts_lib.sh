@@ -29,6 +29,13 @@ lossy() {
 			2>"$work/netns" || skip "iptables cannot drop at random here: $(head -n 1 "$work/netns")"
 	done
 }
+# No packet is lost any more
+mended() {
+	local h
+	for h in "$alpha" "$beta"; do
+		ip netns exec "$h" iptables -F INPUT
+	done
+}
 # What has been lost on its way to a host
 lost() {
 	ip netns exec "$1" iptables -L INPUT -v -x -n | awk '/DROP/ { n += $1 } END { print n + 0 }'

@@ -86,6 +86,14 @@ static void test_environment(void **state)
 	assert_non_null(strstr(why, "DSM_PLAN"));
 	assert_non_null(strstr(why, "/no/such/plan"));
 	unsetenv("DSM_PLAN");
+	assert_int_equal(o.silence_s, 30);
+	setenv("DSM_SILENCE", "0", 1);
+	assert_int_equal(options__from_env(&o, why, sizeof(why)), 0);
+	assert_int_equal(o.silence_s, 0);
+	setenv("DSM_SILENCE", "a while", 1);
+	assert_int_equal(options__from_env(&o, why, sizeof(why)), -EINVAL);
+	assert_non_null(strstr(why, "DSM_SILENCE: 'a while': give whole seconds"));
+	unsetenv("DSM_SILENCE");
 	unsetenv("DSM_HEAP");
 	unsetenv("DSM_MICROSCOPE");
 }

@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -226,6 +228,49 @@ static void test_mesh(void **state)
 	check_joined(m, MESH);
 	for (unsigned i = 0; i < MESH; i++)
 		leave(&m[i]);
+}
+
+static int setting(const struct member *m, int level, int name)
+{
+	int value = -1;
+	socklen_t size = sizeof(value);
+
+	return getsockopt(m->links.stream[!m->o.node][1]->fd, level, name, &value, &size) ? -errno : value;
+}
+
+/* Neither end waits long after a loss, nor for ever for the dead. */
+static void test_patience(void **state)
+{
+	static const unsigned silence[] = {7, 0};
+
+	(void)state;
+	for (unsigned turn = 0; turn < 2; turn++) {
+		static struct member m[2];
+
+		for (uint16_t i = 0; i < 2; i++) {
+			prepare(&m[i], i, 2);
+			m[i].o.silence_s = silence[turn];
+		}
+		for (unsigned i = 0; i < 2; i++)
+			start(&m[i]);
+		for (unsigned i = 0; i < 2; i++) {
+			pthread_join(m[i].thread, NULL);
+			assert_int_equal(m[i].rc, 0);
+		}
+		for (unsigned i = 0; i < 2; i++) {
+			int longest = setting(&m[i], IPPROTO_TCP, 44 /* TCP_RTO_MAX_MS */);
+			int limit = longest < 0 ? 28000 : 7000; /* a kernel before 6.15 cannot hurry */
+
+			if (longest >= 0)
+				assert_int_equal(longest, 1000);
+			assert_int_equal(setting(&m[i], IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS), 1);
+			assert_int_equal(setting(&m[i], IPPROTO_TCP, TCP_USER_TIMEOUT),
+					 silence[turn] ? limit : INT32_MAX);
+			assert_int_equal(setting(&m[i], SOL_SOCKET, SO_KEEPALIVE), silence[turn] != 0);
+		}
+		leave(&m[0]);
+		leave(&m[1]);
+	}
 }
 
 /* Many more than there are places, and the nodes come after them. */
@@ -578,13 +623,14 @@ int main(void)
 		cmocka_unit_test(test_mesh),	 cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_impostor), cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_mixed),	 cmocka_unit_test(test_warning),
-		cmocka_unit_test(test_key_file),
+		cmocka_unit_test(test_key_file), cmocka_unit_test(test_patience),
 	};
 	const struct CMUnitTest encrypted[] = {
 		cmocka_unit_test(test_mesh),	  cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_wrong_key), cmocka_unit_test(test_replay),
 		cmocka_unit_test(test_impostor),  cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_mixed),	  cmocka_unit_test(test_warning),
+		cmocka_unit_test(test_patience),
 	};
 	const struct tls_ops *tls;
 	char why[1024];
