@@ -88,6 +88,9 @@ static int start_agent(const struct run *run, struct host *h)
 	rc = agent_command(command, sizeof(command));
 	if (!rc && (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC)))
 		rc = -errno;
+	/* What poll() has announced may be read before its turn comes (reap_all()); our end only. */
+	if (!rc && fcntl(from[0], F_SETFL, O_NONBLOCK))
+		rc = -errno;
 	if (!rc && (h->agent = fork()) < 0) {
 		rc = -errno;
 		h->agent = 0;

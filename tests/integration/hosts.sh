@@ -87,8 +87,8 @@ fi
 same "agent without a dsmrun" "$("$dsmrun" --agent </dev/null | tr -d '\n')" procope-agent-1
 same "agent fed with garbage" "$(head -c 300 /dev/urandom | "$dsmrun" --agent | tr -d '\0' | grep -ac 'makes no sense')" 1
 
-# Whoever dies, the rest goes.
-for victim in 'launch_app 137' 'dsmrun-agent 2' 'dsmrun 137' 'int 130'; do
+# Whoever dies, the rest goes; also when all hosts have something to say at the same time.
+for victim in 'launch_app 137' 'dsmrun-agent 2' 'dsmrun 137' 'int 130' 'all 7'; do
 	read -r who status <<<"$victim"
 	timeout -k 5 60 "${run[@]}" "$app" sleep 50 >"$work/out" 2>"$work/err" </dev/null &
 	await 4 launch_app
@@ -100,6 +100,13 @@ for victim in 'launch_app 137' 'dsmrun-agent 2' 'dsmrun 137' 'int 130'; do
 	dsmrun-agent) kill -KILL "$(echo "$agents" | tail -n 1)" ;;
 	dsmrun) kill -KILL "$launcher" ;;
 	int) kill -INT "$launcher" ;;
+	all)
+		kill -STOP "$launcher"
+		# shellcheck disable=SC2046
+		kill -USR1 $(marked launch_app)
+		sleep 0.5
+		kill -CONT "$launcher"
+		;;
 	esac
 	wait $!
 	same "status after $who" $? "$status"

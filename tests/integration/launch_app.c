@@ -70,6 +70,12 @@ static int wait_for_children(void)
 	return 0;
 }
 
+static void fail(int sig)
+{
+	(void)sig;
+	_exit(7);
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
@@ -86,6 +92,7 @@ int main(int argc, char **argv)
 		printf("to stdout %d\n", dsm_node());
 		return 0;
 	}
+	signal(SIGUSR1, fail);
 	dsm_barrier();
 	if (is(mode, "return")) /* the others too, but a little later */
 		return last ? number : (usleep(300000), 0);
