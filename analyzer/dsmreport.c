@@ -112,6 +112,9 @@ static int take(struct options *o, int code, char **argv)
 {
 	struct stat st;
 
+	if (optarg && !optarg[0])
+		return bad("option \"%s\" needs a value",
+			   argv[optind - 1][0] ? argv[optind - 1] : argv[optind - 2]);
 	switch (code) {
 	case OPT_FORMAT:
 		return set_format(o, optarg) ? EXIT_INPUT : -1;

@@ -26,6 +26,8 @@ python3 -c 'import json,sys; json.load(open(sys.argv[1]))' "$work/out" 2>/dev/nu
 try 2 "which trace"
 try 2 "unknown option" --frobnicate "$good"
 try 2 "needs a value" "$good" --top
+try 2 "needs a value" -o '' "$good"
+try 2 "needs a value" --plan= "$good"
 try 2 "not a number" --top many "$good"
 try 2 "not a number" --top 0 "$good"
 try 2 "not one of text" --format pdf "$good"
