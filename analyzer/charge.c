@@ -3,6 +3,8 @@
  * ledger. */
 #include "tally.h"
 
+#include <math.h>
+
 static void find_line(const struct tally *t, struct row_side *side, bool write)
 {
 	const uint32_t sites[2] = {side->site, 0};
@@ -83,8 +85,8 @@ static void charge_rows(struct tally *t)
 static void balance(struct tally *t)
 {
 	struct ledger *b = &t->ledger;
-	double known = b->other;
-	bool lossy = false, late = false;
+	double known = b->other, early = 0, missing;
+	bool lossy = false;
 
 	for (int v = 0; v < VERDICTS; v++)
 		known += b->verdict[v] + b->estimated[v];
@@ -94,12 +96,20 @@ static void balance(struct tally *t)
 
 		lossy = lossy || model__lossy(t->model, (uint32_t)r, DSM_EV_ABORT) || run->cut;
 		for (size_t i = 0; i < run->nodes.n; i++) {
-			b->measured += (double)run->nodes.at[i].last.counters.wasted_ns;
-			late = late || (run->nodes.at[i].counted && !run->nodes.at[i].from_start);
+			const struct node *n = &run->nodes.at[i];
+
+			b->measured += (double)n->last.counters.wasted_ns;
+			if (n->counted && !n->from_start)
+				early += (double)n->first.counters.wasted_ns;
 		}
 	}
+	missing = fmax(0, b->measured - known);
+	/* A collector that came late took its first sample a moment after the first records, so what was wasted
+	 * before them is at most what that sample says. */
+	b->before = lossy ? 0 : fmin(missing, early);
+	b->measured -= b->before;
 	/* Only where something is known to be missing may the difference be called lost. */
-	b->lost = (lossy || late) && b->measured > known ? b->measured - known : 0;
+	b->lost = lossy ? missing : 0;
 	b->remainder = b->measured - known - b->lost;
 }
 

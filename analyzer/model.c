@@ -454,7 +454,6 @@ void model__totals(const struct model *m, struct totals *t)
 			first = from < first ? from : first;
 			last = to > last ? to : last;
 			add_counters(&t->sum, &n->last.counters, &n->first.counters);
-			t->wasted_before_ns += n->first.counters.wasted_ns;
 		}
 		nodes = counted ? counted
 				: (unsigned)run->nodes.n; /* a trace cut before its first counters */

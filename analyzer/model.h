@@ -173,12 +173,11 @@ void model__group_shape(const struct model *m, uint32_t group, char *out, size_t
 #define TOTALS_LEAST_NS 10000000
 struct totals {
 	struct dsm_counters sum;
-	bool measured;		   /* long enough to speak of rates; else seconds are 0 */
-	double recorded;	   /* seconds between the records, for runs too short to measure as well */
-	double seconds;		   /* wall time of the runs, added up */
-	double node_seconds;	   /* the same times the nodes */
-	unsigned nodes;		   /* most in any run */
-	uint64_t wasted_before_ns; /* wasted before the recording began */
+	bool measured;	     /* long enough to speak of rates; else seconds are 0 */
+	double recorded;     /* seconds between the records, for runs too short to measure as well */
+	double seconds;	     /* wall time of the runs, added up */
+	double node_seconds; /* the same times the nodes */
+	unsigned nodes;	     /* most in any run */
 };
 void model__totals(const struct model *m, struct totals *t);
 

@@ -282,6 +282,7 @@ static struct json_object *ledger_json(const struct ledger *b)
 	put(o, "other_ns", whole(b->other));
 	put(o, "lost_ns", whole(b->lost));
 	put(o, "remainder_ns", whole(b->remainder));
+	put(o, "before_ns", whole(b->before));
 	put(o, "judged_ns", seen);
 	put(o, "apportioned_ns", apportioned);
 	put(o, "slowed_by_the_microscope_ns", whole(b->microscope));

@@ -495,6 +495,8 @@ static void ledger(const struct report *r, struct text *out)
 	entry(out, "+ other causes", b->other);
 	entry(out, "+ lost (no record)", b->lost);
 	entry(out, "+ remainder", b->remainder);
+	if (b->before > 0)
+		entry(out, "(not in these, wasted before the collector came)", b->before);
 	if (b->microscope > 0)
 		entry(out, "(of these, in attempts that the microscope slowed down)", b->microscope);
 	if (b->met_microscope > 0)

@@ -66,11 +66,12 @@ struct usage_key {     /* then n struct piece: what one attempt wrote or touched
 };
 
 struct ledger { /* ns; measured = false + true + silent + unknown + untouched + other + lost + remainder */
-	double measured;	    /* by the runtime's counters, in the whole run */
+	double measured;	    /* by the runtime's counters, since the collector came */
+	double before;		    /* measured before that: not in the sum */
 	double verdict[VERDICTS];   /* judged by their own evidence */
 	double estimated[VERDICTS]; /* apportioned by stand-ins */
 	double other;		    /* aborts that no sharing caused: cancel, lock, node loss */
-	double lost;		    /* aborts whose records were lost, or made before the recording */
+	double lost;		    /* aborts whose records were lost */
 	double remainder;	    /* what still differs */
 	double microscope;	    /* part of all these: attempts that the microscope slowed down */
 	double met_microscope;	    /* and attempts that met a winner that it slowed down */

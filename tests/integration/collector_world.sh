@@ -23,6 +23,9 @@ late() { # SOURCE
 		check "$1: $type records" [ "$(awk -v t=$type '$2 == t' "$WORK/t.txt" | wc -l)" -ge 4 ]
 	done
 	check "$1: nothing lost" [ "$(summary "$WORK/t.txt" .lost_total)" = 0 ]
+	"$BUILD/bin/dsmreport" --format json "$WORK/t.dsmt" >"$WORK/out" 2>"$WORK/err"
+	check "$1: what was wasted before is told apart from losses" \
+		[ "$(jq -c '[.ledger.lost_ns == 0, .ledger.before_ns > 0]' "$WORK/out")" = '[true,true]' ]
 	check "$1: aborts of pages = abort records" [ "$(awk '$1 == "P" { sum += $10 } END { print sum + 0 }' "$WORK/t.txt")" = \
 		"$(grep -c '^[0-9]* abort ' "$WORK/t.txt")" ]
 	check "$1: there were aborts" grep -q '^[0-9]* abort ' "$WORK/t.txt"
