@@ -403,6 +403,16 @@ static struct verdict answer_of(uint32_t state)
 	};
 }
 
+/* Where the page will be stored has often not been looked at for long. While it travels there is time to bring
+ * its lines, and the tables that lead to them, near. */
+static void expect(const struct core_event *event)
+{
+	const uint8_t *frame = region__frame(node.region, event->page);
+
+	for (size_t i = 0; event->type == CORE_ACCESS && i < DSM_PAGE_BYTES; i += 64)
+		__builtin_prefetch(frame + i, 1);
+}
+
 static enum outcome step_mutator(const struct core_event *event, enum core_fault *fault)
 {
 	const struct core_event wake = {.type = CORE_WAKE};
@@ -410,6 +420,7 @@ static enum outcome step_mutator(const struct core_event *event, enum core_fault
 
 	if (v.what == WAIT) {
 		__atomic_store_n(&port.state, WAITING, __ATOMIC_RELEASE);
+		expect(event);
 		wait_for_answer();
 		if (port.state == INTERRUPTED)
 			v = step(&wake);

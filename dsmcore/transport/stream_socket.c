@@ -18,7 +18,8 @@ static ssize_t socket_send(struct stream *s, const struct iovec *iov, size_t n)
 	ssize_t sent;
 
 	do {
-		sent = sendmsg(s->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
+		sent = n == 1 ? send(s->fd, iov->iov_base, iov->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL)
+			      : sendmsg(s->fd, &mh, MSG_DONTWAIT | MSG_NOSIGNAL);
 	} while (sent < 0 && errno == EINTR);
 	if (sent < 0)
 		return errno == ENOBUFS ? -EAGAIN : -errno;
