@@ -352,6 +352,15 @@ void client__yield(struct dsm_core *core, const struct core_msg *msg)
 	note_meetings(core, msg);
 }
 
+/* A node that is known to be lost may have had the turn to be irrevocable that this node has now. */
+static bool outranks(const struct dsm_core *core, const struct core_party *committer)
+{
+	const struct attempt *a = &core->attempt;
+
+	return (a->party.birth == CORE_BIRTH_IRREVOCABLE && core->rumour[committer->node]) ||
+	       core_rank__beats(&a->party, a->committing, committer);
+}
+
 /* A page that the attempt waits for is not touched yet: losing it costs no more than another fetch. But
  * whoever has priority must not lose it either, or a neighbour that locks it again and again, and fails
  * each time elsewhere, keeps it away for ever. An attempt whose fate is being decided elsewhere cannot be
@@ -370,7 +379,7 @@ int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg)
 		waited_for |= f && f->wanted;
 		met |= depends(core, msg->entries[i].page);
 	}
-	if ((met || waited_for) && !a->doomed && core_rank__beats(&a->party, a->committing, &msg->tx)) {
+	if ((met || waited_for) && !a->doomed && outranks(core, &msg->tx)) {
 		answer(core, msg, CORE_MSG_REFUSE);
 		return 0;
 	}
