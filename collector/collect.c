@@ -20,9 +20,13 @@
 
 #define MS		 1000000ull
 #define POLL_MS		 10	   /* the ring buffers are never woken for: this is how old a record gets */
+#define POLL_IDLE_MS	 40	   /* while little comes; each look takes a core away from somebody */
+#define POLL_BUSY	 1000u	   /* records a look: look again sooner */
 #define SCAN_FAST_NS	 (20 * MS) /* while nodes are missing: what they do before they are found is not seen */
 #define SCAN_NS		 (200 * MS) /* afterwards */
-#define SCAN_SHARE	 20	    /* at most one part in so many of the time */
+#define SCAN_RARE_NS	 (5000 * MS) /* when all have been here for a while: nobody else can come to this run */
+#define SCAN_SHARE	 20	     /* at most one part in so many of the time */
+#define SCAN_RARE_SHARE	 1000
 #define FLUSH_NS	 (1000 * MS)
 #define MISSING_NODES_NS (1000 * MS) /* how long an ended run may still bring nodes that this host lacks */
 #define CLOSE_CLIENTS_MS 200
@@ -73,6 +77,7 @@ static void on_record(void *ctx, pid_t pid, const struct dsm_ev_hdr *record)
 	struct trace_page_stat stat;
 	int rc;
 
+	c->round++;
 	if (record->type == DSM_EV_NODE)
 		collect__node_record(c, pid, (const void *)record);
 	if (!collect__from(c, pid, record->node))
@@ -229,15 +234,26 @@ static bool run_ended(const struct collect *c)
 	return n && !nodes_missing(c);
 }
 
+/* All nodes that this host has of the run are known, and have described themselves. */
+static bool settled(const struct collect *c)
+{
+	return !nodes_missing(c) && collect__now() - c->last_node_ns > MISSING_NODES_NS;
+}
+
+static uint64_t between(uint64_t least, uint64_t value, uint64_t most)
+{
+	return value < least ? least : value > most ? most : value;
+}
+
 /* Only the ring source is in a hurry: a BPF program hears of a node by its first record. A host with many
- * processes must not pay for the hurry. */
+ * processes must not pay for the hurry; and a scan looks at each process. */
 static uint64_t scan_interval(const struct collect *c)
 {
-	uint64_t fast = c->scan_cost_ns * SCAN_SHARE;
-
+	if (settled(c))
+		return between(SCAN_NS, c->scan_cost_ns * SCAN_RARE_SHARE, SCAN_RARE_NS);
 	if (!c->source->ops->node_found || !nodes_missing(c))
 		return SCAN_NS;
-	return fast < SCAN_FAST_NS ? SCAN_FAST_NS : fast > SCAN_NS ? SCAN_NS : fast;
+	return between(SCAN_FAST_NS, c->scan_cost_ns * SCAN_SHARE, SCAN_NS);
 }
 
 static void look_for_nodes(struct collect *c, uint64_t now)
@@ -339,10 +355,15 @@ static void one_round(struct collect *c)
 void collect__run(struct collect *c, int stop_fd)
 {
 	struct pollfd p = {.fd = stop_fd, .events = POLLIN};
+	int pause = POLL_MS;
 
 	while (c->end == COLLECT_GOING_ON) {
+		c->round = 0;
 		one_round(c);
-		if (c->end == COLLECT_GOING_ON && poll(&p, 1, POLL_MS) > 0)
+		pause = c->round >= POLL_BUSY || !settled(c)
+				? POLL_MS
+				: (int)between(0, 2 * (uint64_t)pause, POLL_IDLE_MS);
+		if (c->end == COLLECT_GOING_ON && poll(&p, 1, pause) > 0)
 			c->end = COLLECT_SIGNAL;
 	}
 }
