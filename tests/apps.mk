@@ -9,6 +9,8 @@ ALONE += tests/integration/demo_proof.sh tests/integration/demo_readme.sh tests/
 FUZZERS += fuzz_scene
 fuzz_scene_SRCS := tests/fuzz/fuzz_scene.c $(addprefix apps/,raytracer/scene.c raytracer/trace.c common/lines.c common/app.c)
 fuzz_scene_LIBS := -lm
+FUZZERS += fuzz_world_scene
+fuzz_world_scene_SRCS := tests/fuzz/fuzz_world_scene.c $(addprefix apps/,world/scene.c common/lines.c common/app.c)
 
 TESTS += unit/apps_test
 unit/apps_test_SRCS := tests/unit/apps_test.c $(addprefix apps/,common/app.c common/rows.c common/random.c common/lines.c \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
-# What real runs read and wrote, attempt by attempt, has one order that explains it: world and sor over both
+# What real runs read and wrote, attempt by attempt, has one order that explains it: world, sor, tsp and hashmap, over both
 # transports, with and without a collector, and on several numbers of nodes. (That the checker finds what it
 # must find is shown in tests/sim, on histories of wrong protocols.)
 . "$(dirname "$0")/../lib.sh"
@@ -30,4 +30,6 @@ run 6000 -n 4 --transport=tcp -- "$apps/world" --steps 1500
 run 6000 -n 4 --microscope 300 --monitor="$work/t.dsmt" -- "$apps/world" --steps 1500
 run 3500 -n 7 -- "$apps/world" --steps 500 --avatars 3
 run 300 -n 3 -- "$apps/sor" --size 200 --iterations 20
+run 900 -n 3 -- "$apps/tsp" --size 10
+run 1200 -n 3 --transport=tcp -- "$apps/hashmap" --size 600
 finish
