@@ -7,3 +7,9 @@ unit/fabric_test_LIBS := -lcmocka -lpthread -ldl
 SCRIPT_TESTS += tests/integration/fabric.sh
 ALONE += unit/fabric_test # it measures how long a sleeper sleeps
 $(if $(WITH_libfabric),unit/fabric_test: $(BUILD)/lib/libdsm-fabric.so)
+
+ifeq ($(WITH_libfabric),yes)
+FUZZERS += fuzz_piece
+fuzz_piece_SRCS := tests/fuzz/fuzz_piece.c dsmcore/transport/fabric_hear.c
+fuzz_piece_LIBS := $(libfabric_CFLAGS)
+endif

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# tests/fuzz.sh SECONDS TARGET...: runs each fuzz target for so long; finds go to build/fuzz/.
+# tests/fuzz.sh SECONDS TARGET...: runs each fuzz target for so long, from its seeds in tests/fuzz/seeds/, if it has some;
+# finds go to build/fuzz/.
 set -u
 seconds=$1
 shift
@@ -8,8 +9,10 @@ for t in "$@"; do
 	printf '  FUZZ    %s for %s s\n' "$(basename "$t")" "$seconds"
 	corpus=build/fuzz/corpus-$(basename "$t")
 	mkdir -p "$corpus"
+	corpora=("$corpus")
+	[ ! -d "tests/fuzz/seeds/$(basename "$t")" ] || corpora+=("tests/fuzz/seeds/$(basename "$t")")
 	if ! "$t" -max_total_time="$seconds" -max_len=65536 -timeout=10 -rss_limit_mb=2048 \
-		-artifact_prefix="build/fuzz/find-$(basename "$t")-" -print_final_stats=1 "$corpus" >"$t.log" 2>&1; then
+		-artifact_prefix="build/fuzz/find-$(basename "$t")-" -print_final_stats=1 "${corpora[@]}" >"$t.log" 2>&1; then
 		failed=1
 		tail -n 30 "$t.log"
 	else

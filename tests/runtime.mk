@@ -40,3 +40,10 @@ paths_SRCS := tests/integration/paths.c
 paths_NEEDS := dsm
 paths_DIR := tests/integration
 SCRIPT_TESTS += tests/integration/paths.sh
+
+FUZZERS += fuzz_note
+fuzz_note_SRCS := tests/fuzz/fuzz_note.c $(addprefix dsmcore/runtime/,notes.c clocks.c) dsmcore/memory/objects_table.c
+
+TESTS += unit/notes_test
+unit/notes_test_SRCS := tests/unit/notes_test.c dsmcore/runtime/notes.c
+unit/notes_test_LIBS := -lcmocka

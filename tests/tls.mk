@@ -24,7 +24,11 @@ secret_NEEDS  := dsm
 secret_DIR    := tests/integration
 SCRIPT_TESTS  += tests/integration/strangers.sh tests/integration/hosts_strangers.sh
 
-FUZZERS += fuzz_key fuzz_proto
+FUZZERS += fuzz_key fuzz_proto fuzz_greeting fuzz_options
+fuzz_greeting_SRCS := tests/fuzz/fuzz_greeting.c $(addprefix dsmcore/launch/,mesh.c mesh_prove.c mesh_socket.c mesh_key.c) \
+	dsmcore/transport/stream_socket.c dsmcore/transport/tls_load.c dsmcore/transport/plugin.c
+fuzz_greeting_LIBS := -ldl
+fuzz_options_SRCS  := tests/fuzz/fuzz_options.c $(addprefix dsmcore/launch/,options.c address.c)
 fuzz_key_SRCS   := tests/fuzz/fuzz_key.c dsmcore/launch/mesh_key.c
 fuzz_proto_SRCS := tests/fuzz/fuzz_proto.c dsmcore/launch/proto.c dsmcore/launch/options.c
 ifeq ($(WITH_openssl),yes)

@@ -128,12 +128,10 @@ static void on_message(void *arg, const struct core_msg *msg, const struct wire_
 }
 
 /* A peer's program has ended: it will come to no further barrier. */
-static void peer_finished(uint16_t peer, const void *bytes, size_t n)
+static void peer_finished(uint16_t peer, const void *bytes)
 {
 	uint64_t barriers;
 
-	if (n != sizeof(barriers))
-		return;
 	memcpy(&barriers, bytes, sizeof(barriers));
 	service.finished[peer] = barriers + 1;
 	if (dispatch__waiting() && !tx.depth)
@@ -146,10 +144,13 @@ static void on_note(void *arg, uint16_t from, uint16_t type, const void *bytes, 
 {
 	(void)arg;
 	pthread_mutex_lock(&node.lock);
+	if (!notes__sane(type, bytes, n))
+		node__fatal(NULL, "node %u sent a note that makes no sense (type %u, %zu bytes)", from, type,
+			    n);
 	if (type == OBJECTS_NOTE_FREE)
 		objects__foreign_free(bytes, (uint32_t)(n / sizeof(uint64_t)));
 	else if (type == NOTE_FINISHED)
-		peer_finished(from, bytes, n);
+		peer_finished(from, bytes);
 	else
 		clocks__note(from, type, bytes, n);
 	pthread_mutex_unlock(&node.lock);
