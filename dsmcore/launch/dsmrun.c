@@ -59,11 +59,13 @@ static const char usage[] =
 	"  -V, --version\n"
 	"\n"
 	"Variables DSM_HEAP, DSM_RING_SIZE, DSM_STRICT, DSM_MICROSCOPE, DSM_PLAN, DSM_HISTORY,\n"
-	"DSM_TRANSPORT, DSM_FABRIC and DSM_KEY_FILE set the same; options win. DSM_RUN names the\n"
-	"run (hexadecimal digits). DSM_SILENCE: seconds until a silent host is taken for dead.\n"
+	"DSM_TRANSPORT, DSM_FABRIC, DSM_KEY_FILE, DSM_INTERFACE and DSM_RSH set the same; options win.\n"
+	"DSM_UPDATES=0 is --no-updates. DSM_RUN names the run (hexadecimal digits). DSM_SILENCE:\n"
+	"seconds until a silent host is taken for dead.\n"
 	"\n"
 	"Exit status: 0 when every node returned 0, else the first other status; 2 for bad usage, bad\n"
-	"input or misuse of the DSM; 128 + signal when a node was killed or dsmrun interrupted.\n";
+	"input, misuse of the DSM or output that cannot be written; 124 after --timeout; 128 + signal\n"
+	"when a node was killed or dsmrun interrupted.\n";
 
 int64_t run__now(void)
 {

@@ -80,7 +80,8 @@ struct run {
 	int64_t timeout_ns;  /* of the run; 0 = none */
 	unsigned alive, hellos, done;
 	bool handed_over, told_end, ending, killed;
-	bool failed; /* status is decided */
+	bool unwritten; /* some output of the nodes */
+	bool failed;	/* status is decided */
 	int status;
 };
 

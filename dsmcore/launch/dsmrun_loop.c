@@ -160,7 +160,19 @@ static void put_lines(const struct proc *p, int which, struct stream *s)
 	}
 }
 
-static void read_stream(struct proc *p, int which)
+/* The nodes cannot notice it: they have written to us. */
+static void flush_output(struct run *run, int which)
+{
+	FILE *f = which ? stderr : stdout;
+	int rc = fflush(f) ? errno : EIO;
+
+	if (!ferror(f) || run->unwritten)
+		return;
+	run->unwritten = true;
+	run__say("the nodes' output cannot be written: %s; what is missing is lost", strerror(rc));
+}
+
+static void read_stream(struct run *run, struct proc *p, int which)
 {
 	struct stream *s = &p->out[which];
 	ssize_t n = read(s->fd, s->line + s->have, sizeof(s->line) - s->have);
@@ -175,7 +187,7 @@ static void read_stream(struct proc *p, int which)
 	}
 	s->have = n <= 0 ? 0 : s->have + (size_t)n;
 	put_lines(p, which, s);
-	fflush(which ? stderr : stdout);
+	flush_output(run, which);
 }
 
 void loop__output(struct run *run, struct proc *p, int which, const char *bytes, size_t n)
@@ -194,7 +206,7 @@ void loop__output(struct run *run, struct proc *p, int which, const char *bytes,
 		n -= part;
 		put_lines(p, which, s);
 	}
-	fflush(f);
+	flush_output(run, which);
 }
 
 /* ---- the ends of nodes ---- */
@@ -472,7 +484,7 @@ static void serve(struct run *run, struct pollfd *polls, int ms)
 
 		for (int s = 0; s < 2; s++)
 			if (polls[1 + nodes + 2 * n + (unsigned)s].revents)
-				read_stream(p, s);
+				read_stream(run, p, s);
 		if (polls[1 + n].revents)
 			read_control(run, p);
 	}
@@ -498,7 +510,7 @@ static void drain_output(struct run *run)
 					run->procs[n].out[s].fd = -1;
 					break;
 				}
-				read_stream(&run->procs[n], s);
+				read_stream(run, &run->procs[n], s);
 			}
 }
 
@@ -534,5 +546,5 @@ int loop__run(struct run *run)
 	drain_output(run);
 	hosts__finish(run);
 	free(polls);
-	return run->failed ? run->status : 0;
+	return run->failed ? run->status : run->unwritten ? EXIT_BAD : 0;
 }

@@ -23,7 +23,8 @@ static const char usage[] =
 	"  --help      this text\n"
 	"  --version   the version\n"
 	"\n"
-	"Exit status: 0 yes, 1 no (what contradicts it is printed), 2 the history cannot be read.\n";
+	"Exit status: 0 yes, 1 no (what contradicts it is printed), 2 the history cannot be read, or nothing "
+	"printed.\n";
 
 struct history {
 	const char *dir;

@@ -75,6 +75,11 @@ if [ -c /dev/full ]; then
 		done
 	done
 fi
+if [ -c /dev/full ]; then
+	timeout 60 "$dsmrun" --prefix -n 2 "$member" talk >/dev/full 2>"$work/err"
+	same "status of a run whose output is lost" $? 2
+	same "lost output is named once" "$(grep -c "nodes' output cannot be written: No space left" "$work/err")" 1
+fi
 mkdir "$work/history"
 mkfifo "$work/history/node-0.dsmh"
 expect 2 'node-0.dsmh: not a history file' "$build/bin/dsmverify" "$work/history"
