@@ -3,9 +3,11 @@ TESTS += unit/transport_wire_test
 unit/transport_wire_test_SRCS := tests/unit/transport_wire_test.c dsmcore/transport/wire.c
 unit/transport_wire_test_LIBS := -lcmocka
 
-TESTS += unit/transport_test
-unit/transport_test_SRCS := tests/unit/transport_test.c $(transport_SRCS)
+TESTS += unit/transport_test unit/transport_raw_test
+unit/transport_test_SRCS := tests/unit/transport_test.c tests/unit/transport_end.c $(transport_SRCS)
 unit/transport_test_LIBS := -lcmocka -lpthread
+unit/transport_raw_test_SRCS := tests/unit/transport_raw_test.c tests/unit/transport_end.c $(transport_SRCS)
+unit/transport_raw_test_LIBS := -lcmocka -lpthread
 
 FUZZERS += fuzz_wire
 fuzz_wire_SRCS := tests/fuzz/fuzz_wire.c dsmcore/transport/wire.c
@@ -25,14 +27,13 @@ unit/control_test_SRCS := tests/unit/control_test.c dsmcore/launch/where.c $(mem
 	$(addprefix dsmcore/transport/,stream_socket.c stream_ring.c tls_load.c fabric_load.c plugin.c)
 unit/control_test_LIBS := -lcmocka -lpthread -ldw -lelf -ldl
 
-TSAN_TESTS += unit/transport_test unit/transport_ring_test unit/control_test
+TSAN_TESTS += unit/transport_test unit/transport_raw_test unit/transport_ring_test unit/control_test
 
 SCRIPT_TESTS += $(addprefix tests/integration/,dsmrun_start.sh dsmrun_end.sh dsmrun_bad_input.sh dsmrun_monitor.sh)
 
 TESTS += unit/transport_ring_test
 unit/transport_ring_test_SRCS := tests/unit/transport_ring_test.c $(transport_SRCS)
 unit/transport_ring_test_LIBS := -lcmocka -lpthread
-TSAN_TESTS += unit/transport_ring_test
 
 # A node with the DSM, for tests of all launchers
 PROGRAMS += launch_app
