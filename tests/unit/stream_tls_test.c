@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
- * stream_tls_test.c - two ends over socket pairs, with a wire between them that the test can read, alter,
- * repeat and cut.
+ * stream_tls_test.c - who gets into an encrypted connection, what is made of altered, repeated and cut messages, and
+ * how it is sent.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,15 +21,9 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#include "dsmcore/transport/stream.h"
-#include "dsmcore/transport/tls.h"
+#include "tests/unit/stream_tls_cable.h"
 
-extern const struct tls_ops dsm_tls_ops;
-
-static const struct tls_ops *const tls = &dsm_tls_ops;
-static const struct tls_identity identity = {.run_id = 77, .generation = 3, .from = 1, .to = 4, .channel = 1};
-static const uint8_t right[TLS_KEY] = "the right key of this very run..",
-		     wrong[TLS_KEY] = "the right key of another run....";
+static const uint8_t wrong[TLS_KEY] = "the right key of another run....";
 
 /* ---- OpenSSL's memory, counted ---- */
 
@@ -60,165 +54,40 @@ static void counted_free(void *p, const char *file, int line)
 	free(p);
 }
 
-/* ---- a pair of ends with a wire between them ---- */
-
-struct wire {
-	struct tls *tls[2];
-	struct stream *end[2];	  /* 0 calls, 1 answers */
-	int fd[2];		  /* the wire's side of each */
-	uint8_t seen[2][1 << 20]; /* what went from 0 to 1, and back */
-	size_t bytes[2];
-};
-
-static bool expect_identity(void *arg, const struct tls_identity *id)
-{
-	const struct tls_identity *want = arg;
-
-	return id->run_id == want->run_id && id->generation == want->generation && id->from == want->from &&
-	       id->to == want->to && id->channel == want->channel;
-}
-
-static struct tls *context(const uint8_t *key, uint64_t rekey)
-{
-	struct tls_config c = {
-		.key = key, .expected = expect_identity, .arg = (void *)&identity, .rekey = rekey};
-	struct tls *t;
-
-	assert_int_equal(tls->open(&t, &c), 0);
-	return t;
-}
-
-static void pair(int fds[2])
-{
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
-}
-
-static struct wire *lay(const uint8_t *key0, const uint8_t *key1, const struct tls_identity *id)
-{
-	struct wire *w = calloc(1, sizeof(*w));
-	int a[2], b[2];
-
-	assert_non_null(w);
-	pair(a);
-	pair(b);
-	w->tls[0] = context(key0, 0);
-	w->tls[1] = context(key1, 0);
-	w->end[0] = tls->call(w->tls[0], a[0], id);
-	w->end[1] = tls->answer(w->tls[1], b[0]);
-	assert_non_null(w->end[0]);
-	assert_non_null(w->end[1]);
-	w->fd[0] = a[1];
-	w->fd[1] = b[1];
-	return w;
-}
-
-static void take_up(struct wire *w)
-{
-	for (int i = 0; i < 2; i++) {
-		if (w->end[i])
-			w->end[i]->ops->close(w->end[i]);
-		close(w->fd[i]);
-		tls->close(w->tls[i]);
-	}
-	free(w);
-}
-
-/* What the end `from` has said since the last time: kept, not passed on. */
-static size_t listen_to(struct wire *w, int from)
-{
-	ssize_t n = recv(w->fd[from], w->seen[from] + w->bytes[from], sizeof(w->seen[0]) - w->bytes[from], 0);
-
-	if (n <= 0)
-		return 0;
-	w->bytes[from] += (size_t)n;
-	return (size_t)n;
-}
-
-static void put(int fd, const void *bytes, size_t n)
-{
-	assert_int_equal(send(fd, bytes, n, MSG_NOSIGNAL), n);
-}
-
-static bool carry(struct wire *w, int from)
-{
-	size_t n = listen_to(w, from);
-
-	if (n)
-		put(w->fd[!from], w->seen[from] + w->bytes[from] - n, n);
-	return n;
-}
-
-/* Until both are done or one has failed. */
-static void shake_hands(struct wire *w, int rc[2])
-{
-	short events;
-
-	rc[0] = rc[1] = -EAGAIN;
-	for (int round = 0; round < 20; round++)
-		for (int i = 0; i < 2; i++) {
-			if (rc[i] == -EAGAIN)
-				rc[i] = tls->shake(w->end[i], &events);
-			carry(w, i);
-		}
-}
-
-static struct wire *connected(void)
-{
-	struct wire *w = lay(right, right, &identity);
-	int rc[2];
-
-	shake_hands(w, rc);
-	assert_int_equal(rc[0], 0);
-	assert_int_equal(rc[1], 0);
-	return w;
-}
-
-static ssize_t say(struct wire *w, int from, const void *bytes, size_t n)
-{
-	struct iovec iov = {(void *)bytes, n};
-
-	return w->end[from]->ops->send(w->end[from], &iov, 1);
-}
-
-static ssize_t hear(struct wire *w, int at, void *bytes, size_t room)
-{
-	return w->end[at]->ops->recv(w->end[at], bytes, room);
-}
-
 /* ---- who gets in ---- */
 
 static void test_right_key(void **state)
 {
-	struct wire *w = connected();
+	struct cable *w = cable__connected();
 	char text[32];
 
 	(void)state;
 	assert_true(tls->known(w->end[0]) && tls->known(w->end[1]));
 	assert_memory_equal(tls->identity(w->end[1]), &identity, sizeof(identity));
 	for (int from = 0; from < 2; from++) {
-		assert_int_equal(hear(w, !from, text, sizeof(text)), -EAGAIN);
-		assert_int_equal(say(w, from, "bonjour", 7), 7);
-		carry(w, from);
-		assert_int_equal(hear(w, !from, text, sizeof(text)), 7);
+		assert_int_equal(cable__hear(w, !from, text, sizeof(text)), -EAGAIN);
+		assert_int_equal(cable__say(w, from, "bonjour", 7), 7);
+		cable__carry(w, from);
+		assert_int_equal(cable__hear(w, !from, text, sizeof(text)), 7);
 		assert_memory_equal(text, "bonjour", 7);
 	}
 	for (int i = 0; i < 2; i++) /* nobody on the wire can read it */
 		assert_null(memmem(w->seen[i], w->bytes[i], "bonjour", 7));
-	take_up(w);
+	cable__take_up(w);
 }
 
 static void test_wrong_key(void **state)
 {
 	(void)state;
 	for (int which = 0; which < 2; which++) {
-		struct wire *w = lay(which ? wrong : right, which ? right : wrong, &identity);
+		struct cable *w = cable__lay(which ? wrong : right, which ? right : wrong, &identity);
 		int rc[2];
 
-		shake_hands(w, rc);
+		cable__shake(w, rc);
 		assert_int_equal(rc[0], -EACCES);
 		assert_int_equal(rc[1], -EACCES);
 		assert_false(tls->known(w->end[1]));
-		take_up(w);
+		cable__take_up(w);
 	}
 }
 
@@ -234,13 +103,13 @@ static void test_wrong_identity(void **state)
 	ids[3].to = 3;
 	ids[4].channel = 0;
 	for (int i = 0; i < 5; i++) {
-		struct wire *w = lay(right, right, &ids[i]);
+		struct cable *w = cable__lay(right, right, &ids[i]);
 		int rc[2];
 
-		shake_hands(w, rc);
+		cable__shake(w, rc);
 		assert_int_equal(rc[0], -EACCES);
 		assert_int_equal(rc[1], -EACCES);
-		take_up(w);
+		cable__take_up(w);
 	}
 }
 
@@ -254,7 +123,7 @@ static bool expect_all(void *arg, const struct tls_identity *id)
 
 static void test_altered_identity(void **state)
 {
-	struct wire *w = lay(right, right, &identity);
+	struct cable *w = cable__lay(right, right, &identity);
 	uint8_t bytes[TLS_IDENTITY], *at;
 	short events;
 	int asked = 0, fd[2];
@@ -264,34 +133,34 @@ static void test_altered_identity(void **state)
 
 	(void)state;
 	assert_int_equal(tls->open(&t, &c), 0);
-	pair(fd);
+	cable__pair(fd);
 	s = tls->answer(t, fd[0]);
 	assert_int_equal(tls->shake(w->end[0], &events), -EAGAIN);
-	listen_to(w, 0);
+	cable__listen(w, 0);
 	tls_identity__encode(&identity, bytes);
 	at = memmem(w->seen[0], w->bytes[0], bytes, sizeof(bytes));
 	assert_non_null(at);
 	at[16] ^= 1; /* from */
-	put(fd[1], w->seen[0], w->bytes[0]);
+	cable__put(fd[1], w->seen[0], w->bytes[0]);
 	assert_int_equal(tls->shake(s, &events), -EACCES);
 	assert_int_equal(asked, 1);
 	s->ops->close(s);
 	close(fd[1]);
 	tls->close(t);
-	take_up(w);
+	cable__take_up(w);
 }
 
 /* The calling end with these bytes as its answer, or the answering end with them as a call. */
 static int shake_with(bool caller, const void *bytes, size_t n, bool hang_up)
 {
-	struct tls *t = context(right, 0);
+	struct tls *t = cable__context(right, 0);
 	struct stream *s;
 	short events;
 	int fd[2], rc;
 
-	pair(fd);
+	cable__pair(fd);
 	s = caller ? tls->call(t, fd[0], &identity) : tls->answer(t, fd[0]);
-	put(fd[1], bytes, n);
+	cable__put(fd[1], bytes, n);
 	if (hang_up)
 		close(fd[1]);
 	rc = tls->shake(s, &events);
@@ -358,14 +227,14 @@ static void test_certificate(void **state)
 {
 	(void)state;
 	for (int caller = 0; caller < 2; caller++) {
-		struct tls *t = context(right, 0);
+		struct tls *t = cable__context(right, 0);
 		SSL_CTX *ctx = with_certificate(caller);
 		SSL *ssl = SSL_new(ctx);
 		struct stream *s;
 		short events;
 		int fd[2], rc = -EAGAIN, theirs = 0;
 
-		pair(fd);
+		cable__pair(fd);
 		s = caller ? tls->call(t, fd[0], &identity) : tls->answer(t, fd[0]);
 		SSL_set_fd(ssl, fd[1]);
 		for (int i = 0; i < 10 && rc == -EAGAIN; i++) {
@@ -386,109 +255,110 @@ static void test_certificate(void **state)
 
 static void test_replayed_session(void **state)
 {
-	struct wire *w = connected();
-	struct tls *t = context(right, 0);
+	struct cable *w = cable__connected();
+	struct tls *t = cable__context(right, 0);
 	struct stream *s;
 	uint8_t buffer[64];
 	short events;
 	int fd[2];
 
 	(void)state;
-	assert_int_equal(say(w, 0, "pay 100", 7), 7);
-	carry(w, 0);
-	pair(fd);
+	assert_int_equal(cable__say(w, 0, "pay 100", 7), 7);
+	cable__carry(w, 0);
+	cable__pair(fd);
 	s = tls->answer(t, fd[0]);
-	put(fd[1], w->seen[0], w->bytes[0]); /* hello, the end of the handshake and a message, as recorded */
+	cable__put(fd[1], w->seen[0],
+		   w->bytes[0]); /* hello, the end of the handshake and a message, as recorded */
 	assert_int_equal(tls->shake(s, &events), -EPROTO);
-	assert_int_not_equal(hear(w, 1, buffer, sizeof(buffer)), 0);
+	assert_int_not_equal(cable__hear(w, 1, buffer, sizeof(buffer)), 0);
 	s->ops->close(s);
 	close(fd[1]);
 	tls->close(t);
-	take_up(w);
+	cable__take_up(w);
 }
 
 /* Two messages; `spoil` may change what is on the wire. Returns what recv() says after the `whole` ones of
  * them. */
-static ssize_t two_messages(unsigned whole, void (*spoil)(struct wire *w, size_t first, size_t second))
+static ssize_t two_messages(unsigned whole, void (*spoil)(struct cable *w, size_t first, size_t second))
 {
-	struct wire *w = connected();
+	struct cable *w = cable__connected();
 	uint8_t page[4096], buffer[8192];
 	size_t first, second, heard = 0;
 	ssize_t n;
 
 	memset(page, 7, sizeof(page));
-	assert_int_equal(say(w, 0, page, sizeof(page)), sizeof(page));
-	first = listen_to(w, 0);
-	assert_int_equal(say(w, 0, page, sizeof(page)), sizeof(page));
-	second = listen_to(w, 0);
+	assert_int_equal(cable__say(w, 0, page, sizeof(page)), sizeof(page));
+	first = cable__listen(w, 0);
+	assert_int_equal(cable__say(w, 0, page, sizeof(page)), sizeof(page));
+	second = cable__listen(w, 0);
 	spoil(w, first, second);
 	for (n = 1; n > 0;) {
-		n = hear(w, 1, buffer, sizeof(buffer));
+		n = cable__hear(w, 1, buffer, sizeof(buffer));
 		for (ssize_t i = 0; i < n; i++)
 			assert_int_equal(buffer[i], 7);
 		heard += n > 0 ? (size_t)n : 0;
 	}
 	assert_int_equal(heard, whole * sizeof(page));
 	if (n != -EAGAIN) /* it stays so */
-		assert_int_equal(hear(w, 1, buffer, sizeof(buffer)), n);
-	take_up(w);
+		assert_int_equal(cable__hear(w, 1, buffer, sizeof(buffer)), n);
+	cable__take_up(w);
 	return n;
 }
 
-static uint8_t *last(struct wire *w, size_t n)
+static uint8_t *last(struct cable *w, size_t n)
 {
 	return w->seen[0] + w->bytes[0] - n;
 }
 
-static void pass_on(struct wire *w, size_t first, size_t second)
+static void pass_on(struct cable *w, size_t first, size_t second)
 {
-	put(w->fd[1], last(w, first + second), first + second);
+	cable__put(w->fd[1], last(w, first + second), first + second);
 }
 
-static void flip(struct wire *w, size_t first, size_t second)
+static void flip(struct cable *w, size_t first, size_t second)
 {
 	last(w, second)[second / 2] ^= 1;
 	pass_on(w, first, second);
 }
 
-static void repeat(struct wire *w, size_t first, size_t second)
+static void repeat(struct cable *w, size_t first, size_t second)
 {
-	put(w->fd[1], last(w, first + second), first);
-	put(w->fd[1], last(w, first + second), first);
+	cable__put(w->fd[1], last(w, first + second), first);
+	cable__put(w->fd[1], last(w, first + second), first);
 }
 
-static void swap(struct wire *w, size_t first, size_t second)
+static void swap(struct cable *w, size_t first, size_t second)
 {
-	put(w->fd[1], last(w, second), second);
-	put(w->fd[1], last(w, first + second), first);
+	cable__put(w->fd[1], last(w, second), second);
+	cable__put(w->fd[1], last(w, first + second), first);
 }
 
-static void inject(struct wire *w, size_t first, size_t second)
+static void inject(struct cable *w, size_t first, size_t second)
 {
-	put(w->fd[1], last(w, first + second), first);
-	put(w->fd[1], "DSM1 a frame in clear", 21);
-	put(w->fd[1], last(w, second), second);
+	cable__put(w->fd[1], last(w, first + second), first);
+	cable__put(w->fd[1], "DSM1 a frame in clear", 21);
+	cable__put(w->fd[1], last(w, second), second);
 }
 
-static void cut(struct wire *w, size_t first, size_t second)
+static void cut(struct cable *w, size_t first, size_t second)
 {
-	put(w->fd[1], last(w, first + second), first + second / 2);
+	cable__put(w->fd[1], last(w, first + second), first + second / 2);
 	shutdown(w->fd[1], SHUT_WR);
 }
 
 /* Between two records: without a goodbye it is no end either. */
-static void cut_between(struct wire *w, size_t first, size_t second)
+static void cut_between(struct cable *w, size_t first, size_t second)
 {
 	pass_on(w, first, second);
 	shutdown(w->fd[1], SHUT_WR);
 }
 
-static void part_well(struct wire *w, size_t first, size_t second)
+static void part_well(struct cable *w, size_t first, size_t second)
 {
 	pass_on(w, first, second);
 	w->end[0]->ops->close(w->end[0]);
 	w->end[0] = NULL;
-	carry(w, 0);
+	cable__carry(w, 0);
 	shutdown(w->fd[1], SHUT_WR);
 }
 
@@ -508,7 +378,7 @@ static void test_altered(void **state)
 /* ---- how it is sent ---- */
 
 /* Records on the wire in the last n bytes from end 0. */
-static unsigned records(struct wire *w, size_t n)
+static unsigned records(struct cable *w, size_t n)
 {
 	const uint8_t *p = last(w, n), *end = p + n;
 	unsigned count = 0;
@@ -523,7 +393,7 @@ static unsigned records(struct wire *w, size_t n)
 
 static void test_one_record(void **state)
 {
-	struct wire *w = connected();
+	struct cable *w = cable__connected();
 	static uint8_t head[152], page[4096], many[65536], buffer[1 << 17];
 	struct iovec iov[4] = {{head, sizeof(head)}, {page, sizeof(page)}, {NULL, 0}, {many, sizeof(many)}};
 	size_t n, whole = sizeof(head) + sizeof(page);
@@ -531,23 +401,23 @@ static void test_one_record(void **state)
 	(void)state;
 	memset(page, 9, sizeof(page));
 	assert_int_equal(w->end[0]->ops->send(w->end[0], iov, 2), whole);
-	n = listen_to(w, 0);
+	n = cable__listen(w, 0);
 	assert_int_equal(records(w, n), 1);
-	put(w->fd[1], last(w, n), n);
-	assert_int_equal(hear(w, 1, buffer, sizeof(buffer)), whole);
+	cable__put(w->fd[1], last(w, n), n);
+	assert_int_equal(cable__hear(w, 1, buffer, sizeof(buffer)), whole);
 	assert_memory_equal(buffer, head, sizeof(head));
 	assert_memory_equal(buffer + sizeof(head), page, sizeof(page));
 	/* More than it takes at once: it takes a part, in full records. */
 	assert_int_equal(w->end[0]->ops->send(w->end[0], iov, 4), 4 * TLS_RECORD_MAX);
-	n = listen_to(w, 0);
+	n = cable__listen(w, 0);
 	assert_int_equal(records(w, n), 4);
-	take_up(w);
+	cable__take_up(w);
 }
 
 /* A long run takes no more memory than a short one. */
 static void test_no_leak(void **state)
 {
-	struct wire *w = connected();
+	struct cable *w = cable__connected();
 	static uint8_t page[4096], buffer[8192];
 	long before = 0;
 
@@ -555,20 +425,20 @@ static void test_no_leak(void **state)
 	for (int i = 0; i < 1000; i++) {
 		if (i == 2)
 			before = blocks;
-		assert_int_equal(say(w, i % 2, page, sizeof(page)), sizeof(page));
+		assert_int_equal(cable__say(w, i % 2, page, sizeof(page)), sizeof(page));
 		w->bytes[i % 2] = 0;
-		carry(w, i % 2);
-		assert_int_equal(hear(w, !(i % 2), buffer, sizeof(buffer)), sizeof(page));
+		cable__carry(w, i % 2);
+		assert_int_equal(cable__hear(w, !(i % 2), buffer, sizeof(buffer)), sizeof(page));
 	}
 	assert_true(before > 0);
 	assert_int_equal(blocks, before);
-	take_up(w);
+	cable__take_up(w);
 }
 
 /* What a full socket does not take is kept, and the same bytes are not sent twice. */
 static void test_full_socket(void **state)
 {
-	struct tls *t = context(right, 0);
+	struct tls *t = cable__context(right, 0);
 	static uint8_t page[65536], buffer[1 << 17];
 	struct iovec iov = {page, sizeof(page)};
 	struct stream *a, *b;
@@ -578,7 +448,7 @@ static void test_full_socket(void **state)
 	short events;
 
 	(void)state;
-	pair(fd);
+	cable__pair(fd);
 	setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	a = tls->call(t, fd[0], &identity);
 	b = tls->answer(t, fd[1]);
@@ -698,7 +568,7 @@ static void *receiver(void *arg)
 
 static void test_threads(void **state)
 {
-	struct tls *t = context(right, 40); /* a fresh key every 40 records */
+	struct tls *t = cable__context(right, 40); /* a fresh key every 40 records */
 	struct half half[4];
 	pthread_t thread[4];
 	struct stream *s[2];
@@ -706,7 +576,7 @@ static void test_threads(void **state)
 	short events;
 
 	(void)state;
-	pair(fd);
+	cable__pair(fd);
 	s[0] = tls->call(t, fd[0], &identity);
 	s[1] = tls->answer(t, fd[1]);
 	while (rc[0] || rc[1]) {
