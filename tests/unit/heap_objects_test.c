@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * heap_objects_test.c - dsm_new(), dsm_free(), dsm_at() and roots with a made-up node around them: one
- * mutator, transactions that the test commits or aborts at will, and lists of what was emitted and sent.
- */
+/* heap_objects_test.c - dsm_new(), dsm_free(), dsm_at() and roots, with a made-up node around them. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,219 +8,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 #include <cmocka.h>
 
 #include "dsm.h"
-#include "dsmcore/memory/alloc_hooks.h"
 #include "dsmcore/memory/objects.h"
 #include "dsmcore/memory/region.h"
-#include "dsmcore/runtime/events.h"
-#include "dsmcore/runtime/modules.h"
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/tx.h"
 #include "dsmcore/runtime/txlog.h"
-#include "dsmcore/transport/transport.h"
-
-#define NODES 4
-#define PAGES 1024u
-#define SLAB  (PAGES / NODES * 4096ull)
-
-/* ---- the made-up node ---- */
-
-struct node node = {.lock = PTHREAD_MUTEX_INITIALIZER};
-struct tx tx;
+#include "tests/unit/heap_objects_node.h"
 
 /* dsm_at() has no side effect but its complaint: a call without use would be left out. */
 static const void *volatile used;
-
-static struct dsm_shm shm;
-static struct {
-	uint16_t type;
-	union {
-		struct dsm_ev_object object;
-		struct dsm_ev_free free;
-		struct dsm_ev_root root;
-	};
-} emitted[10000];
-static unsigned nemitted;
-static struct {
-	uint16_t to;
-	uint32_t count;
-	uint64_t offset[5000];
-} sent[16];
-static unsigned nsent;
-static char fatal[512];
-static jmp_buf escape; /* node__fatal() and tx__unwind() end here */
-static bool unwound, guarded_zeroing;
-static unsigned begins;
-static const void *chain[DSM_EV_FRAMES] = {(void *)0x1111, (void *)0x2222, (void *)0x3333};
-
-void node__fatal(const void *pc, const char *format, ...)
-{
-	va_list ap;
-
-	(void)pc;
-	va_start(ap, format);
-	vsnprintf(fatal, sizeof(fatal), format, ap);
-	va_end(ap);
-	pthread_mutex_trylock(&node.lock);
-	pthread_mutex_unlock(&node.lock);
-	longjmp(escape, 1);
-}
-
-void tx__unwind(int how)
-{
-	(void)how;
-	unwound = true;
-	tx.depth = 0;
-	txlog__abort();
-	longjmp(escape, 2);
-}
-
-void tx__require_writable(const void *pc, const char *call)
-{
-	(void)pc, (void)call;
-}
-
-bool tx__check(void)
-{
-	return tx.doomed;
-}
-
-static unsigned guards;
-
-void alloc_hooks__enter(void)
-{
-	guards++;
-}
-
-void alloc_hooks__leave(void)
-{
-	guards--;
-}
-
-bool alloc_hooks__mutator(void)
-{
-	return true;
-}
-
-int dsm__tx_begin(void)
-{
-	begins++;
-	guarded_zeroing |= guards > 0;
-	tx.depth++;
-	return 1;
-}
-
-void dsm__tx_leave(int *live)
-{
-	(void)live;
-	if (--tx.depth == 0)
-		txlog__commit();
-}
-
-bool dsm_in_tx(void)
-{
-	return tx.depth;
-}
-
-static void abort_tx(void)
-{
-	tx.depth = 0;
-	txlog__abort();
-}
-
-static void commit_tx(void)
-{
-	int live;
-
-	dsm__tx_leave(&live);
-}
-
-int64_t region__offset(const struct region *r, const void *address)
-{
-	(void)r;
-	uint64_t at = (uintptr_t)address - DSM_BASE;
-
-	return at < PAGES * 4096ull ? (int64_t)at : -1;
-}
-
-void *region__address(const struct region *r, uint64_t offset)
-{
-	(void)r;
-	return (void *)(DSM_BASE + offset);
-}
-
-bool events__wanted(enum dsm_ev_type type)
-{
-	(void)type;
-	return true;
-}
-
-void events__emit(struct dsm_ev_hdr *record, enum dsm_ev_type type, size_t bytes, dsm_ev_page page,
-		  uint64_t value)
-{
-	(void)page, (void)value;
-	assert_int_not_equal(pthread_mutex_trylock(&node.lock), 0); /* the caller holds it */
-	assert_true(nemitted < sizeof(emitted) / sizeof(*emitted));
-	emitted[nemitted].type = type;
-	memcpy(&emitted[nemitted++].object, record, bytes);
-}
-
-uint32_t events__site(const void *const *pcs, size_t n)
-{
-	return n ? (uint32_t)(uintptr_t)pcs[0] : 0;
-}
-
-uint32_t events__type(const char *name, uint32_t size, const void *pc)
-{
-	(void)pc;
-	return (uint32_t)strlen(name) * 1000 + size;
-}
-
-struct events_place events__place(const void *pc)
-{
-	static const uint8_t build_id[] = {0xab, 0xcd};
-
-	return (struct events_place){"/program", build_id, 2, (uintptr_t)pc & 0xfff};
-}
-
-size_t events__backtrace(const void **pcs, size_t max)
-{
-	assert_true(max >= 3);
-	memcpy(pcs, chain, 3 * sizeof(*pcs));
-	return 3;
-}
-
-struct module *modules__get(unsigned index)
-{
-	static struct module program = {.build_id = {0xab, 0xcd}, .build_id_len = 2};
-
-	return index ? NULL : &program;
-}
-
-int transport__note(struct transport *t, uint16_t to, uint16_t type, const void *bytes, size_t n)
-{
-	(void)t;
-	assert_int_equal(type, OBJECTS_NOTE_FREE);
-	assert_true(n <= WIRE_NOTE_MAX && nsent < 16);
-	sent[nsent].to = to;
-	sent[nsent].count = n / 8;
-	memcpy(sent[nsent++].offset, bytes, n);
-	return 0;
-}
-
-/* The tests that die in the middle of a commit jump out of txlog__commit(), which then cannot free its copy.
- */
-const char *__lsan_default_suppressions(void);
-__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void)
-{
-	return "leak:txlog__push\n";
-}
-
-/* ---- helpers ---- */
 
 struct avatar {
 	double x[6];
@@ -241,63 +38,17 @@ static void foreign_free(uint64_t offset)
 	pthread_mutex_unlock(&node.lock);
 }
 
-#define DIES(call, says)                                                                                     \
-	do {                                                                                                 \
-		fatal[0] = 0;                                                                                \
-		if (!setjmp(escape)) {                                                                       \
-			call;                                                                                \
-			fail_msg("%s passed", #call);                                                        \
-		}                                                                                            \
-		assert_non_null(strstr(fatal, says));                                                        \
-		guards = 0;                                                                                  \
-	} while (0)
-
-static void open_node(const char *plan)
-{
-	memset(&shm, 0, sizeof(shm));
-	node.shm = &shm;
-	node.started = true;
-	node.options.node = 1;
-	node.options.nodes = NODES;
-	snprintf(node.options.plan, sizeof(node.options.plan), "%s", plan ? plan : "");
-	tx = (struct tx){0};
-	nemitted = nsent = begins = guards = 0;
-	unwound = guarded_zeroing = false;
-	fatal[0] = 0;
-	assert_ptr_equal(mmap((void *)DSM_BASE, PAGES * 4096ull, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0),
-			 (void *)DSM_BASE);
-	assert_int_equal(objects__open(PAGES * 4096ull, 1, NODES), 0);
-}
-
-static int setup(void **arg)
-{
-	(void)arg;
-	open_node(NULL);
-	return 0;
-}
-
-static int teardown(void **arg)
-{
-	(void)arg;
-	assert_false(guarded_zeroing); /* the guard must not be held where an attempt may begin */
-	assert_int_equal(guards, 0);
-	objects__close();
-	munmap((void *)DSM_BASE, PAGES * 4096ull);
-	return 0;
-}
-
 /* ---- allocation ---- */
 
 static void an_allocation_is_described(void **arg)
 {
 	struct avatar *a = dsm_new(struct avatar, 10);
-	struct dsm_ev_object *o = &emitted[0].object;
+	struct dsm_ev_object *o = &made.emitted[0].object;
 
 	(void)arg;
 	assert_int_equal(offset_of(a) / SLAB, 1); /* in this node's slab */
-	assert_int_equal(nemitted, 1);
-	assert_int_equal(emitted[0].type, DSM_EV_OBJECT);
+	assert_int_equal(made.nemitted, 1);
+	assert_int_equal(made.emitted[0].type, DSM_EV_OBJECT);
 	assert_int_equal(o->offset, offset_of(a));
 	assert_int_equal(o->bytes, 480);
 	assert_int_equal(o->count, 10);
@@ -307,16 +58,16 @@ static void an_allocation_is_described(void **arg)
 	assert_int_equal(o->site, 0x1111);
 	assert_int_equal(o->type, 13 * 1000 + 48);
 	assert_int_equal(o->flags, 0);
-	assert_int_equal(shm.counters.objects, 1);
-	assert_int_equal(shm.counters.object_bytes, 480);
+	assert_int_equal(made.shm.counters.objects, 1);
+	assert_int_equal(made.shm.counters.object_bytes, 480);
 	assert_ptr_equal(dsm_at(a, 3), &a[3]);
 	dsm_new_flat(char, 3);
-	assert_int_equal(emitted[1].object.flags, DSM_EV_OBJECT_FLAT);
+	assert_int_equal(made.emitted[1].object.flags, DSM_EV_OBJECT_FLAT);
 	dsm_free(a);
-	assert_int_equal(emitted[2].type, DSM_EV_FREE);
-	assert_int_equal(emitted[2].free.offset, offset_of(a));
-	assert_int_equal(shm.counters.objects, 1);
-	assert_int_equal(shm.counters.object_bytes, 3);
+	assert_int_equal(made.emitted[2].type, DSM_EV_FREE);
+	assert_int_equal(made.emitted[2].free.offset, offset_of(a));
+	assert_int_equal(made.shm.counters.objects, 1);
+	assert_int_equal(made.shm.counters.object_bytes, 3);
 	dsm_free(NULL);
 	assert_non_null(dsm_new(char, 0));
 }
@@ -326,12 +77,12 @@ static void reused_memory_is_zeroed_in_a_transaction(void **arg)
 	struct avatar *a = dsm_new(struct avatar, 4), *b;
 
 	(void)arg;
-	assert_int_equal(begins, 0); /* fresh memory needs no write */
+	assert_int_equal(made.begins, 0); /* fresh memory needs no write */
 	memset(a, 0xff, 4 * sizeof(*a));
 	dsm_free(a);
 	b = dsm_new(struct avatar, 4);
 	assert_ptr_equal(a, b);
-	assert_int_equal(begins, 1);
+	assert_int_equal(made.begins, 1);
 	for (int i = 0; i < 4 * 6; i++)
 		assert_true(b[i / 6].x[i % 6] == 0);
 }
@@ -344,14 +95,14 @@ static void an_abort_undoes_the_allocation(void **arg)
 	dsm__tx_begin();
 	a = dsm_new(struct avatar, 4);
 	dsm_new(struct avatar, 400);
-	abort_tx();
-	assert_int_equal(shm.counters.objects, 0);
-	assert_int_equal(nemitted, 4);
-	assert_int_equal(emitted[3].free.offset, offset_of(a)); /* undone in reverse order */
-	begins = 0;
+	made__abort();
+	assert_int_equal(made.shm.counters.objects, 0);
+	assert_int_equal(made.nemitted, 4);
+	assert_int_equal(made.emitted[3].free.offset, offset_of(a)); /* undone in reverse order */
+	made.begins = 0;
 	b = dsm_new(struct avatar, 4);
 	assert_ptr_equal(a, b);
-	assert_int_equal(begins, 0); /* fresh again: the abort has undone the writes too */
+	assert_int_equal(made.begins, 0); /* fresh again: the abort has undone the writes too */
 }
 
 static void running_out_names_the_remedy(void **arg)
@@ -375,14 +126,14 @@ static void a_free_waits_for_the_commit(void **arg)
 	dsm_free(a);
 	b = dsm_new(struct avatar, 1);
 	assert_ptr_not_equal(a, b);
-	assert_int_equal(shm.counters.objects, 2);
-	abort_tx();
-	assert_int_equal(shm.counters.objects, 1);
+	assert_int_equal(made.shm.counters.objects, 2);
+	made__abort();
+	assert_int_equal(made.shm.counters.objects, 1);
 	dsm__tx_begin();
 	dsm_free(a); /* the aborted free was none */
-	assert_int_equal(shm.counters.objects, 1);
-	commit_tx();
-	assert_int_equal(shm.counters.objects, 0);
+	assert_int_equal(made.shm.counters.objects, 1);
+	made__commit();
+	assert_int_equal(made.shm.counters.objects, 0);
 	assert_ptr_equal(dsm_new(struct avatar, 1), a);
 }
 
@@ -395,8 +146,8 @@ static void born_and_freed_in_one_transaction(void **arg)
 		dsm__tx_begin();
 		a = dsm_new(struct avatar, 1);
 		dsm_free(a);
-		end ? commit_tx() : abort_tx();
-		assert_int_equal(shm.counters.objects, 0);
+		end ? made__commit() : made__abort();
+		assert_int_equal(made.shm.counters.objects, 0);
 	}
 }
 
@@ -412,7 +163,7 @@ static void wrong_frees_are_named(void **arg)
 	dsm__tx_begin();
 	dsm_free(a);
 	DIES(dsm_free(a), "has freed it already");
-	abort_tx();
+	made__abort();
 	dsm_free(a);
 	DIES(dsm_free(a), "freed twice");
 	DIES(foreign_free(offset_of(a)), "another node has freed");
@@ -427,12 +178,12 @@ static void a_doomed_attempt_may_free_what_is_gone(void **arg)
 	dsm__tx_begin();
 	tx.doomed = true;
 	foreign_free(offset_of(a)); /* the winner has freed it */
-	how = setjmp(escape);
+	how = setjmp(made.escape);
 	if (!how)
 		dsm_free(a);
 	assert_int_equal(how, 2);
-	assert_true(unwound);
-	assert_string_equal(fatal, "");
+	assert_true(made.unwound);
+	assert_string_equal(made.fatal, "");
 }
 
 static void a_free_of_both_sides_is_found(void **arg)
@@ -443,14 +194,14 @@ static void a_free_of_both_sides_is_found(void **arg)
 	dsm__tx_begin();
 	dsm_free(a);
 	foreign_free(offset_of(a)); /* then this attempt is doomed, and aborts */
-	abort_tx();
-	assert_int_equal(shm.counters.objects, 0);
+	made__abort();
+	assert_int_equal(made.shm.counters.objects, 0);
 
 	a = dsm_new(struct avatar, 1);
 	dsm__tx_begin();
 	dsm_free(a);
 	foreign_free(offset_of(a));
-	DIES(commit_tx(), "freed by two transactions");
+	DIES(made__commit(), "freed by two transactions");
 	tx.depth = 0;
 	txlog__abort();
 }
@@ -465,15 +216,15 @@ static void a_reused_place_is_another_object(void **arg)
 	dsm_free(a);
 	foreign_free(offset_of(a));
 	assert_ptr_equal(dsm_new(struct avatar, 1), a);
-	abort_tx();
-	assert_int_equal(shm.counters.objects, 0);
+	made__abort();
+	assert_int_equal(made.shm.counters.objects, 0);
 	assert_ptr_equal(dsm_new(struct avatar, 1), a);
 	dsm__tx_begin();
 	dsm_free(a);
 	foreign_free(offset_of(a));
 	assert_ptr_equal(dsm_new(struct avatar, 1), a);
-	DIES(commit_tx(), "freed by two transactions");
-	assert_int_equal(shm.counters.objects, 1);
+	DIES(made__commit(), "freed by two transactions");
+	assert_int_equal(made.shm.counters.objects, 1);
 	tx.depth = 0;
 	txlog__abort();
 }
@@ -491,25 +242,25 @@ static void foreign_frees_travel_with_the_commit(void **arg)
 	dsm__tx_begin();
 	dsm_free(foreign(3, 4096));
 	dsm_free(foreign(0, 8192));
-	abort_tx();
-	assert_int_equal(nsent, 0);
+	made__abort();
+	assert_int_equal(made.nsent, 0);
 	dsm__tx_begin();
 	dsm_free(foreign(3, 4096));
 	dsm_free(foreign(0, 8192));
 	dsm_free(foreign(3, 16));
-	assert_int_equal(nsent, 0);
-	commit_tx();
-	assert_int_equal(nsent, 2);
-	assert_int_equal(sent[0].to, 0);
-	assert_int_equal(sent[0].count, 1);
-	assert_int_equal(sent[0].offset[0], 8192);
-	assert_int_equal(sent[1].to, 3);
-	assert_int_equal(sent[1].count, 2);
-	assert_int_equal(sent[1].offset[0], 3 * SLAB + 16);
-	assert_int_equal(sent[1].offset[1], 3 * SLAB + 4096);
+	assert_int_equal(made.nsent, 0);
+	made__commit();
+	assert_int_equal(made.nsent, 2);
+	assert_int_equal(made.sent[0].to, 0);
+	assert_int_equal(made.sent[0].count, 1);
+	assert_int_equal(made.sent[0].offset[0], 8192);
+	assert_int_equal(made.sent[1].to, 3);
+	assert_int_equal(made.sent[1].count, 2);
+	assert_int_equal(made.sent[1].offset[0], 3 * SLAB + 16);
+	assert_int_equal(made.sent[1].offset[1], 3 * SLAB + 4096);
 	dsm_free(foreign(2, 64)); /* outside: at once */
-	assert_int_equal(nsent, 3);
-	assert_int_equal(sent[2].to, 2);
+	assert_int_equal(made.nsent, 3);
+	assert_int_equal(made.sent[2].to, 2);
 }
 
 static void many_foreign_frees_go_in_few_notes(void **arg)
@@ -518,16 +269,16 @@ static void many_foreign_frees_go_in_few_notes(void **arg)
 	dsm__tx_begin();
 	for (int i = 0; i < 5000; i++)
 		dsm_free(foreign(2, 16 * i));
-	commit_tx();
-	assert_int_equal(nsent, 2);
-	assert_int_equal(sent[0].count + sent[1].count, 5000);
+	made__commit();
+	assert_int_equal(made.nsent, 2);
+	assert_int_equal(made.sent[0].count + made.sent[1].count, 5000);
 }
 
 static void inner(const void *arg) /* as a function of dsm_defer(): at the commit, a transaction of its own */
 {
 	dsm__tx_begin();
 	dsm_free(foreign(2, 64));
-	*(const bool *)arg ? commit_tx() : abort_tx();
+	*(const bool *)arg ? made__commit() : made__abort();
 }
 
 static void transactions_within_a_commit_share_nothing(void **arg)
@@ -538,15 +289,15 @@ static void transactions_within_a_commit_share_nothing(void **arg)
 			bool ends = commits;
 			uint32_t total = 0;
 
-			nsent = 0;
+			made.nsent = 0;
 			dsm__tx_begin();
 			if (first)
 				dsm_free(foreign(2, 16));
 			txlog__push(inner, NULL, &ends, sizeof(ends));
 			dsm_free(foreign(2, 32));
-			commit_tx();
-			for (unsigned i = 0; i < nsent; i++)
-				total += sent[i].count;
+			made__commit();
+			for (unsigned i = 0; i < made.nsent; i++)
+				total += made.sent[i].count;
 			assert_int_equal(total, 1 + first + commits);
 		}
 	}
@@ -556,7 +307,7 @@ static void transactions_within_a_commit_share_nothing(void **arg)
 
 static void rundown(void)
 {
-	nemitted = 0;
+	made.nemitted = 0;
 	pthread_mutex_lock(&node.lock);
 	objects__rundown();
 	pthread_mutex_unlock(&node.lock);
@@ -576,19 +327,19 @@ static void a_rundown_lists_what_lives(void **arg)
 	assert_int_equal(dsm_root_set("first", p[1]), 0);
 	dsm__tx_begin();
 	assert_int_equal(dsm_root_set("aborted", p[1]), 0);
-	abort_tx();
+	made__abort();
 	assert_int_equal(dsm_root_set("gone", p[3]), 0);
 	assert_int_equal(dsm_root_set("gone", NULL), 0);
 	rundown();
-	assert_int_equal(nemitted, N / 2 + 1);
+	assert_int_equal(made.nemitted, N / 2 + 1);
 	for (unsigned r = 0; r < N / 2; r++)
 		for (int i = 0; i < N; i++)
-			found[i] += emitted[r].object.offset == offset_of(p[i]);
+			found[i] += made.emitted[r].object.offset == offset_of(p[i]);
 	for (int i = 0; i < N; i++)
 		assert_int_equal(found[i], i % 2);
-	assert_int_equal(emitted[N / 2].type, DSM_EV_ROOT);
-	assert_string_equal(emitted[N / 2].root.name, "first");
-	assert_int_equal(emitted[N / 2].root.offset, offset_of(p[1]));
+	assert_int_equal(made.emitted[N / 2].type, DSM_EV_ROOT);
+	assert_string_equal(made.emitted[N / 2].root.name, "first");
+	assert_int_equal(made.emitted[N / 2].root.offset, offset_of(p[1]));
 }
 
 static void a_root_is_told_at_the_commit(void **arg)
@@ -596,14 +347,14 @@ static void a_root_is_told_at_the_commit(void **arg)
 	struct avatar *a = dsm_new(struct avatar, 1);
 
 	(void)arg;
-	nemitted = 0;
+	made.nemitted = 0;
 	dsm__tx_begin();
 	assert_int_equal(dsm_root_set("name", &a[0].x[2]), 0); /* any DSM address, not only a start */
-	assert_int_equal(nemitted, 0);
+	assert_int_equal(made.nemitted, 0);
 	assert_ptr_equal(dsm_root("name"), &a[0].x[2]);
-	commit_tx();
-	assert_int_equal(nemitted, 1);
-	assert_int_equal(emitted[0].root.offset, offset_of(&a[0].x[2]));
+	made__commit();
+	assert_int_equal(made.nemitted, 1);
+	assert_int_equal(made.emitted[0].root.offset, offset_of(&a[0].x[2]));
 	assert_int_equal(dsm_root_set("name", (void *)DSM_BASE), -EINVAL);
 	assert_int_equal(dsm_root_set("name", (void *)(DSM_BASE + PAGES * 4096ull)), -EINVAL);
 	assert_int_equal(dsm_root_set(NULL, a), -EINVAL);
@@ -625,7 +376,7 @@ static void open_with_plan(const char *site, const char *layout)
 		"\"struct avatar\",\"elem_size\":48,\"site\":[%s]},\"layout\":{%s}}]}",
 		site, layout);
 	assert_int_equal(fclose(f), 0);
-	open_node(path);
+	made__open(path);
 }
 
 #define FRAMES                                                                                               \
@@ -639,7 +390,7 @@ static void a_matching_chain_is_laid_out(void **arg)
 	(void)arg;
 	open_with_plan(FRAMES, "\"stride\":64,\"block\":3,\"block_stride\":256,\"isolate\":true");
 	a = dsm_new(struct avatar, 10);
-	struct dsm_ev_object *o = &emitted[0].object;
+	struct dsm_ev_object *o = &made.emitted[0].object;
 	assert_int_equal(o->flags, DSM_EV_OBJECT_PLANNED);
 	assert_int_equal(o->stride, 64);
 	assert_int_equal(o->block, 3);
@@ -652,16 +403,16 @@ static void a_matching_chain_is_laid_out(void **arg)
 			 o->offset + (1ull << 33) / 3 * 256 + (1ull << 33) % 3 * 64);
 	DIES(used = dsm_at((char *)a, 1), "elements of 1 bytes on an array whose elements have 48");
 
-	chain[2] = (void *)0x3334; /* another caller's caller: not this rule's allocation */
+	made.chain[2] = (void *)0x3334; /* another caller's caller: not this rule's allocation */
 	b = dsm_new(struct avatar, 10);
-	assert_int_equal(emitted[1].object.flags, 0);
+	assert_int_equal(made.emitted[1].object.flags, 0);
 	assert_ptr_equal(dsm_at(b, 9), &b[9]);
-	chain[2] = (void *)0x3333;
+	made.chain[2] = (void *)0x3333;
 
 	dsm_new_flat(struct avatar, 10); /* may be moved, never padded */
-	assert_int_equal(emitted[2].object.flags, DSM_EV_OBJECT_PLANNED | DSM_EV_OBJECT_FLAT);
-	assert_int_equal(emitted[2].object.stride, 48);
-	assert_int_equal(emitted[2].object.offset % 4096, 0);
+	assert_int_equal(made.emitted[2].object.flags, DSM_EV_OBJECT_PLANNED | DSM_EV_OBJECT_FLAT);
+	assert_int_equal(made.emitted[2].object.stride, 48);
+	assert_int_equal(made.emitted[2].object.offset % 4096, 0);
 
 	double *other = dsm_new(double, 4);
 	assert_ptr_equal(dsm_at(other, 2), other + 2);
@@ -669,7 +420,7 @@ static void a_matching_chain_is_laid_out(void **arg)
 	assert_ptr_equal(dsm_at(private, 2), private + 2);
 	dsm_free(a);
 	dsm_free(b);
-	teardown(NULL);
+	made__teardown(NULL);
 }
 
 static void without_room_the_layout_is_natural(void **arg)
@@ -679,12 +430,12 @@ static void without_room_the_layout_is_natural(void **arg)
 	(void)arg;
 	open_with_plan(FRAMES, "\"stride\":4096");
 	a = dsm_new(struct avatar, 200); /* the arena has 128 pages */
-	assert_int_equal(emitted[0].object.flags, 0);
+	assert_int_equal(made.emitted[0].object.flags, 0);
 	assert_ptr_equal(dsm_at(a, 199), &a[199]);
 	a = dsm_new(struct avatar, 100);
-	assert_int_equal(emitted[1].object.flags, DSM_EV_OBJECT_PLANNED);
+	assert_int_equal(made.emitted[1].object.flags, DSM_EV_OBJECT_PLANNED);
 	assert_int_equal(offset_of(dsm_at(a, 1)) - offset_of(a), 4096);
-	teardown(NULL);
+	made__teardown(NULL);
 }
 
 static void a_plan_of_another_build_is_ignored(void **arg)
@@ -694,30 +445,37 @@ static void a_plan_of_another_build_is_ignored(void **arg)
 	(void)arg;
 	open_with_plan("{\"build_id\":\"beef\",\"offset\":273}", "\"stride\":64");
 	a = dsm_new(struct avatar, 10);
-	assert_int_equal(emitted[0].object.flags, 0);
+	assert_int_equal(made.emitted[0].object.flags, 0);
 	assert_ptr_equal(dsm_at(a, 9), &a[9]);
-	teardown(NULL);
+	made__teardown(NULL);
 }
 
 int main(void)
 {
 	const char *tmp = getenv("TMPDIR");
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(an_allocation_is_described, setup, teardown),
-		cmocka_unit_test_setup_teardown(reused_memory_is_zeroed_in_a_transaction, setup, teardown),
-		cmocka_unit_test_setup_teardown(an_abort_undoes_the_allocation, setup, teardown),
-		cmocka_unit_test_setup_teardown(running_out_names_the_remedy, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_free_waits_for_the_commit, setup, teardown),
-		cmocka_unit_test_setup_teardown(born_and_freed_in_one_transaction, setup, teardown),
-		cmocka_unit_test_setup_teardown(wrong_frees_are_named, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_doomed_attempt_may_free_what_is_gone, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_free_of_both_sides_is_found, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_reused_place_is_another_object, setup, teardown),
-		cmocka_unit_test_setup_teardown(foreign_frees_travel_with_the_commit, setup, teardown),
-		cmocka_unit_test_setup_teardown(many_foreign_frees_go_in_few_notes, setup, teardown),
-		cmocka_unit_test_setup_teardown(transactions_within_a_commit_share_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_rundown_lists_what_lives, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_root_is_told_at_the_commit, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_allocation_is_described, made__setup, made__teardown),
+		cmocka_unit_test_setup_teardown(reused_memory_is_zeroed_in_a_transaction, made__setup,
+						made__teardown),
+		cmocka_unit_test_setup_teardown(an_abort_undoes_the_allocation, made__setup, made__teardown),
+		cmocka_unit_test_setup_teardown(running_out_names_the_remedy, made__setup, made__teardown),
+		cmocka_unit_test_setup_teardown(a_free_waits_for_the_commit, made__setup, made__teardown),
+		cmocka_unit_test_setup_teardown(born_and_freed_in_one_transaction, made__setup,
+						made__teardown),
+		cmocka_unit_test_setup_teardown(wrong_frees_are_named, made__setup, made__teardown),
+		cmocka_unit_test_setup_teardown(a_doomed_attempt_may_free_what_is_gone, made__setup,
+						made__teardown),
+		cmocka_unit_test_setup_teardown(a_free_of_both_sides_is_found, made__setup, made__teardown),
+		cmocka_unit_test_setup_teardown(a_reused_place_is_another_object, made__setup,
+						made__teardown),
+		cmocka_unit_test_setup_teardown(foreign_frees_travel_with_the_commit, made__setup,
+						made__teardown),
+		cmocka_unit_test_setup_teardown(many_foreign_frees_go_in_few_notes, made__setup,
+						made__teardown),
+		cmocka_unit_test_setup_teardown(transactions_within_a_commit_share_nothing, made__setup,
+						made__teardown),
+		cmocka_unit_test_setup_teardown(a_rundown_lists_what_lives, made__setup, made__teardown),
+		cmocka_unit_test_setup_teardown(a_root_is_told_at_the_commit, made__setup, made__teardown),
 		cmocka_unit_test(a_matching_chain_is_laid_out),
 		cmocka_unit_test(without_room_the_layout_is_natural),
 		cmocka_unit_test(a_plan_of_another_build_is_ignored),
