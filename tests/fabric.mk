@@ -1,6 +1,6 @@
 # tests of the libfabric transport
 TESTS += unit/fabric_test
-unit/fabric_test_SRCS := tests/unit/fabric_test.c \
+unit/fabric_test_SRCS := tests/unit/fabric_test.c tests/unit/fabric_member.c \
 	$(addprefix dsmcore/transport/,fabric_load.c plugin.c stream_socket.c)
 unit/fabric_test_LIBS := -lcmocka -lpthread -ldl
 
