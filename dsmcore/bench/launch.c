@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "dsmcore/bench/floor.h"
+#include "dsmcore/launch/beside.h"
 
 /* ---- signals ---- */
 
@@ -98,20 +98,13 @@ void launch__progress_end(void)
 
 int launch__beside(const char *name, char *path, size_t size)
 {
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	int rc = beside__find(name, path, size);
 
-	if (n < 0)
-		return -errno;
-	self[n] = 0;
-	*strrchr(self, '/') = 0;
-	if ((size_t)snprintf(path, size, "%s/%s", self, name) >= size)
-		return -ENAMETOOLONG;
-	if (!access(path, X_OK))
-		return 0;
-	fprintf(stderr, "dsmbench: cannot find %s beside this program (%s): %s; `make %s` builds it\n", name,
-		path, strerror(errno), name);
-	return -ENOENT;
+	if (rc)
+		fprintf(stderr,
+			"dsmbench: cannot find %s beside this program (%s): %s; `make %s` builds it\n", name,
+			path, strerror(-rc), name);
+	return rc;
 }
 
 __attribute__((noreturn)) static void become(char *const *argv, pid_t parent, int in, int out, int errors,
@@ -235,12 +228,10 @@ int launch__line(struct launch_line *l, const struct options *o, unsigned nodes,
 {
 	static const char *const owners[] = {"both", "waiting", "computing"};
 	unsigned n = 0, used = 0;
-	ssize_t size = readlink("/proc/self/exe", l->self, sizeof(l->self) - 1);
 	char **a = l->argv;
 
-	if (size < 0 || launch__beside("dsmrun", l->dsmrun, sizeof(l->dsmrun)))
+	if (beside__self(l->self, sizeof(l->self)) || launch__beside("dsmrun", l->dsmrun, sizeof(l->dsmrun)))
 		return -ENOENT;
-	l->self[size] = 0;
 	a[n++] = l->dsmrun;
 	/* It measures fetches: a copy that is kept up to date would never be fetched again. */
 	if (o->no_updates || strcmp(o->command->name, "fault") == 0)

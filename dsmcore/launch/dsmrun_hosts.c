@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "dsm_events.h"
+#include "dsmcore/launch/beside.h"
 #include "dsmcore/launch/dsmrun_start.h"
 
 #define RSH_WORDS 32
@@ -47,12 +48,10 @@ static int quote(const char *text, char *out, size_t room)
 static int agent_command(char *command, size_t room)
 {
 	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	int rc;
+	int rc = beside__self(self, sizeof(self));
 
-	if (n < 0)
-		return -errno;
-	self[n] = 0;
+	if (rc)
+		return rc;
 	rc = quote(self, command, room - sizeof(" --agent"));
 	if (!rc)
 		strcat(command, " --agent");

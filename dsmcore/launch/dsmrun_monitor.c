@@ -15,28 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dsmcore/launch/beside.h"
+
 #define READY_MS   30000 /* verifying and attaching the BPF programs takes a second at most */
 #define FINISH_NS  60000000000ll
 #define PATIENT_NS 2000000000ll /* after a bad end, before it is told to stop */
-
-/* The program of that name in the folder of ours. */
-static int beside(const char *name, char *path, size_t size)
-{
-	char self[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash;
-
-	if (n < 0)
-		return -errno;
-	self[n] = 0;
-	slash = strrchr(self, '/');
-	if (!slash)
-		return -ENOENT;
-	*slash = 0;
-	if (snprintf(path, size, "%s/%s", self, name) >= (int)size)
-		return -ENAMETOOLONG;
-	return access(path, X_OK) ? -errno : 0;
-}
 
 __attribute__((noreturn)) static void become_collector(const struct run *run, const char *path, pid_t parent,
 						       int ready)
@@ -115,7 +98,7 @@ int monitor__start(struct run *run)
 
 	if (!run->trace)
 		return 0;
-	if (beside("dsmcollect", path, sizeof(path))) {
+	if (beside__find("dsmcollect", path, sizeof(path))) {
 		run__say("--monitor needs dsmcollect beside dsmrun: build it (make dsmcollect) or run "
 			 "without --monitor");
 		return EXIT_BAD;
