@@ -110,5 +110,5 @@ int main(int argc, char **argv)
 	r.tally = add_up(dsm_root("tally"), &mine);
 	if (dsm_node() == 0)
 		status = hashmap_result__print(&r, &o);
-	return status;
+	return app__end(&app, status);
 }

@@ -20,7 +20,7 @@ static const char usage_text[] =
 	"      --json            print the result as one JSON object (schema procope.hashmap/1)\n"
 	"  -h, --help            this text\n"
 	"      --version         version\n\n"
-	"Exit code: 0; 1 a key is missing or has a wrong value; 2 bad usage.\n";
+	"Exit code: 0; 1 a key is missing or wrong, or the result could not be written; 2 bad usage.\n";
 
 int hashmap_options__read(struct hashmap_options *o, const struct app *app, int argc, char **argv,
 			  int *status)

@@ -67,5 +67,5 @@ int main(int argc, char **argv)
 	r.look_up = app__now() - start - r.insert;
 	status = hashmap_result__print(&r, &o);
 	close_table(&t);
-	return status;
+	return app__end(&app, status);
 }

@@ -193,5 +193,5 @@ int main(int argc, char **argv)
 		kmeans_result__print(&r, &o);
 	}
 	dsm_barrier(); /* the others keep serving pages until node 0 has read them */
-	return 0;
+	return app__end(&app, 0);
 }

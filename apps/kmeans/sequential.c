@@ -60,5 +60,5 @@ int main(int argc, char **argv)
 	kmeans_result__print(&r, &o);
 	free(points);
 	free(labels);
-	return 0;
+	return app__end(&app, 0);
 }

@@ -145,5 +145,5 @@ int main(int argc, char **argv)
 	free(mine.place);
 	free(factors);
 	dsm_barrier(); /* the others keep serving pages until node 0 has read them */
-	return status;
+	return app__end(&app, status);
 }

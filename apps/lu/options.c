@@ -19,7 +19,7 @@ static const char usage_text[] =
 	"      --json            print the result as one JSON object (schema procope.lu/1)\n"
 	"  -h, --help            this text\n"
 	"      --version         version\n\n"
-	"Exit code: 0; 1 the factors are wrong; 2 bad usage.\n";
+	"Exit code: 0; 1 the factors are wrong, or the result could not be written; 2 bad usage.\n";
 
 int lu_options__read(struct lu_options *o, const struct app *app, int argc, char **argv, int *status)
 {

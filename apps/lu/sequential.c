@@ -63,5 +63,5 @@ int main(int argc, char **argv)
 	status = lu__finish(&app, &o, factors, 0, seconds);
 	free(b.part[0]);
 	free(factors);
-	return status;
+	return app__end(&app, status);
 }

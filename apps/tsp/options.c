@@ -21,7 +21,7 @@ static const char usage_text[] =
 	"      --json            print the result as one JSON object (schema procope.tsp/1)\n"
 	"  -h, --help            this text\n"
 	"      --version         version\n\n"
-	"Exit code: 0; 1 the result is no tour; 2 bad usage.\n";
+	"Exit code: 0; 1 the result is no tour, or could not be written; 2 bad usage.\n";
 
 int tsp_options__read(struct tsp_options *o, const struct app *app, int argc, char **argv, int *status)
 {

@@ -30,5 +30,5 @@ int main(int argc, char **argv)
 	app__progress_end(&app);
 	status = tsp__finish(&best, &cities, &o, count, 0, app__now() - start);
 	free(work);
-	return status;
+	return app__end(&app, status);
 }

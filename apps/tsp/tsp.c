@@ -137,5 +137,5 @@ int main(int argc, char **argv)
 		status = tsp__finish(&best, &cities, &o, count, dsm_nodes(), seconds);
 	}
 	dsm_barrier(); /* the others keep serving pages until node 0 has read them */
-	return status;
+	return app__end(&app, status);
 }

@@ -77,7 +77,7 @@ static int run(const struct mpi *m, int argc, char **argv)
 	MPI_Bcast(&status, 1, MPI_INT, 0, MPI_COMM_WORLD);
 	free(rows);
 	free(unit);
-	return status;
+	return app__end(&app, status);
 }
 
 int main(int argc, char **argv)

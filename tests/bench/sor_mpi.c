@@ -121,7 +121,7 @@ static int run(const struct mpi *m, int argc, char **argv)
 	if (tuned)
 		free(p.colour[1]);
 	free(p.colour[0]);
-	return 0;
+	return app__end(&app, 0);
 }
 
 int main(int argc, char **argv)

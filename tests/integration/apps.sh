@@ -86,6 +86,8 @@ else
 fi
 
 for app in mgs raytracer kmeans tsp lu hashmap; do
+	few='' # what a size of 5 asks for
+	[ "$app" != kmeans ] || few=--clusters=2
 	ldd "$apps/$app-sequential" | grep -q libdsm && fail "$app-sequential links the DSM"
 	"$apps/$app" --help | grep -q "^Usage: dsmrun -n NODES $app " || fail "$app --help"
 	same "$app --version" "$("$apps/$app" --version)" "$app (Procope) 0.1"
@@ -94,6 +96,9 @@ for app in mgs raytracer kmeans tsp lu hashmap; do
 	refuses 2 "--size needs a whole number from 1 to" "$bin/dsmrun" -n 2 "$apps/$app" --size 0
 	refuses 2 "--layout is natural or tuned" "$apps/$app" --layout fast
 	refuses 2 "takes no argument: \"7\"" "$apps/$app" --sequential 7
+	"$apps/$app" --size 5 --sequential ${few:-} >/dev/full 2>"$work/err"
+	same "status of $app when the disk is full" $? 1
+	grep -q "the result cannot be written" "$work/err" || fail "$app and a full disk: $(cat "$work/err")"
 	refuses 2 "--sequential is one process" "$bin/dsmrun" -n 2 "$apps/$app" --sequential
 done
 refuses 2 "9 clusters of 4 points" "$bin/dsmrun" -n 2 "$apps/kmeans" --size 4 --clusters 9
