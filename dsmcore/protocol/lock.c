@@ -407,8 +407,8 @@ static void take_answer(struct dsm_core *core, struct home_tx *t, size_t at)
 		grant(core, t);
 }
 
-/* Nobody has been given a copy of the page since the INVALIDATE that is answered: else this may be a node
- * whose FETCH has overtaken its ACK, when the lock was given up. The copyset may list it for nothing then. */
+/* Copies have been given since the INVALIDATE that is answered, perhaps to this node: its FETCH may have overtaken
+ * its ACK, when the lock was given up. Then it stays on the list, for nothing at the worst. */
 static bool overtaken(const struct dsm_core *core, const struct dir_page *d, uint16_t node, uint64_t stamp)
 {
 	if (core_mutant(told_forgotten) && directory__more(core, d) &&
