@@ -49,7 +49,8 @@ struct core_config {
 				  updates; 0 = default 2; CORE_NEVER: copies are always invalidated */
 };
 
-#define CORE_NEVER UINT32_MAX
+#define CORE_NEVER	   UINT32_MAX
+#define CORE_ELEVATE_AFTER 8u
 
 /* A transaction attempt and its rank. */
 struct core_party {

@@ -30,7 +30,6 @@
 
 #define NOBODY 0xffffu /* in place of a node */
 
-#define CORE_ELEVATE_AFTER 8u  /* aborted attempts before a transaction gets priority */
 #define CORE_STICKY_MAX	   64u /* pages that stay writable */
 #define CORE_STICKY_CLEAN  8u  /* commits: see sticky.c */
 #define CORE_PREFETCH_MAX  64u /* pages asked for ahead of a row of faults */

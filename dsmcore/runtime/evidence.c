@@ -9,6 +9,7 @@
 
 #include "dsmcore/memory/diff.h"
 #include "dsmcore/memory/region.h"
+#include "dsmcore/runtime/contention.h"
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/history.h"
@@ -208,7 +209,7 @@ static void abort_attempt(const struct core_action *a)
 	uint64_t wasted = events__now() - tx.begin_ns;
 
 	count_abort(a->cause, wasted);
-	tx.refused = a->cause == CORE_CAUSE_IRREVOCABLE ? tx.refused + 1 : 0;
+	contention__lost(a->cause);
 	microscope__end(&a->party);
 	history__end(&a->party, false);
 	if (a->cause != CORE_CAUSE_CANCEL)

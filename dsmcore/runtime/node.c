@@ -23,6 +23,7 @@
 #include "dsmcore/memory/objects.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/clocks.h"
+#include "dsmcore/runtime/contention.h"
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/fault.h"
@@ -34,11 +35,9 @@
 #include "dsmcore/transport/stream.h"
 #include "dsmcore/transport/transport.h"
 
-#define TICK_MS		 20 /* between looks at what no message announces */
-#define LISTENER_NS	 3000000000ull
-#define SERVICE_NICE	 (-20)
-#define SERVICE_SLICE_NS 100000
-#define LOST_GRACE_S	 5 /* the launcher normally ends the run long before */
+#define TICK_MS	     20 /* between looks at what no message announces */
+#define LISTENER_NS  3000000000ull
+#define LOST_GRACE_S 5 /* the launcher normally ends the run long before */
 
 struct node node = {.lock = PTHREAD_MUTEX_INITIALIZER, .options.nodes = 1};
 
@@ -88,30 +87,6 @@ int dsm_node(void)
 int dsm_nodes(void)
 {
 	return node.options.nodes;
-}
-
-/* ---- scheduling ---- */
-
-/* The layout of the kernel's struct sched_attr, which Debian 12's libc does not declare. */
-struct sched_attributes {
-	uint32_t size, policy;
-	uint64_t flags;
-	int32_t nice;
-	uint32_t priority;
-	uint64_t runtime, deadline, period;
-};
-
-/* Others wait for the service thread, so it should run as soon as a message comes, also on the core where a
- * mutator computes. A short time slice makes it preempt (EEVDF, Linux 6.12 and later, no privilege needed);
- * a better nice value helps the rest, where it is allowed. */
-static void outrank_mutators(void)
-{
-	struct sched_attributes a = {.size = sizeof(a), .nice = SERVICE_NICE, .runtime = SERVICE_SLICE_NS};
-
-	if (syscall(SYS_sched_setattr, 0, &a, 0)) {
-		a.nice = 0;
-		syscall(SYS_sched_setattr, 0, &a, 0);
-	}
 }
 
 /* ---- service thread ---- */
@@ -281,7 +256,7 @@ static void *serve(void *arg)
 
 	(void)arg;
 	pthread_setname_np(pthread_self(), "dsm-service");
-	outrank_mutators();
+	contention__service();
 	while (!__atomic_load_n(&service.stop, __ATOMIC_ACQUIRE)) {
 		int err = node.transport ? transport__wait(node.transport, TICK_MS)
 					 : (usleep(TICK_MS * 1000), 0);

@@ -27,6 +27,7 @@
 #include "dsmcore/memory/alloc_hooks.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/await.h"
+#include "dsmcore/runtime/contention.h"
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/evidence.h"
@@ -44,9 +45,6 @@
 #define STACK_DEFAULT (8ull << 20)
 #define STACK_MAX     (1ull << 30)
 #define STACK_GUARD   (1ull << 20)
-
-#define PAUSE_FIRST_US 10u
-#define PAUSE_DOUBLED  7u /* times at most */
 
 #define LOOP_CHUNK 16 /* iterations of DSM_TX_FOR between commits */
 
@@ -102,16 +100,6 @@ void tx__require_mutator(const void *pc, const char *call)
 
 /* ---- begin ---- */
 
-/* Who loses to an irrevocable attempt loses again until that is done, which may take it some output. */
-static void pause_if_refused(void)
-{
-	if (!tx.refused)
-		return;
-	unsigned us = PAUSE_FIRST_US << (tx.refused < PAUSE_DOUBLED ? tx.refused : PAUSE_DOUBLED);
-
-	usleep(us);
-}
-
 static void look_for_messages(void)
 {
 	alloc_hooks__enter();
@@ -124,7 +112,7 @@ static void begin_attempt(void)
 	struct core_event event = {.type = CORE_BEGIN};
 
 	alloc_hooks__attempt();
-	pause_if_refused();
+	contention__pause();
 	if (node.transport)
 		look_for_messages();
 	tx.progress = 0;
@@ -168,7 +156,7 @@ static int begin(const void *pc, const char *call, bool read_only)
 	}
 	tx.begin_pc = pc;
 	tx.read_only = read_only;
-	tx.refused = 0;
+	contention__forget();
 	tx.site = site_of((const char *)pc + 1); /* sites are return addresses */
 	reserve_copy();
 	if (snapshot__take(&tx.start) == TX_CANCELLED)

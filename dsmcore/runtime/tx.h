@@ -21,7 +21,6 @@ struct tx {
 	bool doomed;	/* must be undone at the next safe point */
 	bool read_only; /* a DSM_TX_READ */
 	bool irrevocable;
-	unsigned refused; /* attempts of it, one after the other, that lost to an irrevocable one */
 	struct snapshot start;
 	const void *begin_pc; /* in the program */
 	uint32_t site;
