@@ -7,7 +7,7 @@
  * better nice value helps the rest, where it is allowed.
  *
  * Who loses tries again. If that is at once, those who met meet again, and most of what they do is lost. So the
- * loser sleeps for a time that it draws, up to twice as long after each loss; meanwhile the winner has the page for
+ * loser sleeps for a time that it draws, up to twice as long from the second loss on; meanwhile the winner has the page for
  * itself and commits many times without a message. With a core for each node the first retry comes at once: two
  * nodes that write a page by turns lose one attempt each turn, and then it is theirs. Whoever has priority by now does
  * not sleep: the others would only wait for it.
@@ -26,7 +26,7 @@
 #define SERVICE_SLICE_NS 100000u
 
 #define BACKOFF_US	100u /* at most, the first time */
-#define BACKOFF_DOUBLED 4u   /* times */
+#define BACKOFF_DOUBLED 1u   /* times: longer pauses would commit more, but let the slower nodes starve */
 
 #define REFUSED_US	20u /* lost to who cannot be aborted: once that is done, which may take it some output */
 #define REFUSED_DOUBLED 6u

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHARE_LEAST 16u /* of the fastest one's transactions, at least one in so many */
+
 #include "dsmcore/protocol/internal.h"
 
 /* ---- the history of an attempt, for the verifier ---- */
@@ -159,6 +161,28 @@ void check__duration(struct world *w, const struct node *n)
 	if (share > 1)
 		world__fail(w, FAIL_PROGRESS, "node 0: starved: its transaction took %.1f times what it may",
 			    share);
+}
+
+/* Who wants the same page as all others gets it, as often as not much less. Links differ by a factor of 20, so
+ * equal shares would be luck; a share of next to nothing is what must not be. The first to be done tells. */
+void check__shares(struct world *w, const struct node *first)
+{
+	uint32_t least = w->profile.transactions / SHARE_LEAST, done;
+	const struct node *n;
+
+	if (!w->profile.fair || first == w->nodes)
+		return;
+	for (n = w->nodes + 1; n < w->nodes + w->profile.nodes; n++) {
+		if (n->done)
+			return; /* this is not the first */
+	}
+	for (n = w->nodes + 1; n < w->nodes + w->profile.nodes; n++) {
+		done = w->profile.transactions - n->left - n->in_tx;
+		if (done < least)
+			world__fail(w, FAIL_PROGRESS,
+				    "node %u has done %u transactions on the hot page, another one %u",
+				    world__id(w, n), done, w->profile.transactions);
+	}
 }
 
 /* ---- at any time ---- */

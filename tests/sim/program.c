@@ -98,6 +98,13 @@ static void draw_size(struct profile *p, struct rng *rng)
 		p->transactions = 40;
 		p->phases = 1;
 		p->pages = rng__between(rng, 1, 2);
+	} else if (kind < 118) {
+		p->name = "fair";
+		p->fair = true;
+		p->nodes = rng__between(rng, 3, 9);
+		p->transactions = 400;
+		p->phases = 1;
+		p->pages = 1;
 	}
 }
 
@@ -111,6 +118,19 @@ static void draw_updates(struct profile *p, struct rng *rng)
 	p->think_max = 20;
 	p->delay_max = 100;
 	p->slow_links = 30;
+}
+
+/* One very hot page, and nothing else. */
+static void draw_hot(struct profile *p, struct rng *rng)
+{
+	p->elevate_after = 0;
+	p->patient = rng__chance(rng, 70);
+	p->write_percent = 100;
+	p->ops_max = 2;
+	p->silent_percent = p->pinned_percent = p->touch_percent = p->safe_percent = 0;
+	p->cancel_percent = p->retry_percent = p->sole_percent = p->long_percent = p->read_only_percent = 0;
+	p->think_max = p->delay_max = p->jitter_max = 20;
+	p->slow_links = 0;
 }
 
 void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced)
@@ -147,6 +167,10 @@ void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced)
 		p->pages_per_home = p->pages;
 		p->cancel_percent = p->read_only_percent = 0;
 	}
+	if (p->fair) {
+		draw_hot(p, rng);
+		p->pages_per_home = p->pages;
+	}
 	if (p->starve) {
 		p->elevate_after = rng__between(rng, 1, 3);
 		p->cancel_percent = p->retry_percent = p->sole_percent = 0;
@@ -171,7 +195,7 @@ static uint32_t draw_scale(struct rng *rng, uint32_t low, uint32_t high)
 /* What goes wrong. A world that measures how long a transaction may take is left alone. */
 void profile__draw_wild(struct profile *p, struct rng *rng)
 {
-	if (p->starve || p->nodes == 1)
+	if (p->starve || p->fair || p->nodes == 1)
 		return;
 	if (rng__chance(rng, p->relay ? 70 : 20)) {
 		p->slow_pairs = rng__between(rng, 1, 3);
@@ -269,7 +293,7 @@ static void forget_views(struct node *n)
 void program__start(struct world *w, struct node *n)
 {
 	n->left = w->profile.starve && world__id(w, n) == 0 ? 2 : w->profile.transactions;
-	if (w->profile.relay && world__id(w, n) == 0)
+	if ((w->profile.relay || w->profile.fair) && world__id(w, n) == 0)
 		n->left = 0;
 	world__wake(w, n, rng__below(&n->rng, 50));
 }
@@ -381,6 +405,7 @@ static void next_transaction(struct world *w, struct node *n)
 		world__step(w, n, &event, NULL);
 		return;
 	}
+	check__shares(w, n);
 	n->done = true;
 	w->running--;
 }
@@ -511,8 +536,10 @@ void program__resumed(struct world *w, struct node *n)
 /* Whoever has priority may be waiting for a very slow link, and refuses everybody until it is done. */
 static uint32_t pause_after(const struct world *w, struct node *n)
 {
-	uint32_t pause = rng__below(&n->rng, w->profile.think_max);
+	uint32_t pause = rng__below(&n->rng, w->profile.think_max), times = n->aborts > 1;
 
+	if (w->profile.patient && n->aborts < CORE_ELEVATE_AFTER)
+		return rng__between(&n->rng, 1, 100u << times); /* runtime/contention.c, in us */
 	if (!n->refused || n->aborts < 16 || (!w->profile.slow_pairs && !w->profile.stalls))
 		return pause;
 	return pause + (1u << (n->aborts < 32 ? n->aborts - 16 : 16));

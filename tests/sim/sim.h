@@ -62,6 +62,8 @@ struct profile {
 	bool conservative;	    /* history as the runtime writes it: all mapped pages count as read */
 	bool starve;		    /* node 0 runs long transactions against short ones */
 	bool relay;		    /* node 0 is the home of all pages, and runs nothing */
+	bool fair;		    /* likewise, and all others want one page all the time */
+	bool patient;		    /* who loses sleeps first, as the runtime does */
 };
 
 enum op_kind { OP_READ, OP_WRITE, OP_SILENT, OP_ADD, OP_TOUCH, OP_SAFE, OP_CANCEL, OP_RETRY, OP_SOLE };
@@ -267,6 +269,7 @@ bool program__wake(struct world *w);
 /* check.c */
 void check__abort(struct world *w, struct node *n, const struct core_action *emit);
 void check__duration(struct world *w, const struct node *n);
+void check__shares(struct world *w, const struct node *first);
 void check__exclusivity(struct world *w);
 /* How many pages of this home a node owns. */
 uint32_t check__owned(const struct node *home, uint16_t node);
