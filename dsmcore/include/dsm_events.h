@@ -240,10 +240,11 @@ struct dsm_ev_abort {
 	struct dsm_ev_hdr hdr;
 	struct dsm_ev_interval interval; /* the loser */
 	struct dsm_ev_party winner;	 /* interval.number 0 = none (cancel, ...) */
-	uint64_t wasted_ns;		 /* begin of the attempt to the end of its undoing */
-	uint32_t cause;			 /* enum dsm_ev_cause */
-	uint16_t nmeetings;		 /* filled below */
-	uint16_t total;			 /* pages where they met; > nmeetings when cut */
+	uint64_t
+		wasted_ns; /* begin of the attempt to the end of its undoing, and the pause before the next */
+	uint32_t cause;	   /* enum dsm_ev_cause */
+	uint16_t nmeetings; /* filled below */
+	uint16_t total;	    /* pages where they met; > nmeetings when cut */
 	struct dsm_ev_meeting meeting[DSM_EV_MEETINGS];
 };
 
@@ -368,7 +369,7 @@ struct dsm_ev_barrier {
 	X(aborts_cancel, "aborts: cancel")                                                                   \
 	X(aborts_other, "aborts: other causes")                                                              \
 	X(committed_ns, "ns in attempts that committed")                                                     \
-	X(wasted_ns, "ns in attempts that aborted")                                                          \
+	X(wasted_ns, "ns in attempts that aborted, and in the pauses after them")                            \
 	X(commit_ns, "ns in the commit protocol")                                                            \
 	X(fetch_ns, "ns waiting for pages")                                                                  \
 	X(barrier_ns, "ns waiting at barriers")                                                              \

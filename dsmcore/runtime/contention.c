@@ -33,6 +33,7 @@
 
 static struct {
 	unsigned lost, refused; /* in a row */
+	unsigned pause_us;	/* before the next attempt */
 	uint64_t random;
 } contention;
 
@@ -58,19 +59,6 @@ void contention__service(void)
 		schedule(getpriority(PRIO_PROCESS, 0), SERVICE_SLICE_NS);
 }
 
-void contention__lost(enum core_cause cause)
-{
-	bool met = cause == CORE_CAUSE_CONFLICT || cause == CORE_CAUSE_PRIORITY;
-
-	contention.refused = cause == CORE_CAUSE_IRREVOCABLE ? contention.refused + 1 : 0;
-	contention.lost += met || contention.refused;
-}
-
-void contention__forget(void)
-{
-	contention.lost = contention.refused = 0;
-}
-
 /* 1 to `most`, by a generator of its own: the program's must not notice. */
 static unsigned draw(unsigned most)
 {
@@ -85,12 +73,30 @@ static unsigned doubled(unsigned us, unsigned times, unsigned most)
 	return us << (times < most ? times : most);
 }
 
-void contention__pause(void)
+uint64_t contention__lost(enum core_cause cause)
 {
+	bool met = cause == CORE_CAUSE_CONFLICT || cause == CORE_CAUSE_PRIORITY;
 	unsigned at_once = node.crowded ? 0 : 1;
 
+	contention.refused = cause == CORE_CAUSE_IRREVOCABLE ? contention.refused + 1 : 0;
+	contention.lost += met;
+	contention.pause_us = 0;
 	if (contention.refused)
-		usleep(doubled(REFUSED_US, contention.refused - 1, REFUSED_DOUBLED));
-	else if (contention.lost > at_once && contention.lost < CORE_ELEVATE_AFTER)
-		usleep(draw(doubled(BACKOFF_US, contention.lost - at_once - 1, BACKOFF_DOUBLED)));
+		contention.pause_us = doubled(REFUSED_US, contention.refused - 1, REFUSED_DOUBLED);
+	else if (met && contention.lost > at_once && contention.lost < CORE_ELEVATE_AFTER)
+		contention.pause_us =
+			draw(doubled(BACKOFF_US, contention.lost - at_once - 1, BACKOFF_DOUBLED));
+	return contention.pause_us * 1000ull;
+}
+
+void contention__pause(void)
+{
+	if (contention.pause_us)
+		usleep(contention.pause_us);
+	contention.pause_us = 0;
+}
+
+void contention__forget(void)
+{
+	contention.lost = contention.refused = contention.pause_us = 0;
 }

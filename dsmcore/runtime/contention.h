@@ -12,8 +12,9 @@
 
 /* The calling thread is the service thread: it shall run as soon as a message comes. */
 void contention__service(void);
-/* The attempt that ends here was lost to another, or cancelled. Under node.lock. */
-void contention__lost(enum core_cause cause);
+/* The attempt that ends here was lost to another, or cancelled. Returns how long it will pause for that, in ns.
+ * Under node.lock. */
+uint64_t contention__lost(enum core_cause cause);
 /* Before the next attempt at the transaction: lets those go first that it would only lose to. Mutator, without
  * node.lock. */
 void contention__pause(void);

@@ -208,8 +208,8 @@ static void abort_attempt(const struct core_action *a)
 {
 	uint64_t wasted = events__now() - tx.begin_ns;
 
+	wasted += contention__lost(a->cause);
 	count_abort(a->cause, wasted);
-	contention__lost(a->cause);
 	microscope__end(&a->party);
 	history__end(&a->party, false);
 	if (a->cause != CORE_CAUSE_CANCEL)
