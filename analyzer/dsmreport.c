@@ -107,28 +107,30 @@ static int set_top(struct options *o, const char *text)
 	return 0;
 }
 
-/* -1: go on; otherwise the exit code. */
+/* Each of these two returns -1 to go on, or the exit code. */
+static int set_name(const char **name, const char *option)
+{
+	if (!optarg[0])
+		return bad("option \"%s\" needs a value", option);
+	*name = optarg;
+	return -1;
+}
+
 static int take(struct options *o, int code, char **argv)
 {
 	struct stat st;
 
-	if (optarg && !optarg[0])
-		return bad("option \"%s\" needs a value",
-			   argv[optind - 1][0] ? argv[optind - 1] : argv[optind - 2]);
 	switch (code) {
 	case OPT_FORMAT:
 		return set_format(o, optarg) ? EXIT_INPUT : -1;
 	case OPT_TOP:
 		return set_top(o, optarg) ? EXIT_INPUT : -1;
 	case 'o':
-		o->output = optarg;
-		return -1;
+		return set_name(&o->output, "--output");
 	case OPT_OUT_DIR:
-		o->out_dir = optarg;
-		return -1;
+		return set_name(&o->out_dir, "--out-dir");
 	case OPT_PLAN:
-		o->plan = optarg;
-		return -1;
+		return set_name(&o->plan, "--plan");
 	case OPT_DEBUG_DIR:
 		if (stat(optarg, &st) || !S_ISDIR(st.st_mode))
 			return bad("--debug-dir: \"%s\" is not a folder", optarg);
@@ -138,8 +140,7 @@ static int take(struct options *o, int code, char **argv)
 		o->compare = true;
 		return -1;
 	case OPT_PREDICTED:
-		o->predicted = optarg;
-		return -1;
+		return set_name(&o->predicted, "--predicted");
 	case 'h':
 		fputs(usage_text, stdout);
 		return 0;
