@@ -196,11 +196,12 @@ static void keep(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 }
 
 /* The mutator has what it waited for. Of a page that is only thought to be written it has seen a read; if it is
- * alone, opening it for both saves the next fault, else nothing. */
+ * alone, opening it for both saves the next fault, else nothing; and if it is not, because its owner used it, the
+ * attempt came too early to tell whether the thought is right. */
 static void open_landed(struct dsm_core *core, const struct flight *f)
 {
 	bool alone = core->client[f->page].state == CLIENT_EXCLUSIVE;
-	uint32_t flags = TOUCH_FETCHED;
+	uint32_t flags = f->guess && !alone ? 0 : TOUCH_FETCHED;
 
 	client__open(core, f->page, f->write && (!f->guess || alone));
 	if (f->guess)
