@@ -37,7 +37,7 @@
 #define CORE_UPDATE_AFTER  2u  /* times that a copy was fetched again at once */
 #define CORE_UPDATE_PROBE  4u  /* updates without a known use: then the page is closed, to see */
 #define CORE_UPDATE_UNUSED 7u  /* the same, and the last ones found it closed: then it is given up */
-#define CORE_HABIT	   3u /* fetched and changed so often: it will be again. Updates are tried first */
+#define CORE_HABIT	   3u  /* fetched and changed so often: it will be again. Updates are tried first */
 #define CORE_REARM_CLEAN   64u /* commits without an invalidation before a re-armed page stays mapped again */
 
 /* ---- client side ---- */
