@@ -14,17 +14,19 @@
 #include "dsmcore/launch/plain.h"
 
 static const char usage[] =
-	"Usage: dsmverify [--json] DIR\n"
+	"Usage: dsmverify [--json] [--partial] DIR\n"
 	"Checks the history of a run (dsmrun --history DIR): is there one order of all transactions that "
 	"explains\n"
 	"what each attempt read, the aborted ones too?\n"
 	"\n"
 	"  --json      one line of JSON instead of words\n"
+	"  --partial   a history in which records are missing, because a node died, is good if what is\n"
+	"              there is; without it such a history is checked as well, but never good\n"
 	"  --help      this text\n"
 	"  --version   the version\n"
 	"\n"
-	"Exit status: 0 yes, 1 no (what contradicts it is printed), 2 the history cannot be read, or nothing "
-	"printed.\n";
+	"Exit status: 0 yes, 1 no (what contradicts it is printed), 2 the history cannot be read, or is\n"
+	"good but not complete (see --partial), or nothing printed.\n";
 
 struct history {
 	const char *dir;
@@ -125,13 +127,14 @@ static void print(const struct history *h, const struct verify_result *r, bool j
 	char dir[4096];
 
 	if (json) {
-		printf("{\"schema\":\"procope.verify/1\",\"good\":%s,\"errors\":%" PRIu64
-		       ",\"nodes\":%u,\"files\":%u,"
+		printf("{\"schema\":\"procope.verify/1\",\"good\":%s,\"complete\":%s,\"errors\":%" PRIu64
+		       ",\"nodes\":%u,\"files\":%u,\"orphans\":%" PRIu64 ","
 		       "\"cut\":%u,\"attempts\":%" PRIu64 ",\"committed\":%" PRIu64 ",\"aborted\":%" PRIu64
 		       ",\"unchecked\":%" PRIu64 ",\"reads\":%" PRIu64 ",\"writes\":%" PRIu64
 		       ",\"pages_written\":%" PRIu64 ",\"real_time\":%s}\n",
-		       r->errors ? "false" : "true", r->errors, h->head.nodes, h->files, h->cut, r->attempts,
-		       r->committed, r->aborted, r->unchecked, r->reads, r->writes, r->pages,
+		       r->errors ? "false" : "true", h->cut || h->missing ? "false" : "true", r->errors,
+		       h->head.nodes, h->files, r->orphans, h->cut, r->attempts, r->committed, r->aborted,
+		       r->unchecked, r->reads, r->writes, r->pages,
 		       h->head.flags & DSM_HISTORY_ONE_CLOCK ? "true" : "false");
 		return;
 	}
@@ -143,7 +146,8 @@ static void print(const struct history *h, const struct verify_result *r, bool j
 	if (r->errors)
 		printf("NOT SERIALIZABLE OR NOT OPAQUE: %" PRIu64 " contradictions\n", r->errors);
 	else
-		printf("good: one order explains everything%s\n",
+		printf("good: one order explains everything%s%s\n",
+		       h->cut || h->missing ? " that is there" : "",
 		       h->head.flags & DSM_HISTORY_ONE_CLOCK ? ", and it agrees with real time" : "");
 }
 
@@ -156,7 +160,7 @@ static bool written(void)
 	return false;
 }
 
-static int run(const char *dir, bool json)
+static int run(const char *dir, bool json, bool partial)
 {
 	struct history h = {.dir = dir};
 	struct verify_result result;
@@ -171,21 +175,20 @@ static int run(const char *dir, bool json)
 		say("out of memory");
 	if (rc)
 		goto out;
-	if (h.cut || h.missing) {
-		say("%s: the history is not complete (%u files missing, %u cut: a node died); "
-		    "what a lost "
-		    "commit wrote cannot be told from a mistake",
-		    dir, h.missing, h.cut);
-		goto out;
-	}
+	if (h.cut || h.missing)
+		verify__partial(h.v);
 	verify__one_clock(h.v, h.head.flags & DSM_HISTORY_ONE_CLOCK);
 	if (verify__check(h.v, json ? stderr : stdout, &result)) {
 		say("out of memory");
 		goto out;
 	}
 	print(&h, &result, json);
+	if (h.cut || h.missing)
+		say("%s: the history is not complete (%u files missing, %u cut: a node died): %" PRIu64
+		    " of %" PRIu64 " reads are of versions whose writer is not in it",
+		    dir, h.missing, h.cut, result.orphans, result.reads);
 	if (written())
-		status = result.errors ? 1 : 0;
+		status = result.errors ? 1 : (h.cut || h.missing) && !partial ? 2 : 0;
 out:
 	verify__close(h.v);
 	free(h.present);
@@ -194,15 +197,21 @@ out:
 
 int main(int argc, char **argv)
 {
-	static const struct option longs[] = {
-		{"json", 0, NULL, 'j'}, {"help", 0, NULL, 'h'}, {"version", 0, NULL, 'V'}, {0}};
-	bool json = false;
+	static const struct option longs[] = {{"json", 0, NULL, 'j'},
+					      {"partial", 0, NULL, 'p'},
+					      {"help", 0, NULL, 'h'},
+					      {"version", 0, NULL, 'V'},
+					      {0}};
+	bool json = false, partial = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
 		switch (c) {
 		case 'j':
 			json = true;
+			break;
+		case 'p':
+			partial = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
@@ -219,5 +228,5 @@ int main(int argc, char **argv)
 		say("one folder is needed; see dsmverify --help");
 		return 2;
 	}
-	return run(argv[optind], json);
+	return run(argv[optind], json, partial);
 }

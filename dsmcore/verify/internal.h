@@ -20,7 +20,7 @@ struct write {
 };
 
 struct verify {
-	bool one_clock;
+	bool one_clock, partial;
 	struct attempt *attempts;
 	size_t nattempts, attempts_cap;
 	struct dsm_history_page *pages;

@@ -22,12 +22,16 @@ struct verify;
 struct verify_result {
 	uint64_t attempts, committed, aborted, unchecked; /* unchecked: aborted, with pinned accesses */
 	uint64_t reads, writes, pages;
-	uint64_t errors; /* versions, contents, barriers and cycles; 0: the history is good */
+	uint64_t orphans; /* of a partial history: reads of versions whose writer is not in it */
+	uint64_t errors;  /* versions, contents, barriers and cycles; 0: the history is good */
 };
 
 /* one_clock: begin_ns and end_ns of all nodes can be compared. Errors: -ENOMEM. */
 int verify__open(struct verify **out, bool one_clock);
 void verify__one_clock(struct verify *v, bool one_clock);
+/* Records at the end of some nodes' files are lost: a version without a writer is no contradiction then, but its
+ * readers must still have found the same bytes. Before verify__check(). */
+void verify__partial(struct verify *v);
 void verify__close(struct verify *v);
 
 /* Adds one attempt of a node, in the order in which that node's attempts ended; pages: nreads, then

@@ -102,6 +102,45 @@ static void test_good(void **state)
 	GOOD(list);
 }
 
+static uint64_t errors_of_partial(const struct tx *list, size_t count, uint64_t orphans)
+{
+	struct verify_result result;
+	struct verify *v;
+
+	assert_int_equal(verify__open(&v, true), 0);
+	verify__partial(v);
+	for (size_t i = 0; i < count; i++)
+		add(v, &list[i], i + 1);
+	assert_int_equal(verify__check(v, NULL, &result), 0);
+	assert_int_equal(result.orphans, orphans);
+	verify__close(v);
+	return result.errors;
+}
+
+/* A node has died and its last records with it: whoever read its versions must still agree. */
+static void test_partial(void **state)
+{
+	const struct tx good[] = {
+		{0, true, 1, 2, 0, "1.0", "1.1"},
+		{0, true, 5, 6, 0, "1.2", "1.3"}, /* version 2 was made by the dead */
+		{1, false, 5, 6, 0, "1.2 2.4", ""},
+	};
+	const struct tx other_bytes[] = {
+		{0, true, 1, 2, 0, "1.2", ""},
+		{1, true, 1, 2, 0, "1.2x", ""},
+	};
+	const struct tx cycle[] = {
+		{0, true, 1, 9, 0, "1.2 2.5", "1.3"},
+		{1, true, 1, 9, 0, "1.2 2.5", "2.6"},
+	};
+
+	(void)state;
+	BAD(good, "nobody in this history made the one before");
+	assert_int_equal(errors_of_partial(good, 3, 3), 0);
+	assert_int_equal(errors_of_partial(other_bytes, 2, 2), 1);
+	assert_int_equal(errors_of_partial(cycle, 2, 4), 1);
+}
+
 static void test_lost_update(void **state)
 {
 	const struct tx list[] = {
@@ -323,6 +362,7 @@ int main(void)
 		cmocka_unit_test(test_real_time),
 		cmocka_unit_test(test_barrier),
 		cmocka_unit_test(test_own_order),
+		cmocka_unit_test(test_partial),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_damage),
 	};
