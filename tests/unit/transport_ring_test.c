@@ -464,7 +464,8 @@ static void *mutator(void *arg)
 	}
 	while (__atomic_load_n(&e->next, __ATOMIC_ACQUIRE) < ROUNDS)
 		usleep(200);
-	e->bad += !taken;
+	if (!taken)
+		e->bad++;
 	return NULL;
 }
 
