@@ -44,6 +44,7 @@ static const char usage[] =
 	"      --timeout SECONDS  end the run after that time, exit status 124\n"
 	"      --strict           name what an abort would not undo\n"
 	"      --no-updates       copies are always invalidated, never brought up to date instead\n"
+	"      --no-migration     the home of a page stays where it is, whoever writes the page\n"
 	"      --prefix           put the node's number before each line of output\n"
 	"\n"
 	"  -m, --monitor[=FILE]   record a trace (default PROGRAM-DATE-TIME.dsmt)\n"
@@ -100,6 +101,7 @@ enum {
 	OPT_TIMEOUT,
 	OPT_STRICT,
 	OPT_NO_UPDATES,
+	OPT_NO_MIGRATION,
 	OPT_PREFIX,
 	OPT_SOURCE,
 	OPT_RING,
@@ -124,6 +126,7 @@ static const struct option options[] = {
 	{"timeout", required_argument, NULL, OPT_TIMEOUT},
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"no-updates", no_argument, NULL, OPT_NO_UPDATES},
+	{"no-migration", no_argument, NULL, OPT_NO_MIGRATION},
 	{"prefix", no_argument, NULL, OPT_PREFIX},
 	{"monitor", optional_argument, NULL, 'm'},
 	{"source", required_argument, NULL, OPT_SOURCE},
@@ -224,6 +227,9 @@ static int set_option(struct run *run, int opt, char *why, size_t size)
 		return 0;
 	case OPT_NO_UPDATES:
 		o->no_updates = true;
+		break;
+	case OPT_NO_MIGRATION:
+		o->no_migration = true;
 		return 0;
 	case OPT_PREFIX:
 		run->prefix = true;

@@ -248,6 +248,15 @@ static int updates_from(struct run_options *o, const char *text, char *why, size
 	return rc;
 }
 
+static int migration_from(struct run_options *o, const char *text, char *why, size_t size)
+{
+	bool migration = true;
+	int rc = switch_from(&migration, text, why, size);
+
+	o->no_migration = !migration;
+	return rc;
+}
+
 int options__from_env(struct run_options *o, char *why, size_t size)
 {
 	static const struct {
@@ -260,6 +269,7 @@ int options__from_env(struct run_options *o, char *why, size_t size)
 		{"DSM_TRANSPORT", options__transport}, {"DSM_RUN", run_id_from},
 		{"DSM_KEY_FILE", options__key_file},   {"DSM_FABRIC", options__fabric},
 		{"DSM_UPDATES", updates_from},	       {"DSM_SILENCE", silence_from},
+		{"DSM_MIGRATION", migration_from},
 	};
 	char reason[PATH_MAX + 256];
 

@@ -215,6 +215,10 @@ uint16_t retry__hopeless(const struct dsm_core *core, uint16_t dying)
 		home = core__home(core, a->touches[i].page);
 		if (home == dying || core->lost[home])
 			return home;
+		/* Its birth home may have got it back, without a word to us. */
+		home = core__birth(core, a->touches[i].page);
+		if (home == dying || core->lost[home])
+			return home;
 	}
 	return NOBODY;
 }

@@ -157,11 +157,10 @@ static void hand_over(struct dsm_core *core, uint32_t page)
 }
 
 /* Ends exclusivity and tells the home, which has the version that it says, what is committed here. */
-void client__downgrade(struct dsm_core *core, const struct core_entry *recall)
+void client__downgrade(struct dsm_core *core, const struct core_entry *recall, uint16_t home)
 {
 	struct client_page *cp = &core->client[recall->page];
 	struct core_entry e = {.page = recall->page, .version = recall->version};
-	uint16_t home = core__home(core, e.page);
 
 	if (cp->state == CLIENT_EXCLUSIVE) {
 		e.version = cp->version;
@@ -195,13 +194,13 @@ int client__on_recall(struct dsm_core *core, const struct core_msg *msg)
 		if (flags & TOUCH_CHANGED && !(flags & TOUCH_LOCKED) && !core_mutant(recall_served)) {
 			if (core__grow(core, &c->deferred, &c->deferred_cap, c->ndeferred + 1,
 				       sizeof(*c->deferred)))
-				c->deferred[c->ndeferred++] = *e;
+				c->deferred[c->ndeferred++] = (struct copy){.entry = *e, .node = msg->from};
 			return 0;
 		}
 	}
 	if (f && f->recalled < e->stamp)
 		f->recalled = e->stamp;
-	client__downgrade(core, e);
+	client__downgrade(core, e, msg->from);
 	return 0;
 }
 
@@ -304,7 +303,8 @@ static void note_meetings(struct dsm_core *core, const struct core_msg *msg)
 			attempt__meet(core, msg->entries[i].page, msg->entries[i].version + 1);
 }
 
-static void answer(struct dsm_core *core, const struct core_msg *msg, enum core_msg_type type)
+/* over: an INVALIDATE that nobody waits for, and that was not obeyed. */
+static void answer(struct dsm_core *core, const struct core_msg *msg, enum core_msg_type type, bool over)
 {
 	struct core_msg reply = core__msg(core, type, msg->from, &msg->tx);
 	struct core_entry *entries = core__entries(core, msg->npages);
@@ -316,7 +316,7 @@ static void answer(struct dsm_core *core, const struct core_msg *msg, enum core_
 		entries[i].page = msg->entries[i].page;
 		entries[i].version = msg->entries[i].version;
 		entries[i].stamp = msg->entries[i].stamp;
-		if (type == CORE_MSG_ACK && update__kept(core, msg, i))
+		if (type == CORE_MSG_ACK && (over || update__kept(core, msg, i)))
 			entries[i].flags = CORE_ENTRY_UPDATE;
 		if (type == CORE_MSG_ACK && !core->rumour[msg->tx.node])
 			entries[i].flags |= msg->entries[i].flags & CORE_ENTRY_DECIDE;
@@ -326,6 +326,11 @@ static void answer(struct dsm_core *core, const struct core_msg *msg, enum core_
 	reply.entries = entries;
 	reply.npages = msg->npages;
 	core__send(core, &reply);
+}
+
+void client__answer_over(struct dsm_core *core, const struct core_msg *msg)
+{
+	answer(core, msg, CORE_MSG_ACK, true);
 }
 
 /* Changes come with an INVALIDATE when it leaves the decision to this node, for what may be updated. */
@@ -380,7 +385,7 @@ int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg)
 		met |= depends(core, msg->entries[i].page);
 	}
 	if ((met || waited_for) && !a->doomed && outranks(core, &msg->tx)) {
-		answer(core, msg, CORE_MSG_REFUSE);
+		answer(core, msg, CORE_MSG_REFUSE, false);
 		return 0;
 	}
 	if (met && core->commit.doubt && !core_mutant(doubt_ignored)) {
@@ -396,7 +401,7 @@ int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg)
 	for (i = 0; i < msg->npages; i++)
 		if (!update__keep(core, msg, i))
 			drop_copy(core, msg, &msg->entries[i]);
-	answer(core, msg, CORE_MSG_ACK);
+	answer(core, msg, CORE_MSG_ACK, false);
 	if (core->mutator == MUTATOR_CLAIMS && a->doomed)
 		attempt__abort(core);
 	if (core->mutator == MUTATOR_COMMITS && a->doomed && !core_mutant(doomed_commits)) {

@@ -15,6 +15,7 @@
  * mapped, so an INVALIDATE still meets it (invariant 8).
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "dsmcore/protocol/internal.h"
 
@@ -31,15 +32,34 @@ static uint32_t attach_wset(const struct commit *c, size_t lo, size_t hi, struct
 	return n;
 }
 
-/* One past the last page of the group that starts at lo: same home, not too many. */
-static size_t group_end(const struct dsm_core *core, size_t lo)
+/* One past the last page of the group that starts at lo: asked for at the same home, ascending, not too many. */
+static size_t group_end(const struct commit *c, size_t lo, size_t end)
 {
-	const struct commit *c = &core->commit;
-	uint16_t home = core__home(core, c->locks[lo].page);
 	size_t hi = lo + 1;
 
-	while (hi < c->nlocks && hi - lo < CORE_MSG_PAGES && core__home(core, c->locks[hi].page) == home)
+	while (hi < end && hi - lo < CORE_MSG_PAGES && c->homes[hi] == c->homes[lo] &&
+	       c->locks[hi].page > c->locks[hi - 1].page)
 		hi++;
+	return hi;
+}
+
+/* The next pages to ask for: those of one home, the first one's. They are brought together, each lot in page order:
+ * a page whose home has moved may have neighbours elsewhere. Returns one past the last. */
+static size_t gather_home(struct dsm_core *core, uint16_t home)
+{
+	struct commit *c = &core->commit;
+	struct core_entry e;
+	size_t i, hi = c->lo;
+
+	for (i = c->lo; i < c->nlocks && hi - c->lo < CORE_MSG_PAGES; i++) {
+		if (core__home(core, c->locks[i].page) != home)
+			continue;
+		e = c->locks[i];
+		memmove(&c->locks[hi + 1], &c->locks[hi], (i - hi) * sizeof(*c->locks));
+		memmove(&c->homes[hi + 1], &c->homes[hi], (i - hi) * sizeof(*c->homes));
+		c->locks[hi] = e;
+		c->homes[hi++] = home;
+	}
 	return hi;
 }
 
@@ -57,7 +77,7 @@ static void send_lock(struct dsm_core *core)
 		loss__tell(core, home);
 		return;
 	}
-	c->hi = group_end(core, c->lo);
+	c->hi = gather_home(core, home);
 	c->doubt = c->hi == c->nlocks;
 	msg = core__msg(core, CORE_MSG_LOCK, home, &core->attempt.party);
 	entries = core__entries(core, c->hi - c->lo + CORE_MSG_WSET);
@@ -81,7 +101,7 @@ static void send_lock(struct dsm_core *core)
 static void send_publish(struct dsm_core *core, size_t lo, size_t hi)
 {
 	struct commit *c = &core->commit;
-	uint16_t home = core__home(core, c->locks[lo].page);
+	uint16_t home = c->homes[lo];
 	struct core_msg msg = core__msg(core, CORE_MSG_PUBLISH, home, &core->attempt.party);
 	struct core_entry *entries = core__entries(core, hi - lo + CORE_MSG_WSET);
 	size_t i;
@@ -153,7 +173,7 @@ static void finish(struct dsm_core *core)
 		emit->committed = true;
 	}
 	for (i = 0; i < decided; i = hi) {
-		hi = group_end(core, i);
+		hi = group_end(c, i, decided);
 		send_publish(core, i, hi);
 	}
 	emit_commit(core);
@@ -204,6 +224,9 @@ int commit__begin(struct dsm_core *core, const bool *changed)
 		t->flags |= TOUCH_LOCKED;
 		if (!core__grow(core, &c->locks, &c->locks_cap, c->nlocks + 1, sizeof(*c->locks)))
 			return 0;
+		if (!core__grow(core, &c->homes, &c->homes_cap, c->nlocks + 1, sizeof(*c->homes)))
+			return 0;
+		c->homes[c->nlocks] = core__home(core, a->dirty[i]);
 		c->locks[c->nlocks++] = (struct core_entry){.page = a->dirty[i], .version = t->version};
 	}
 	if (!c->nlocks) {
@@ -240,7 +263,7 @@ int commit__on_grant(struct dsm_core *core, const struct core_msg *msg)
 	if (!answers_us(core, msg))
 		return 0;
 	if (!core_mutant(late_grant)) {
-		if (msg->npages != c->hi - c->lo)
+		if (msg->npages != c->hi - c->lo || msg->from != c->homes[c->lo])
 			return -EPROTO;
 		for (i = 0; i < msg->npages; i++)
 			if (msg->entries[i].page != c->locks[c->lo + i].page ||
@@ -253,6 +276,46 @@ int commit__on_grant(struct dsm_core *core, const struct core_msg *msg)
 	return 0;
 }
 
+/* It loses to the one that waits for its answer. */
+static void withdrawn(struct dsm_core *core, uint16_t home)
+{
+	client__yield(core, &core->commit.put_off[0].msg);
+	commit__give_up(core, home);
+	attempt__abort(core);
+}
+
+static int by_page_number(const void *a, const void *b)
+{
+	const struct core_entry *x = a, *y = b;
+
+	return x->page < y->page ? -1 : x->page > y->page;
+}
+
+/* The home that was asked is not the home of these pages (any more): asks again, elsewhere. */
+int commit__on_moved(struct dsm_core *core, const struct core_msg *msg)
+{
+	struct commit *c = &core->commit;
+	uint32_t i;
+
+	if (!answers_us(core, msg))
+		return 0;
+	if (msg->from != c->homes[c->lo])
+		return -EPROTO;
+	for (i = 0; i < msg->npages; i++)
+		if (!migrate__may_be(core, msg->entries[i].page, msg->entries[i].version))
+			return -EPROTO;
+	for (i = 0; i < msg->npages; i++)
+		migrate__learn(core, msg->entries[i].page, (uint16_t)msg->entries[i].version);
+	c->hi = c->lo;
+	c->doubt = false;
+	qsort(&c->locks[c->lo], c->nlocks - c->lo, sizeof(*c->locks), by_page_number);
+	if (c->withdrawn)
+		withdrawn(core, NOBODY);
+	else
+		send_lock(core);
+	return 0;
+}
+
 int commit__on_deny(struct dsm_core *core, const struct core_msg *msg)
 {
 	const struct core_entry *e = &msg->entries[0];
@@ -261,12 +324,10 @@ int commit__on_deny(struct dsm_core *core, const struct core_msg *msg)
 
 	if (!answers_us(core, msg))
 		return 0;
-	if (!msg->other.number) { /* withdrawn: it loses to the one that waits for our answer */
+	if (!msg->other.number) {
 		if (!core->commit.nput_off)
 			return -EPROTO;
-		client__yield(core, &core->commit.put_off[0].msg);
-		commit__give_up(core, msg->from);
-		attempt__abort(core);
+		withdrawn(core, msg->from);
 		return 0;
 	}
 	attempt__doom(core, &msg->other, refused ? CORE_CAUSE_PRIORITY : CORE_CAUSE_CONFLICT);
@@ -290,7 +351,7 @@ void commit__give_up(struct dsm_core *core, uint16_t denied)
 		/* A LOCK without an answer may have cost others their copies: what it wrote is evidence. */
 		if (i >= c->lo || c->locks[i].flags & CORE_ENTRY_CONTENDED)
 			attempt__touch(core, c->locks[i].page, TOUCH_EMIT);
-		home = core__home(core, c->locks[i].page);
+		home = c->homes[i];
 		if (home == last || home == denied)
 			continue;
 		last = home;
@@ -305,6 +366,6 @@ void commit__answer_deferred(struct dsm_core *core)
 	size_t i;
 
 	for (i = 0; i < c->ndeferred; i++)
-		client__downgrade(core, &c->deferred[i]);
+		client__downgrade(core, &c->deferred[i].entry, c->deferred[i].node);
 	c->ndeferred = 0;
 }

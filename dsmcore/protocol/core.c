@@ -5,13 +5,6 @@
 
 #include "dsmcore/protocol/internal.h"
 
-uint16_t core__home(const struct dsm_core *core, uint32_t page)
-{
-	uint32_t node = page / core->config.pages_per_home, last = core->config.nodes - 1u;
-
-	return (uint16_t)(node < last ? node : last);
-}
-
 int core__open(struct dsm_core **out, const struct core_config *config)
 {
 	struct dsm_core *core;
@@ -36,6 +29,10 @@ int core__open(struct dsm_core **out, const struct core_config *config)
 	core->ahead.limit = core->config.ahead_max;
 	if (!config->update_after)
 		core->config.update_after = CORE_UPDATE_AFTER;
+	if (!config->migrate_after)
+		core->config.migrate_after = CORE_MIGRATE_AFTER;
+	else if (config->migrate_after != CORE_NEVER && config->migrate_after > CORE_MIGRATE_MAX)
+		core->config.migrate_after = CORE_MIGRATE_MAX;
 	core->client = calloc(config->pages, sizeof(*core->client));
 	core->mapped = calloc((config->pages + 63) / 64, sizeof(*core->mapped));
 	core->tx = calloc(config->nodes, sizeof(struct home_tx *));
@@ -56,6 +53,7 @@ static void free_home(struct dsm_core *core)
 	uint32_t i;
 
 	directory__close(core);
+	migrate__free(core);
 	for (i = 0; core->tx && i < core->config.nodes; i++) {
 		if (!core->tx[i])
 			continue;
@@ -84,6 +82,7 @@ void core__close(struct dsm_core *core)
 	free(core->attempt.dirty);
 	free(core->attempt.meetings);
 	free(core->commit.locks);
+	free(core->commit.homes);
 	free(core->commit.deferred);
 	doubt__free(core);
 	free(core->fetch.flights);
@@ -142,6 +141,12 @@ static int on_message(struct dsm_core *core, const struct core_msg *msg)
 		return update__on_update(core, msg);
 	case CORE_MSG_LOSS:
 		return loss__on_loss(core, msg);
+	case CORE_MSG_HAND:
+		return migrate__on_hand(core, msg);
+	case CORE_MSG_TAKEN:
+		return migrate__on_taken(core, msg);
+	case CORE_MSG_MOVED:
+		return commit__on_moved(core, msg);
 	}
 	return -EPROTO;
 }
@@ -221,6 +226,7 @@ static int settle(struct dsm_core *core)
 		}
 	}
 	home__send_copies(core);
+	migrate__hand_over(core);
 	return 0;
 }
 

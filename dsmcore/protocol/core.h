@@ -7,7 +7,7 @@
  * next step. The core has no threads, clocks, sockets, globals or page bytes: the runtime and the
  * simulator (tests/sim) drive the same code. docs/protocol.md explains the protocol; in short:
  *
- * - Each page has a home: it keeps the directory entry (committed version, copyset, exclusive owner,
+ * - Each page has a home, which may move (migrate.c): it keeps the directory entry (committed version, copyset, exclusive owner,
  *   lock) and, unless a node owns the page exclusively, the committed bytes.
  * - Client states of a page: INVALID, SHARED (a copy of the committed version), EXCLUSIVE (the only
  *   copy; may commit without a message; the home recalls it when another node asks).
@@ -38,7 +38,7 @@ struct core_config {
 	uint16_t node;
 	uint16_t nodes;
 	uint32_t pages;		 /* in the region */
-	uint32_t pages_per_home; /* page p lives at node min(p / pages_per_home, nodes - 1) */
+	uint32_t pages_per_home; /* page p is born at node min(p / pages_per_home, nodes - 1) */
 	uint32_t generation;
 	uint32_t elevate_after; /* aborted attempts before a transaction gets priority; 0 = default 8 */
 	uint32_t sticky_max; /* pages that stay writable between transactions; 0 = default 64, at most that */
@@ -47,6 +47,9 @@ struct core_config {
 	uint32_t ahead_max;    /* pages opened ahead of a row of first writes; 0 = default 32, at most that */
 	uint32_t update_after; /* times that a holder fetched a page again at once, after which it gets
 				  updates; 0 = default 2; CORE_NEVER: copies are always invalidated */
+	uint32_t migrate_after; /* messages that another node would have saved as a page's home before it
+				   becomes that; 0 = default 8, at most 500; 1 = whenever it can,
+				   for tests; CORE_NEVER: homes stay */
 };
 
 #define CORE_NEVER	   UINT32_MAX
@@ -92,7 +95,10 @@ enum core_channel { CORE_CHANNEL_MAIN, CORE_CHANNEL_FETCH };
 	X(TURN, 17)	 /* node 0 -> node: may be, until it passes the turn on */                           \
 	X(PASS, 18)	 /* node -> node 0: wish `number` is over, granted or not */                         \
 	X(UPDATE, 19)	 /* home -> holder: what became of the commit for which it kept pages[] */           \
-	X(LOSS, 20)	 /* node -> node: node `number` is lost; both channels, before anything else */
+	X(LOSS, 20)	 /* node -> node: node `number` is lost; both channels, before anything else */      \
+	X(HAND, 21)	 /* home -> node: be the home of pages[]; node `number` has committed them last */   \
+	X(TAKEN, 22)	 /* node -> old home: it is */                                                       \
+	X(MOVED, 23)	 /* node -> committer: is not the home of pages[], and has locked nothing */
 
 enum core_msg_type {
 #define X(name, n) CORE_MSG_##name = n,
@@ -109,7 +115,7 @@ enum core_data {
 };
 
 #define CORE_ENTRY_WRITE     0x1u /* FETCH: for writing. RECALL: hand it over. DOWNGRADE: handed over */
-#define CORE_ENTRY_EXCLUSIVE 0x2u /* PAGE: owner now. PUBLISH: exclusivity wanted. GRANT: no other holder */
+#define CORE_ENTRY_EXCLUSIVE 0x2u /* PAGE, HAND: owner now. PUBLISH: wants to be. GRANT: no other holder */
 #define CORE_ENTRY_CONTENDED 0x4u /* GRANT: an attempt was doomed or a copy lost: emit the write runs */
 #define CORE_ENTRY_REFUSED   0x8u /* DENY: a holder's attempt outranks this one (else: the version is old) */
 				  /* PAGE: no copy, it was asked for AHEAD and would have had to wait */
@@ -119,6 +125,7 @@ enum core_data {
 #define CORE_ENTRY_LOST	  0x40u	  /* PAGE: what is committed is lost, with node `version` */
 #define CORE_ENTRY_UPDATE 0x80u	  /* INVALIDATE: may be kept, the changes come with it (DECIDE) or later */
 				  /* ACK: was kept. UPDATE: the commit for which it was kept has happened */
+#define CORE_ENTRY_MOVED 0x100u	  /* PAGE: it is not its home, ask node `version` */
 
 /* The most subject pages of one message (a larger write set goes in several LOCK and PUBLISH messages
  * to the same home), and the most entries of the attached write set. */
@@ -129,7 +136,7 @@ struct core_entry {
 	uint32_t page;
 	uint16_t flags;	  /* CORE_ENTRY_* */
 	uint16_t data;	  /* enum core_data */
-	uint64_t version; /* committed version of the bytes, or the base of a write; LOST: a node */
+	uint64_t version; /* committed version of the bytes, or the base of a write; LOST, MOVED: a node */
 	uint64_t stamp;	  /* the home's order of grants and locks of this page */
 	uint32_t hold;	  /* the sender's: which kept changes to attach, 0 = none; does not travel */
 };
@@ -142,7 +149,7 @@ struct core_msg {
 	uint16_t from, to;
 	uint32_t generation;
 	uint64_t clock;		 /* logical (Lamport) */
-	uint64_t number;	 /* ARRIVE, GO: which barrier. LOSS: which node */
+	uint64_t number;	 /* ARRIVE, GO: which barrier. LOSS: which node. HAND: a node */
 	struct core_party tx;	 /* whose transaction */
 	struct core_party other; /* DENY, REFUSE: who won */
 	uint32_t npages, nwset;
@@ -223,6 +230,8 @@ enum core_emit_type {
 	CORE_EMIT_ADOPT,      /* page, node: as its home, sends it updates from now on */
 	CORE_EMIT_HAND,	      /* page: given up to a node that is going to write it */
 	CORE_EMIT_PASS,	      /* node: the home has passed the decision on to the only other holder */
+	CORE_EMIT_MOVE,	      /* page, node: as its home, makes that node its home */
+	CORE_EMIT_REDIRECT,   /* page, node: somebody has asked here, and is sent there */
 	CORE_EMIT_BARRIER,    /* number */
 };
 
@@ -323,7 +332,9 @@ void core__touched(const struct dsm_core *core,
 		   void (*fn)(void *arg, uint32_t page, uint64_t version, bool read, bool written,
 			      bool tracked),
 		   void *arg);
+/* The page's home as far as this node knows, and where it was born. */
 uint16_t core__home(const struct dsm_core *core, uint32_t page);
+uint16_t core__birth(const struct dsm_core *core, uint32_t page);
 /* Checks a message from the wire: type, channel, counts, page numbers, node ids, generation, that
  * entries ascend where they must. Data lengths are the port's to check. */
 bool core_msg__sane(const struct dsm_core *core, const struct core_msg *msg);

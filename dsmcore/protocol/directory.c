@@ -118,7 +118,7 @@ struct dir_more *directory__make_more(struct dsm_core *core, struct dir_page *d)
 	if (!core->dir.nfree && !fill_pool(core))
 		return NULL;
 	d->more = core->dir.free[--core->dir.nfree];
-	directory__more(core, d)->recall = NOBODY;
+	directory__more(core, d)->recall = directory__more(core, d)->moving = NOBODY;
 	return directory__more(core, d);
 }
 
@@ -126,8 +126,30 @@ void directory__tidy(struct dsm_core *core, struct dir_page *d)
 {
 	struct dir_more *m = directory__more(core, d);
 
-	if (!m || m->nwaiters || m->recall != NOBODY || m->told.word || m->kept.word)
+	if (!m || m->nwaiters || m->recall != NOBODY || m->told.word || m->kept.word || m->moving != NOBODY ||
+	    m->open || m->leaves)
 		return;
 	core->dir.free[core->dir.nfree++] = d->more;
 	d->more = 0;
+}
+
+void directory__drop(struct dsm_core *core, uint32_t page)
+{
+	struct dir_page *d = directory__find(core, page);
+	struct dir_more *m = d ? directory__more(core, d) : NULL;
+
+	if (!d)
+		return;
+	copyset__clear(core, &d->holders);
+	copyset__clear(core, &d->updated);
+	if (m) {
+		copyset__clear(core, &m->told);
+		copyset__clear(core, &m->kept);
+		m->recall = m->moving = NOBODY;
+		m->nwaiters = 0;
+		m->open = 0;
+		m->leaves = false;
+		directory__tidy(core, d);
+	}
+	memset(d, 0, sizeof(*d));
 }

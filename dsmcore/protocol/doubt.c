@@ -25,7 +25,7 @@ static void withdraw(struct dsm_core *core)
 	if (c->withdrawn)
 		return;
 	c->withdrawn = true;
-	msg = core__msg(core, CORE_MSG_CANCEL, core__home(core, c->locks[c->lo].page), &core->attempt.party);
+	msg = core__msg(core, CORE_MSG_CANCEL, c->homes[c->lo], &core->attempt.party);
 	core__send(core, &msg);
 }
 
@@ -80,8 +80,9 @@ void doubt__resolved(struct dsm_core *core)
 	c->nput_off = 0;
 	for (i = 0; i < n; i++) {
 		p = c->put_off[i];
-		if (!p.over &&
-		    !core->lost[p.msg.from]) /* else nobody waits for the answer, and the copy stays good */
+		if (p.over)
+			client__answer_over(core, &p.msg);
+		else if (!core->lost[p.msg.from]) /* else nobody waits for the answer */
 			client__on_invalidate(core, &p.msg);
 		for (k = 0; k < p.msg.npages; k++)
 			core__drop(core, p.entries[k].hold);

@@ -106,6 +106,7 @@ void fetch__ask(struct dsm_core *core, uint32_t page, bool write, bool ahead)
 			    !core->attempt.read_only;
 		new.write |= new.guess;
 		new.kept = core->client[page].flags &CLIENT_KEPT;
+		new.home = core__home(core, page); /* of one that is kept: who will tell */
 		take_off(core, &new);
 		if (!new.kept) /* else its UPDATE is under way */
 			gather(core, &new);
@@ -120,7 +121,7 @@ void fetch__send(struct dsm_core *core)
 	struct fetch *f = &core->fetch;
 	struct core_entry *entries;
 	struct core_msg msg;
-	size_t i, n;
+	size_t i, k, n;
 	uint16_t home;
 
 	for (i = 0; i < f->nask; i += n) {
@@ -132,6 +133,8 @@ void fetch__send(struct dsm_core *core)
 		if (!entries)
 			break;
 		memcpy(entries, &f->ask[i], n * sizeof(*entries));
+		for (k = 0; k < n && !core->nomem; k++)
+			fetch__find(core, entries[k].page)->home = home;
 		msg = core__msg(core, CORE_MSG_FETCH, home, &core->attempt.party);
 		msg.entries = entries;
 		msg.npages = (uint32_t)n;
@@ -152,10 +155,14 @@ static bool fits(const struct dsm_core *core, const struct core_msg *msg)
 	for (i = 0; i < msg->npages; i++) {
 		e = &msg->entries[i];
 		f = fetch__find(core, e->page);
-		if (!f || f->kept || (e->flags & CORE_ENTRY_REFUSED && !f->ahead))
+		if (!f || f->kept || f->home != msg->from || (e->flags & CORE_ENTRY_REFUSED && !f->ahead))
 			return false;
-		if (!self && !(e->flags & (CORE_ENTRY_REFUSED | CORE_ENTRY_LOST)) &&
-		    e->data == CORE_DATA_NONE && e->version != core->client[e->page].version)
+		if (e->flags & CORE_ENTRY_MOVED && !migrate__may_be(core, e->page, e->version))
+			return false;
+		if (!self && !(e->flags & (CORE_ENTRY_REFUSED | CORE_ENTRY_LOST | CORE_ENTRY_MOVED)) &&
+		    e->data == CORE_DATA_NONE && e->version != core->client[e->page].version &&
+		    e->stamp >=
+			    f->invalidated) /* else the page may have lived here since, and its bytes be newer */
 			return false;
 	}
 	return true;
@@ -195,6 +202,19 @@ static void keep(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 	a->ahead = !fetch__find(core, e->page)->wanted;
 }
 
+/* With whom a page is lost, as this answer says; or NOBODY. */
+static uint16_t lost_in(const struct dsm_core *core, const struct core_entry *e)
+{
+	uint16_t node = (uint16_t)e->version;
+
+	if (e->flags & CORE_ENTRY_MOVED) {
+		if (node == core->config.node)
+			node = core__home(core, e->page);
+		return core->lost[node] ? node : NOBODY;
+	}
+	return e->flags & CORE_ENTRY_LOST ? node : NOBODY;
+}
+
 /* The mutator has what it waited for. Of a page that is only thought to be written it has seen a read; if it is
  * alone, opening it for both saves the next fault, else nothing; and if it is not, because its owner used it, the
  * attempt came too early to tell whether the thought is right. */
@@ -221,11 +241,18 @@ static void land(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 		     !(core_mutant(ahead_stale) && f->ahead && !f->wanted);
 	bool current = e->stamp >= f->recalled || core_mutant(stale_grant_of_page);
 
-	if (e->flags & CORE_ENTRY_LOST) {
+	if (e->flags & CORE_ENTRY_MOVED)
+		migrate__learn(core, e->page, (uint16_t)e->version);
+	if (lost_in(core, e) != NOBODY) {
 		end(core, f);
 		return;
 	}
-	if (stale && f->wanted && core->attempt.doomed && core->fetch.pinned) {
+	if (e->flags & CORE_ENTRY_MOVED) {
+		land_without(core, f, false);
+		return;
+	}
+	if (stale && f->wanted && core->attempt.doomed && core->fetch.pinned &&
+	    !migrate__here(core, e->page)) {
 		keep(core, msg, i);
 		cp->version = e->version;
 		cp->flags |= CLIENT_ZOMBIE;
@@ -267,8 +294,7 @@ bool fetch__wants(const struct dsm_core *core, uint16_t home)
 	size_t i;
 
 	for (i = 0; i < f->nflights; i++)
-		if (f->flights[i].wanted && !f->flights[i].landed &&
-		    core__home(core, f->flights[i].page) == home)
+		if (f->flights[i].wanted && !f->flights[i].landed && f->flights[i].home == home)
 			return true;
 	return false;
 }
@@ -280,7 +306,7 @@ void fetch__lose(struct dsm_core *core, uint16_t home)
 	size_t i;
 
 	for (i = 0; i < f->nflights && !core_mutant(lost_home_kept_waiting); i++)
-		if (!f->flights[i].landed && core__home(core, f->flights[i].page) == home)
+		if (!f->flights[i].landed && f->flights[i].home == home)
 			end(core, &f->flights[i]);
 }
 
@@ -294,14 +320,14 @@ static uint16_t find_loss(const struct dsm_core *core, const struct core_msg *ms
 	for (i = 0; i < msg->npages; i++) {
 		e = &msg->entries[i];
 		f = fetch__find(core, e->page);
-		if (e->flags & CORE_ENTRY_LOST && f && f->wanted)
-			return (uint16_t)e->version;
+		if (f && f->wanted && lost_in(core, e) != NOBODY)
+			return lost_in(core, e);
 	}
 	return NOBODY;
 }
 
 /* Something has landed: does the mutator go on? */
-static void go_on(struct dsm_core *core, uint16_t lost_with)
+static void go_on(struct dsm_core *core, uint16_t with)
 {
 	core__flush_rights(core);
 	if (core->mutator != MUTATOR_FETCHES)
@@ -309,8 +335,8 @@ static void go_on(struct dsm_core *core, uint16_t lost_with)
 	if (!serves(core)) {
 		fetch__unwant(core);
 		attempt__abort(core);
-	} else if (lost_with != NOBODY) {
-		loss__tell(core, lost_with);
+	} else if (with != NOBODY) {
+		loss__tell(core, with);
 	} else if (!core->fetch.wanted || core_mutant(bulk_early)) {
 		core->mutator = MUTATOR_RUNS;
 		core->fault = CORE_FAULT_FETCH;
@@ -320,22 +346,22 @@ static void go_on(struct dsm_core *core, uint16_t lost_with)
 
 int fetch__on_page(struct dsm_core *core, const struct core_msg *msg)
 {
-	uint16_t lost_with;
+	uint16_t with;
 	uint32_t i;
 
 	if (!fits(core, msg))
 		return -EPROTO;
-	lost_with = find_loss(core, msg);
+	with = find_loss(core, msg);
 	for (i = 0; i < msg->npages; i++)
 		land(core, msg, i);
 	fetch__send(core);
-	go_on(core, lost_with);
+	go_on(core, with);
 	return 0;
 }
 
 void fetch__on_update(struct dsm_core *core, const struct core_msg *msg)
 {
-	uint16_t lost_with = find_loss(core, msg);
+	uint16_t with = find_loss(core, msg);
 	struct flight *f;
 	uint32_t i;
 
@@ -347,5 +373,5 @@ void fetch__on_update(struct dsm_core *core, const struct core_msg *msg)
 			open_landed(core, f);
 		end(core, f);
 	}
-	go_on(core, lost_with);
+	go_on(core, with);
 }

@@ -163,6 +163,7 @@ static void recall_owner(struct dsm_core *core, uint32_t page, struct dir_page *
 
 	if (!m)
 		return;
+	migrate__used(core, d, d->owner);
 	if (w->take && m->nwaiters == 1)
 		e.flags = CORE_ENTRY_WRITE;
 	e.stamp = home__stamp(d);
@@ -259,6 +260,7 @@ static void give_copy(struct dsm_core *core, uint32_t page, struct dir_page *d, 
 		e.flags = CORE_ENTRY_EXCLUSIVE;
 		d->owner = w->node;
 	}
+	migrate__used(core, d, w->node);
 	home__add_holder(core, d, w->node);
 	if (update__returns(core, page, w->node) && d->owner == NOBODY && home__holds(core, d, w->node))
 		copyset__add(core, &d->updated, w->node);
@@ -279,10 +281,11 @@ void home__serve_later(struct dsm_core *core, uint32_t page)
 }
 
 /* Lets the queue of a page move on as far as it can. A waiting LOCK does not wait for a recall: the owner
- * may defer the recall until the end of its commit, which may be waiting for this very LOCK. */
+ * may defer the recall until the end of its commit, which may be waiting for this very LOCK. While the home moves
+ * all wait, but for LOCKs of those who have no copy any more: they can be told so. */
 void home__serve(struct dsm_core *core, uint32_t page)
 {
-	struct dir_page *d = directory__get(core, page);
+	struct dir_page *d = directory__find(core, page);
 	uint16_t lost_with = d ? loss__of_page(core, d) : NOBODY;
 	const struct waiter *queue;
 	struct waiter w;
@@ -297,7 +300,9 @@ void home__serve(struct dsm_core *core, uint32_t page)
 		if (i >= n)
 			break;
 		w = queue[i];
-		if (w.lock) {
+		if (migrate__moving(core, d) != NOBODY && (!w.lock || home__holds(core, d, w.node))) {
+			i++;
+		} else if (w.lock) {
 			home__remove_waiter(core, d, i);
 			lock__advance(core, lock__tx(core, w.node));
 		} else if (home__recalled(core, d) != NOBODY) {
@@ -331,7 +336,7 @@ static bool idle(const struct dsm_core *core, const struct dir_page *d)
 	size_t n;
 
 	home__queue(core, d, &n);
-	return !locked(d) && !n && home__recalled(core, d) == NOBODY;
+	return !locked(d) && !n && home__recalled(core, d) == NOBODY && migrate__moving(core, d) == NOBODY;
 }
 
 /* Is there a copy that costs nobody anything? Not if it means waiting, or taking exclusivity away from
@@ -339,7 +344,7 @@ static bool idle(const struct dsm_core *core, const struct dir_page *d)
 static bool to_spare(const struct dsm_core *core, uint32_t page, const struct dir_page *d)
 {
 	if (!idle(core, d))
-		return core_mutant(ahead_locked);
+		return core_mutant(ahead_locked) && migrate__moving(core, d) == NOBODY;
 	if (d->owner == NOBODY)
 		return true;
 	return d->owner == core->config.node && !(core->client[page].flags & (CLIENT_DIRTY | CLIENT_STICKY));
@@ -355,6 +360,8 @@ static bool may_ask(struct dsm_core *core, const struct core_msg *msg)
 
 	for (i = 0; i < msg->npages; i++) {
 		e = &msg->entries[i];
+		if (!migrate__here(core, e->page))
+			continue;
 		d = directory__get(core, e->page);
 		if (!d)
 			return true; /* out of memory */
@@ -379,6 +386,11 @@ int home__on_fetch(struct dsm_core *core, const struct core_msg *msg)
 		return -EPROTO;
 	for (i = 0; i < msg->npages && !core->nomem; i++) {
 		e = &msg->entries[i];
+		if (!migrate__here(core, e->page)) {
+			none = migrate__elsewhere(core, e->page);
+			home__send_copy(core, msg->from, &none);
+			continue;
+		}
 		d = directory__get(core, e->page);
 		w = (struct waiter){
 			.node = msg->from, .write = e->flags & CORE_ENTRY_WRITE, .version = e->version};
@@ -409,10 +421,10 @@ int home__on_fetch(struct dsm_core *core, const struct core_msg *msg)
 int home__on_downgrade(struct dsm_core *core, const struct core_msg *msg)
 {
 	const struct core_entry *e = &msg->entries[0];
-	struct dir_page *d = directory__get(core, e->page);
+	struct dir_page *d = directory__find(core, e->page);
 
 	if (!d)
-		return 0;
+		return -EPROTO;
 	if (home__recalled(core, d) != msg->from)
 		return -EPROTO;
 	if (d->owner == msg->from) {

@@ -78,7 +78,15 @@
 	X(lost_home_granted, "a commit that waits for a lost home takes its silence for a grant")            \
 	X(lost_doubt_undone, "a commit whose home is lost while it decides is undone")                       \
 	X(lost_commit_not_cancelled, "a commit that a lost home ends leaves its locks elsewhere")            \
-	X(lost_barrier_kept_waiting, "who waits at a barrier is not told of a loss")
+	X(lost_barrier_kept_waiting, "who waits at a barrier is not told of a loss")                         \
+	X(moved_unanswered, "a home moves while an answer to an INVALIDATE is open")                         \
+	X(moved_shared, "a home moves though others have copies")                                            \
+	X(moved_stamp, "a new home begins with stamps of its own")                                           \
+	X(moved_owned, "who commits while the home moves elsewhere is made the owner")                       \
+	X(moved_at_once, "the old home sends others to the new one before that has the entry")               \
+	X(moved_queue_forgotten, "who waits in the queue of a page that moves is forgotten")                 \
+	X(moved_lock_kept, "a LOCK that is sent elsewhere leaves what was locked")                           \
+	X(moved_to_lost_kept, "a home that was moving to a node that is lost waits for ever")
 
 #ifdef CORE_MUTANTS
 enum core_mutant {

@@ -11,6 +11,7 @@
  *   fetch.c    copies that are on their way                  prefetch.c which ones to ask for early
  *   loss.c     a node is no more                             ahead.c    which ones to open early
  *   claim.c    irrevocable attempts; waiting for a change         update.c   copies that are updated
+ *   migrate.c  homes that move to the writer
  *   directory.c  where the home keeps its entries             copyset.c  sets of nodes
  *
  * The client side (attempt, client, commit) and the home side (home, lock) of a node talk only by
@@ -39,6 +40,9 @@
 #define CORE_UPDATE_UNUSED 7u  /* the same, and the last ones found it closed: then it is given up */
 #define CORE_HABIT	   3u  /* fetched and changed so often: it will be again. Updates are tried first */
 #define CORE_REARM_CLEAN   64u /* commits without an invalidation before a re-armed page stays mapped again */
+
+#define CORE_MIGRATE_AFTER 8u	/* messages saved: what a move costs, and a little more */
+#define CORE_MIGRATE_MAX   500u /* what dir_page.score can tell, in messages */
 
 /* ---- client side ---- */
 
@@ -108,6 +112,7 @@ struct flight {
 	uint64_t invalidated; /* newest stamp of an INVALIDATE that met it: older data is refused */
 	uint64_t recalled; /* newest stamp of a RECALL that met it: an older grant of exclusivity is void */
 	uint32_t page;
+	uint16_t home; /* that was asked */
 	bool write;
 	bool guess;  /* to be written, but that is only what happened to it so far */
 	bool ahead;  /* asked for before anybody needed it */
@@ -182,13 +187,20 @@ struct put_off {
 	bool over; /* its commit has failed, nobody waits for the answer any more */
 };
 
+struct copy {
+	struct core_entry entry;
+	uint16_t node;
+};
+
 /* The committer's side: locks[lo, hi) are asked for now, those below are granted. */
 struct commit {
 	bool doubt;	/* the last home was asked: it decides */
 	bool withdrawn; /* and was asked not to, if it has not done so yet */
 	struct core_entry *locks;
 	size_t nlocks, locks_cap, lo, hi;
-	struct core_entry *deferred; /* RECALLs that wait for the decision */
+	uint16_t *homes; /* who was asked for locks[0, hi) */
+	size_t homes_cap;
+	struct copy *deferred; /* RECALLs that wait for the decision, with who sent them */
 	size_t ndeferred, deferred_cap;
 	struct put_off *put_off; /* INVALIDATEs, likewise */
 	size_t nput_off, put_off_cap;
@@ -232,11 +244,14 @@ struct waiter {
 
 /* What a home knows of a page; what it has only for a while is in struct dir_more. */
 struct dir_page {
-	uint64_t version : 48; /* 2^48 commits, locks and recalls take years */
+	uint64_t version : 48;	 /* 2^48 commits, locks and recalls take years */
+	uint64_t candidate : 16; /* a writer that might be a better home (migrate.c) */
 	uint64_t stamp : 48;
 	uint64_t npast : 2;
 	uint64_t fresh : 1; /* copies were given since the stamp was last raised */
 	uint64_t used : 1;
+	uint64_t score : 8;	/* what the candidate as its home would have saved, in pairs of messages */
+	uint64_t left : 3;	/* how often it has left its birth home */
 	uint64_t moves : 1;	/* who fetched it last is going to write it */
 	struct copyset holders; /* the owner is among them */
 	struct copyset updated; /* of these: would fetch again what they lose, and are offered the changes */
@@ -253,6 +268,9 @@ struct dir_more {
 		told; /* holders that were offered the running commit's changes, and must learn its end */
 	struct copyset kept; /* and have kept their copies for them */
 	uint16_t recall;     /* who owes a DOWNGRADE, or NOBODY */
+	uint16_t moving;     /* who is becoming the page's home, or NOBODY */
+	uint16_t open; /* INVALIDATEs that are not answered yet, also those of locks that were given up */
+	bool leaves;   /* with the running commit, if nothing stands against it */
 };
 
 #define DIR_LEAF 64u /* pages */
@@ -284,9 +302,21 @@ struct home_tx {
 	size_t nwset, wset_cap;
 };
 
-struct copy {
-	struct core_entry entry;
-	uint16_t node;
+/* ---- homes that have moved (migrate.c) ---- */
+
+/* A page whose home is not known, or not believed, to be where it was born. */
+struct moved {
+	uint32_t page;
+	uint16_t home;
+	uint8_t left; /* at its birth home: how often it has left it */
+	bool used;
+};
+
+struct homes {
+	struct moved *list; /* hashed by page */
+	size_t count, cap;
+	uint32_t *hands; /* pages that leave with this step */
+	size_t nhands, hands_cap;
 };
 
 /* ---- the core ---- */
@@ -323,6 +353,7 @@ struct dsm_core {
 
 	struct directory dir;
 	struct copysets sets;
+	struct homes homes;
 	struct home_tx **tx; /* by node */
 	uint32_t *serve;     /* pages whose queue may move on */
 	size_t nserve, serve_cap;
@@ -336,7 +367,7 @@ struct dsm_core {
 
 	bool *lost;   /* by node */
 	bool *rumour; /* likewise: somebody knows that it is lost */
-	bool any_lost;
+	bool any_lost, any_rumour;
 
 	/* of the running step */
 	enum verdict verdict;
@@ -382,6 +413,7 @@ void core__free_step(struct dsm_core *core);
 
 /* rank.c */
 bool core_rank__beats(const struct core_party *a, bool a_committing, const struct core_party *b);
+bool core_rank__sole(const struct core_party *a);
 bool core_party__same(const struct core_party *a, const struct core_party *b);
 
 /* attempt.c */
@@ -407,9 +439,11 @@ int client__access(struct dsm_core *core, const struct core_event *event);
 int client__on_recall(struct dsm_core *core, const struct core_msg *msg);
 int client__on_exclusive(struct dsm_core *core, const struct core_msg *msg);
 int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg);
+/* Its commit has failed, so the copies are as good as before: says no more than that it has come. */
+void client__answer_over(struct dsm_core *core, const struct core_msg *msg);
 /* The running attempt loses to the sender of this INVALIDATE. */
 void client__yield(struct dsm_core *core, const struct core_msg *msg);
-void client__downgrade(struct dsm_core *core, const struct core_entry *recall);
+void client__downgrade(struct dsm_core *core, const struct core_entry *recall, uint16_t home);
 /* Opens a page for the mutator; the caller flushes the rights. */
 void client__open(struct dsm_core *core, uint32_t page, bool write);
 
@@ -460,6 +494,7 @@ int commit__begin(struct dsm_core *core, const bool *changed);
 int commit__on_grant(struct dsm_core *core, const struct core_msg *msg);
 void commit__granted(struct dsm_core *core);
 int commit__on_deny(struct dsm_core *core, const struct core_msg *msg);
+int commit__on_moved(struct dsm_core *core, const struct core_msg *msg);
 /* The attempt dies while it commits: CANCELs wherever it holds or waits, `denied` (or NOBODY) excepted. */
 void commit__give_up(struct dsm_core *core, uint16_t denied);
 void commit__answer_deferred(struct dsm_core *core);
@@ -495,6 +530,8 @@ struct dir_page *directory__next(const struct dsm_core *core, uint32_t *page);
 struct dir_more *directory__more(const struct dsm_core *core, const struct dir_page *d);
 struct dir_more *directory__make_more(struct dsm_core *core, struct dir_page *d);
 /* Gives back the record if nothing is in it any more. */
+/* Forgets the page. */
+void directory__drop(struct dsm_core *core, uint32_t page);
 void directory__tidy(struct dsm_core *core, struct dir_page *d);
 
 /* home.c */
@@ -549,6 +586,34 @@ void update__send(struct dsm_core *core, const struct core_party *tx, const stru
 		  size_t npages, uint16_t what);
 void update__lose(struct dsm_core *core, uint16_t home);
 void update__commit_holders(struct dsm_core *core, struct dir_page *d, uint16_t committer);
+
+/* migrate.c */
+/* Does the page live at this node? */
+bool migrate__here(const struct dsm_core *core, uint32_t page);
+/* Who is becoming the home of a page that lives here, or NOBODY. */
+uint16_t migrate__moving(const struct dsm_core *core, const struct dir_page *d);
+/* Shall it move with the commit that runs? */
+bool migrate__leaves(const struct dsm_core *core, const struct dir_page *d);
+/* What a node may name as the home of a page that it was asked for. */
+bool migrate__may_be(const struct dsm_core *core, uint32_t page, uint64_t home);
+void migrate__learn(struct dsm_core *core, uint32_t page, uint16_t home);
+/* The answer to who asks for a page that does not live here. */
+struct core_entry migrate__elsewhere(struct dsm_core *core, uint32_t page);
+void migrate__used(const struct dsm_core *core, struct dir_page *d, uint16_t node);
+void migrate__locked(struct dsm_core *core, uint32_t page, struct dir_page *d, uint16_t committer);
+void migrate__asked(struct dsm_core *core, struct dir_page *d);
+void migrate__answered(struct dsm_core *core, const struct core_msg *msg);
+/* The commit that held its lock has failed, or happened. */
+void migrate__released(struct dsm_core *core, struct dir_page *d);
+void migrate__committed(struct dsm_core *core, uint32_t page, struct dir_page *d, uint16_t committer);
+void migrate__hand_over(struct dsm_core *core);
+void migrate__bounce(struct dsm_core *core, struct home_tx *t);
+int migrate__on_hand(struct dsm_core *core, const struct core_msg *msg);
+int migrate__on_taken(struct dsm_core *core, const struct core_msg *msg);
+void migrate__lose(struct dsm_core *core, uint16_t node);
+/* A node is lost: nobody asks any more whether all have answered. */
+void migrate__stays(struct dsm_core *core, struct dir_page *d);
+void migrate__free(struct dsm_core *core);
 
 /* barrier.c */
 int barrier__enter(struct dsm_core *core);

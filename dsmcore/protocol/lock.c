@@ -49,6 +49,7 @@ static void release(struct dsm_core *core, struct home_tx *t)
 		d = directory__find(core, t->pages[i].page);
 		if (d && d->lock == t->party.node) {
 			d->lock = NOBODY;
+			migrate__released(core, d);
 			home__serve_later(core, t->pages[i].page);
 		}
 	}
@@ -95,16 +96,20 @@ static void new_version(struct dsm_core *core, uint32_t page, struct dir_page *d
 	d->version++;
 	d->lock = d->owner = NOBODY;
 	update__commit_holders(core, d, tx->node);
+	migrate__committed(core, page, d, tx->node);
 	home__serve_later(core, page);
 }
 
-/* Nobody waits for what its committer alone has: it may commit it without a message from now on. */
-static bool unwanted(const struct dsm_core *core, const struct dir_page *d)
+/* Nobody waits for what its committer alone has: it may commit it without a message from now on. (While the home
+ * moves only the new one may own it: what others are granted here could be overtaken by what they hear there.) */
+static bool unwanted(const struct dsm_core *core, const struct dir_page *d, uint16_t node)
 {
+	uint16_t moving = migrate__moving(core, d);
 	size_t n;
 
 	home__queue(core, d, &n);
-	return !n && home__recalled(core, d) == NOBODY;
+	return !n && home__recalled(core, d) == NOBODY &&
+	       (moving == NOBODY || moving == node || core_mutant(moved_owned));
 }
 
 /* Whether others had copies before or not, nobody has one now; and whoever fetched the page last was going to
@@ -134,7 +139,7 @@ static void decide(struct dsm_core *core, struct home_tx *t)
 		new_version(core, e->page, d, &t->party);
 		if (alone_for_now(core, d, t->party.node))
 			e->flags |= CORE_ENTRY_EXCLUSIVE;
-		if (e->flags & CORE_ENTRY_EXCLUSIVE && unwanted(core, d))
+		if (e->flags & CORE_ENTRY_EXCLUSIVE && unwanted(core, d, t->party.node))
 			d->owner = t->party.node;
 		else
 			e->flags &= (uint16_t)~CORE_ENTRY_EXCLUSIVE;
@@ -175,10 +180,13 @@ static size_t find_victims(struct dsm_core *core, struct home_tx *t, struct of_n
 {
 	struct core_entry *pages = &t->pages[t->chunk];
 	size_t i, n = t->npages - t->chunk;
+	struct dir_page *d;
 
 	for (i = 0; i < n; i++) {
-		pages[i].stamp = home__stamp(directory__find(core, pages[i].page));
+		d = directory__find(core, pages[i].page);
+		pages[i].stamp = home__stamp(d);
 		pages[i].flags = CORE_ENTRY_EXCLUSIVE;
+		migrate__locked(core, pages[i].page, d, t->party.node);
 	}
 	n = home__collect(core, pages, n, HOME_HOLDERS, t->party.node, list);
 	for (i = 0; i < n; i++)
@@ -195,6 +203,10 @@ static void tell(struct dsm_core *core, struct home_tx *t, const struct of_node 
 
 	*e = t->pages[t->chunk + v->index];
 	d = directory__find(core, e->page);
+	migrate__asked(core, d);
+	migrate__used(core, d, v->node);
+	if (migrate__leaves(core, d) && !core_mutant(moved_shared))
+		copyset__remove(core, &d->updated, v->node);
 	e->flags = t->passed ? CORE_ENTRY_DECIDE : 0;
 	if (copyset__has(core, d->updated, v->node)) {
 		e->flags |= CORE_ENTRY_UPDATE;
@@ -242,7 +254,8 @@ static bool pass_on(struct dsm_core *core, const struct home_tx *t, const struct
 		return false;
 	for (i = 0; i < n; i++) {
 		d = directory__find(core, t->pages[t->chunk + list[i].index].page);
-		if (!copyset__has(core, d->updated, list[i].node))
+		if (!copyset__has(core, d->updated, list[i].node) ||
+		    (migrate__leaves(core, d) && !core_mutant(moved_shared)))
 			continue;
 		emit = core__emit(core, CORE_EMIT_PASS);
 		emit->party = t->party;
@@ -290,6 +303,10 @@ void lock__advance(struct dsm_core *core, struct home_tx *t)
 		return;
 	t->waiting = false;
 	while (t->nlocked < t->npages) {
+		if (!migrate__here(core, t->pages[t->nlocked].page)) {
+			migrate__bounce(core, t);
+			return;
+		}
 		d = directory__get(core, t->pages[t->nlocked].page);
 		if (!d)
 			return;
@@ -301,10 +318,12 @@ void lock__advance(struct dsm_core *core, struct home_tx *t)
 			other = lock__tx(core, d->lock);
 			if (!other)
 				return;
-			if (core_rank__beats(&other->party, true, &t->party)) {
+			if (!core_rank__sole(&t->party) && core_rank__beats(&other->party, true, &t->party)) {
 				deny(core, t, &t->pages[t->nlocked], 1, &other->party, 0);
 				return;
 			}
+		}
+		if (d->lock != NOBODY || migrate__moving(core, d) != NOBODY) {
 			w.node = t->party.node;
 			t->waiting = true;
 			t->waits = t->pages[t->nlocked].page;
@@ -450,6 +469,7 @@ int lock__on_ack(struct dsm_core *core, const struct core_msg *msg)
 	     (msg->entries[0].flags & CORE_ENTRY_DECIDE && !t->passed)) &&
 	    !core_mutant(skip_ack))
 		return -EPROTO;
+	migrate__answered(core, msg);
 	for (i = 0; i < msg->npages; i++) {
 		d = directory__find(core, msg->entries[i].page);
 		if (d)
@@ -467,10 +487,11 @@ int lock__on_refuse(struct dsm_core *core, const struct core_msg *msg)
 {
 	struct home_tx *t = find_tx(core, &msg->tx);
 
+	if (t && !core_mutant(skip_ack) && find_asked(t, msg->from) == t->unanswered)
+		return -EPROTO;
+	migrate__answered(core, msg);
 	if (!t || core_mutant(skip_ack))
 		return 0; /* it has given up already */
-	if (find_asked(t, msg->from) == t->unanswered)
-		return -EPROTO;
 	deny(core, t, msg->entries, msg->npages, &msg->other, CORE_ENTRY_REFUSED);
 	return 0;
 }
@@ -549,7 +570,7 @@ int lock__on_publish(struct dsm_core *core, const struct core_msg *msg)
 		e = &msg->entries[i];
 		d = directory__find(core, e->page);
 		new_version(core, e->page, d, &msg->tx);
-		if (!(e->flags & CORE_ENTRY_EXCLUSIVE) || !unwanted(core, d))
+		if (!(e->flags & CORE_ENTRY_EXCLUSIVE) || !unwanted(core, d, msg->from))
 			continue;
 		d->owner = msg->from;
 		reply = (struct core_entry){.page = e->page, .version = d->version, .stamp = d->stamp};

@@ -108,7 +108,7 @@ bool loss__waits_for(const struct dsm_core *core, uint16_t node)
 	case MUTATOR_FETCHES:
 		return fetch__wants(core, node) && !core_mutant(lost_home_kept_waiting);
 	case MUTATOR_COMMITS:
-		return core__home(core, c->locks[c->lo].page) == node && !core_mutant(lost_home_kept_waiting);
+		return c->homes[c->lo] == node && !core_mutant(lost_home_kept_waiting);
 	case MUTATOR_BARRIER:
 		return !core_mutant(lost_barrier_kept_waiting);
 	case MUTATOR_CLAIMS:
@@ -133,6 +133,7 @@ static void forget_at(struct dsm_core *core, uint32_t page, struct dir_page *d, 
 			i++;
 	if (home__recalled(core, d) == node)
 		home__end_recall(core, d);
+	migrate__stays(core, d);
 	if (d->owner == node && core_mutant(lost_owner_served))
 		d->owner = NOBODY;
 	if (loss__of_page(core, d) != node && !core_mutant(lost_holder_kept))
@@ -149,7 +150,7 @@ static void spread(struct dsm_core *core, uint16_t node)
 
 	if (core->rumour[node])
 		return;
-	core->rumour[node] = true;
+	core->rumour[node] = core->any_rumour = true;
 	for (to = 0; to < core->config.nodes && !core_mutant(loss_not_spread); to++) {
 		if (to == core->config.node || to == node)
 			continue;
@@ -182,6 +183,7 @@ int loss__of_node(struct dsm_core *core, uint16_t node)
 	spread(core, node);
 	lock__lose(core, node);
 	claim__lose(core, node);
+	migrate__lose(core, node);
 	while ((d = directory__next(core, &next)))
 		forget_at(core, next - 1, d, node);
 	needed = loss__waits_for(core, node);

@@ -13,8 +13,8 @@
 #define MANY  0x04u  /* 1 to CORE_MSG_PAGES entries, ascending; else exactly one */
 #define NONE  0x08u  /* no entries at all */
 #define WSET  0x10u  /* a write set may follow */
-#define HOMED 0x20u  /* the pages live at the receiver */
-#define HOME  0x40u  /* the pages live at the sender */
+#define HOMED 0x20u  /* the pages live at the receiver, if no home ever moves */
+#define HOME  0x40u  /* the pages live at the sender, likewise */
 #define MINE  0x80u  /* tx is the sender's */
 #define YOURS 0x100u /* tx is the receiver's */
 #define BOTH  0x200u /* travels on either channel */
@@ -28,7 +28,8 @@ static const struct shape {
 #define COMMITTED (1u << CORE_DATA_NONE | 1u << CORE_DATA_COMMITTED)
 #define CHANGES	  (1u << CORE_DATA_NONE | 1u << CORE_DATA_CHANGES)
 	[CORE_MSG_FETCH] = {"FETCH", TX | MINE | MANY | HOMED, CORE_ENTRY_WRITE | CORE_ENTRY_AHEAD, 1},
-	[CORE_MSG_PAGE] = {"PAGE", MANY | HOME, CORE_ENTRY_EXCLUSIVE | CORE_ENTRY_REFUSED | CORE_ENTRY_LOST,
+	[CORE_MSG_PAGE] = {"PAGE", MANY | HOME,
+			   CORE_ENTRY_EXCLUSIVE | CORE_ENTRY_REFUSED | CORE_ENTRY_LOST | CORE_ENTRY_MOVED,
 			   COMMITTED},
 	[CORE_MSG_RECALL] = {"RECALL", HOME, CORE_ENTRY_WRITE, 1},
 	[CORE_MSG_DOWNGRADE] = {"DOWNGRADE", TX | MINE | HOMED, CORE_ENTRY_WRITE, COMMITTED},
@@ -50,6 +51,9 @@ static const struct shape {
 	[CORE_MSG_PASS] = {"PASS", NONE, 0, 1},
 	[CORE_MSG_UPDATE] = {"UPDATE", TX | MANY | HOME, CORE_ENTRY_UPDATE | CORE_ENTRY_LOST, CHANGES},
 	[CORE_MSG_LOSS] = {"LOSS", NONE | BOTH, 0, 1},
+	[CORE_MSG_HAND] = {"HAND", MANY, CORE_ENTRY_EXCLUSIVE, COMMITTED},
+	[CORE_MSG_TAKEN] = {"TAKEN", MANY, 0, 1},
+	[CORE_MSG_MOVED] = {"MOVED", TX | YOURS | MANY, 0, 1},
 };
 
 #define NSHAPES (sizeof(shapes) / sizeof(shapes[0]))
@@ -83,7 +87,7 @@ static bool sane_entry(const struct dsm_core *core, const struct core_msg *m, co
 		       uint32_t i)
 {
 	const struct core_entry *e = &m->entries[i];
-	uint16_t home;
+	uint16_t home, node = e->flags & (CORE_ENTRY_LOST | CORE_ENTRY_MOVED);
 
 	if (e->page >= core->config.pages)
 		return false;
@@ -91,13 +95,12 @@ static bool sane_entry(const struct dsm_core *core, const struct core_msg *m, co
 		return e->flags == 0 && e->data == CORE_DATA_NONE;
 	if (e->flags & ~shape->flags || e->data > CORE_DATA_CHANGES || !(shape->data & 1u << e->data))
 		return false;
-	if (e->flags & CORE_ENTRY_LOST &&
-	    (e->flags != CORE_ENTRY_LOST || e->data != CORE_DATA_NONE || e->version >= core->config.nodes))
+	if (node && (e->flags != node || (node & (node - 1u)) || e->data != CORE_DATA_NONE ||
+		     e->version >= core->config.nodes))
 		return false;
-	home = core__home(core, e->page);
-	if (shape->rules & HOMED && home != m->to)
-		return false;
-	if (shape->rules & HOME && home != m->from)
+	home = core__birth(core, e->page);
+	if (core->config.migrate_after == CORE_NEVER &&
+	    ((shape->rules & HOMED && home != m->to) || (shape->rules & HOME && home != m->from)))
 		return false;
 	return i == 0 || m->entries[i - 1].page < e->page;
 }

@@ -23,6 +23,13 @@ bool core_rank__beats(const struct core_party *a, bool a_committing, const struc
 	return a_committing && a->node < b->node;
 }
 
+/* Of two that are irrevocable one is lost, and it had its turn before: what it still asks for may be refused, and
+ * its locks may be waited for. */
+bool core_rank__sole(const struct core_party *a)
+{
+	return a->birth == CORE_BIRTH_IRREVOCABLE;
+}
+
 bool core_party__same(const struct core_party *a, const struct core_party *b)
 {
 	return a->node == b->node && a->number == b->number && a->attempt == b->attempt;

@@ -237,6 +237,7 @@ bool update__keep(struct dsm_core *core, const struct core_msg *msg, uint32_t en
 	if (mapped && core->attempt.running)
 		cp->flags |= CLIENT_ZOMBIE;
 	retry__changed(core, e->page);
+	migrate__learn(core, e->page, msg->from); /* who will tell more */
 	if (e->flags & CORE_ENTRY_DECIDE) {
 		take(core, msg, entry);
 	} else if (!core_mutant(update_seen_early)) {
@@ -277,8 +278,8 @@ int update__on_update(struct dsm_core *core, const struct core_msg *msg)
 		return 0;
 	for (i = 0; i < msg->npages; i++) {
 		cp = &core->client[msg->entries[i].page];
-		if (!(cp->flags & CLIENT_KEPT))
-			continue;
+		if (!(cp->flags & CLIENT_KEPT) || core__home(core, msg->entries[i].page) != msg->from)
+			continue; /* an old home's UPDATE may come late, to who had not kept its copy then */
 		cp->flags &= (uint8_t)~CLIENT_KEPT;
 		if (msg->entries[i].flags & CORE_ENTRY_LOST) {
 			cp->flags &= (uint8_t)~CLIENT_AHEAD;
@@ -292,12 +293,22 @@ int update__on_update(struct dsm_core *core, const struct core_msg *msg)
 	return 0;
 }
 
+static void lose_kept(struct dsm_core *core, uint32_t page)
+{
+	if (core->client[page].flags & CLIENT_KEPT && !core_mutant(lost_home_kept_waiting))
+		core->client[page].flags &= (uint8_t) ~(CLIENT_KEPT | CLIENT_AHEAD);
+}
+
 /* A home is no more: nobody will say what became of the commits for which copies of its pages were kept. */
 void update__lose(struct dsm_core *core, uint16_t home)
 {
 	uint64_t page = (uint64_t)home * core->config.pages_per_home;
+	size_t i;
 
-	for (; page < core->config.pages && core__home(core, (uint32_t)page) == home; page++)
-		if (core->client[page].flags & CLIENT_KEPT && !core_mutant(lost_home_kept_waiting))
-			core->client[page].flags &= (uint8_t) ~(CLIENT_KEPT | CLIENT_AHEAD);
+	for (; page < core->config.pages && core__birth(core, (uint32_t)page) == home; page++)
+		if (core__home(core, (uint32_t)page) == home)
+			lose_kept(core, (uint32_t)page);
+	for (i = 0; i < core->homes.cap; i++)
+		if (core->homes.list[i].used && core->homes.list[i].home == home)
+			lose_kept(core, core->homes.list[i].page);
 }

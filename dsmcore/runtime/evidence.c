@@ -346,6 +346,12 @@ void evidence__emit(const struct core_action *a, const struct core_msg *msg, con
 	case CORE_EMIT_PASS:
 		COUNT(decisions_passed, 1);
 		break;
+	case CORE_EMIT_MOVE:
+		COUNT(homes_moved, 1);
+		break;
+	case CORE_EMIT_REDIRECT:
+		COUNT(homes_asked, 1);
+		break;
 	case CORE_EMIT_BARRIER: /* recorded by the mutator, which knows how long it waited */
 		break;
 	}

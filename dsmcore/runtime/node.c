@@ -324,6 +324,7 @@ static int open_core(void)
 		.pages_per_home = objects__pages_per_home(node.options.heap_bytes, node.options.nodes),
 		.generation = node.options.generation,
 		.update_after = node.options.no_updates ? CORE_NEVER : 0,
+		.migrate_after = node.options.no_migration ? CORE_NEVER : 0,
 	};
 	int err = core__open(&node.core, &config);
 

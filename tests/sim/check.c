@@ -252,10 +252,22 @@ void check__sole(struct world *w, struct node *n)
 	n->sole = true;
 }
 
+/* Where a page lives when all is at rest: where it was born, or where its birth home has sent it. */
+static struct node *home_of(const struct world *w, uint32_t page)
+{
+	struct node *birth = &w->nodes[core__birth(w->nodes[0].core, page)];
+	uint32_t i;
+
+	for (i = 0; i < w->profile.nodes; i++)
+		if (!w->nodes[i].dead && core__home(w->nodes[i].core, page) == i)
+			return &w->nodes[i];
+	return birth->dead ? birth : &w->nodes[core__home(birth->core, page)];
+}
+
 /* False when it is lost, with a node. */
 static bool committed_version(const struct world *w, uint32_t page, uint64_t *version)
 {
-	const struct node *home = &w->nodes[core__home(w->nodes[0].core, page)];
+	const struct node *home = home_of(w, page);
 	const struct dir_page *d = directory__find(home->core, page);
 
 	*version = d ? d->version : 0;
@@ -294,6 +306,40 @@ void check__ahead(struct world *w, const struct node *n, const struct core_msg *
 			    world__id(w, n), ahead);
 }
 
+/* Does it matter to its receiver? (An UPDATE that says that a commit has failed does not, to who has kept nothing.) */
+static bool matters(const struct world *w, const struct core_msg *m, uint32_t page)
+{
+	uint32_t i;
+
+	for (i = 0; i < m->npages; i++)
+		if (m->entries[i].page == page)
+			return m->type != CORE_MSG_UPDATE ||
+			       w->nodes[m->to].core->client[page].flags & CLIENT_KEPT;
+	return false;
+}
+
+/* An entry leaves its home: of what that has ever said to holders of the page nothing is under way any more. */
+void check__hand(struct world *w, const struct core_msg *msg)
+{
+	const struct core_msg *m;
+	uint32_t i;
+	size_t k;
+
+	for (k = 0; k < w->agenda.count && msg->type == CORE_MSG_HAND; k++) {
+		m = w->agenda.heap[k].packet ? &w->agenda.heap[k].packet->msg : NULL;
+		if (!m || m->from != msg->from ||
+		    (m->type != CORE_MSG_INVALIDATE && m->type != CORE_MSG_RECALL &&
+		     m->type != CORE_MSG_UPDATE && (m->type != CORE_MSG_EXCLUSIVE || m->to == msg->to)))
+			continue;
+		for (i = 0; i < msg->npages; i++)
+			if (matters(w, m, msg->entries[i].page))
+				world__fail(
+					w, FAIL_INVARIANT,
+					"page %u: its home moves to node %u while its %s to node %u flies",
+					msg->entries[i].page, msg->to, core_msg__name(m->type), m->to);
+	}
+}
+
 /* ---- at rest ---- */
 
 static void check_client_page(struct world *w, struct node *n, uint32_t page, const struct dir_page *d)
@@ -320,13 +366,12 @@ static void check_client_page(struct world *w, struct node *n, uint32_t page, co
 			    m->rights, cp->rights);
 	if (m->rights != CORE_NONE && cp->state == CLIENT_INVALID)
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u is mapped, but invalid", id, page);
-	if (w->nodes[core__home(n->core, page)].dead)
+	if (home_of(w, page)->dead)
 		return; /* check_orphan() */
 	if ((cp->state == CLIENT_EXCLUSIVE) != owner)
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u: client and directory disagree on the owner",
 			    id, page);
-	if (cp->state != CLIENT_INVALID &&
-	    !(d && home__holds(w->nodes[core__home(n->core, page)].core, d, id)))
+	if (cp->state != CLIENT_INVALID && !(d && home__holds(home_of(w, page)->core, d, id)))
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u: a copy that the directory does not know",
 			    id, page);
 	if (cp->idle > CORE_UPDATE_UNUSED)
@@ -408,6 +453,9 @@ void check__forgotten(struct world *w, const struct node *home, uint16_t dead, u
 			if (queue[k].node == dead)
 				world__fail(w, FAIL_INVARIANT, "page %u: node %u is dead, but in its queue",
 					    next - 1, dead);
+		if (migrate__moving(core, d) == dead)
+			world__fail(w, FAIL_INVARIANT, "page %u: node %u is dead, but is to become its home",
+				    next - 1, dead);
 		if (home__recalled(core, d) == dead)
 			world__fail(w, FAIL_INVARIANT, "page %u: node %u is dead, but owes an answer",
 				    next - 1, dead);
@@ -447,8 +495,14 @@ static void check_entry(struct world *w, const struct node *home, uint32_t page,
 static void check_home_page(struct world *w, struct node *home, uint32_t page)
 {
 	const struct dir_page *d = directory__find(home->core, page);
-	uint32_t i;
+	uint32_t i, homes = 0;
 
+	for (i = 0; i < w->profile.nodes; i++)
+		homes += !w->nodes[i].dead && core__home(w->nodes[i].core, page) == i;
+	if (homes > 1)
+		world__fail(w, FAIL_INVARIANT, "page %u has %u homes", page, homes);
+	if (d && !home->dead && migrate__moving(home->core, d) != NOBODY)
+		world__fail(w, FAIL_INVARIANT, "page %u: its home never finished moving", page);
 	if (home->dead)
 		check_orphan(w, page);
 	else if (is_lost(home, d))
@@ -464,7 +518,7 @@ static void check_home_page(struct world *w, struct node *home, uint32_t page)
 static void check_last(void *arg, uint64_t page, uint64_t version, uint64_t hash)
 {
 	struct world *w = arg;
-	struct node *home = &w->nodes[core__home(w->nodes[0].core, (uint32_t)page)];
+	struct node *home = home_of(w, (uint32_t)page);
 	const struct dir_page *d = directory__find(home->core, (uint32_t)page);
 	uint32_t i;
 
@@ -542,6 +596,6 @@ void check__end(struct world *w)
 		if (!w->nodes[i].dead && (w->nodes[i].core->claim.active || w->nodes[i].core->turns.busy))
 			world__fail(w, FAIL_INVARIANT, "node %u: a claim or a turn is left over", i);
 	for (page = 0; page < w->profile.pages; page++)
-		check_home_page(w, &w->nodes[core__home(w->nodes[0].core, page)], page);
+		check_home_page(w, home_of(w, page), page);
 	verify__last(w->history, check_last, w);
 }

@@ -59,7 +59,9 @@
 	X(RECALL)                                                                                            \
 	X(INVALIDATE)                                                                                        \
 	X(OFFER)                                                                                             \
-	X(LAST) X(UPDATE) X(UPDATE_NONE) X(UPDATE_LOST) X(EXCLUSIVE) X(COMMITTED) X(UNDONE) X(HOME_LOST)
+	X(LAST)                                                                                              \
+	X(UPDATE) X(UPDATE_NONE) X(UPDATE_LOST) X(EXCLUSIVE) X(COMMITTED) X(UNDONE) X(HOME_LOST)             \
+		X(PAGE_MOVED) X(HAND)
 
 /* ---- a page at its home ---- */
 
@@ -73,6 +75,8 @@
 	X(PASSED, "locked, the only other holder decides")                                                   \
 	X(GRANTED, "locked, granted")                                                                        \
 	X(LOCK_RECALLED, "locked by the owner that was asked to end it")                                     \
+	X(MOVING, "being given to another node")                                                             \
+	X(ELSEWHERE, "another node is its home")                                                             \
 	X(LOST, "a lost node owned it, or had been granted its lock")
 
 #define HOME_EVENTS(X)                                                                                       \
@@ -85,7 +89,9 @@
 	X(ACK_LATE)                                                                                          \
 	X(REFUSE)                                                                                            \
 	X(REFUSE_LATE)                                                                                       \
-	X(DOWNGRADE_NEWER) X(DOWNGRADE_SAME) X(LOST_HOLDER) X(LOST_OWNER) X(LOST_LOCKER) X(LOST_WAITER)
+	X(DOWNGRADE_NEWER)                                                                                   \
+	X(DOWNGRADE_SAME) X(LOST_HOLDER) X(LOST_OWNER) X(LOST_LOCKER) X(LOST_WAITER) X(HAND) X(TAKEN)        \
+		X(LOST_NEW)
 
 /* ---- the attempt ---- */
 
@@ -111,7 +117,9 @@
 	X(RETRY)                                                                                             \
 	X(WAKE)                                                                                              \
 	X(GRANT)                                                                                             \
-	X(GRANT_LATE) X(DENY) X(DENY_LATE) X(GO) X(GO_LATE) X(TURN) X(TURN_LATE) X(LOSS) X(LOSS_NEEDED)
+	X(GRANT_LATE)                                                                                        \
+	X(DENY) X(DENY_LATE) X(GO) X(GO_LATE) X(TURN) X(TURN_LATE) X(LOSS) X(LOSS_NEEDED) X(MOVED)           \
+		X(MOVED_LATE)
 
 #define S(name, text) CS_##name,
 #define H(name, text) HS_##name,
@@ -212,8 +220,12 @@ static unsigned home_state(const struct dsm_core *core, uint32_t page)
 	const struct dir_page *d = directory__find(core, page);
 	const struct home_tx *t;
 
+	if (!migrate__here(core, page))
+		return HS_ELSEWHERE;
 	if (!d)
 		return HS_FREE;
+	if (migrate__moving(core, d) != NOBODY)
+		return HS_MOVING;
 	if (loss__of_page(core, d) != NOBODY)
 		return HS_LOST;
 	if (d->lock != NOBODY) {
@@ -312,6 +324,7 @@ void core_cover__lost(const struct dsm_core *core, unsigned node)
 		met.home[state][HE_LOST_OWNER] += d->owner == node;
 		met.home[state][HE_LOST_LOCKER] += d->lock == node;
 		met.home[state][HE_LOST_WAITER] += has_waiter(core, d, node);
+		met.home[state][HE_LOST_NEW] += migrate__moving(core, d) == node;
 	}
 }
 
@@ -328,6 +341,8 @@ static void cover_client_message(const struct dsm_core *core, const struct core_
 		f = fetch__find(core, e->page);
 		if (msg->type == CORE_MSG_PAGE && e->flags & CORE_ENTRY_REFUSED)
 			met.client[state][CE_PAGE_REFUSED]++;
+		else if (msg->type == CORE_MSG_PAGE && e->flags & CORE_ENTRY_MOVED)
+			met.client[state][CE_PAGE_MOVED]++;
 		else if (msg->type == CORE_MSG_PAGE && e->flags & CORE_ENTRY_LOST)
 			met.client[state][CE_PAGE_LOST]++;
 		else if (msg->type == CORE_MSG_PAGE && f && e->stamp < f->invalidated)
@@ -361,6 +376,8 @@ static bool lock_is_stale(const struct dsm_core *core, const struct core_msg *ms
 {
 	const struct dir_page *d = directory__find(core, e->page);
 
+	if (!migrate__here(core, e->page))
+		return false;
 	return !d || d->version != e->version || !home__holds(core, d, msg->from) ||
 	       (d->owner != NOBODY && d->owner != msg->from);
 }
@@ -382,6 +399,10 @@ static void cover_home_page(const struct dsm_core *core, const struct core_msg *
 		met.home[state][current ? HE_ACK : HE_ACK_LATE]++;
 	else if (msg->type == CORE_MSG_REFUSE)
 		met.home[state][current ? HE_REFUSE : HE_REFUSE_LATE]++;
+	else if (msg->type == CORE_MSG_HAND)
+		met.home[state][HE_HAND]++;
+	else if (msg->type == CORE_MSG_TAKEN)
+		met.home[state][HE_TAKEN]++;
 	else if (msg->type == CORE_MSG_DOWNGRADE)
 		met.home[state][d && e->version > d->version ? HE_DOWNGRADE_NEWER : HE_DOWNGRADE_SAME]++;
 }
@@ -391,7 +412,7 @@ static void cover_cancel(const struct dsm_core *core, const struct core_msg *msg
 	const struct home_tx *t = core->tx[msg->from];
 	size_t i;
 
-	if (!t || !t->active || !core_party__same(&t->party, &msg->tx))
+	if (!t || !t->active || t->decided || !core_party__same(&t->party, &msg->tx))
 		return;
 	for (i = 0; i < t->nlocked; i++)
 		met.home[home_state(core, t->pages[i].page)][HE_CANCEL]++;
@@ -409,6 +430,9 @@ void core_cover__message(const struct dsm_core *core, const struct core_msg *msg
 		break;
 	case CORE_MSG_DENY:
 		met.attempt[state][ours ? AE_DENY : AE_DENY_LATE]++;
+		break;
+	case CORE_MSG_MOVED:
+		met.attempt[state][ours ? AE_MOVED : AE_MOVED_LATE]++;
 		break;
 	case CORE_MSG_TURN:
 		met.attempt[state][core->claim.active && core->claim.number == msg->number ? AE_TURN
@@ -428,6 +452,8 @@ void core_cover__message(const struct dsm_core *core, const struct core_msg *msg
 		cover_client_message(core, msg);
 		break;
 	default:
+		for (i = 0; i < msg->npages && msg->type == CORE_MSG_HAND; i++)
+			met.client[client_state(core, msg->entries[i].page)][CE_HAND]++;
 		for (i = 0; i < msg->npages; i++)
 			cover_home_page(core, msg, &msg->entries[i]);
 	}
@@ -480,8 +506,16 @@ static const char *reason(char letter)
 		return "the lock is not granted yet";
 	case 'a':
 		return "nobody was asked for this lock, or all have answered";
-	case 's':
-		return "a LOCK is sent while the copy is good, and the answer that ends that comes behind it";
+	case 'N':
+		return "a new home has just changed the page itself, or has no copy";
+	case 'H':
+		return "an entry comes only to who is not the page's home";
+	case 'T':
+		return "only while the entry is on its way";
+	case 'O':
+		return "all INVALIDATEs of a page are answered before its home moves";
+	case 'E':
+		return "nothing is known of it here";
 	case 'p':
 		return "only a page that is being recalled";
 	case 'b':
@@ -515,57 +549,58 @@ static const char *reason(char letter)
 }
 
 /* READ WRITE PINNED PAGE PAGE_EXCL PAGE_OVERTAKEN PAGE_REFUSED PAGE_LOST RECALL INVALIDATE OFFER LAST
- * UPDATE UPDATE_NONE UPDATE_LOST EXCLUSIVE COMMITTED UNDONE HOME_LOST */
+ * UPDATE UPDATE_NONE UPDATE_LOST EXCLUSIVE COMMITTED UNDONE HOME_LOST PAGE_MOVED HAND */
 static const char *const client_expected[] = {
-	[CS_INVALID] = "+++fffffo++rP+Pxtt+",
-	[CS_FETCHING] = "www+++j+++++P+Pxtt+",
-	[CS_KEPT] = "+++fffffoYYY++rxttr",
-	[CS_KEPT_WAITED] = "wwwKKKKKoYYY++rxttr",
-	[CS_ZOMBIE_KEPT] = "dd+fffffoYYY++rxd+r",
-	[CS_SHARED_CLOSED] = "+++fffffo+++P+P+tt+",
-	[CS_SHARED_IDLE] = "nnnfffffo+++P+P+nn+",
-	[CS_SHARED_READ] = "+++fffffo+++P+P++++",
-	[CS_SHARED_DIRTY] = "+++fffffo+++P+P+k++",
-	[CS_SHARED_LOCKING] = "wwwfffffo+++P+P++++",
-	[CS_SHARED_SILENT] = "wwwfffffo+++P+P+++r",
-	[CS_EXCL_CLOSED] = "++rfffff+rrZPrPxttr",
-	[CS_EXCL_IDLE] = "nnnfffff+rrZPrPxnn+",
-	[CS_EXCL_READ] = "++rfffff+rrZPrPx+++",
-	[CS_EXCL_DIRTY] = "++rfffff+rrZPrPxk++",
-	[CS_EXCL_DECIDING] = "wwwfffff+rrZPrPx+++",
-	[CS_EXCL_SILENT] = "wwwfffff+rrZPrPx++r",
-	[CS_STICKY_IDLE] = "nnnfffff+rrZPrPxnnr",
-	[CS_STICKY_CARRIED] = "++rfffff+rrZPrPxk+r",
-	[CS_STICKY_CLEAN] = "wwwfffff+rrZPrPx++r",
-	[CS_STICKY_DECIDING] = "wwwfffff+rrZPrPx++r",
-	[CS_EXCL_LOCKING] = "wwwfffff+qrZPrPx++r",
-	[CS_ZOMBIE] = "dd+fffffo++rP+Pxd++",
-	[CS_ZOMBIE_DIRTY] = "ddrfffffo++rP+Pxd++",
-	[CS_ZOMBIE_NEXT] = "ddrfffffoh++P+Pxd+r",
-	[CS_FLYING] = "++r++++r+++rP+Pxtt+",
-	[CS_FLYING_WANTED] = "www++++rr++rPrPxttr",
-	[CS_SHARED_AHEAD] = "+++fffffo+++P+Pxtt+",
-	[CS_EXCL_AHEAD] = "++rfffff+rrZPrPxtt+",
+	[CS_INVALID] = "+++fffffo++rP+Pxtt+f+",
+	[CS_FETCHING] = "www+++j+++++P+Pxtt+++",
+	[CS_KEPT] = "+++fffffoYYY++rxttrfN",
+	[CS_KEPT_WAITED] = "wwwKKKKKoYYY++rxttrKN",
+	[CS_ZOMBIE_KEPT] = "dd+fffffoYYY++rxd+rfN",
+	[CS_SHARED_CLOSED] = "+++fffffo+++P+P+tt+f+",
+	[CS_SHARED_IDLE] = "nnnfffffo+++P+P+nn+f+",
+	[CS_SHARED_READ] = "+++fffffo+++P+P++++f+",
+	[CS_SHARED_DIRTY] = "+++fffffo+++P+P+k++f+",
+	[CS_SHARED_LOCKING] = "wwwfffffo+++P+P++++f+",
+	[CS_SHARED_SILENT] = "wwwfffffo+++P+P+++rfr",
+	[CS_EXCL_CLOSED] = "++rfffff+rrZPrPxttrf+",
+	[CS_EXCL_IDLE] = "nnnfffff+rrZPrPxnn+f+",
+	[CS_EXCL_READ] = "++rfffff+rrZPrPx+++f+",
+	[CS_EXCL_DIRTY] = "++rfffff+rrZPrPxk++fr",
+	[CS_EXCL_DECIDING] = "wwwfffff+rrZPrPx+++fr",
+	[CS_EXCL_SILENT] = "wwwfffff+rrZPrPx++rfr",
+	[CS_STICKY_IDLE] = "nnnfffff+rrZPrPxnnrf+",
+	[CS_STICKY_CARRIED] = "++rfffff+rrZPrPxk+rf+",
+	[CS_STICKY_CLEAN] = "wwwfffff+rrZPrPx++rfr",
+	[CS_STICKY_DECIDING] = "wwwfffff+rrZPrPx++rfr",
+	[CS_EXCL_LOCKING] = "wwwfffff+qrZPrPx++rfr",
+	[CS_ZOMBIE] = "dd+fffffo++rP+Pxd++f+",
+	[CS_ZOMBIE_DIRTY] = "ddrfffffo++rP+Pxd++f+",
+	[CS_ZOMBIE_NEXT] = "ddrfffffor++P+Pxd+rfr",
+	[CS_FLYING] = "++r++++r+++rP+Pxtt++r",
+	[CS_FLYING_WANTED] = "www++++rr+rrPrPxttr+r",
+	[CS_SHARED_AHEAD] = "+++fffffo+++P+Pxtt+fN",
+	[CS_EXCL_AHEAD] = "++rfffff+rrZPrPxtt+fN",
 };
 
 /* FETCH LOCK LOCK_STALE CANCEL PUBLISH ACK ACK_LATE REFUSE REFUSE_LATE DOWNGRADE_NEWER DOWNGRADE_SAME
- * LOST_HOLDER LOST_OWNER LOST_LOCKER LOST_WAITER */
+ * LOST_HOLDER LOST_OWNER LOST_LOCKER LOST_WAITER HAND TAKEN LOST_NEW */
 static const char *const home_expected[] = {
-	[HS_FREE] = "+esllararppzzzz",		[HS_SHARED] = "++slla+a+pp+zzz",
-	[HS_OWNED] = "++slla+arpp++zz",		[HS_RECALLED] = "++slla+ar++++zr",
-	[HS_LOCKING] = "++s+ga+a+pprrrr",	[HS_ASKED] = "++s+g++++pp+r++",
-	[HS_PASSED] = "++s+g++++pprrrr",	[HS_GRANTED] = "+es++a+a+pp+r+r",
-	[HS_LOCK_RECALLED] = "resrbarrrvrrrrr", [HS_LOST] = "+ssllararpprzzr",
+	[HS_FREE] = "+erllararppzzzzHTT",	   [HS_SHARED] = "++rlla+a+pp+zzzHTT",
+	[HS_OWNED] = "++rlla+arpp++zzHTT",	   [HS_RECALLED] = "++rlla+ar++++zrHTT",
+	[HS_LOCKING] = "++r+ga+a+pprrrrHTT",	   [HS_ASKED] = "++r+g++++pp+r++HTT",
+	[HS_PASSED] = "++r+g++++pprrrrHTT",	   [HS_GRANTED] = "+er++a+a+pp+r+rHTT",
+	[HS_LOCK_RECALLED] = "rerrbarrrvrrrrrHTT", [HS_MOVING] = "++rllaOaOpp+rzrH++",
+	[HS_ELSEWHERE] = "++EllaOaOppEEEE+TE",	   [HS_LOST] = "+srllararpprzzrHTT",
 };
 
 /* BEGIN ACCESS COMMIT CANCEL SAFE ENTER SOLE RETRY WAKE GRANT GRANT_LATE DENY DENY_LATE GO GO_LATE TURN
- * TURN_LATE LOSS LOSS_NEEDED */
+ * TURN_LATE LOSS LOSS_NEEDED MOVED MOVED_LATE */
 static const char *const attempt_expected[] = {
-	[AS_NONE] = "+mmmm+mmWi+i+ir+++u",	     [AS_RUNS] = "m++++m++Wi+i+ii+++u",
-	[AS_DOOMED] = "m++++m++Wi+i+ii+r+u",	     [AS_FETCHES] = "wwwwwwwwWi+i+ii++++",
-	[AS_FETCHES_DOOMED] = "wwwwwwwwWi+i+iirr++", [AS_COMMITS] = "wwwwwwwwW++++ii++++",
-	[AS_BARRIER] = "wwwwwwwwWirir+ic+U+",	     [AS_CLAIMS] = "wwwwwwwwWiririi+r++",
-	[AS_RETRIES] = "wwwwwwww+irirric+++",
+	[AS_NONE] = "+mmmm+mmWi+i+ir+++uir",	       [AS_RUNS] = "m++++m++Wi+i+ii+++uir",
+	[AS_DOOMED] = "m++++m++Wi+i+ii+r+uir",	       [AS_FETCHES] = "wwwwwwwwWi+i+ii++++i+",
+	[AS_FETCHES_DOOMED] = "wwwwwwwwWi+i+iirr++ir", [AS_COMMITS] = "wwwwwwwwW++++ii+++++r",
+	[AS_BARRIER] = "wwwwwwwwWirir+ic+U+ir",	       [AS_CLAIMS] = "wwwwwwwwWiririi+r++ir",
+	[AS_RETRIES] = "wwwwwwww+irirric+++ir",
 };
 
 struct table {

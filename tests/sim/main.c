@@ -144,14 +144,14 @@ static void print_totals(const struct totals *t, int failed)
 	       " slow links, %" PRIu64 " stalls), %" PRIu64 " commits (%" PRIu64
 	       " without a message), %" PRIu64 " aborts (%" PRIu64 " conflict, %" PRIu64 " priority, %" PRIu64
 	       " cancel), %" PRIu64 " barriers, %" PRIu64 " updates (%" PRIu64 " holders adopted, %" PRIu64
-	       " decisions passed on), at most %u aborts of one transaction; %" PRIu64
-	       " pages prefetched, %" PRIu64 " used; %" PRIu64 " opened early for writing, %" PRIu64
-	       " changed; %" PRIu64 " pages handed over; %" PRIu64 " irrevocable, %" PRIu64
-	       " waits for a change\n",
+	       " decisions passed on), %" PRIu64 " homes moved (%" PRIu64
+	       " asked in vain), at most %u aborts of one transaction; %" PRIu64 " pages prefetched, %" PRIu64
+	       " used; %" PRIu64 " opened early for writing, %" PRIu64 " changed; %" PRIu64
+	       " pages handed over; %" PRIu64 " irrevocable, %" PRIu64 " waits for a change\n",
 	       t->seeds, failed, t->steps, t->messages, t->slow, t->stalls, t->commits, t->local, t->aborts,
 	       t->conflicts, t->priorities, t->cancels, t->barriers, t->updates, t->adopted, t->passed,
-	       t->most_aborts, t->ahead, t->ahead_used, t->opened, t->opened_used, t->handed, t->soles,
-	       t->waits);
+	       t->moves, t->redirects, t->most_aborts, t->ahead, t->ahead_used, t->opened, t->opened_used,
+	       t->handed, t->soles, t->waits);
 	printf("%" PRIu64 " nodes died, %" PRIu64 " pages were lost with them, %" PRIu64
 	       " times a mutator was told so, %" PRIu64 " of them in doubt of its commit\n",
 	       t->deaths, t->lost_pages, t->lost, t->doubts);

@@ -186,6 +186,12 @@ static void emit(struct world *w, struct node *n, const struct core_action *a)
 	case CORE_EMIT_PASS:
 		w->totals->passed++;
 		break;
+	case CORE_EMIT_MOVE:
+		w->totals->moves++;
+		break;
+	case CORE_EMIT_REDIRECT:
+		w->totals->redirects++;
+		break;
 	case CORE_EMIT_INVALIDATE:
 	case CORE_EMIT_TRANSFER:
 		break;

@@ -105,6 +105,12 @@ static void draw_size(struct profile *p, struct rng *rng)
 		p->transactions = 400;
 		p->phases = 1;
 		p->pages = 1;
+	} else if (kind >= 180) {
+		p->name = "homes";
+		p->nodes = rng__between(rng, 4, 10);
+		p->transactions = 30;
+		p->phases = 1;
+		p->pages = rng__between(rng, 1, 2);
 	}
 }
 
@@ -160,7 +166,7 @@ void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced)
 		p->pages_per_home = p->pages; /* all on node 0 */
 	else if (spread == 1)
 		p->pages_per_home = 1; /* one on each, the rest on the last */
-	if (!strcmp(p->name, "updates"))
+	if (!strcmp(p->name, "updates") || !strcmp(p->name, "homes"))
 		draw_updates(p, rng);
 	if (p->relay) {
 		draw_updates(p, rng);
@@ -192,12 +198,26 @@ static uint32_t draw_scale(struct rng *rng, uint32_t low, uint32_t high)
 	return floor + rng__below(rng, floor);
 }
 
+/* Homes that move, mostly far more often than it pays. The relay is to stay one. */
+void profile__draw_homes(struct profile *p, struct rng *rng)
+{
+	p->migrate_after = rng__chance(rng, 60) ? rng__between(rng, 1, 6) : 0;
+	if (rng__chance(rng, p->relay ? 80 : 15))
+		p->migrate_after = CORE_NEVER;
+	if (!strcmp(p->name, "homes"))
+		p->migrate_after = 1;
+}
+
 /* What goes wrong. A world that measures how long a transaction may take is left alone. */
 void profile__draw_wild(struct profile *p, struct rng *rng)
 {
 	if (p->starve || p->fair || p->nodes == 1)
 		return;
-	if (rng__chance(rng, p->relay ? 70 : 20)) {
+	if (!strcmp(p->name, "homes")) {
+		p->slow_main = true;
+		p->slow_pairs = rng__between(rng, p->nodes, 2 * p->nodes);
+		p->slow_factor = draw_scale(rng, 3, 7);
+	} else if (rng__chance(rng, p->relay ? 70 : 20)) {
 		p->slow_pairs = rng__between(rng, 1, 3);
 		p->slow_factor = draw_scale(rng, 3, 10);
 	}

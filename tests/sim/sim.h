@@ -42,7 +42,7 @@ bool rng__chance(struct rng *rng, uint32_t percent);
 struct profile {
 	const char *name;
 	uint32_t nodes, pages, pages_per_home, elevate_after, sticky_max, sticky_clean, prefetch_max,
-		ahead_max, update_after;
+		ahead_max, update_after, migrate_after;
 	uint32_t transactions; /* a node, in each phase */
 	uint32_t phases;       /* separated by barriers */
 	uint32_t ops_max, long_percent, long_ops;
@@ -61,6 +61,7 @@ struct profile {
 	uint32_t deaths;	    /* nodes that die */
 	bool conservative;	    /* history as the runtime writes it: all mapped pages count as read */
 	bool starve;		    /* node 0 runs long transactions against short ones */
+	bool slow_main;		    /* it is the main channel that is */
 	bool relay;		    /* node 0 is the home of all pages, and runs nothing */
 	bool fair;		    /* likewise, and all others want one page all the time */
 	bool patient;		    /* who loses sleeps first, as the runtime does */
@@ -171,6 +172,7 @@ struct totals {
 		doubts, soles, waits;
 	uint64_t handed;
 	uint64_t updates, adopted, passed; /* copies updated; decisions to do so, and to pass on a decision */
+	uint64_t moves, redirects;	   /* homes that moved; questions sent on to a home that had */
 	uint32_t most_aborts;		   /* of one transaction */
 	double longest; /* long transaction against short ones: share of the time that it may take */
 };
@@ -209,6 +211,7 @@ struct world {
 /* world.c */
 void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced);
 void profile__draw_wild(struct profile *p, struct rng *rng);
+void profile__draw_homes(struct profile *p, struct rng *rng);
 /* Runs a seed. Returns false and says what failed in w->kind and w->failure. */
 struct run {
 	uint64_t seed;
@@ -281,6 +284,8 @@ void check__sole(struct world *w, struct node *n);
 void check__sticky(struct world *w, const struct node *n);
 /* Of a FETCH: not more ahead of its use than allowed. */
 void check__ahead(struct world *w, const struct node *n, const struct core_msg *msg);
+/* Of a HAND: nothing else is under way about its pages. */
+void check__hand(struct world *w, const struct core_msg *msg);
 /* Nothing is under way: is there a node that waits for a change which has happened? */
 void check__waits(struct world *w);
 void check__end(struct world *w);

@@ -145,6 +145,7 @@ void world__send(struct world *w, struct node *n, const struct core_msg *msg)
 	if (w->verbose)
 		print_message(w, msg, "send");
 	check__ahead(w, n, msg);
+	check__hand(w, msg);
 	if (n->knows[msg->to])
 		world__fail(w, FAIL_PORT, "node %u: %s to node %u, which it knows to be lost",
 			    world__id(w, n), core_msg__name(msg->type), msg->to);
@@ -221,9 +222,11 @@ static void open_links(struct world *w)
 	for (i = 0; i < p->slow_pairs; i++) {
 		link = &w->links[rng__below(&w->wild, count / 2) * 2];
 		w->totals->slow++;
-		if (rng__chance(&w->wild, 70))
+		if (p->slow_main && link[0].base > 20 * p->delay_max) /* slow already */
+			continue;
+		if (rng__chance(&w->wild, p->slow_main ? 100 : 70))
 			link[0].base *= p->slow_factor;
-		if (rng__chance(&w->wild, 70))
+		if (rng__chance(&w->wild, p->slow_main ? 0 : 70))
 			link[1].base *= p->slow_factor;
 	}
 	for (i = 0; i < count; i++)
@@ -234,6 +237,7 @@ static void open_links(struct world *w)
 
 static void open_world(struct world *w, const struct run *run)
 {
+	struct rng homes = {run->seed * 0xd1342543de82ef95ull + 3};
 	struct profile *p = &w->profile;
 	uint32_t i, k;
 
@@ -242,6 +246,7 @@ static void open_world(struct world *w, const struct run *run)
 	w->wild.state = run->seed * 0x9fb21c651e98df25ull + 7;
 	profile__draw(p, &w->rng, run->nodes);
 	profile__draw_wild(p, &w->wild);
+	profile__draw_homes(p, &homes);
 	w->nodes = calloc(p->nodes, sizeof(*w->nodes));
 	open_links(w);
 	if (verify__open(&w->history, true))
@@ -257,7 +262,8 @@ static void open_world(struct world *w, const struct run *run)
 					     .sticky_clean = p->sticky_clean,
 					     .prefetch_max = p->prefetch_max,
 					     .ahead_max = p->ahead_max,
-					     .update_after = p->update_after};
+					     .update_after = p->update_after,
+					     .migrate_after = p->migrate_after};
 		struct node *n = &w->nodes[i];
 		if (core__open(&n->core, &config))
 			abort();

@@ -97,8 +97,11 @@ static int run(long budget)
 
 	c->nodes = 3;
 	for (i = 0; i < 3 && !rc; i++) {
-		struct core_config config = {
-			.node = (uint16_t)i, .nodes = 3, .pages = PAGES, .pages_per_home = 70};
+		struct core_config config = {.node = (uint16_t)i,
+					     .nodes = 3,
+					     .pages = PAGES,
+					     .pages_per_home = 70,
+					     .migrate_after = 1};
 		left = budget;
 		rc = core__open(&c->core[i], &config);
 		budget = left;

@@ -16,13 +16,29 @@
 
 static struct dsm_core *core; /* node 1 */
 
+static int open_core(uint32_t migrate_after)
+{
+	const struct core_config config = {.node = 1,
+					   .nodes = NODES,
+					   .pages = PAGES,
+					   .pages_per_home = 100,
+					   .generation = 5,
+					   .migrate_after = migrate_after};
+
+	return core__open(&core, &config);
+}
+
 static int setup(void **state)
 {
-	const struct core_config config = {
-		.node = 1, .nodes = NODES, .pages = PAGES, .pages_per_home = 100, .generation = 5};
-
 	(void)state;
-	return core__open(&core, &config);
+	return open_core(0);
+}
+
+/* With homes that stay where they were born. */
+static int setup_fixed(void **state)
+{
+	(void)state;
+	return open_core(CORE_NEVER);
 }
 
 static int teardown(void **state)
@@ -97,7 +113,7 @@ static void test_each_rule(void **state)
 {
 	(void)state;
 	REFUSED(msg.type = 0);
-	REFUSED(msg.type = 21);
+	REFUSED(msg.type = 24);
 	REFUSED(msg.type = 255);
 	REFUSED(msg.channel = CORE_CHANNEL_FETCH);
 	REFUSED(msg.generation = 4);
@@ -112,8 +128,6 @@ static void test_each_rule(void **state)
 	REFUSED(msg.nwset = CORE_MSG_WSET + 1);
 	REFUSED(msg.nwset = UINT32_MAX);
 	REFUSED(msg.entries = NULL);
-	REFUSED(entries[0].page = 99);
-	REFUSED(entries[2].page = 200);
 	REFUSED(entries[1].page = entries[0].page);
 	REFUSED(entries[1].page = 0xffffffff);
 	REFUSED(entries[0].flags = CORE_ENTRY_WRITE);
@@ -125,6 +139,38 @@ static void test_each_rule(void **state)
 	REFUSED(msg.type = CORE_MSG_RECALL); /* which has one, of the sender */
 	REFUSED(msg.type = CORE_MSG_GRANT);  /* which is for a transaction of ours */
 	REFUSED(msg.type = CORE_MSG_ARRIVE);
+}
+
+static void test_homes_that_stay(void **state)
+{
+	(void)state;
+	REFUSED(entries[0].page = 99);
+	REFUSED(entries[2].page = 200);
+}
+
+/* A PAGE that says who has the page names a node, and says nothing else. */
+static void test_moved_page(void **state)
+{
+	struct core_msg msg = {.type = CORE_MSG_PAGE,
+			       .channel = CORE_CHANNEL_FETCH,
+			       .from = 2,
+			       .to = 1,
+			       .generation = 5,
+			       .npages = 1,
+			       .entries = entries};
+
+	(void)state;
+	memset(entries, 0, sizeof(entries));
+	entries[0] = (struct core_entry){.page = 200, .flags = CORE_ENTRY_MOVED, .version = NODES - 1};
+	assert_true(core_msg__sane(core, &msg));
+	entries[0].version = NODES;
+	assert_false(core_msg__sane(core, &msg));
+	entries[0].version = 0;
+	entries[0].data = CORE_DATA_COMMITTED;
+	assert_false(core_msg__sane(core, &msg));
+	entries[0].data = CORE_DATA_NONE;
+	entries[0].flags |= CORE_ENTRY_LOST;
+	assert_false(core_msg__sane(core, &msg));
 }
 
 static void test_names(void **state)
@@ -152,7 +198,7 @@ static struct core_msg garbage(void)
 	struct core_msg msg = {0};
 	uint32_t i;
 
-	msg.type = (uint8_t)(draw() % 23);
+	msg.type = (uint8_t)(draw() % 26);
 	msg.channel =
 		draw() % 4 ? (msg.type == CORE_MSG_FETCH || msg.type == CORE_MSG_PAGE) : (uint8_t)draw();
 	msg.from = (uint16_t)(draw() % 8 ? (draw() % 2) * 2 : draw());
@@ -207,6 +253,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_good, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_each_rule, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_lost_page, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_moved_page, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_homes_that_stay, setup_fixed, teardown),
+		cmocka_unit_test_setup_teardown(test_garbage, setup_fixed, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
 	};
