@@ -227,7 +227,7 @@ static int set_option(struct run *run, int opt, char *why, size_t size)
 		return 0;
 	case OPT_NO_UPDATES:
 		o->no_updates = true;
-		break;
+		return 0;
 	case OPT_NO_MIGRATION:
 		o->no_migration = true;
 		return 0;
