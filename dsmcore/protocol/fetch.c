@@ -112,8 +112,14 @@ void fetch__ask(struct dsm_core *core, uint32_t page, bool write, bool ahead)
 			gather(core, &new);
 		f = fetch__find(core, page);
 	}
-	if (!ahead && f && !core->nomem)
-		want(core, f);
+	if (ahead || !f || core->nomem)
+		return;
+	/* One that was asked for ahead is opened as it is wanted now: dsm_touch() has promised that. */
+	if (write) {
+		f->write = true;
+		f->guess = false;
+	}
+	want(core, f);
 }
 
 void fetch__send(struct dsm_core *core)

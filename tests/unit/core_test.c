@@ -578,6 +578,30 @@ static void test_prefetch(void **state)
 	cluster__close(c);
 }
 
+/* A page that is on its way, ahead of its use, is opened for writing if that is what it is wanted for when it comes. */
+static void test_prefetch_written(void **state)
+{
+	struct cluster *c = cluster__open(2, 64, 64, 0);
+	struct core_event write = {.type = CORE_ACCESS, .page = 13, .write = true, .count = 2};
+	int verdict = -1;
+	uint32_t i;
+
+	(void)state;
+	BEGIN(c, 1);
+	for (i = 9; i < 12; i++)
+		READ(c, 1, i);
+	begin_step(c, 1, (struct core_event){.type = CORE_ACCESS, .page = 12});
+	deliver_to(c, 0); /* FETCH of 12 */
+	assert_int_equal(deliver_to(c, 1), CORE_DO_RESUME);
+	assert_int_equal(begin_step(c, 1, write), CORE_DO_WAIT);
+	deliver(c, 1, &verdict);
+	assert_int_equal(verdict, CORE_DO_RESUME);
+	assert_int_equal(core__prefetch(c->core[1])->asked, 2); /* 13 and 14, and not again */
+	assert_int_equal(core__rights(c->core[1], 13), CORE_WRITE);
+	assert_int_equal(core__rights(c->core[1], 14), CORE_WRITE);
+	cluster__close(c);
+}
+
 /* Backwards, by 5 and across two homes; and no further than the region. */
 static void test_prefetch_strides(void **state)
 {
@@ -683,6 +707,7 @@ int main(void)
 		cmocka_unit_test(test_sticky),
 		cmocka_unit_test(test_sticky_recalled),
 		cmocka_unit_test(test_prefetch),
+		cmocka_unit_test(test_prefetch_written),
 		cmocka_unit_test(test_prefetch_strides),
 		cmocka_unit_test(test_prefetch_gives_up),
 		cmocka_unit_test(test_prefetch_random),
