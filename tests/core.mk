@@ -1,9 +1,13 @@
 # The protocol core and the checker of histories, one rule at a time.
-TESTS += unit/core_test unit/core_update_test unit/core_hand_test unit/core_loss_test unit/core_message_test unit/core_memory_test unit/copyset_test unit/verify_test
+TESTS += unit/core_test unit/core_prefetch_test unit/core_update_test unit/core_hand_test unit/core_loss_test unit/core_message_test unit/core_memory_test unit/copyset_test unit/verify_test
 
 unit/core_test_SRCS  := tests/unit/core_test.c
 unit/core_test_NEEDS := core
 unit/core_test_LIBS  := -lcmocka
+
+unit/core_prefetch_test_SRCS  := tests/unit/core_prefetch_test.c
+unit/core_prefetch_test_NEEDS := core
+unit/core_prefetch_test_LIBS  := -lcmocka
 
 unit/copyset_test_SRCS  := tests/unit/copyset_test.c
 unit/copyset_test_NEEDS := core
