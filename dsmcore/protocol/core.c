@@ -206,6 +206,10 @@ static int on_mutator(struct dsm_core *core, const struct core_event *event)
 	return -EINVAL;
 }
 
+/* A commit of a million pages says less to itself in a step. More of it is a mistake that feeds itself, and would
+ * take all memory before anybody sees it. */
+#define SETTLE_MAX (1u << 20)
+
 /* Messages to itself and queues that may move on, until nothing does. */
 static int settle(struct dsm_core *core)
 {
@@ -215,6 +219,8 @@ static int settle(struct dsm_core *core)
 	int rc;
 
 	while (!core->nomem && (i < core->nqueue || core->nserve)) {
+		if (i == SETTLE_MAX)
+			return -ELOOP;
 		if (i < core->nqueue) {
 			msg = core->queue[i++];
 			rc = on_message(core, &msg);

@@ -298,8 +298,8 @@ void core__close(struct dsm_core *core);
 /* One step. The returned actions (valid until the next call) must be carried out in order before the
  * next step. Never blocks. Errors: -EPROTO: the message contradicts the protocol (a bug or a hostile
  * peer), state unchanged; -EINVAL: the mutator misused it (ACCESS or COMMIT outside a transaction,
- * BARRIER or BEGIN inside one), state unchanged; -ENOMEM: the node must stop. Thread rules: one
- * caller at a time. */
+ * BARRIER or BEGIN inside one), state unchanged; -ENOMEM, -ELOOP (it would not end): the node must stop.
+ * Thread rules: one caller at a time. */
 int core_step(struct dsm_core *core, const struct core_event *event, const struct core_actions **actions);
 
 /* Pages of the running attempt with a twin, ascending, for CORE_COMMIT's changed[]: those that it opened for
