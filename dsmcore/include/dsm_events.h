@@ -406,7 +406,7 @@ struct dsm_ev_barrier {
 	X(update_holders, "as a home: decisions to send a holder updates")                                   \
 	X(updates_unused, "copies given up because their updates were not used")                             \
 	X(decisions_passed, "as a home: decisions of commits left to the only other holder")                 \
-	X(handed_over, "exclusive pages given up to a node that was going to write them")                      \
+	X(handed_over, "exclusive pages given up to a node that was going to write them")                    \
 	X(homes_moved, "as a home: pages whose home it left to another node")                                \
 	X(homes_asked, "requests for a page whose home is elsewhere, sent there")
 

@@ -60,8 +60,8 @@
 	X(INVALIDATE)                                                                                        \
 	X(OFFER)                                                                                             \
 	X(LAST)                                                                                              \
-	X(UPDATE) X(UPDATE_NONE) X(UPDATE_LOST) X(EXCLUSIVE) X(COMMITTED) X(UNDONE) X(HOME_LOST)             \
-		X(PAGE_MOVED) X(HAND)
+	X(UPDATE)                                                                                            \
+	X(UPDATE_NONE) X(UPDATE_LOST) X(EXCLUSIVE) X(COMMITTED) X(UNDONE) X(HOME_LOST) X(PAGE_MOVED) X(HAND)
 
 /* ---- a page at its home ---- */
 
@@ -90,8 +90,8 @@
 	X(REFUSE)                                                                                            \
 	X(REFUSE_LATE)                                                                                       \
 	X(DOWNGRADE_NEWER)                                                                                   \
-	X(DOWNGRADE_SAME) X(LOST_HOLDER) X(LOST_OWNER) X(LOST_LOCKER) X(LOST_WAITER) X(HAND) X(TAKEN)        \
-		X(LOST_NEW)
+	X(DOWNGRADE_SAME)                                                                                    \
+	X(LOST_HOLDER) X(LOST_OWNER) X(LOST_LOCKER) X(LOST_WAITER) X(HAND) X(TAKEN) X(LOST_NEW)
 
 /* ---- the attempt ---- */
 
@@ -118,8 +118,8 @@
 	X(WAKE)                                                                                              \
 	X(GRANT)                                                                                             \
 	X(GRANT_LATE)                                                                                        \
-	X(DENY) X(DENY_LATE) X(GO) X(GO_LATE) X(TURN) X(TURN_LATE) X(LOSS) X(LOSS_NEEDED) X(MOVED)           \
-		X(MOVED_LATE)
+	X(DENY)                                                                                              \
+	X(DENY_LATE) X(GO) X(GO_LATE) X(TURN) X(TURN_LATE) X(LOSS) X(LOSS_NEEDED) X(MOVED) X(MOVED_LATE)
 
 #define S(name, text) CS_##name,
 #define H(name, text) HS_##name,
