@@ -137,6 +137,19 @@ static void solve(const double *factors, double *x, long n)
 	}
 }
 
+void blocks__copy_out(const struct blocks *b, double *out,
+		      void (*copy)(void *to, const void *from, size_t bytes))
+{
+	for (long i = 0; i < b->across; i++)
+		for (long j = 0; j < b->across; j++) {
+			struct block block = blocks__at(b, i, j);
+			for (long r = 0; r < block.rows; r++)
+				copy(out + (i * b->side + r) * b->n + j * b->side,
+				     block.at + (size_t)r * block.stride,
+				     (size_t)block.columns * sizeof(double));
+		}
+}
+
 double blocks__check(const double *factors, long n)
 {
 	double *x = calloc((size_t)n, sizeof(*x)), *row = malloc((size_t)n * sizeof(*row)), worst = -1;

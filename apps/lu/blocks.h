@@ -48,6 +48,10 @@ void block__divide_right(struct block block, struct block diagonal);
 /* block -= left * up */
 void block__update(struct block block, struct block left, struct block up);
 
+/* All blocks as plain rows of private memory; copy() is memcpy() or what the matrix needs in its place. */
+void blocks__copy_out(const struct blocks *b, double *out,
+		      void (*copy)(void *to, const void *from, size_t bytes));
+
 /* Solves L U x = A (1, ..., 1) with the factors in plain rows, and gives the largest |x - 1|; -1: no memory. */
 #define BLOCKS_TOLERANCE 1e-9
 double blocks__check(const double *factors, long n);

@@ -87,19 +87,6 @@ static void factorise(const struct blocks *b, struct list *mine, const struct ap
 	app__progress_end(app);
 }
 
-/* The factors in plain rows of private memory. */
-static void copy_out(const struct blocks *b, double *out)
-{
-	for (long i = 0; i < b->across; i++)
-		for (long j = 0; j < b->across; j++) {
-			struct block block = blocks__at(b, i, j);
-			for (long r = 0; r < block.rows; r++)
-				dsm_peek(out + (i * b->side + r) * b->n + j * b->side,
-					 block.at + (size_t)r * block.stride,
-					 (size_t)block.columns * sizeof(double));
-		}
-}
-
 static void share(struct blocks *b)
 {
 	size_t count = blocks__part(b, dsm_node());
@@ -139,7 +126,7 @@ int main(int argc, char **argv)
 	dsm_barrier();
 	double seconds = app__now() - start;
 	if (dsm_node() == 0) {
-		copy_out(&b, factors);
+		blocks__copy_out(&b, factors, dsm_peek);
 		status = lu__finish(&app, &o, factors, dsm_nodes(), seconds);
 	}
 	free(mine.place);

@@ -22,17 +22,9 @@ static void factorise(const struct blocks *b, const struct app *app)
 	app__progress_end(app);
 }
 
-/* The factors in plain rows. */
-static void copy_out(const struct blocks *b, double *out)
+static void copy(void *to, const void *from, size_t bytes)
 {
-	for (long i = 0; i < b->across; i++)
-		for (long j = 0; j < b->across; j++) {
-			struct block block = blocks__at(b, i, j);
-			for (long r = 0; r < block.rows; r++)
-				memcpy(out + (i * b->side + r) * b->n + j * b->side,
-				       block.at + (size_t)r * block.stride,
-				       (size_t)block.columns * sizeof(double));
-		}
+	memcpy(to, from, bytes);
 }
 
 int main(int argc, char **argv)
@@ -59,7 +51,7 @@ int main(int argc, char **argv)
 	double start = app__now();
 	factorise(&b, &app);
 	double seconds = app__now() - start;
-	copy_out(&b, factors);
+	blocks__copy_out(&b, factors, copy);
 	status = lu__finish(&app, &o, factors, 0, seconds);
 	free(b.part[0]);
 	free(factors);
