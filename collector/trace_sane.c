@@ -38,6 +38,9 @@ static const uint16_t fixed[DSM_EV_TYPE_MAX] = {
 	[DSM_EV_WRITES] = sizeof(struct dsm_ev_writes),
 	[DSM_EV_ACCESSES] = sizeof(struct dsm_ev_accesses),
 	[DSM_EV_BARRIER] = sizeof(struct dsm_ev_barrier),
+	[DSM_EV_INTERVAL] = sizeof(struct dsm_ev_ended),
+	[DSM_EV_MEET] = sizeof(struct dsm_ev_meet),
+	[DSM_EV_LOCK] = sizeof(struct dsm_ev_lock),
 };
 
 static bool ends(const char *text, size_t size)
@@ -89,6 +92,11 @@ static bool body__sane(const struct dsm_ev_hdr *record)
 	case DSM_EV_ACCESSES: {
 		const struct dsm_ev_accesses *a = r;
 		return a->naccesses <= (a->hdr.size - sizeof(*a)) / sizeof(a->access[0]);
+	}
+	case DSM_EV_MEET: {
+		const struct dsm_ev_meet *m = r;
+		return m->nmet <= DSM_EV_MEETINGS &&
+		       m->nmet <= (m->hdr.size - sizeof(*m)) / sizeof(m->met[0]);
 	}
 	default:
 		return true;

@@ -51,7 +51,10 @@ typedef uint64_t dsm_ev_page;
 	X(UPDATE, 22, update)                                                                                \
 	X(WRITES, 23, writes)                                                                                \
 	X(ACCESSES, 24, accesses)                                                                            \
-	X(BARRIER, 25, barrier)
+	X(BARRIER, 25, barrier)                                                                              \
+	X(INTERVAL, 26, interval)                                                                            \
+	X(MEET, 27, meet)                                                                                    \
+	X(LOCK, 28, lock)
 
 enum dsm_ev_type {
 #define X(name, number, probe) DSM_EV_##name = number,
@@ -350,6 +353,53 @@ struct dsm_ev_barrier {
 	uint64_t wait_ns;
 };
 
+/* ---- what happens under sequential and release consistency (DSM_EV_SC, DSM_EV_RC): nothing is undone, so a
+ * conflict costs what is waited for because of it ---- */
+
+struct dsm_ev_ended { /* INTERVAL: one is over in which anything remote or shared happened */
+	struct dsm_ev_hdr hdr;
+	struct dsm_ev_interval interval;
+	uint64_t duration_ns;
+	uint64_t flush_ns;	/* waited at its end until all copies had what it wrote */
+	uint32_t pages_read;	/* opened in it */
+	uint32_t pages_written; /* of these, for writing */
+};
+
+struct dsm_ev_met {
+	dsm_ev_page page;
+	uint64_t
+		since; /* number of the interval in which this node got what it had of the page; 0: not known */
+	uint8_t access;	 /* of this node since then: DSM_EV_ACCESS_* */
+	uint8_t tracked; /* 1: `access` is exact; 0: the page was left mapped */
+	uint8_t wanted;	 /* by the other: WRITE: to change it (rc: has changed it); READ: to read it */
+	uint8_t reserved[5];
+};
+
+/* Another node's interval wanted (sc) or changed (rc) pages that this node's interval had in use. It costs the
+ * wait of that interval's FAULT at the page (sc), or its share of that interval's flush_ns (rc). */
+struct dsm_ev_meet {
+	struct dsm_ev_hdr hdr;
+	struct dsm_ev_interval interval; /* here */
+	struct dsm_ev_party other;
+	uint16_t nmet;	/* filled below */
+	uint16_t total; /* pages; > nmet when cut */
+	uint8_t model;	/* DSM_EV_SC or DSM_EV_RC */
+	uint8_t reserved[3];
+	struct dsm_ev_met met[]; /* at most DSM_EV_MEETINGS */
+};
+
+#define DSM_EV_LOCK_OBJECT                                                                                   \
+	0x1u	     /* the lock is named by an object: `name` is its region offset; else by a site */
+struct dsm_ev_lock { /* a lock came from another node; one that is here already is only counted */
+	struct dsm_ev_hdr hdr;
+	struct dsm_ev_interval interval; /* that begins with it */
+	uint64_t name;
+	uint64_t wait_ns;
+	uint16_t manager;
+	uint16_t flags; /* DSM_EV_LOCK_* */
+	uint32_t reserved;
+};
+
 /* ---- shared memory of a node: counters always, a ring when somebody asks for it ---- */
 
 /* Each node owns a memfd named DSM_SHM_NAME; a collector of the same user finds it under
@@ -408,7 +458,13 @@ struct dsm_ev_barrier {
 	X(decisions_passed, "as a home: decisions of commits left to the only other holder")                 \
 	X(handed_over, "exclusive pages given up to a node that was going to write them")                    \
 	X(homes_moved, "as a home: pages whose home it left to another node")                                \
-	X(homes_asked, "requests for a page whose home is elsewhere, sent there")
+	X(homes_asked, "requests for a page whose home is elsewhere, sent there")                            \
+	X(intervals, "intervals between acquires, releases and barriers (sc, rc)")                           \
+	X(meets, "as the holder of a copy: conflicts of its interval with another node's (sc, rc)")          \
+	X(locks, "locks acquired")                                                                           \
+	X(locks_remote, "of these: that came from another node")                                             \
+	X(lock_ns, "ns waiting for locks")                                                                   \
+	X(flush_ns, "ns waiting until all copies had what was written")
 
 struct dsm_counters {
 #define X(name, meaning) uint64_t name;

@@ -341,6 +341,7 @@ static void test_sanity(void **state)
 	struct dsm_ev_writes *w = (void *)body;
 	struct dsm_ev_root *root = (void *)body;
 	struct dsm_ev_accesses *acc = (void *)body;
+	struct dsm_ev_meet *meet = (void *)body;
 
 	(void)state;
 	h->size = 32;
@@ -375,6 +376,16 @@ static void test_sanity(void **state)
 	h->size = sizeof(*acc);
 	acc->naccesses = 1;
 	assert_false(trace_record__sane(h, sizeof(body)));
+	memset(body, 0, sizeof(body));
+	h->type = DSM_EV_MEET;
+	h->size = sizeof(*meet) + sizeof(meet->met[0]);
+	meet->nmet = 2;
+	assert_false(trace_record__sane(h, sizeof(body)));
+	meet->nmet = 1;
+	assert_true(trace_record__sane(h, sizeof(body)));
+	h->size = sizeof(*meet) + 17 * sizeof(meet->met[0]);
+	meet->nmet = 17;
+	assert_false(trace_record__sane(h, sizeof(body))); /* more than a record may list */
 }
 
 int main(void)
