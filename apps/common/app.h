@@ -21,6 +21,9 @@ struct app {
 	bool speaks; /* this process prints (node 0) */
 };
 
+/* So many iterations of its outer loop the program counts as its first, in the phases that it names (dsm_phase()). */
+#define APP_FIRST 3
+
 /* How an app lays out what it shares: as one would write it without a thought, or so that nodes do not meet
  * on pages without need. */
 enum app_layout { APP_NATURAL, APP_TUNED };

@@ -100,13 +100,16 @@ int main(int argc, char **argv)
 	open_table(&t, &o);
 	dsm_barrier();
 
+	dsm_phase("first");
 	double start = app__now();
 	add_all(&t, o.common.size, &app);
 	dsm_barrier();
 	r.insert = app__now() - start;
+	dsm_phase("steady");
 	struct tally mine = look_up_all(&t, o.common.size, &app);
 	dsm_barrier();
 	r.look_up = app__now() - start - r.insert;
+	dsm_phase("result");
 	r.tally = add_up(dsm_root("tally"), &mine);
 	if (dsm_node() == 0)
 		status = hashmap_result__print(&r, &o);

@@ -144,6 +144,8 @@ static void run(const struct shared *s, const struct kmeans_options *o, struct k
 		const struct app *app, long first, long end)
 {
 	do {
+		if (r->iterations == APP_FIRST)
+			dsm_phase("steady");
 		assign(s, first, end);
 		dsm_barrier();
 		if (dsm_node() == 0)
@@ -185,9 +187,11 @@ int main(int argc, char **argv)
 	long end = rows__block(s.size, dsm_nodes(), dsm_node() + 1);
 	fill(&s, first, end);
 
+	dsm_phase("first");
 	double start = app__now();
 	run(&s, &o, &r, &app, first, end);
 	r.seconds = app__now() - start;
+	dsm_phase("result");
 	if (dsm_node() == 0) {
 		r.hash = reduce(&s);
 		kmeans_result__print(&r, &o);

@@ -74,6 +74,8 @@ static void update(const struct blocks *b, struct list *mine, long k)
 static void factorise(const struct blocks *b, struct list *mine, const struct app *app)
 {
 	for (long k = 0; k < b->across; k++) {
+		if (k == APP_FIRST)
+			dsm_phase("steady");
 		if (blocks__owner(b, k, k) == dsm_node())
 			DSM_TX {
 				block__factor(blocks__at(b, k, k));
@@ -121,10 +123,12 @@ int main(int argc, char **argv)
 	fill(&b, &mine);
 	dsm_barrier();
 
+	dsm_phase("first");
 	double start = app__now();
 	factorise(&b, &mine, &app);
 	dsm_barrier();
 	double seconds = app__now() - start;
+	dsm_phase("result");
 	if (dsm_node() == 0) {
 		blocks__copy_out(&b, factors, dsm_peek);
 		status = lu__finish(&app, &o, factors, dsm_nodes(), seconds);

@@ -42,6 +42,8 @@ static void orthogonalise(const struct rows *rows, long i)
 static void run(const struct rows *rows, const struct app *app)
 {
 	for (long i = 0; i < rows->count; i++) {
+		if (i == APP_FIRST * rows->nodes)
+			dsm_phase("steady");
 		if (i % rows->nodes == dsm_node())
 			DSM_TX {
 				vectors__normalise(rows__at(rows, i), (size_t)rows->count);
@@ -93,10 +95,12 @@ int main(int argc, char **argv)
 	fill(&rows);
 	dsm_barrier();
 
+	dsm_phase("first");
 	double start = app__now();
 	run(&rows, &app);
 	dsm_barrier(); /* the last node has finished, too */
 	double seconds = app__now() - start;
+	dsm_phase("result");
 	if (dsm_node() == 0) {
 		if (check_rows(&check, &rows))
 			return app__bad(&app, "no memory to check the result: take a smaller --size");

@@ -35,6 +35,8 @@ static void render(const struct scene *scene, const struct rows *rows, const str
 
 	/* A loop of loops, so that the bar moves: progress is not for the inside of transactions. */
 	for (long first = 0; first < mine; first += 64) {
+		if (first)
+			dsm_phase("steady");
 		long end = first + 64 < mine ? first + 64 : mine;
 		DSM_TX_FOR(k, first, end) {
 			long y = k * rows->nodes + dsm_node();
@@ -87,10 +89,12 @@ int main(int argc, char **argv)
 	parts__rows("picture", &rows, parts__new(uint32_t, &rows));
 	dsm_barrier();
 
+	dsm_phase("first");
 	double start = app__now();
 	render(scene, &rows, &app);
 	dsm_barrier();
 	double seconds = app__now() - start;
+	dsm_phase("result");
 	if (dsm_node() == 0)
 		status = finish(&app, &o, &rows, &read, file, seconds);
 	free(read.sphere);

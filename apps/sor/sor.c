@@ -66,6 +66,8 @@ static void half_sweep(const struct matrix *m, int colour)
 static void iterate(const struct matrix *m, long iterations, const struct app *app)
 {
 	for (long k = 0; k < iterations; k++) {
+		if (k == APP_FIRST)
+			dsm_phase("steady");
 		for (int colour = 0; colour < 2; colour++) {
 			half_sweep(m, colour);
 			dsm_barrier();
@@ -102,9 +104,11 @@ int main(int argc, char **argv)
 	fill(&m);
 	dsm_barrier();
 
+	dsm_phase("first");
 	double start = app__now();
 	iterate(&m, o.iterations, &app);
 	r.seconds = app__now() - start;
+	dsm_phase("result");
 	if (dsm_node() == 0) {
 		r.sum = reduce(&m);
 		sor_result__print(&r, &o);

@@ -85,7 +85,9 @@ static void run(const struct shared *s, long count, const struct app *app)
 	struct tour bound, found;
 	long left = 0;
 
-	for (;;) {
+	for (long pieces = 0;; pieces++) {
+		if (pieces == APP_FIRST)
+			dsm_phase("steady");
 		step(s, TAKE, &piece, &left, &found);
 		if (!left)
 			break;
@@ -128,10 +130,12 @@ int main(int argc, char **argv)
 	dsm_barrier();
 	struct shared s = {&cities, dsm_root("work"), dsm_root("queue"), dsm_root("best"), tuned};
 
+	dsm_phase("first");
 	double start = app__now();
 	run(&s, count, &app);
 	dsm_barrier();
 	double seconds = app__now() - start;
+	dsm_phase("result");
 	if (dsm_node() == 0) {
 		dsm_peek(&best, s.best, sizeof(best));
 		status = tsp__finish(&best, &cities, &o, count, dsm_nodes(), seconds);

@@ -124,7 +124,8 @@ static struct count walk(const struct app *app, const struct world *w, const str
 
 	while ((!o->steps || mine.steps < (uint64_t)o->steps) && (!o->seconds || elapsed < o->seconds)) {
 		mine.goals += walk__step(w, first + (long)(mine.steps % (uint64_t)w->group));
-		mine.steps++;
+		if (++mine.steps == (uint64_t)(APP_FIRST * w->group))
+			dsm_phase("steady");
 		dsm_progress(1);
 		elapsed = app__now() - start;
 		if (elapsed - shown > 0.1) {
@@ -245,6 +246,7 @@ int main(int argc, char **argv)
 
 	enter(&w, &o);
 	dsm_barrier();
+	dsm_phase("first");
 	double start = app__now();
 	struct count mine = walk(&app, &w, &o);
 	DSM_TX {
@@ -253,6 +255,7 @@ int main(int argc, char **argv)
 	}
 	dsm_barrier();
 	double seconds = app__now() - start;
+	dsm_phase("result");
 	if (dsm_node() == 0) {
 		struct books b = close_books(&w, dsm_nodes());
 		wrong = audit(&app, &b);

@@ -162,6 +162,12 @@ DSM_API bool dsm_in_tx(void);
  * it counts at the commit. */
 DSM_API void dsm_progress(uint64_t units);
 
+/* From here on this node is in the phase of this name (1 to 23 bytes), for `dsmrun --stats`, which writes what the
+ * counters grew by in each phase: so set-up and result can be told from the work between. A name that comes again goes
+ * on with that phase; at most 8 names. Before the first call the node is in none. Outside transactions only. It tells
+ * nobody else, and waits for nobody. */
+DSM_API void dsm_phase(const char *name);
+
 /* ---- what the macros above use ---- */
 struct dsm__loop {
 	long at, stop, end, chunk;

@@ -464,12 +464,22 @@ struct dsm_ev_lock { /* a lock came from another node; one that is here already 
 	X(locks, "locks acquired")                                                                           \
 	X(locks_remote, "of these: that came from another node")                                             \
 	X(lock_ns, "ns waiting for locks")                                                                   \
-	X(flush_ns, "ns waiting until all copies had what was written")
+	X(flush_ns, "ns waiting until all copies had what was written")                                      \
+	X(wasted_fetch_ns, "of wasted_ns: ns waiting for pages")
 
 struct dsm_counters {
 #define X(name, meaning) uint64_t name;
 	DSM_COUNTERS(X)
 #undef X
+};
+
+/* What the counters grew by in a phase that the program has named; sizes and levels (objects, sticky pages) may shrink:
+ * two's complement. */
+#define DSM_PHASES 8
+struct dsm_phase {
+	char name[24]; /* NUL-terminated; "" ends the list */
+	uint64_t ns;   /* in the phase, in all */
+	struct dsm_counters counters;
 };
 
 /* The ring: one producer (the node, under its own lock), one consumer. Positions are byte counts
@@ -492,6 +502,7 @@ struct dsm_shm {
 	_Alignas(64) uint64_t ring_tail;      /* written by the consumer */
 	_Alignas(64) uint64_t lost[DSM_EV_TYPE_MAX];
 	uint64_t ended; /* 1: the node's END record is out */
+	struct dsm_phase phases[DSM_PHASES];
 };
 
 #endif

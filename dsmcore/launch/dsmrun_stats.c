@@ -61,9 +61,10 @@ int stats__read(const struct proc *p, void *shm, size_t bytes)
 	return 0;
 }
 
+/* What shrank in a phase is negative. */
 static struct json_object *number(uint64_t v)
 {
-	return json_object_new_uint64(v);
+	return json_object_new_int64((int64_t)v);
 }
 
 static struct json_object *counters_json(const struct dsm_counters *c)
@@ -81,10 +82,105 @@ static struct json_object *ratio(double part, double whole)
 	return whole > 0 ? json_object_new_double(part / whole) : NULL;
 }
 
+static void add(struct dsm_counters *to, const struct dsm_counters *c)
+{
+#define X(name, meaning) to->name += c->name;
+	DSM_COUNTERS(X)
+#undef X
+}
+
+/* ---- where time was lost ---- */
+
+/* Shares of so many ns of all nodes together, by cause. The causes do not overlap, but what the mutator and the
+ * service thread do at a time on two cores may. */
+static void add_lost(struct json_object *o, const struct dsm_counters *c, double ns)
+{
+	const struct {
+		const char *cause;
+		uint64_t ns;
+	} lost[] = {
+		{"aborts", c->wasted_ns},
+		{"pages", c->fetch_ns > c->wasted_fetch_ns ? c->fetch_ns - c->wasted_fetch_ns : 0},
+		{"commits", c->commit_ns},
+		{"barriers", c->barrier_ns},
+		{"locks", c->lock_ns},
+		{"retries", c->retry_ns},
+	};
+	struct json_object *by_cause = json_object_new_object();
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < sizeof(lost) / sizeof(lost[0]); i++) {
+		json_object_object_add(by_cause, lost[i].cause, ratio((double)lost[i].ns, ns));
+		all += lost[i].ns;
+	}
+	json_object_object_add(o, "lost_share", ratio((double)all, ns));
+	json_object_object_add(o, "lost", by_cause);
+}
+
+/* ---- phases ---- */
+
+struct phases { /* of all nodes */
+	unsigned count;
+	struct dsm_phase sum[DSM_PHASES]; /* ns: the longest of the nodes' */
+	uint64_t ns[DSM_PHASES];	  /* all nodes' together */
+};
+
+static void add_phase(struct phases *all, const struct dsm_phase *p)
+{
+	unsigned i = 0;
+
+	while (i < all->count && strncmp(all->sum[i].name, p->name, sizeof(p->name)) != 0)
+		i++;
+	if (i == DSM_PHASES)
+		return;
+	if (i == all->count)
+		memcpy(all->sum[all->count++].name, p->name, sizeof(p->name));
+	if (all->sum[i].ns < p->ns)
+		all->sum[i].ns = p->ns;
+	all->ns[i] += p->ns;
+	add(&all->sum[i].counters, &p->counters);
+}
+
+static struct json_object *phase_json(const struct dsm_phase *p, const char *counters)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "name",
+			       json_object_new_string_len(p->name, (int)strnlen(p->name, sizeof(p->name))));
+	json_object_object_add(o, "seconds", json_object_new_double((double)p->ns / 1e9));
+	json_object_object_add(o, counters, counters_json(&p->counters));
+	return o;
+}
+
+static struct json_object *node_phases(const struct dsm_shm *shm, struct phases *all)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (unsigned i = 0; i < DSM_PHASES && *shm->phases[i].name; i++) {
+		json_object_array_add(list, phase_json(&shm->phases[i], "counters"));
+		add_phase(all, &shm->phases[i]);
+	}
+	return list;
+}
+
+static struct json_object *all_phases(const struct phases *all)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (unsigned i = 0; i < all->count; i++) {
+		struct json_object *o = phase_json(&all->sum[i], "totals");
+
+		add_lost(o, &all->sum[i].counters, (double)all->ns[i]);
+		json_object_array_add(list, o);
+	}
+	return list;
+}
+
 static int build(const struct run *run, struct json_object *top)
 {
 	struct json_object *nodes = json_object_new_array();
 	struct dsm_counters total = {0};
+	struct phases phases = {0};
 	double seconds = (double)(run->end_ns - run->start_ns) / 1e9;
 	char id[24];
 
@@ -112,10 +208,9 @@ static int build(const struct run *run, struct json_object *top)
 		json_object_object_add(o, "node", json_object_new_int((int)n));
 		json_object_object_add(o, "pid", json_object_new_int((int)p->self));
 		json_object_object_add(o, "counters", counters_json(&shm.counters));
+		json_object_object_add(o, "phases", node_phases(&shm, &phases));
 		json_object_array_add(nodes, o);
-#define X(name, meaning) total.name += shm.counters.name;
-		DSM_COUNTERS(X)
-#undef X
+		add(&total, &shm.counters);
 	}
 	json_object_object_add(top, "totals", counters_json(&total));
 	json_object_object_add(top, "aborts_per_commit", ratio((double)total.aborts, (double)total.commits));
@@ -124,6 +219,8 @@ static int build(const struct run *run, struct json_object *top)
 		top, "wasted_share",
 		ratio((double)total.wasted_ns, (double)total.wasted_ns + (double)total.committed_ns));
 	json_object_object_add(top, "work_per_s", ratio((double)total.work, seconds));
+	add_lost(top, &total, seconds * run->options.nodes * 1e9);
+	json_object_object_add(top, "phases", all_phases(&phases));
 	return 0;
 }
 

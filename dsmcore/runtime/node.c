@@ -30,6 +30,7 @@
 #include "dsmcore/runtime/history.h"
 #include "dsmcore/runtime/modules.h"
 #include "dsmcore/runtime/notes.h"
+#include "dsmcore/runtime/phase.h"
 #include "dsmcore/runtime/sanitizer.h"
 #include "dsmcore/runtime/tx.h"
 #include "dsmcore/transport/stream.h"
@@ -220,10 +221,12 @@ void node__check_lonely_retry(void)
 			    "the transaction has read");
 }
 
-static void publish_transport_counters(void)
+void node__publish_counters(void)
 {
 	struct transport_stats s;
 
+	if (!node.transport)
+		return;
 	transport__stats(node.transport, &s);
 	__atomic_store_n(&node.shm->counters.bytes_in, s.bytes_in, __ATOMIC_RELAXED);
 	__atomic_store_n(&node.shm->counters.bytes_out, s.bytes_out, __ATOMIC_RELAXED);
@@ -237,10 +240,9 @@ static void tick(void)
 
 	pthread_mutex_lock(&node.lock);
 	events__rundown_if_due();
-	if (node.transport) {
-		publish_transport_counters();
+	node__publish_counters();
+	if (node.transport)
 		clocks__tick();
-	}
 	/* A doomed mutator that was in a library when the signal came may be out of it by now. */
 	core__attempt(node.core, &doomed);
 	if (doomed && !dispatch__waiting())
@@ -422,8 +424,8 @@ static void finish(int status, void *arg)
 	control__done(node.control, status);
 	__atomic_store_n(&service.over, true, __ATOMIC_RELEASE);
 	pthread_mutex_lock(&node.lock);
-	if (node.transport)
-		publish_transport_counters();
+	node__publish_counters();
+	phase__end();
 	events__rundown_if_due();
 	events__end(status);
 	history__close();

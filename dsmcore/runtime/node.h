@@ -51,6 +51,9 @@ void node__check_lonely_retry(void);
 /* Used as `main` of the C library: starts the node, runs the program's main on the mutator's stack. */
 int node__main(int argc, char **argv, char **envp);
 
+/* Brings those counters up to date that others keep meanwhile. The caller holds node.lock. */
+void node__publish_counters(void);
+
 /* The second form is for counters that change only under node.lock. */
 #define COUNT(name, n) __atomic_fetch_add(&node.shm->counters.name, (n), __ATOMIC_RELAXED)
 #define COUNT_LOCKED(name, n)                                                                                \

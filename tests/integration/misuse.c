@@ -211,6 +211,15 @@ int main(int argc, char **argv)
 		DSM_TX {
 			dsm_barrier(); /* barrier-inside */
 		}
+	if (is(kind, "phase-inside"))
+		DSM_TX {
+			dsm_phase("inside"); /* phase-inside */
+		}
+	if (is(kind, "phase-name"))
+		dsm_phase("a name of more than 23 bytes"); /* phase-name */
+	if (is(kind, "phase-many"))
+		for (char name[2] = "a"; *name < 'z'; ++*name)
+			dsm_phase(name); /* phase-many */
 	if (is(kind, "exit-inside"))
 		DSM_TX { /* exit-inside */
 			exit(0);
