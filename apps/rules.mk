@@ -47,3 +47,9 @@ $(BUILD)/apps/world $(BUILD)/apps/raytracer: | $(SCENES)
 .PHONY: demo
 demo: all
 	$(Q)BUILD=$(BUILD) apps/demo.sh
+
+# The consistency models on the example programs, beside their sequential and MPI twins: build/compare.
+#   make compare [QUICK=1] [COMPARE="--apps sor,mgs --nodes 2"]
+.PHONY: compare
+compare: all
+	$(Q)BUILD=$(BUILD) apps/compare/compare.sh $(if $(QUICK),--quick) $(COMPARE)
