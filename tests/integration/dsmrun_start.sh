@@ -64,10 +64,12 @@ expect 0 '' "$dsmrun" -n 3 --stats "$work/stats.json" "$member" counters
 same statistics "$(jq -c '[.schema, (.nodes | length), .nodes[2].counters.aborts, .totals.commits, .totals.work,
 	.aborts_per_commit, .wasted_share, (.seconds > 0), (.work_per_s > 0)]' "$work/stats.json")" \
 	'["procope.stats/1",3,100,300,21,0.5,0.25,true,true]'
+same "a phase" "$(jq -c '.phases | [length, .[0].name, .[0].totals.barrier_ns, .[0].totals.objects, .[0].seconds, .[0].lost.barriers]' "$work/stats.json")" \
+	'[1,"nnnnnnnnnnnnnnnnnnnnnnnn",1500,-3,3e-06,0.25]'
 expect 2 'node 0 has no counters' "$dsmrun" -n 2 --stats "$work/stats.json" "$member" pass
 same "good statistics stay" "$(jq -r .schema "$work/stats.json")" procope.stats/1
-# A file that cannot be written whole (here 5 KiB is the limit) leaves the old one.
-expect 2 "cannot write statistics to '$work/stats.json': File too large" bash -c 'ulimit -f 5; exec "$@"' - \
+# A file that cannot be written whole (here 8 KiB is the limit) leaves the old one.
+expect 2 "cannot write statistics to '$work/stats.json': File too large" bash -c 'ulimit -f 8; exec "$@"' - \
 	"$dsmrun" -n 8 --transport unix --stats "$work/stats.json" "$member" counters
 same "good statistics stay" "$(jq -r .schema "$work/stats.json")" procope.stats/1
 # A device is written to, not replaced by a file.
