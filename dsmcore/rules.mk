@@ -11,6 +11,6 @@ $(LIBDSM): $(libdsm_OBJS) dsmcore/libdsm.map
 	$(call say,LD,$$@)
 	@mkdir -p $$(@D)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libdsm.so -Wl,-z,now -Wl,--version-script=dsmcore/libdsm.map \
-		-o $$@ $(libdsm_OBJS) $(heap_LIBS) -lpthread -ldl
+		-o $$@ $(libdsm_OBJS) $(heap_LIBS) -lpthread -ldl -lm
 -include $(patsubst %.o,%.d,$(libdsm_OBJS))
 endef

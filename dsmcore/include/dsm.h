@@ -89,11 +89,14 @@ DSM_API int dsm_nodes(void);
 	     dsm__live; dsm__live = 0)
 
 /* Runs the following block for i (a long) = from ... to - 1, committing now and then within the loop,
- * so that a long loop does not lose all its work to one conflict. Iterations must make sense as
- * transactions of their own. Inside a DSM_TX it belongs to that transaction. */
-#define DSM_TX_FOR(i, from, to)                                                                              \
+ * so that a long loop does not lose all its work to one conflict. How often follows from what commits cost
+ * and from how much is lost to aborts, here and now. Iterations must make sense as transactions of their own.
+ * Inside a DSM_TX it belongs to that transaction. */
+#define DSM_TX_FOR(i, from, to) DSM_TX_FOR_EVERY(i, from, to, 0)
+/* The same with a number of the program's own: it commits every `chunk` iterations; 0: as above. */
+#define DSM_TX_FOR_EVERY(i, from, to, chunk)                                                                 \
 	for (struct dsm__loop dsm__l                                                                         \
-	     __attribute__((cleanup(dsm__loop_leave))) = dsm__loop_begin((from), (to));                      \
+	     __attribute__((cleanup(dsm__loop_leave))) = dsm__loop_begin((from), (to), (chunk));             \
 	     dsm__loop_more(&dsm__l);)                                                                       \
 		for (long i = dsm__l.at; i < dsm__l.stop; dsm__l.at = ++i)
 
@@ -170,13 +173,14 @@ DSM_API void dsm_phase(const char *name);
 
 /* ---- what the macros above use ---- */
 struct dsm__loop {
-	long at, stop, end, chunk;
-	int open;
+	long at, stop, end, chunk; /* chunk: the program's, or 0 */
+	void *site;		   /* what the runtime knows of loops at this place */
+	int open, goes_on;
 };
 DSM_API int dsm__tx_begin(void);
 DSM_API int dsm__tx_begin_read(void);
 DSM_API void dsm__tx_leave(int *live);
-DSM_API struct dsm__loop dsm__loop_begin(long from, long to);
+DSM_API struct dsm__loop dsm__loop_begin(long from, long to, long chunk);
 DSM_API int dsm__loop_more(struct dsm__loop *loop);
 DSM_API void dsm__loop_leave(struct dsm__loop *loop);
 DSM_API void *dsm__new(size_t size, size_t count, const char *type, int flat);

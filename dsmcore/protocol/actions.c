@@ -159,23 +159,34 @@ void core__gather_rights(struct dsm_core *core, uint32_t page, enum core_rights 
 	set_rights(core, page, rights);
 	if (!core__grow(core, &core->rights, &core->rights_cap, core->nrights + 1, sizeof(*core->rights)))
 		return;
-	core->rights[core->nrights++] =
-		(struct core_action){.type = CORE_DO_PROTECT, .page = page, .count = 1, .rights = rights};
+	core->rights[core->nrights++] = (struct core_right){page, rights};
 }
 
 static int by_page(const void *a, const void *b)
 {
-	const struct core_action *x = a, *y = b;
+	const struct core_right *x = a, *y = b;
 
 	return x->page < y->page ? -1 : x->page > y->page;
 }
 
-void core__flush_rights(struct dsm_core *core)
+/* Mostly they are: programs write upwards. */
+static bool ascend(const struct core_right *list, size_t n)
 {
-	struct core_action *list = core->rights, *run = NULL;
 	size_t i;
 
-	if (core->nrights > 1)
+	for (i = 1; i < n; i++)
+		if (list[i].page < list[i - 1].page)
+			return false;
+	return true;
+}
+
+void core__flush_rights(struct dsm_core *core)
+{
+	struct core_right *list = core->rights;
+	struct core_action *run = NULL;
+	size_t i;
+
+	if (!ascend(list, core->nrights))
 		qsort(list, core->nrights, sizeof(*list), by_page);
 	for (i = 0; i < core->nrights; i++) {
 		if (run && run->rights == list[i].rights && run->page + run->count == list[i].page) {

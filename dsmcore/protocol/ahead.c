@@ -17,7 +17,7 @@
 
 #define SAMPLE 64u /* outcomes between looks at the limit */
 
-static bool can_open(const struct dsm_core *core, uint32_t page)
+bool ahead__may(const struct dsm_core *core, uint32_t page)
 {
 	const struct client_page *cp;
 
@@ -38,7 +38,7 @@ void ahead__open(struct dsm_core *core, uint32_t page)
 	if (w->window > w->limit)
 		w->window = w->limit;
 	end = page + 1 + w->window;
-	for (page++; page < end && can_open(core, page); page++) {
+	for (page++; page < end && ahead__may(core, page); page++) {
 		client__open(core, page, true);
 		attempt__touch(core, page, TOUCH_AHEAD | TOUCH_STUCK);
 		w->opened++;

@@ -69,6 +69,7 @@ int attempt__begin(struct dsm_core *core, const struct core_event *event)
 	a->doomed = false;
 	a->committing = false;
 	core->verdict = VERDICT_RESUME;
+	rows__begin(core, event);
 	return 0;
 }
 
@@ -183,8 +184,8 @@ void attempt__abort(struct dsm_core *core)
 			continue;
 		}
 		core->client[a->dirty[i]].flags &= (uint8_t)~CLIENT_DIRTY;
-		core__do(core, core_mutant(twin_not_restored) ? CORE_DO_UNTWIN : CORE_DO_RESTORE,
-			 a->dirty[i]);
+		core__do_range(core, core_mutant(twin_not_restored) ? CORE_DO_UNTWIN : CORE_DO_RESTORE,
+			       a->dirty[i]);
 	}
 	/* Only now may newer versions show: nobody reads with this attempt's eyes any more. */
 	for (i = 0; i < a->ntouches; i++) {

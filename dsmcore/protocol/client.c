@@ -21,7 +21,7 @@ void client__open(struct dsm_core *core, uint32_t page, bool write)
 	cp->flags &= (uint8_t)~CLIENT_AHEAD;
 	attempt__touch(core, page, flags);
 	if (write && !(cp->flags & CLIENT_DIRTY)) {
-		core__do(core, CORE_DO_TWIN, page);
+		core__do_range(core, CORE_DO_TWIN, page);
 		cp->flags |= CLIENT_DIRTY;
 		attempt__add_dirty(core, page);
 	}
@@ -76,7 +76,7 @@ static void access_pages(struct dsm_core *core, uint32_t first, uint32_t count, 
 			core->fault = kind;
 		client__open(core, page, write);
 	}
-	if (write && count == 1 && core->client[first].state == CLIENT_EXCLUSIVE)
+	if (write && count == 1 && core->client[first].state == CLIENT_EXCLUSIVE && !rows__write(core, first))
 		ahead__open(core, first);
 	core__flush_rights(core);
 	if (count > 1)

@@ -185,6 +185,7 @@ static void finish(struct dsm_core *core)
 	for (i = decided; i < c->nlocks; i++)
 		if (c->locks[i].flags & CORE_ENTRY_EXCLUSIVE)
 			core->client[c->locks[i].page].state = CLIENT_EXCLUSIVE;
+	rows__learn(core);
 	for (i = 0; i < a->ndirty; i++)
 		sticky__commit(core, a->dirty[i]);
 	attempt__close(core, true);
@@ -215,6 +216,8 @@ int commit__begin(struct dsm_core *core, const bool *changed)
 			continue;
 		cp = &core->client[a->dirty[i]];
 		if (cp->flags & CLIENT_STICKY && core_mutant(sticky_left_out))
+			continue;
+		if (core_mutant(row_unlisted) && attempt__flags(core, a->dirty[i]) & TOUCH_ROW)
 			continue;
 		t = attempt__touch(core, a->dirty[i], TOUCH_WRITTEN | TOUCH_CHANGED);
 		if (!t)

@@ -27,6 +27,8 @@ int core__open(struct dsm_core **out, const struct core_config *config)
 	if (!config->ahead_max || config->ahead_max > CORE_AHEAD_MAX)
 		core->config.ahead_max = CORE_AHEAD_MAX;
 	core->ahead.limit = core->config.ahead_max;
+	if (!config->row_max || config->row_max > CORE_ROW_MAX)
+		core->config.row_max = CORE_ROW_MAX;
 	if (!config->update_after)
 		core->config.update_after = CORE_UPDATE_AFTER;
 	if (!config->migrate_after)
@@ -318,6 +320,11 @@ uint64_t core__version(const struct dsm_core *core, uint32_t page)
 enum core_rights core__rights(const struct dsm_core *core, uint32_t page)
 {
 	return (enum core_rights)core->client[page].rights;
+}
+
+bool core__stays(const struct dsm_core *core, uint32_t page)
+{
+	return core->client[page].flags & CLIENT_STICKY;
 }
 
 void core__touched(const struct dsm_core *core,

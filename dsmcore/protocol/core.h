@@ -45,7 +45,9 @@ struct core_config {
 	uint32_t sticky_clean; /* commits without a change after which one is closed; 0 = default 8 */
 	uint32_t prefetch_max; /* pages asked for ahead of a row of faults; 0 = default 64, at most that */
 	uint32_t ahead_max;    /* pages opened ahead of a row of first writes; 0 = default 32, at most that */
-	uint32_t update_after; /* times that a holder fetched a page again at once, after which it gets
+	uint32_t
+		row_max; /* pages opened at once for a transaction of a loop; 0 = default 4096, at most that */
+	uint32_t update_after;	/* times that a holder fetched a page again at once, after which it gets
 				  updates; 0 = default 2; CORE_NEVER: copies are always invalidated */
 	uint32_t migrate_after; /* messages that another node would have saved as a page's home before it
 				   becomes that; 0 = default 8, at most 500; 1 = whenever it can,
@@ -177,6 +179,8 @@ enum core_event_type {
 struct core_event {
 	enum core_event_type type;
 	uint32_t site;		    /* BEGIN */
+	uint32_t units;		    /* BEGIN: how much work it is, by the program's measure; 0: not known */
+	bool goes_on;		    /* BEGIN: where the last one of this site ended (both in loops, rows.c) */
 	bool read_only;		    /* BEGIN: it will not write */
 	uint32_t page;		    /* ACCESS */
 	uint32_t count;		    /* ACCESS: pages from that one on, at most CORE_ACCESS_PAGES; 0 = one */
@@ -206,9 +210,9 @@ enum core_action_type {
 	CORE_DO_DOOM, /* the running attempt is doomed: tell the mutator (flag, signal) */
 	CORE_DO_SEND, /* msg; attach the entries' data now */
 	CORE_DO_PROTECT,    /* set the mutator's rights on [page, page + count) */
-	CORE_DO_TWIN,	    /* TWIN <- FRAME, before the first write */
-	CORE_DO_UNTWIN,	    /* drop TWIN (committed) */
-	CORE_DO_RESTORE,    /* FRAME <- TWIN, drop TWIN (aborted) */
+	CORE_DO_TWIN,	    /* TWIN <- FRAME on [page, page + count), before the first write */
+	CORE_DO_UNTWIN,	    /* drop TWIN (committed), likewise */
+	CORE_DO_RESTORE,    /* FRAME <- TWIN, drop TWIN (aborted), likewise */
 	CORE_DO_REFRESH,    /* TWIN <- FRAME on [page, page + count): committed, and it stays writable */
 	CORE_DO_RESET,	    /* FRAME <- TWIN on [page, page + count): aborted, and it stays writable */
 	CORE_DO_STORE,	    /* write entry `entry` of the event's message (hold: what was kept) into FRAME */
@@ -269,7 +273,7 @@ struct core_action {
 	enum core_fault fault;	 /* RESUME of an ACCESS */
 	enum core_cause cause;	 /* EMIT_ABORT */
 	enum core_rights rights; /* PROTECT */
-	uint32_t page, count;	 /* PROTECT, REFRESH, RESET: count pages; else one */
+	uint32_t page, count;	 /* PROTECT, TWIN, UNTWIN, RESTORE, REFRESH, RESET: count pages; else one */
 	uint32_t entry;		 /* STORE, STORE_NEXT, HOLD: index into the event's message entries */
 	uint32_t
 		hold; /* HOLD, DROP; STORE, STORE_NEXT, EMIT_TRANSFER, EMIT_UPDATE: those kept so, if not 0 */
@@ -324,6 +328,8 @@ struct core_party core__attempt(const struct dsm_core *core, bool *doomed);
 /* Version and rights of a page as the mutator sees it, for records and checks. */
 uint64_t core__version(const struct dsm_core *core, uint32_t page);
 enum core_rights core__rights(const struct dsm_core *core, uint32_t page);
+/* Is it left writable from one transaction to the next? */
+bool core__stays(const struct dsm_core *core, uint32_t page);
 /* Pages the running attempt has in its read or write set (tracked or carried over), for history and
  * records: calls fn(arg, page, version, read, written, tracked), in no order. After the step that ended the
  * attempt it describes that attempt (versions as it saw them; `written`: it made version + 1 if it

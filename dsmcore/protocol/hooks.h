@@ -50,6 +50,8 @@
 	X(sticky_left_out, "a changed page left writable is not part of the write set")                      \
 	X(sticky_not_reset, "an abort leaves what it wrote in a page left writable")                         \
 	X(sticky_unbounded, "pages stay writable though nothing changes them any more")                      \
+	X(row_unlisted, "what was opened because a loop will write it is not compared at the commit")        \
+	X(row_unowned, "what a loop will write is opened though it is not here")                             \
 	X(barrier_early, "a barrier opens before the last node is there")                                    \
 	X(handed_in_use, "a page that the running attempt may have read is handed over")                     \
 	X(handed_not_dropped, "who hands a page over keeps a copy")                                          \

@@ -7,7 +7,8 @@
  *   attempt.c  begin, what was touched, doom, undo           client.c   pages held here
  *   commit.c   the committer                                 home.c     directory: who holds what
  *   lock.c     the home's part of a commit                   barrier.c
- *   sticky.c   written pages that stay writable              doubt.c    a commit decided elsewhere
+ *   sticky.c   written pages that stay writable              rows.c     and pages that are written in rows
+ *   doubt.c    a commit decided elsewhere
  *   fetch.c    copies that are on their way                  prefetch.c which ones to ask for early
  *   loss.c     a node is no more                             ahead.c    which ones to open early
  *   claim.c    irrevocable attempts; waiting for a change         update.c   copies that are updated
@@ -31,14 +32,16 @@
 
 #define NOBODY 0xffffu /* in place of a node */
 
-#define CORE_STICKY_MAX	   64u /* pages that stay writable */
-#define CORE_STICKY_CLEAN  8u  /* commits: see sticky.c */
-#define CORE_PREFETCH_MAX  64u /* pages asked for ahead of a row of faults */
-#define CORE_AHEAD_MAX	   32u /* pages opened ahead of a row of first writes */
-#define CORE_UPDATE_AFTER  2u  /* times that a copy was fetched again at once */
-#define CORE_UPDATE_PROBE  4u  /* updates without a known use: then the page is closed, to see */
-#define CORE_UPDATE_UNUSED 7u  /* the same, and the last ones found it closed: then it is given up */
-#define CORE_HABIT	   3u  /* fetched and changed so often: it will be again. Updates are tried first */
+#define CORE_STICKY_MAX	   64u	 /* pages that stay writable */
+#define CORE_STICKY_CLEAN  8u	 /* commits: see sticky.c */
+#define CORE_PREFETCH_MAX  64u	 /* pages asked for ahead of a row of faults */
+#define CORE_AHEAD_MAX	   32u	 /* pages opened ahead of a row of first writes */
+#define CORE_ROW_MAX	   4096u /* pages opened at once for one attempt */
+#define CORE_ROWS	   64u	 /* sites whose rows are known */
+#define CORE_UPDATE_AFTER  2u	 /* times that a copy was fetched again at once */
+#define CORE_UPDATE_PROBE  4u	 /* updates without a known use: then the page is closed, to see */
+#define CORE_UPDATE_UNUSED 7u	 /* the same, and the last ones found it closed: then it is given up */
+#define CORE_HABIT	   3u	 /* fetched and changed so often: it will be again. Updates are tried first */
 #define CORE_REARM_CLEAN   64u /* commits without an invalidation before a re-armed page stays mapped again */
 
 #define CORE_MIGRATE_AFTER 8u	/* messages saved: what a move costs, and a little more */
@@ -82,6 +85,7 @@ _Static_assert(sizeof(struct client_page) == 20, "see docs/ARCHITECTURE.md, What
 #define TOUCH_STUCK   0x80u  /* sticky and recalled, or opened for a write to come: written for all we know */
 #define TOUCH_AHEAD   0x100u /* opened for writing ahead of a row of first writes */
 #define TOUCH_FETCHED 0x200u /* it waited for a copy */
+#define TOUCH_ROW     0x400u /* opened for writing because attempts of its site write a row of pages */
 
 struct touch {
 	uint64_t version; /* that the attempt sees */
@@ -178,6 +182,30 @@ struct ahead {
 	uint32_t limit;	 /* of the window, at present */
 	uint32_t outcomes, hits;
 	uint64_t opened, used;
+};
+
+/* What the transactions of one site write: so many pages in a row for so much work. rows.c */
+struct row {
+	uint32_t site;
+	uint32_t units; /* of work in the last one */
+	uint32_t span;	/* pages from the first that it changed to the last; 0: they were not in a row */
+	uint32_t last;	/* the last of these */
+	uint32_t gap;	/* from there to where the next one began */
+	uint8_t wrong;	/* guesses in a row that were */
+	uint8_t pause;	/* attempts until the next guess */
+};
+
+struct rows {
+	struct row of[CORE_ROWS];
+	/* Of the running attempt: */
+	uint32_t units; /* 0: it is not one of a loop */
+	uint32_t opened;
+	bool goes_on, tried;
+};
+
+struct core_right {
+	uint32_t page;
+	enum core_rights rights;
 };
 
 /* A message that waits until the node knows what became of its commit. */
@@ -345,6 +373,7 @@ struct dsm_core {
 	struct fetch fetch;
 	struct prefetch prefetch;
 	struct ahead ahead;
+	struct rows rows;
 	struct claim claim;
 	struct turns turns;
 	struct commit commit;
@@ -379,8 +408,8 @@ struct dsm_core {
 	struct core_action scratch; /* taken when memory is short */
 	struct core_msg *queue;	    /* to itself */
 	size_t nqueue, queue_cap;
-	struct chunk *arena;	    /* message entries */
-	struct core_action *rights; /* PROTECTs being gathered */
+	struct chunk *arena;	   /* message entries */
+	struct core_right *rights; /* PROTECTs being gathered */
 	size_t nrights, rights_cap;
 
 	uint32_t *holds; /* numbers that are free, on top those that were in use */
@@ -484,10 +513,22 @@ void prefetch__hit(struct dsm_core *core);
 void prefetch__miss(struct dsm_core *core);
 
 /* ahead.c */
+/* May it be opened for a write that has not come yet? */
+bool ahead__may(const struct dsm_core *core, uint32_t page);
 /* The mutator has a first write to a page that this node owns: opens those that will follow. */
 void ahead__open(struct dsm_core *core, uint32_t page);
 /* What became of a page in an attempt that committed: its TOUCH_* flags. */
 void ahead__close(struct dsm_core *core, uint32_t flags);
+
+/* rows.c */
+/* At the BEGIN of an attempt: opens what it will write, if that is known. */
+void rows__begin(struct dsm_core *core, const struct core_event *event);
+/* It has a first write to a page that this node owns. True: its row was opened. */
+bool rows__write(struct dsm_core *core, uint32_t page);
+/* It has committed. */
+void rows__learn(struct dsm_core *core);
+/* Does it write more pages in a row than may be sticky? */
+bool rows__stream(const struct dsm_core *core);
 
 /* commit.c */
 int commit__begin(struct dsm_core *core, const bool *changed);

@@ -57,7 +57,7 @@ static void take_out(struct dsm_core *core, uint32_t page)
 
 static void untwin(struct dsm_core *core, uint32_t page)
 {
-	core__do(core, CORE_DO_UNTWIN, page);
+	core__do_range(core, CORE_DO_UNTWIN, page);
 	core->client[page].flags &= (uint8_t)~CLIENT_DIRTY;
 }
 
@@ -113,11 +113,13 @@ void sticky__commit(struct dsm_core *core, uint32_t page)
 	if (cp->flags & CLIENT_STICKY) {
 		if (core->commits - cp->wrote >= core->config.sticky_clean && !core_mutant(sticky_unbounded))
 			leave(core, page);
+		else if (changed && rows__stream(core))
+			leave(core, page);
 		else if (changed && !core_mutant(sticky_stale_twin))
 			core__do_range(core, CORE_DO_REFRESH, page);
 		return;
 	}
-	if (pause && cp->state == CLIENT_EXCLUSIVE && make_room(core, pause)) {
+	if (pause && cp->state == CLIENT_EXCLUSIVE && !rows__stream(core) && make_room(core, pause)) {
 		enter(core, page);
 		core__do_range(core, CORE_DO_REFRESH, page);
 		return;

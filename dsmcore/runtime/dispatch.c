@@ -205,9 +205,17 @@ static void store(const struct core_action *a, const struct core_msg *msg, const
 	apply(next, blob);
 }
 
-static void make_twin(uint32_t page)
+static void make_twins(uint32_t page, uint32_t count)
 {
-	memcpy(shadow_or_die(port.twin, page), region__frame(node.region, page), DSM_PAGE_BYTES);
+	for (uint32_t i = page; i < page + count; i++)
+		memcpy(shadow_or_die(port.twin, i), region__frame(node.region, i), DSM_PAGE_BYTES);
+}
+
+/* The last one first: the next twins lie where these lay, and in the same order. */
+static void drop_twins(uint32_t page, uint32_t count)
+{
+	for (uint32_t i = page + count; i-- > page;)
+		shadow__drop(port.twin, i);
 }
 
 static void take_back(struct shadow *s, uint32_t page)
@@ -234,6 +242,17 @@ static void reserve_changes(size_t n)
 		node__fatal(NULL, "out of memory for a write set of %zu pages", n);
 }
 
+/* What stays writable has its twin brought up to date, block by block; of others it is enough to know whether
+ * they differ, and mostly their first bytes tell. */
+static uint64_t changed_blocks(uint32_t page)
+{
+	const uint8_t *frame = region__frame(node.region, page), *twin = shadow__get(port.twin, page);
+
+	if (core__stays(node.core, page))
+		return diff__blocks(frame, twin);
+	return diff__any(frame, twin) ? ~0ull : 0;
+}
+
 const bool *dispatch__changes(void)
 {
 	size_t n;
@@ -241,8 +260,7 @@ const bool *dispatch__changes(void)
 
 	reserve_changes(n);
 	for (size_t i = 0; i < n; i++) {
-		port.blocks[i] =
-			diff__blocks(region__frame(node.region, page[i]), shadow__get(port.twin, page[i]));
+		port.blocks[i] = changed_blocks(page[i]);
 		port.changed[i] = port.blocks[i] != 0;
 	}
 	return port.changed;
@@ -331,13 +349,14 @@ static struct verdict carry_out(const struct core_actions *actions, const struct
 			protect(a->page, a->count, a->rights);
 			break;
 		case CORE_DO_TWIN:
-			make_twin(a->page);
+			make_twins(a->page, a->count);
 			break;
 		case CORE_DO_UNTWIN:
-			shadow__drop(port.twin, a->page);
+			drop_twins(a->page, a->count);
 			break;
 		case CORE_DO_RESTORE:
-			take_back(port.twin, a->page);
+			for (uint32_t p = a->page; p < a->page + a->count; p++)
+				take_back(port.twin, p);
 			break;
 		case CORE_DO_REFRESH:
 			COUNT_LOCKED(sticky_writes, a->count);

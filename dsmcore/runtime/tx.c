@@ -46,8 +46,6 @@
 #define STACK_MAX     (1ull << 30)
 #define STACK_GUARD   (1ull << 20)
 
-#define LOOP_CHUNK 16 /* iterations of DSM_TX_FOR between commits */
-
 struct tx tx;
 static uint8_t *stack_low;
 
@@ -121,6 +119,8 @@ static void begin_attempt(void)
 	tx.irrevocable = false;
 	event.site = tx.site;
 	event.read_only = tx.read_only;
+	event.units = tx.units;
+	event.goes_on = tx.goes_on;
 	tx.begin_ns = events__now();
 	tx.commit_begin_ns = tx.begin_ns;
 	history__begin();
@@ -146,8 +146,7 @@ static uint32_t site_of(const void *pc)
 	return last_site;
 }
 
-/* pc: where the program's block begins. Returns 1 to run the block, 0 when it was cancelled. */
-static int begin(const void *pc, const char *call, bool read_only)
+int tx__begin(const void *pc, const char *call, bool read_only)
 {
 	tx__require_mutator(pc, call);
 	if (tx.depth) {
@@ -159,8 +158,10 @@ static int begin(const void *pc, const char *call, bool read_only)
 	contention__forget();
 	tx.site = site_of((const char *)pc + 1); /* sites are return addresses */
 	reserve_copy();
-	if (snapshot__take(&tx.start) == TX_CANCELLED)
+	if (snapshot__take(&tx.start) == TX_CANCELLED) {
+		tx.units = 0;
 		return 0;
+	}
 	tx.depth = 1;
 	begin_attempt();
 	return 1;
@@ -168,12 +169,12 @@ static int begin(const void *pc, const char *call, bool read_only)
 
 int dsm__tx_begin(void)
 {
-	return begin(NODE_CALLER, "DSM_TX", false);
+	return tx__begin(NODE_CALLER, "DSM_TX", false);
 }
 
 int dsm__tx_begin_read(void)
 {
-	return begin(NODE_CALLER, "DSM_TX_READ", true);
+	return tx__begin(NODE_CALLER, "DSM_TX_READ", true);
 }
 
 /* ---- undo ---- */
@@ -327,6 +328,7 @@ static void commit(void)
 		tx__unwind(TX_AGAIN);
 	strict__end();
 	tx.depth = 0;
+	tx.units = 0;
 	if (tx.progress)
 		COUNT(work, tx.progress);
 	txlog__commit();
@@ -347,45 +349,11 @@ bool dsm_in_tx(void)
 	return tx.depth != 0 && alloc_hooks__mutator();
 }
 
-/* ---- loops ---- */
-
-struct dsm__loop dsm__loop_begin(long from, long to)
-{
-	return (struct dsm__loop){.at = from, .stop = from, .end = to, .chunk = LOOP_CHUNK};
-}
-
-int dsm__loop_more(struct dsm__loop *l)
-{
-	if (l->open) {
-		bool left = l->at < l->stop; /* by break */
-
-		if (left)
-			l->end = l->at;
-		l->open = 0;
-		dsm__tx_leave(NULL);
-	}
-	while (l->at < l->end) {
-		l->stop = l->end - l->at < l->chunk ? l->end : l->at + l->chunk;
-		l->open = 1;
-		if (begin(NODE_CALLER, "DSM_TX_FOR", false))
-			return 1;
-		l->open = 0; /* cancelled: these iterations are skipped */
-		l->at = l->stop;
-	}
-	return 0;
-}
-
-void dsm__loop_leave(struct dsm__loop *l)
-{
-	if (l->open)
-		dsm__tx_leave(NULL);
-}
-
 /* ---- the rest of dsm.h that works in transactions ---- */
 
 void dsm_peek(void *dst, const void *src, size_t bytes)
 {
-	int live = begin(NODE_CALLER, "dsm_peek()", true);
+	int live = tx__begin(NODE_CALLER, "dsm_peek()", true);
 
 	memcpy(dst, src, bytes);
 	dsm__tx_leave(&live);

@@ -24,6 +24,8 @@ struct tx {
 	struct snapshot start;
 	const void *begin_pc; /* in the program */
 	uint32_t site;
+	uint32_t units; /* iterations, in a DSM_TX_FOR; else 0 */
+	bool goes_on;	/* likewise: not its first transaction */
 	uint64_t begin_ns, commit_begin_ns;
 	uint64_t progress; /* units to count at the commit */
 	uint64_t barriers;
@@ -44,6 +46,9 @@ enum { TX_STARTED, TX_AGAIN, TX_CANCELLED };
 
 /* Sets up the mutator's stack and the copy of it. Returns the end of the stack, NULL without memory. */
 void *tx__open_stack(void);
+/* Starts a transaction, or an inner block of the running one. pc: where the program's block begins; call: its
+ * name, for messages. Returns 1 to run the block (again after each abort), 0 when it was cancelled. */
+int tx__begin(const void *pc, const char *call, bool read_only);
 /* Makes a page usable for the mutator (from the fault handler or dsm_touch): waits for it if it is elsewhere.
  * pc: the instruction, pinned: it is not in the program's text. False: the attempt was undone and the caller
  * must unwind. */

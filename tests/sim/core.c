@@ -24,5 +24,6 @@ enum core_mutant core_mutant_active;
 #include "../../dsmcore/protocol/prefetch.c"
 #include "../../dsmcore/protocol/ahead.c"
 #include "../../dsmcore/protocol/rank.c"
+#include "../../dsmcore/protocol/rows.c"
 #include "../../dsmcore/protocol/sticky.c"
 #include "../../dsmcore/protocol/update.c"

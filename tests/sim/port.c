@@ -105,17 +105,21 @@ static void store(struct world *w, struct node *n, const struct core_action *a, 
 
 static void twin_action(struct world *w, struct node *n, const struct core_action *a)
 {
-	struct memory *m = &n->memory[a->page];
+	struct memory *m;
+	uint32_t i;
 
-	if (m->has_twin == (a->type == CORE_DO_TWIN))
-		world__fail(w, FAIL_PORT, "node %u: page %u %s a twin (action %d)", world__id(w, n), a->page,
-			    m->has_twin ? "already has" : "has no", a->type);
-	if (a->type == CORE_DO_TWIN)
-		memcpy(m->twin, m->frame, PAGE_BYTES);
-	if (a->type == CORE_DO_RESTORE)
-		memcpy(m->frame, m->twin, PAGE_BYTES);
-	m->has_twin = a->type == CORE_DO_TWIN;
-	m->kept = false;
+	for (i = a->page; i < a->page + a->count; i++) {
+		m = &n->memory[i];
+		if (m->has_twin == (a->type == CORE_DO_TWIN))
+			world__fail(w, FAIL_PORT, "node %u: page %u %s a twin (action %d)", world__id(w, n),
+				    i, m->has_twin ? "already has" : "has no", a->type);
+		if (a->type == CORE_DO_TWIN)
+			memcpy(m->twin, m->frame, PAGE_BYTES);
+		if (a->type == CORE_DO_RESTORE)
+			memcpy(m->frame, m->twin, PAGE_BYTES);
+		m->has_twin = a->type == CORE_DO_TWIN;
+		m->kept = false;
+	}
 }
 
 /* The twin of a page that stays writable follows the frame, or the frame the twin. */

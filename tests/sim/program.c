@@ -156,6 +156,8 @@ void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced)
 	p->sticky_clean = rng__chance(rng, 20) ? 0 : rng__between(rng, 1, 8);
 	p->prefetch_max = rng__chance(rng, 50) ? 0 : rng__between(rng, 1, 4);
 	p->ahead_max = rng__chance(rng, 50) ? 0 : rng__between(rng, 1, 4);
+	p->row_max = rng__chance(rng, 50) ? 0 : rng__between(rng, 1, 8);
+	p->loop_percent = rng__chance(rng, 50) ? 0 : rng__between(rng, 5, 60);
 	p->update_after = rng__chance(rng, 50) ? rng__between(rng, 1, 3) : 0;
 	if (rng__chance(rng, 15))
 		p->update_after = CORE_NEVER;
@@ -280,6 +282,30 @@ static void draw_walk(struct world *w, struct node *n)
 	}
 }
 
+/* One of a loop: it mostly writes the pages behind those of the one before; now and then it does not. */
+static void draw_loop(struct world *w, struct node *n)
+{
+	uint32_t i, pages = w->profile.pages;
+
+	n->goes_on = n->loop_left && rng__chance(&n->rng, 95);
+	if (!n->loop_left) {
+		n->loop_left = rng__between(&n->rng, 1, 12);
+		n->loop_at = rng__below(&n->rng, pages);
+		n->loop_units = rng__between(&n->rng, 1, 8);
+	}
+	n->loop_left--;
+	if (rng__chance(&n->rng, 10))
+		n->loop_units = rng__between(&n->rng, 1, 8);
+	if (rng__chance(&n->rng, 5))
+		n->loop_at = rng__below(&n->rng, pages);
+	for (i = 0; i < n->nops; i++) {
+		if (n->ops[i].kind == OP_READ && rng__chance(&n->rng, 80))
+			n->ops[i].kind = OP_WRITE;
+		n->ops[i].page = (n->loop_at + i * n->loop_units / n->nops) % pages;
+	}
+	n->loop_at = (n->loop_at + n->loop_units) % pages;
+}
+
 static void draw_transaction(struct world *w, struct node *n)
 {
 	const struct profile *p = &w->profile;
@@ -295,6 +321,10 @@ static void draw_transaction(struct world *w, struct node *n)
 					.pinned = rng__chance(&n->rng, p->pinned_percent)};
 	if (rng__chance(&n->rng, p->walk_percent))
 		draw_walk(w, n);
+	n->loops = !read_only && !p->fair && !p->starve &&
+		   (n->loop_left || (p->loop_percent && rng__chance(&n->rng, p->loop_percent)));
+	if (n->loops)
+		draw_loop(w, n);
 	for (i = 0; i < n->nops; i++)
 		n->ops[i].count = rng__between(&n->rng, 1, p->pages - n->ops[i].page);
 	n->aborts = 0;
@@ -321,6 +351,12 @@ void program__start(struct world *w, struct node *n)
 static void begin(struct world *w, struct node *n)
 {
 	struct core_event event = {.type = CORE_BEGIN, .site = 1, .read_only = n->read_only};
+
+	if (n->loops) {
+		event.site = 2;
+		event.units = n->loop_units;
+		event.goes_on = n->goes_on;
+	}
 
 	forget_views(n);
 	n->next_op = 0;

@@ -42,7 +42,7 @@ bool rng__chance(struct rng *rng, uint32_t percent);
 struct profile {
 	const char *name;
 	uint32_t nodes, pages, pages_per_home, elevate_after, sticky_max, sticky_clean, prefetch_max,
-		ahead_max, update_after, migrate_after;
+		ahead_max, row_max, update_after, migrate_after;
 	uint32_t transactions; /* a node, in each phase */
 	uint32_t phases;       /* separated by barriers */
 	uint32_t ops_max, long_percent, long_ops;
@@ -50,6 +50,7 @@ struct profile {
 		retry_percent, sole_percent, fickle_percent;
 	uint32_t hot_pages, hot_percent;
 	uint32_t walk_percent;	    /* transactions that go on where the last walk of their node ended */
+	uint32_t loop_percent;	    /* transactions with which a loop begins: more that go on behind them */
 	uint32_t read_only_percent; /* transactions */
 	uint32_t think_max;
 	uint32_t delay_max;  /* of a link's base delay */
@@ -149,6 +150,8 @@ struct node {
 		uint32_t at;
 		int32_t stride;
 	} walk[2];
+	uint32_t loop_left, loop_at, loop_units; /* transactions of a loop; pages written in each */
+	bool loops, goes_on;			 /* the running one is one of a loop; not its first */
 	struct recent recent[RECENT];
 	uint32_t nrecent;
 	struct death death;

@@ -262,6 +262,7 @@ static void open_world(struct world *w, const struct run *run)
 					     .sticky_clean = p->sticky_clean,
 					     .prefetch_max = p->prefetch_max,
 					     .ahead_max = p->ahead_max,
+					     .row_max = p->row_max,
 					     .update_after = p->update_after,
 					     .migrate_after = p->migrate_after};
 		struct node *n = &w->nodes[i];

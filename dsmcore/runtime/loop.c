@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * loop.c - DSM_TX_FOR: a loop that commits within itself, and how often.
+ *
+ * To commit after few iterations costs commits, after many it costs what an abort throws away. That is the
+ * question of how often a long computation should save its state, and has the same answer (J. W. Young, "A
+ * first order approximation to the optimum checkpoint interval", CACM 17(9), 1974): with C for a commit and
+ * its begin, and M from one abort to the next, the best time between commits is sqrt(2 C M). Both are
+ * measured at each place in the program, and so is the time of an iteration: they differ by orders of
+ * magnitude from loop to loop. As long as nothing aborts, M grows with the time that the loop has run, so
+ * its transactions grow, too, and at the first abort they shrink. They are kept to what the second cache
+ * holds: each written page is copied before the program computes on it (rows.c), and shall still be near
+ * when it does; and to MOST_NS, since others' reads make a long one ever more likely to be aborted.
+ */
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "dsm.h"
+#include "dsmcore/memory/region.h"
+#include "dsmcore/protocol/core.h"
+#include "dsmcore/runtime/events.h"
+#include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/tx.h"
+
+#define SITES	    256u /* a power of two; two loops in one place are one to it */
+#define FIRST	    16	 /* iterations, when nothing is known */
+#define GROWTH	    4	 /* at most so many times as many as the last time */
+#define MOST_NS	    5e6
+#define FORGET_NS   1e9 /* so much of the past counts in full */
+#define PRIOR_NS    1e5 /* M of a loop that has just begun */
+#define CACHE_PAGES 256
+
+struct place {
+	const void *pc;
+	double ran_ns, aborts; /* M = ran_ns / aborts */
+	double step_ns;	       /* an iteration */
+	double commit_ns;      /* C */
+	double pages;	       /* written in an iteration */
+	long last;	       /* iterations in the last transaction */
+	/* Of the running one; an abort leaves all of this alone. */
+	uint64_t begun_ns;
+	uint32_t attempts;
+};
+
+static struct place places[SITES];
+
+static struct place *place_of(const void *pc)
+{
+	struct place *p = &places[((uintptr_t)pc * 0x9e3779b97f4a7c15u >> 40) & (SITES - 1)];
+
+	if (p->pc != pc)
+		*p = (struct place){.pc = pc};
+	return p;
+}
+
+static double cache_pages(void)
+{
+	static double pages;
+
+	if (!pages) {
+		long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+
+		pages = bytes >= 1 << 18 ? (double)(bytes / DSM_PAGE_BYTES) : CACHE_PAGES;
+	}
+	return pages;
+}
+
+static long choose(const struct place *p)
+{
+	double between = (PRIOR_NS + p->ran_ns) / (1 + p->aborts);
+	double best_ns = sqrt(2 * p->commit_ns * between), n;
+
+	if (!p->last)
+		return FIRST;
+	n = (best_ns < MOST_NS ? best_ns : MOST_NS) / (p->step_ns > 1 ? p->step_ns : 1);
+	if (n * p->pages > cache_pages())
+		n = cache_pages() / p->pages;
+	if (n > (double)p->last * GROWTH)
+		n = (double)p->last * GROWTH;
+	return n < 1 ? 1 : (long)n;
+}
+
+static double follow(double old, double now)
+{
+	return old ? old + (now - old) / 4 : now;
+}
+
+/* After a commit. `ended`: when its last iteration was over. */
+static void learn(struct place *p, long iterations, uint64_t ended)
+{
+	uint64_t now = events__now();
+	double ran = (double)(ended - tx.begin_ns);
+	size_t written;
+
+	core__dirty(node.core, &written);
+	p->step_ns = follow(p->step_ns, ran / (double)iterations);
+	if (p->attempts == 1)
+		p->commit_ns =
+			follow(p->commit_ns, (double)(now - ended) + (double)(tx.begin_ns - p->begun_ns));
+	p->pages = follow(p->pages, (double)written / (double)iterations);
+	p->ran_ns += (double)(now - p->begun_ns);
+	p->aborts += p->attempts - 1;
+	p->last = iterations;
+	if (p->ran_ns > FORGET_NS) {
+		p->ran_ns /= 2;
+		p->aborts /= 2;
+	}
+}
+
+struct dsm__loop dsm__loop_begin(long from, long to, long chunk)
+{
+	return (struct dsm__loop){.at = from,
+				  .stop = from,
+				  .end = to,
+				  .chunk = chunk > 0 ? chunk : 0,
+				  .site = place_of(NODE_CALLER)};
+}
+
+/* The transaction of l->at ... l->stop - 1 is over, or was left by break. */
+static void end_transaction(struct dsm__loop *l)
+{
+	struct place *p = l->site;
+	bool whole = l->at == l->stop, outer = tx.depth == 1;
+	uint64_t ended = events__now();
+	long iterations = tx.units;
+
+	if (!whole) /* by break */
+		l->end = l->at;
+	l->open = 0;
+	l->goes_on = 1;
+	dsm__tx_leave(NULL);
+	if (outer && whole && iterations)
+		learn(p, iterations, ended);
+}
+
+/* Each time that it is undone, half of what is left is tried. */
+static void attempt_begins(struct place *p, struct dsm__loop *l)
+{
+	long n = l->stop - l->at;
+
+	n >>= p->attempts < 16 ? p->attempts : 16;
+	if (p->attempts++ && !l->chunk)
+		l->stop = l->at + (n ? n : 1);
+	tx.units = (uint32_t)(l->stop - l->at);
+}
+
+int dsm__loop_more(struct dsm__loop *l)
+{
+	struct place *p = l->site;
+
+	tx__require_mutator(NODE_CALLER, "DSM_TX_FOR");
+	if (l->open)
+		end_transaction(l);
+	while (l->at < l->end) {
+		long n = l->chunk ? l->chunk : choose(p);
+
+		l->stop = l->end - l->at < n ? l->end : l->at + n;
+		l->open = 1;
+		if (!tx.depth) {
+			tx.units = (uint32_t)(l->stop - l->at);
+			tx.goes_on = l->goes_on;
+			p->begun_ns = events__now();
+			p->attempts = 0;
+		}
+		if (tx__begin(NODE_CALLER, "DSM_TX_FOR", false)) {
+			if (tx.depth == 1)
+				attempt_begins(p, l);
+			return 1;
+		}
+		l->open = 0; /* cancelled: these iterations are skipped */
+		l->at = l->stop;
+	}
+	return 0;
+}
+
+void dsm__loop_leave(struct dsm__loop *l)
+{
+	if (l->open)
+		dsm__tx_leave(NULL);
+}
