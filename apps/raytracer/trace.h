@@ -5,7 +5,7 @@
  * Java Grande's ray tracer: for each pixel one ray from the eye; where it meets a sphere, light that comes
  * from each light source without a sphere between (diffuse, and a highlight around the mirrored direction), plus
  * what the mirrored and the transmitted ray see, up to seven levels deep or until a ray counts for less than a
- * thousandth.
+ * thousandth. The published sums come out to the digit.
  */
 #ifndef APPS_RAYTRACER_TRACE_H
 #define APPS_RAYTRACER_TRACE_H

@@ -43,6 +43,11 @@ printf '%s%b' "$head" 'sphere 0 0 0 1 1 1 1\nend\n' >"$work/disc.scene"
 jq -e '.spheres == 1 and .lights == 1 and .pixel_sum > 0 and .pixel_sum < 9 * 9 * 765 / 4' "$work/disc" >/dev/null ||
 	fail "one sphere: $(cat "$work/disc")"
 
+# Java Grande publishes the sums of all pixels at its two sizes
+same "published sum at 150" "$("$ray-sequential" --size 150 --json | jq .pixel_sum)" 2676692
+same "published sum at 150 on three nodes" "$("$bin/dsmrun" -n 3 "$ray" --size 150 --layout tuned --json | jq .pixel_sum)" 2676692
+[ -n "${PROCOPE_QUICK:-}" ] || same "published sum at 500" "$("$bin/dsmrun" -n 2 "$ray" --size 500 --json | jq .pixel_sum)" 29827635
+
 if ldd "$ray" | grep -q libpng; then
 	"$ray" --sequential --size 20 --output "$work/one.png" >/dev/null || fail "--output"
 	"$bin/dsmrun" -n 2 "$ray" --size 20 --output "$work/two.png" >/dev/null || fail "--output on two nodes"
