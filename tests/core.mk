@@ -1,5 +1,5 @@
 # The protocol core and the checker of histories, one rule at a time.
-TESTS += unit/core_test unit/core_prefetch_test unit/core_update_test unit/core_hand_test unit/core_loss_test unit/core_message_test unit/core_memory_test unit/copyset_test unit/verify_test
+TESTS += unit/core_test unit/core_prefetch_test unit/core_update_test unit/core_hand_test unit/core_migrate_test unit/core_loss_test unit/core_message_test unit/core_memory_test unit/copyset_test unit/verify_test
 
 unit/core_test_SRCS  := tests/unit/core_test.c
 unit/core_test_NEEDS := core
@@ -24,6 +24,10 @@ unit/core_update_test_LIBS  := -lcmocka
 unit/core_hand_test_SRCS  := tests/unit/core_hand_test.c
 unit/core_hand_test_NEEDS := core
 unit/core_hand_test_LIBS  := -lcmocka
+
+unit/core_migrate_test_SRCS  := tests/unit/core_migrate_test.c
+unit/core_migrate_test_NEEDS := core
+unit/core_migrate_test_LIBS  := -lcmocka
 
 unit/core_message_test_SRCS  := tests/unit/core_message_test.c
 unit/core_message_test_NEEDS := core

@@ -63,6 +63,24 @@ static size_t gather_home(struct dsm_core *core, uint16_t home)
 	return hi;
 }
 
+/* Where the next pages are: in page order, but this node's own home is not the last one. Its answer is here at once,
+ * and so the decision is left to another home, which needs no PUBLISH then. */
+static uint16_t next_home(const struct dsm_core *core)
+{
+	const struct commit *c = &core->commit;
+	uint16_t self = core->config.node, first = core__home(core, c->locks[c->lo].page), home;
+	bool own = false;
+	size_t i;
+
+	for (i = c->lo + 1; i < c->nlocks; i++) {
+		home = core__home(core, c->locks[i].page);
+		own |= home == self;
+		if (home != self && home != first)
+			return first;
+	}
+	return own ? self : first;
+}
+
 static void send_lock(struct dsm_core *core)
 {
 	struct commit *c = &core->commit;
@@ -72,7 +90,7 @@ static void send_lock(struct dsm_core *core)
 	size_t i;
 
 	c->lo = c->hi;
-	home = core__home(core, c->locks[c->lo].page);
+	home = next_home(core);
 	if (core->lost[home]) {
 		loss__tell(core, home);
 		return;

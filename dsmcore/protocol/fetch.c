@@ -122,6 +122,16 @@ void fetch__ask(struct dsm_core *core, uint32_t page, bool write, bool ahead)
 	want(core, f);
 }
 
+static uint16_t another_home(const struct dsm_core *core)
+{
+	size_t i;
+
+	for (i = 0; i < core->fetch.nask; i++)
+		if (!migrate__here(core, core->fetch.ask[i].page))
+			return core__home(core, core->fetch.ask[i].page);
+	return NOBODY;
+}
+
 void fetch__send(struct dsm_core *core)
 {
 	struct fetch *f = &core->fetch;
@@ -130,6 +140,7 @@ void fetch__send(struct dsm_core *core)
 	size_t i, k, n;
 	uint16_t home;
 
+	f->also = another_home(core);
 	for (i = 0; i < f->nask; i += n) {
 		home = core__home(core, f->ask[i].page);
 		for (n = 1; i + n < f->nask && n < CORE_MSG_PAGES; n++)

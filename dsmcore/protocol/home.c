@@ -163,7 +163,7 @@ static void recall_owner(struct dsm_core *core, uint32_t page, struct dir_page *
 
 	if (!m)
 		return;
-	migrate__used(core, d, d->owner);
+	worth__used(core, page, d, d->owner, worth__share(core, 1));
 	if (w->take && m->nwaiters == 1)
 		e.flags = CORE_ENTRY_WRITE;
 	e.stamp = home__stamp(d);
@@ -260,7 +260,6 @@ static void give_copy(struct dsm_core *core, uint32_t page, struct dir_page *d, 
 		e.flags = CORE_ENTRY_EXCLUSIVE;
 		d->owner = w->node;
 	}
-	migrate__used(core, d, w->node);
 	home__add_holder(core, d, w->node);
 	if (update__returns(core, page, w->node) && d->owner == NOBODY && home__holds(core, d, w->node))
 		copyset__add(core, &d->updated, w->node);
@@ -381,6 +380,7 @@ int home__on_fetch(struct dsm_core *core, const struct core_msg *msg)
 	struct dir_page *d;
 	struct waiter w;
 	uint32_t i;
+	int32_t share = worth__share(core, msg->npages);
 
 	if (!may_ask(core, msg))
 		return -EPROTO;
@@ -392,6 +392,7 @@ int home__on_fetch(struct dsm_core *core, const struct core_msg *msg)
 			continue;
 		}
 		d = directory__get(core, e->page);
+		worth__fetched(core, e->page, d, msg->from, share);
 		w = (struct waiter){
 			.node = msg->from, .write = e->flags & CORE_ENTRY_WRITE, .version = e->version};
 		w.take = w.write && !(e->flags & CORE_ENTRY_AHEAD);

@@ -12,7 +12,7 @@
  *   fetch.c    copies that are on their way                  prefetch.c which ones to ask for early
  *   loss.c     a node is no more                             ahead.c    which ones to open early
  *   claim.c    irrevocable attempts; waiting for a change         update.c   copies that are updated
- *   migrate.c  homes that move to the writer
+ *   migrate.c  homes that move to the writer              worth.c    when that saves messages
  *   directory.c  where the home keeps its entries             copyset.c  sets of nodes
  *
  * The client side (attempt, client, commit) and the home side (home, lock) of a node talk only by
@@ -132,6 +132,7 @@ struct fetch {
 	bool pinned;		/* it cannot unwind where it waits */
 	struct core_entry *ask; /* FETCHes being gathered, ascending */
 	size_t nask, ask_cap;
+	uint16_t also; /* another home that is asked together with this node's own, or NOBODY */
 };
 
 #define CORE_STREAMS	   8u
@@ -274,11 +275,11 @@ struct waiter {
 struct dir_page {
 	uint64_t version : 48;	 /* 2^48 commits, locks and recalls take years */
 	uint64_t candidate : 16; /* a writer that might be a better home (migrate.c) */
-	uint64_t stamp : 48;
+	uint64_t stamp : 44;	 /* of one page: 2^44 take months at a million a second */
 	uint64_t npast : 2;
 	uint64_t fresh : 1; /* copies were given since the stamp was last raised */
 	uint64_t used : 1;
-	uint64_t score : 8;	/* what the candidate as its home would have saved, in pairs of messages */
+	uint64_t score : 12;	/* what the candidate as its home would have saved (worth.c) */
 	uint64_t left : 3;	/* how often it has left its birth home */
 	uint64_t moves : 1;	/* who fetched it last is going to write it */
 	struct copyset holders; /* the owner is among them */
@@ -322,6 +323,7 @@ struct home_tx {
 	struct core_party party;
 	struct core_entry *pages;
 	size_t npages, pages_cap, nlocked, chunk, npublished;
+	uint16_t also;	   /* another home that it asks, or NOBODY (migrate.c) */
 	uint32_t waits;	   /* for this page's lock, while nlocked < npages */
 	size_t unanswered; /* INVALIDATEs: they went to asked[0, unanswered), ascending */
 	uint16_t *asked;
@@ -640,8 +642,7 @@ bool migrate__may_be(const struct dsm_core *core, uint32_t page, uint64_t home);
 void migrate__learn(struct dsm_core *core, uint32_t page, uint16_t home);
 /* The answer to who asks for a page that does not live here. */
 struct core_entry migrate__elsewhere(struct dsm_core *core, uint32_t page);
-void migrate__used(const struct dsm_core *core, struct dir_page *d, uint16_t node);
-void migrate__locked(struct dsm_core *core, uint32_t page, struct dir_page *d, uint16_t committer);
+void migrate__locked(struct dsm_core *core, struct home_tx *t);
 void migrate__asked(struct dsm_core *core, struct dir_page *d);
 void migrate__answered(struct dsm_core *core, const struct core_msg *msg);
 /* The commit that held its lock has failed, or happened. */
@@ -655,6 +656,19 @@ void migrate__lose(struct dsm_core *core, uint16_t node);
 /* A node is lost: nobody asks any more whether all have answered. */
 void migrate__stays(struct dsm_core *core, struct dir_page *d);
 void migrate__free(struct dsm_core *core);
+
+/* worth.c */
+/* The part of each page in what a question about several costs. */
+int32_t worth__share(const struct dsm_core *core, size_t npages);
+uint32_t worth__price(const struct dsm_core *core, const struct dir_page *d);
+/* A node has asked about a page that lives here, or was asked: a LOCK, an INVALIDATE, a FETCH, a RECALL. */
+void worth__locked(const struct dsm_core *core, struct home_tx *t);
+void worth__told(const struct dsm_core *core, uint32_t page, struct dir_page *d, const struct home_tx *t,
+		 uint16_t node, int32_t share);
+void worth__fetched(const struct dsm_core *core, uint32_t page, struct dir_page *d, uint16_t node,
+		    int32_t share);
+void worth__used(const struct dsm_core *core, uint32_t page, struct dir_page *d, uint16_t node,
+		 int32_t share);
 
 /* barrier.c */
 int barrier__enter(struct dsm_core *core);

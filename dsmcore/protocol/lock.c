@@ -12,8 +12,8 @@
  * that came with the LOCK (kept meanwhile), and the GRANT says so. Until it has, the committer may withdraw
  * (CANCEL), and is told which of the two came first.
  *
- * Waiting for a lock cannot go in a circle: locks are asked for in page order over all homes. (Between
- * homes the ranks alone would break a circle: one waits only for those that it outranks.) Waiting for an
+ * Waiting for a lock cannot go in a circle: at one home locks are taken in page order, and between homes the ranks
+ * break a circle: one waits only for those that it outranks. Waiting for an
  * answer cannot either: a holder answers at once, or when it knows what became of its own commit, which
  * takes it a message to the home that decides and back, whatever happens there (doubt.c).
  */
@@ -186,8 +186,8 @@ static size_t find_victims(struct dsm_core *core, struct home_tx *t, struct of_n
 		d = directory__find(core, pages[i].page);
 		pages[i].stamp = home__stamp(d);
 		pages[i].flags = CORE_ENTRY_EXCLUSIVE;
-		migrate__locked(core, pages[i].page, d, t->party.node);
 	}
+	migrate__locked(core, t);
 	n = home__collect(core, pages, n, HOME_HOLDERS, t->party.node, list);
 	for (i = 0; i < n; i++)
 		pages[(*list)[i].index].flags = CORE_ENTRY_CONTENDED;
@@ -196,7 +196,8 @@ static size_t find_victims(struct dsm_core *core, struct home_tx *t, struct of_n
 
 /* What the holder is told of one page: it may keep it if it would fetch it again. If the decision is left to
  * it, the changes come along; else it shall be told later what became of the commit. */
-static void tell(struct dsm_core *core, struct home_tx *t, const struct of_node *v, struct core_entry *e)
+static void tell(struct dsm_core *core, struct home_tx *t, const struct of_node *v, int32_t share,
+		 struct core_entry *e)
 {
 	struct dir_page *d;
 	struct dir_more *m;
@@ -204,7 +205,7 @@ static void tell(struct dsm_core *core, struct home_tx *t, const struct of_node 
 	*e = t->pages[t->chunk + v->index];
 	d = directory__find(core, e->page);
 	migrate__asked(core, d);
-	migrate__used(core, d, v->node);
+	worth__told(core, e->page, d, t, v->node, share);
 	if (migrate__leaves(core, d) && !core_mutant(moved_shared))
 		copyset__remove(core, &d->updated, v->node);
 	e->flags = t->passed ? CORE_ENTRY_DECIDE : 0;
@@ -224,13 +225,14 @@ static void invalidate(struct dsm_core *core, struct home_tx *t, const struct of
 {
 	struct core_msg msg = core__msg(core, CORE_MSG_INVALIDATE, v->node, &t->party);
 	struct core_entry *entries = core__entries(core, n + t->nwset), *e;
+	int32_t share = worth__share(core, n);
 	size_t i;
 
 	if (!entries)
 		return;
 	for (i = 0; i < n; i++) {
 		e = &entries[core_mutant(lock_order) && t->party.node % 2 ? n - 1 - i : i];
-		tell(core, t, &v[i], e);
+		tell(core, t, &v[i], share, e);
 	}
 	for (i = 0; i < t->nwset; i++)
 		entries[n + i] = t->wset[i];

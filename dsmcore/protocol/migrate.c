@@ -7,19 +7,18 @@
  * always knows which. Everybody else has hints (struct moved), and whoever is asked in error says where to
  * look: the birth home names the writer, anybody else the birth home.
  *
- * When. Each entry counts the messages that one node, the candidate, has exchanged with the home about the page
- * and that it would not have needed as its home; what the home's own client would have had to send in its place is
- * taken off, and so is what other writers did. A page that is written by turns stays where it is: each turn adds as
- * much as the other takes off. When the balance exceeds what a move costs, the candidate's next commit takes
- * the entry along. Each time that a page leaves its birth home it must save twice as much (up to 500), so no page goes to and
- * fro for ever.
+ * When. Each entry counts the messages that one node, the candidate, has exchanged with the home about the page and
+ * that it would not have needed as its home, less what the home's own client would have needed then (worth.c). When
+ * the balance exceeds what a move costs, the candidate's next commit takes the entry along, or the home's own one if
+ * the page shall go back to where it was born. Each time that a page leaves its birth home it must save twice as much (up to
+ * 500 messages), so no page goes to and fro for ever.
  *
  * How. Only at the end of a commit of the candidate, and only if it is the page's sole holder then, no answer to
  * any INVALIDATE or RECALL of the page is open, late ones included, and no node was ever lost. Thus nothing about
  * the page is under way to anybody, except to the one committer, and a PAGE that its INVALIDATE has overtaken (which
  * its stamp tells as ever). No messages of two homes about one page can meet, and all that must travel is a version,
  * a stamp and the committer's name. The candidate has the bytes: it has just made them. (Only when an entry goes back
- * because a third node writes, they go with it, and nothing is granted to that node until it asks at the right place.)
+ * without its birth home having committed, they go with it, and nothing is granted to anybody until it asks at the right place.)
  *
  * HAND goes behind the GRANT. Until TAKEN comes the page's queue waits: so whoever is sent to the new home comes there
  * after the entry. No step of the new home is needed for that but the one that takes it, so nobody waits in a circle.
@@ -179,45 +178,7 @@ struct core_entry migrate__elsewhere(struct dsm_core *core, uint32_t page)
 				   .version = home};
 }
 
-/* ---- what is it worth? ---- */
-
-#define PAIRS_MOST 255
-
-/* In pairs of messages. */
-static uint32_t price(const struct dsm_core *core, const struct dir_page *d)
-{
-	uint32_t pairs = core->config.migrate_after / 2 << d->left;
-
-	if (core->config.migrate_after <= 1)
-		return 1;
-	return pairs < PAIRS_MOST ? pairs : PAIRS_MOST;
-}
-
-/* A question and an answer, which would cost nothing if `node` were the home. */
-static void credit(struct dir_page *d, int32_t pairs)
-{
-	pairs += (int32_t)d->score;
-	if (pairs >= 0 && pairs <= PAIRS_MOST)
-		d->score = (uint8_t)pairs;
-}
-
-void migrate__used(const struct dsm_core *core, struct dir_page *d, uint16_t node)
-{
-	if (node == core->config.node)
-		credit(d, -1);
-	else if (node == d->candidate)
-		credit(d, 1);
-}
-
-static void wrote(const struct dsm_core *core, struct dir_page *d, uint16_t node)
-{
-	if (node != core->config.node && node != d->candidate && !d->score)
-		d->candidate = node;
-	if (node == core->config.node || node == d->candidate)
-		migrate__used(core, d, node);
-	else
-		credit(d, -1);
-}
+/* ---- what shall leave? ---- */
 
 /* Only the birth home may leave a page to anybody. */
 static uint16_t target(const struct dsm_core *core, uint32_t page, uint16_t committer)
@@ -234,22 +195,44 @@ static bool all_answered(const struct dsm_core *core, const struct dir_page *d)
 	return !m || !m->open || core_mutant(moved_unanswered);
 }
 
-/* All locks of the commit are held. A page that shall move with it is not updated anywhere: then its writer
- * becomes the only holder. (One that owns it may not have heard so yet: it must not hear of another home first.) */
-void migrate__locked(struct dsm_core *core, uint32_t page, struct dir_page *d, uint16_t committer)
+/* Would it be right to leave it with this commit, and can it be done now? (One that owns it may not have heard so
+ * yet: it must not hear of another home first.) */
+static bool may_leave(const struct dsm_core *core, uint32_t page, const struct dir_page *d,
+		      uint16_t committer)
 {
+	uint16_t birth = core__birth(core, page), self = core->config.node;
+
+	return d->candidate == (committer == self ? birth : committer) && d->candidate != self &&
+	       all_answered(core, d) && (d->owner == NOBODY || target(core, page, committer) == committer);
+}
+
+/* All locks of the commit's pages from `chunk` on are held. Those that may leave do so together, if that pays for all
+ * of them: what is written together stays together. A page that shall move is not updated anywhere: then its writer
+ * becomes the only holder. */
+void migrate__locked(struct dsm_core *core, struct home_tx *t)
+{
+	uint64_t saved = 0, cost = 0;
+	struct dir_page *d;
 	struct dir_more *m;
+	size_t i;
 
 	if (core->config.migrate_after == CORE_NEVER)
 		return;
-	wrote(core, d, committer);
-	if (committer == core->config.node || committer != d->candidate || d->score < price(core, d) ||
-	    !all_answered(core, d) || core->any_rumour ||
-	    (d->owner != NOBODY && target(core, page, committer) != committer))
-		return;
-	m = directory__make_more(core, d);
-	if (m)
-		m->leaves = true;
+	worth__locked(core, t);
+	for (i = t->chunk; i < t->npages; i++) {
+		d = directory__find(core, t->pages[i].page);
+		if (!may_leave(core, t->pages[i].page, d, t->party.node))
+			continue;
+		saved += d->score;
+		cost += worth__price(core, d);
+	}
+	for (i = t->chunk; i < t->npages && cost && saved >= cost && !core->any_rumour; i++) {
+		d = directory__find(core, t->pages[i].page);
+		m = may_leave(core, t->pages[i].page, d, t->party.node) ? directory__make_more(core, d)
+									: NULL;
+		if (m)
+			m->leaves = true;
+	}
 }
 
 void migrate__released(struct dsm_core *core, struct dir_page *d)
@@ -530,10 +513,12 @@ static void adopt(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 	d->left = left & LEFT_MAX;
 	if (e->flags & CORE_ENTRY_EXCLUSIVE)
 		d->owner = core->config.node;
-	if (msg->number != core->config.node) {
-		d->candidate = (uint16_t)msg->number;
-		d->score = (uint8_t)(core->config.migrate_after / 2);
+	if (msg->number != core->config.node)
 		home__store(core, msg, i);
+	if (msg->number != core->config.node &&
+	    msg->number != msg->from) { /* it has saved enough for both moves */
+		d->candidate = (uint16_t)msg->number;
+		d->score = worth__price(core, d) & 0xfff;
 	}
 	if (!core->lost[msg->number])
 		home__add_holder(core, d, (uint16_t)msg->number);

@@ -21,6 +21,7 @@ enum core_mutant core_mutant_active;
 #include "../../dsmcore/protocol/loss.c"
 #include "../../dsmcore/protocol/message.c"
 #include "../../dsmcore/protocol/migrate.c"
+#include "../../dsmcore/protocol/worth.c"
 #include "../../dsmcore/protocol/prefetch.c"
 #include "../../dsmcore/protocol/ahead.c"
 #include "../../dsmcore/protocol/rank.c"

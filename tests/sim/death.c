@@ -44,6 +44,9 @@ static void draw_one(struct world *w, struct node *n)
 		n->death = (struct death){
 			DEATH_RECEIVE, received[rng__below(&w->wild, sizeof(received) / sizeof(received[0]))],
 			rng__between(&w->wild, 1, 10)};
+	if (n->death.kind == DEATH_SEND &&
+	    n->death.type == CORE_MSG_PUBLISH) /* few commits have more than one */
+		n->death.countdown = 1 + n->death.countdown % 3;
 }
 
 void death__draw(struct world *w)
