@@ -20,8 +20,9 @@
 
 #define MS		 1000000ull
 #define POLL_MS		 10	   /* the ring buffers are never woken for: this is how old a record gets */
-#define POLL_IDLE_MS	 40	   /* while little comes; each look takes a core away from somebody */
-#define POLL_BUSY	 1000u	   /* records a look: look again sooner */
+#define POLL_IDLE_MS	 100	   /* while little comes; each look takes a core away from somebody */
+#define POLL_BUSY_SHARE	 16u	   /* one part in so many of a ring came in one look: look again sooner */
+#define BURST_BYTES_MS	 65536u	   /* a ring must not fill between two looks though all begins at once */
 #define SCAN_FAST_NS	 (20 * MS) /* while nodes are missing: what they do before they are found is not seen */
 #define SCAN_NS		 (200 * MS) /* afterwards */
 #define SCAN_RARE_NS	 (5000 * MS) /* when all have been here for a while: nobody else can come to this run */
@@ -77,7 +78,7 @@ static void on_record(void *ctx, pid_t pid, const struct dsm_ev_hdr *record)
 	struct trace_page_stat stat;
 	int rc;
 
-	c->round++;
+	c->round += record->size;
 	if (record->type == DSM_EV_NODE)
 		collect__node_record(c, pid, (const void *)record);
 	if (!collect__from(c, pid, record->node))
@@ -234,10 +235,22 @@ static bool run_ended(const struct collect *c)
 	return n && !nodes_missing(c);
 }
 
-/* All nodes that this host has of the run are known, and have described themselves. */
+static bool all_described(const struct collect *c)
+{
+	const struct agg_node *const *nodes;
+	size_t n = aggregate__nodes(c->known, &nodes);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!nodes[i]->described)
+			return false;
+	}
+	return n && n >= nodes[0]->nodes;
+}
+
+/* All nodes of the run have described themselves, or all that this host has of it have had the time to. */
 static bool settled(const struct collect *c)
 {
-	return !nodes_missing(c) && collect__now() - c->last_node_ns > MISSING_NODES_NS;
+	return all_described(c) || (!nodes_missing(c) && collect__now() - c->last_node_ns > MISSING_NODES_NS);
 }
 
 static uint64_t between(uint64_t least, uint64_t value, uint64_t most)
@@ -327,6 +340,12 @@ static void ask_for_rundowns(struct collect *c, uint64_t now)
 	}
 }
 
+/* Somebody looks on twice a second; a trace has the counters once a second. */
+static uint64_t sample_interval(const struct collect *c)
+{
+	return c->live && live__clients(c->live) ? LIVE_INTERVAL_NS : FLUSH_NS;
+}
+
 static void one_round(struct collect *c)
 {
 	uint64_t now = collect__now();
@@ -337,7 +356,7 @@ static void one_round(struct collect *c)
 		ask_for_rundowns(c, now);
 	if (c->live && live__poll(c->live))
 		tell_clients(c, now, true, false);
-	if (now - c->last_sample_ns >= LIVE_INTERVAL_NS) {
+	if (now - c->last_sample_ns >= sample_interval(c)) {
 		sample(c, now);
 		tell_clients(c, now, false, false);
 	}
@@ -352,6 +371,30 @@ static void one_round(struct collect *c)
 		c->end = COLLECT_TIME;
 }
 
+/* The smallest ring that records come from. */
+static uint64_t ring_bytes(const struct collect *c)
+{
+	uint64_t least = c->source->ring_bytes;
+
+	if (least)
+		return least;
+	for (const struct node_view *v = nodes__first(c->nodes); v; v = v->next) {
+		if (v->run_id == c->run_id && v->ring_bytes && (!least || v->ring_bytes < least))
+			least = v->ring_bytes;
+	}
+	return least;
+}
+
+/* Milliseconds until the next look, after one that came `before` milliseconds after its forerunner. */
+static int next_pause(const struct collect *c, int before)
+{
+	uint64_t ring = ring_bytes(c), most = between(POLL_MS, ring / BURST_BYTES_MS, POLL_IDLE_MS);
+
+	if (!settled(c) || c->round > ring / POLL_BUSY_SHARE)
+		return POLL_MS;
+	return (int)between(POLL_MS, 2 * (uint64_t)before, most);
+}
+
 void collect__run(struct collect *c, int stop_fd)
 {
 	struct pollfd p = {.fd = stop_fd, .events = POLLIN};
@@ -360,9 +403,7 @@ void collect__run(struct collect *c, int stop_fd)
 	while (c->end == COLLECT_GOING_ON) {
 		c->round = 0;
 		one_round(c);
-		pause = c->round >= POLL_BUSY || !settled(c)
-				? POLL_MS
-				: (int)between(0, 2 * (uint64_t)pause, POLL_IDLE_MS);
+		pause = next_pause(c, pause);
 		if (c->end == COLLECT_GOING_ON && poll(&p, 1, pause) > 0)
 			c->end = COLLECT_SIGNAL;
 	}

@@ -58,7 +58,7 @@ struct collect {
 	char command[1024]; /* of the first node met, words separated by blanks; "" = it could not be read */
 	char why_ring[512]; /* why `auto` did not take BPF */
 	uint64_t written[DSM_EV_TYPE_MAX], written_total;
-	unsigned round;	    /* records that the last look has brought */
+	uint64_t round;	    /* bytes of the records that the last look has brought */
 	uint64_t strangers; /* records of processes that could not be told to be of this run */
 	uint64_t start_ns, start_realtime_ns; /* monotonic; wall clock */
 	uint64_t scan_cost_ns, last_scan_ns, last_sample_ns, last_flush_ns, last_node_ns;

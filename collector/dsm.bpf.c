@@ -21,7 +21,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-const volatile int keep_all = 0;
+const volatile int keep_all = 0, names_only = 0;
 const volatile uint32_t user = 0; /* only processes of this user are heard */
 const volatile uint64_t pidns_dev = 0, pidns_ino = 0;
 
@@ -167,7 +167,7 @@ static __always_inline int handle(struct pt_regs *ctx, const uint32_t type)
 {
 	uint32_t cookie = bpf_get_attach_cookie(ctx);
 	const struct dsm_bpf_site *site = bpf_map_lookup_elem(&sites, &cookie);
-	int keep = dsm_bpf__keeps(type, keep_all);
+	int keep = dsm_bpf__sends(type, keep_all, names_only);
 	const void *record = 0;
 	uint32_t pid;
 

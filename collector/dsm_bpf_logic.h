@@ -21,6 +21,21 @@ DSM_BPF_INLINE int dsm_bpf__keeps(unsigned type, int all)
 		       type != DSM_EV_UPDATE);
 }
 
+/* Records that say what is what. They are all that a collector without a trace needs: what happens to pages it
+ * counts, what the nodes do it reads from their counters. A probe without a listener costs nothing, and its record
+ * is not even built. */
+DSM_BPF_INLINE int dsm_bpf__names(unsigned type)
+{
+	return type == DSM_EV_NODE || type == DSM_EV_MODULE || type == DSM_EV_SITE || type == DSM_EV_TYPE ||
+	       type == DSM_EV_OBJECT || type == DSM_EV_FREE || type == DSM_EV_ROOT || type == DSM_EV_END;
+}
+
+/* Does a record of this type travel to the collector? */
+DSM_BPF_INLINE int dsm_bpf__sends(unsigned type, int all, int names_only)
+{
+	return names_only ? dsm_bpf__names(type) : dsm_bpf__keeps(type, all);
+}
+
 /* Does a probe of this type say something about a page? */
 DSM_BPF_INLINE int dsm_bpf__counts(unsigned type)
 {

@@ -291,6 +291,7 @@ int main(int argc, char **argv)
 		return rc;
 	if (!o.from.probe_file)
 		o.from.probe_file = beside_this_program(probe_file, sizeof(probe_file));
+	o.from.names_only = !o.output && !o.from.all;
 	stop_fd = signals();
 	if (stop_fd < 0) {
 		fprintf(stderr, "dsmcollect: signalfd: %s\n", strerror(errno));

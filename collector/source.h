@@ -46,11 +46,12 @@ struct source {
 struct source_options {
 	uint64_t ring_bytes; /* BPF ring buffer; power of two and whole pages */
 	bool all;	     /* records of every type, not only those that the evidence needs */
+	bool names_only;     /* no trace: only the records that say what is what; the rest is counted */
 	uid_t user;	     /* only processes of this user */
 	const char *probe_file;
 };
 
-/* Types that are counted and not kept unless --all: BEGIN, TRANSFER, INVALIDATE, UPDATE. */
+/* Types that a trace has: all but BEGIN, TRANSFER, INVALIDATE and UPDATE, which are counted unless --all. */
 bool source__keeps(unsigned type, bool all);
 
 /* `why` gets a line that says what failed, on what, and what to do. Errors: negative errno. */

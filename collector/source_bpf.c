@@ -275,6 +275,7 @@ static int load(struct source_bpf *b, const struct source_options *options, bool
 	bpf_object__for_each_program(program, b->skel->obj)
 		bpf_program__set_expected_attach_type(program, multi ? UPROBE_MULTI : 0);
 	b->skel->rodata->keep_all = options->all;
+	b->skel->rodata->names_only = options->names_only;
 	b->skel->rodata->user = options->user;
 	if (stat("/proc/self/ns/pid", &ns) == 0) {
 		b->skel->rodata->pidns_dev = ns.st_dev;
@@ -360,7 +361,8 @@ static int attach(struct source_bpf *b, const struct source_options *options, bo
 		size_t at = (i + 1) % n; /* NODE is the first in the table and comes last */
 		struct sites s;
 		int rc;
-		if (!dsm_bpf__keeps(probes[at].type, options->all) && !dsm_bpf__counts(probes[at].type))
+		if (!dsm_bpf__sends(probes[at].type, options->all, options->names_only) &&
+		    !dsm_bpf__counts(probes[at].type))
 			continue;
 		collect_sites(b, probes[at].probe, &s);
 		if (!s.count)

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #define BENCH_VERSION "0.1"
+#define PROBES_REPS   11
 
 enum { BENCH_FAILED = 1, BENCH_BAD = 2, BENCH_SIGNAL = 128 };
 
@@ -33,6 +34,7 @@ struct options {
 	unsigned pages;	       /* 0: its default */
 	unsigned gap_us;       /* pause before each sample */
 	unsigned reps;	       /* 0: its default */
+	const char *load;      /* probes: this kind of work alone; NULL: all */
 	double seconds;	       /* at most, for one state; 0: its default */
 	enum owner owner;
 	bool disjoint;

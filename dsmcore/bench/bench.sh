@@ -78,7 +78,7 @@ def owner($o): every[] | select(.owner == $o);
 def on($n): every[] | select(.nodes == $n);
 def pages($n): every[] | select(.pages == $n);
 def load($l; $m): every[] | select(.load == $l and .mode == $m);
-def cost: "\(.ratio | us) x run time (\(.ratio_least | us)-\(.ratio_most | us)), \(.cpu_ratio | us) x CPU";
+def cost: "\(.ratio | us) x run time (\(.ratio_low | us)-\(.ratio_high | us)), \(.cpu_ratio | us) x CPU";
 '
 cores=$(nproc)
 began=$(date -u +%Y-%m-%dT%H:%M:%SZ)

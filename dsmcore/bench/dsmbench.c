@@ -26,7 +26,7 @@ static int commit_run(const struct options *o, struct results *r, struct json_ob
 static int barrier_run(const struct options *o, struct results *r, struct json_object **out);
 
 /* Options by letter: t transport, n nodes, c count, l seconds, o owner, g gap, p pages, d disjoint, r reps, u
- * unbound, q sequential, i no updates */
+ * unbound, q sequential, i no updates, w load */
 static const struct command commands[] = {
 	{"floor", "raw sockets and a bare fault handler, no DSM", floor_run, node_floor__main, "tclogu", 2, 2,
 	 4000, 20},
@@ -39,11 +39,14 @@ static const struct command commands[] = {
 	{"barrier", "all nodes meet", barrier_run, node_barrier__main, "tnclu", 2, 16, 4000, 20},
 	{"scale", "messages a commit, 8 to 1024 simulated nodes", scale__run, NULL, "nc", 16, 1024, 60, 0},
 	{"probes", "run time with nobody attached, with a collector, recorded", probes__run, node_load__main,
-	 "tnlru", 2, 16, 0, 1},
+	 "tnlruw", 2, 16, 0, 1},
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
 /* ---- help ---- */
+
+#define TEXT_(number) #number
+#define TEXT(number)  TEXT_(number)
 
 static void print_usage(void)
 {
@@ -68,14 +71,21 @@ static void print_usage(void)
 	     "      --sequential      fault: pages in their order, so that prefetch helps; default: at "
 	     "random\n"
 	     "      --no-updates      pingpong: by invalidation alone\n"
-	     "      --reps N          probes: repetitions (default 7)\n"
-	     "      --unbound         leave the nodes' cores to the system; default: node i has core i\n"
-	     "      --samples FILE    keep the raw samples: name, owner, nodes, microseconds\n"
-	     "  -h, --help            this text\n"
-	     "      --version         version\n"
-	     "\n"
-	     "Exit status: 0 measured; 1 a run failed; 2 bad usage; 128 + signal when interrupted.\n"
-	     "It is a benchmark: no figure makes it fail. `make bench` holds them against the aims.");
+	     "      --reps N          probes: repetitions (default " TEXT(
+		     PROBES_REPS) ")\n"
+				  "      --load NAME       probes: walk, sor or objects alone; default: all "
+				  "three\n"
+				  "      --unbound         leave the nodes' cores to the system; default: "
+				  "node i has core i\n"
+				  "      --samples FILE    keep the raw samples: name, owner, nodes, "
+				  "microseconds\n"
+				  "  -h, --help            this text\n"
+				  "      --version         version\n"
+				  "\n"
+				  "Exit status: 0 measured; 1 a run failed; 2 bad usage; 128 + signal when "
+				  "interrupted.\n"
+				  "It is a benchmark: no figure makes it fail. `make bench` holds them "
+				  "against the aims.");
 }
 
 static int bad(const char *format, const char *what, const char *more)
@@ -112,6 +122,7 @@ enum {
 	OPT_DISJOINT = 'd',
 	OPT_SEQUENTIAL = 'q',
 	OPT_REPS = 'r',
+	OPT_LOAD = 'w',
 	OPT_SAMPLES = 's',
 	OPT_UNBOUND = 'u',
 	OPT_NO_UPDATES = 'i',
@@ -131,6 +142,7 @@ static const struct option table[] = {
 	{"disjoint", no_argument, NULL, OPT_DISJOINT},
 	{"sequential", no_argument, NULL, OPT_SEQUENTIAL},
 	{"reps", required_argument, NULL, OPT_REPS},
+	{"load", required_argument, NULL, OPT_LOAD},
 	{"samples", required_argument, NULL, OPT_SAMPLES},
 	{"unbound", no_argument, NULL, OPT_UNBOUND},
 	{"no-updates", no_argument, NULL, OPT_NO_UPDATES},
@@ -190,6 +202,14 @@ static int set_owner(struct options *o)
 	return bad("--owner '%s': give waiting, computing or both%s", optarg, "");
 }
 
+static int set_load(struct options *o)
+{
+	if (strcmp(optarg, "walk") && strcmp(optarg, "sor") && strcmp(optarg, "objects"))
+		return bad("--load '%s': give walk, sor or objects%s", optarg, "");
+	o->load = optarg;
+	return 0;
+}
+
 /* 0 is "as the benchmark is defined" when one dsmbench starts another. */
 static int take(struct options *o, int opt)
 {
@@ -222,6 +242,8 @@ static int take(struct options *o, int opt)
 		return 0;
 	case OPT_REPS:
 		return set_number("reps", 1, 1000, &o->reps);
+	case OPT_LOAD:
+		return set_load(o);
 	case OPT_SAMPLES:
 		o->samples = optarg;
 		return 0;
@@ -254,7 +276,7 @@ static int check_taken(const struct options *o, const char *given)
 {
 	for (; *given; given++)
 		for (const struct option *t = table; t->name; t++)
-			if (t->val == *given && strchr("tfnclogpdruqi", *given) &&
+			if (t->val == *given && strchr("tfnclogpdruqiw", *given) &&
 			    !strchr(o->command->takes, *given == OPT_FABRIC ? OPT_TRANSPORT : *given))
 				return bad("--%s says nothing to '%s'", t->name, o->command->name);
 	if (o->nodes && (o->nodes < o->command->nodes_min || o->nodes > o->command->nodes_max)) {

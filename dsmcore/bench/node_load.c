@@ -40,7 +40,7 @@ struct score {
 };
 
 struct tally {
-	uint64_t commits, events, cpu_ns;
+	uint64_t commits, events, cpu_ns, microscope_ns;
 };
 
 struct load {
@@ -140,8 +140,8 @@ static struct tally so_far(void)
 
 	node__counters(&c);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-	return (struct tally){c.commits, c.events,
-			      (uint64_t)cpu.tv_sec * 1000000000u + (uint64_t)cpu.tv_nsec};
+	return (struct tally){c.commits, c.events, (uint64_t)cpu.tv_sec * 1000000000u + (uint64_t)cpu.tv_nsec,
+			      c.microscope_ns};
 }
 
 static void tell(struct load *l, uint64_t ns, struct tally before)
@@ -149,8 +149,9 @@ static void tell(struct load *l, uint64_t ns, struct tally before)
 	struct tally now = so_far(), each, all = {0};
 
 	DSM_TX {
-		l->tallies[dsm_node()] = (struct tally){
-			now.commits - before.commits, now.events - before.events, now.cpu_ns - before.cpu_ns};
+		l->tallies[dsm_node()] =
+			(struct tally){now.commits - before.commits, now.events - before.events,
+				       now.cpu_ns - before.cpu_ns, now.microscope_ns - before.microscope_ns};
 	}
 	dsm_barrier();
 	if (dsm_node())
@@ -160,8 +161,10 @@ static void tell(struct load *l, uint64_t ns, struct tally before)
 		all.commits += each.commits;
 		all.events += each.events;
 		all.cpu_ns += each.cpu_ns;
+		all.microscope_ns += each.microscope_ns;
 	}
 	node__value("cpu", (double)all.cpu_ns * 1e-9);
+	node__value("microscope", (double)all.microscope_ns * 1e-9);
 	node__value("events", (double)all.events);
 	node__value("commits", (double)all.commits);
 	node__value("seconds", (double)ns * 1e-9); /* the last: it ends the answer */

@@ -3,10 +3,13 @@
  * probes.c - what observation costs: the same work with nobody attached, with a collector that only
  * aggregates, and with one that records a trace.
  *
- * The three are run by turns in the same processes, in rotating order; the ratio is the median of the ratios
- * within each turn, so that a machine that drifts does not count. Beside the run time stands the CPU time of
- * the nodes, which says more when others use the machine too, and from it the price of a probe. A collector
- * is attached to the running nodes by the id of their run, so it never takes another run for this one.
+ * The nodes go on all the time. Each measurement with a collector stands between two with nobody attached
+ * (none, aggregated, none, recorded, none ...), and its ratio is to the mean of these two: a machine that gets
+ * faster or slower cancels out. What is printed is the median of the ratios and the range in which it lies
+ * with 95 %, since a machine whose neighbours use its memory is not quieter than some per cent. Beside the run
+ * time stands the CPU time of the nodes and of the collector, which say more when others use the machine too, and
+ * from it the price of a probe. A collector is attached to the running nodes by the id of their run, so it
+ * never takes another run for this one.
  */
 #include "dsmcore/bench/bench.h"
 
@@ -19,10 +22,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define READY_MS  30000
-#define REPS	  5
 #define SETTLE_US 300000 /* for the rundown of a collector that came late */
 #define REPS_MAX  1000
 
@@ -216,33 +219,52 @@ static int close_session(struct session *s, int rc)
 /* ---- measuring ---- */
 
 struct measured {
-	double seconds[REPS_MAX], cpu[REPS_MAX];
+	double seconds[2 * REPS_MAX + 1], cpu[2 * REPS_MAX + 1];
 	double events, commits, sum;
+	double microscope; /* CPU time that the nodes gave to looking at single accesses, seconds */
+	double collector;  /* its CPU time while the nodes worked, seconds */
 };
 
-static int once(struct session *s, enum mode mode, uint64_t amount, struct measured *m, unsigned rep,
+static double cpu_of(pid_t pid)
+{
+	struct timespec t;
+	clockid_t clock;
+
+	if (pid <= 0 || clock_getcpuclockid(pid, &clock) || clock_gettime(clock, &t))
+		return 0;
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int once(struct session *s, enum mode mode, uint64_t amount, struct measured *m, unsigned at,
 		struct results *r)
 {
 	char key[32];
 	int rc = mode == NONE ? 0 : attach(s, mode);
+	double before;
 
 	if (rc)
 		return rc;
 	usleep(SETTLE_US);
-	rc = order(s, amount, &m->seconds[rep]);
+	before = cpu_of(s->collector.pid);
+	rc = order(s, amount, &m->seconds[at]);
 	if (!rc) {
+		m->collector += cpu_of(s->collector.pid) - before;
 		m->events += results__number(&s->answer, "events");
 		m->commits += results__number(&s->answer, "commits");
-		m->sum += m->seconds[rep];
-		m->cpu[rep] = results__number(&s->answer, "cpu");
+		m->microscope += results__number(&s->answer, "microscope");
+		m->sum += m->seconds[at];
+		m->cpu[at] = results__number(&s->answer, "cpu");
 		snprintf(key, sizeof(key), "%s.%s", s->load, mode_names[mode]);
-		rc = results__sample(r, key, "", s->nodes, m->seconds[rep] * 1e6) ? BENCH_FAILED : 0;
+		rc = results__sample(r, key, "", s->nodes, m->seconds[at] * 1e6) ? BENCH_FAILED : 0;
+		snprintf(key, sizeof(key), "%s.%s.cpu", s->load, mode_names[mode]);
+		if (!rc && results__sample(r, key, "", s->nodes, m->cpu[at] * 1e6))
+			rc = BENCH_FAILED;
 	}
 	return rc ? rc : detach(s);
 }
 
-/* How much work takes about the wanted time. The first rounds are slower than the rest, and warm everything
- * up. */
+/* How much work takes about the wanted time. The first rounds are slower than the rest and warm everything
+ * up, so that the last one decides. */
 static int calibrate(struct session *s, uint64_t *amount)
 {
 	double took = 0;
@@ -254,7 +276,11 @@ static int calibrate(struct session *s, uint64_t *amount)
 		if (!rc && took < s->o->seconds / 2)
 			*amount *= took < s->o->seconds / 8 ? 4 : 2;
 	}
-	*amount = (uint64_t)((double)*amount * s->o->seconds / took) + 1;
+	for (int again = 0; again < 2 && !rc; again++) {
+		*amount = (uint64_t)((double)*amount * s->o->seconds / took) + 1;
+		if (!again)
+			rc = order(s, *amount, &took);
+	}
 	return rc;
 }
 
@@ -266,35 +292,55 @@ static int compare_doubles(const void *a, const void *b)
 }
 
 struct spread {
-	double least, middle, most;
+	double least, low, middle, high, most; /* low to high: holds the true median with 95 % */
 };
 
+/* The range of a median by counting: how many of n samples lie below it is a matter of tossing coins. */
 static struct spread spread_of(double *x, unsigned n)
 {
+	double aside = 0.98 * sqrt((double)n);
+	unsigned low = (double)n / 2 > aside ? (unsigned)((double)n / 2 - aside) : 0;
+
 	qsort(x, n, sizeof(*x), compare_doubles);
-	return (struct spread){x[0], (x[(n - 1) / 2] + x[n / 2]) / 2, x[n - 1]};
+	return (struct spread){x[0], x[low], (x[(n - 1) / 2] + x[n / 2]) / 2, x[n - 1 - low], x[n - 1]};
 }
 
-static void compare(struct json_object *o, const struct measured *with, const struct measured *none,
-		    unsigned reps)
+/* What nobody attached took just before and just after the i-th measurement of this mode. */
+static double beside(const double *none, enum mode mode, unsigned i)
 {
-	double time[REPS_MAX], cpu[REPS_MAX], extra[REPS_MAX];
+	unsigned before = mode == NONE ? i : 2 * i + (mode == RECORDED);
+
+	return mode == NONE ? none[i] : (none[before] + none[before + 1]) / 2;
+}
+
+static void compare(struct json_object *o, const struct measured *m, enum mode mode, unsigned reps)
+{
+	double time[2 * REPS_MAX + 1], cpu[2 * REPS_MAX + 1], extra[2 * REPS_MAX + 1];
+	const struct measured *with = &m[mode], *none = &m[NONE];
+	unsigned n = mode == NONE ? 2 * reps + 1 : reps;
 	struct spread s;
 
-	for (unsigned i = 0; i < reps; i++) {
-		time[i] = with->seconds[i] / none->seconds[i];
-		cpu[i] = with->cpu[i] / none->cpu[i];
-		extra[i] = (with->cpu[i] - none->cpu[i]) * 1e6;
+	for (unsigned i = 0; i < n; i++) {
+		time[i] = with->seconds[i] / beside(none->seconds, mode, i);
+		cpu[i] = with->cpu[i] / beside(none->cpu, mode, i);
+		extra[i] = (with->cpu[i] - beside(none->cpu, mode, i)) * 1e6;
 	}
-	s = spread_of(time, reps);
+	s = spread_of(time, n);
 	json__number(o, "ratio", s.middle, 4);
+	json__number(o, "ratio_low", s.low, 4);
+	json__number(o, "ratio_high", s.high, 4);
 	json__number(o, "ratio_least", s.least, 4);
 	json__number(o, "ratio_most", s.most, 4);
-	json__number(o, "cpu_ratio", spread_of(cpu, reps).middle, 4);
+	s = spread_of(cpu, n);
+	json__number(o, "cpu_ratio", s.middle, 4);
+	json__number(o, "cpu_ratio_low", s.low, 4);
+	json__number(o, "cpu_ratio_high", s.high, 4);
+	json__number(o, "collector_ms_per_s", with->collector / with->sum * 1e3, 2);
+	json__number(o, "microscope_ms_per_s", with->microscope / with->sum * 1e3, 2);
 	json__number(o, "commits_per_s", with->commits / with->sum, 0);
 	json__number(o, "probes_per_s", with->events / with->sum, 0);
-	json__number(o, "probe_us",
-		     with->events > 0 ? spread_of(extra, reps).middle * reps / with->events : NAN, 3);
+	json__number(o, "probe_us", with->events > 0 ? spread_of(extra, n).middle * n / with->events : NAN,
+		     3);
 }
 
 static struct json_object *figure(struct session *s, enum mode mode, const struct measured *m, unsigned reps,
@@ -310,14 +356,14 @@ static struct json_object *figure(struct session *s, enum mode mode, const struc
 	json_object_object_add(o, "load", json_object_new_string(s->load));
 	json_object_object_add(o, "mode", json_object_new_string(mode_names[mode]));
 	json_object_object_add(o, "source", mode == NONE ? NULL : json_object_new_string(s->source));
-	compare(o, &m[mode], &m[NONE], reps);
+	compare(o, m, mode, reps);
 	json__number(o, "lost", mode == NONE ? 0 : s->lost, 0);
 	return o;
 }
 
 static int run_load(struct session *s, struct results *r, struct json_object *list)
 {
-	unsigned reps = s->o->reps ? s->o->reps : REPS;
+	unsigned reps = s->o->reps ? s->o->reps : PROBES_REPS;
 	struct measured *m = calloc(MODES, sizeof(*m));
 	uint64_t amount = 0;
 	int rc;
@@ -327,13 +373,14 @@ static int run_load(struct session *s, struct results *r, struct json_object *li
 	rc = open_session(s);
 	if (!rc)
 		rc = calibrate(s, &amount);
-	for (unsigned rep = 0; rep < reps && !rc; rep++)
-		for (unsigned k = 0; k < MODES && !rc; k++) {
-			enum mode mode = (enum mode)((rep + k) % MODES);
+	if (!rc)
+		rc = once(s, NONE, amount, &m[NONE], 0, r);
+	for (unsigned k = 0; k < 4 * reps && !rc; k++) {
+		enum mode mode = k % 4 == 0 ? AGGREGATED : k % 4 == 2 ? RECORDED : NONE;
 
-			launch__progress(s->load, (double)(rep * MODES + k) / (reps * MODES));
-			rc = once(s, mode, amount, &m[mode], rep, r);
-		}
+		launch__progress(s->load, (double)k / (4 * reps));
+		rc = once(s, mode, amount, &m[mode], mode == NONE ? k / 2 + 1 : k / 4, r);
+	}
 	rc = close_session(s, rc);
 	for (int mode = MODES - 1; mode >= 0 && !rc; mode--)
 		json_object_array_add(list, figure(s, (enum mode)mode, m, reps, r));
@@ -358,6 +405,8 @@ int probes__run(const struct options *o, struct results *r, struct json_object *
 		return BENCH_BAD;
 	}
 	for (size_t i = 0; i < sizeof(loads) / sizeof(*loads) && !rc; i++) {
+		if (o->load && strcmp(o->load, loads[i]) != 0)
+			continue;
 		s = (struct session){.o = o, .nodes = o->nodes ? o->nodes : 2, .load = loads[i]};
 		memcpy(s.folder, folder, sizeof(folder));
 		rc = run_load(&s, r, list);

@@ -74,8 +74,13 @@ prints scale '.nodes == 64 and ([.sizes[].nodes] == [8, 16, 32, 64]) and .spread
 	scale --nodes 64
 prints probes '[., .also[]] | length == 9 and (map(.load) | unique) == ["objects", "sor", "walk"] and (map(select(.mode == "recorded")) | all(.probes_per_s > 0 and .lost >= 0)) and (map(select(.mode == "none")) | all(.ratio == 1))' \
 	probes --reps 1 --seconds 0.1
+# Each figure with a collector lies between two without; the range of the median holds the median.
+prints probes '[., .also[]] | length == 3 and all(.load == "walk") and all(.ratio_least <= .ratio_low and .ratio_low <= .ratio and .ratio <= .ratio_high and .ratio_high <= .ratio_most) and (map({(.mode): .samples}) | add) == {"none": 7, "aggregated": 3, "recorded": 3} and (map(select(.mode != "none")) | all(.collector_ms_per_s > 0))' \
+	probes --load walk --reps 3 --seconds 0.1
 
 bad "which benchmark"
+bad "give walk, sor or objects" probes --load stroll
+bad "says nothing to 'fault'" fault --load walk
 bad "unknown benchmark" speed
 bad "one benchmark at a time" fault barrier
 bad "unknown option --fast" fault --fast

@@ -46,6 +46,26 @@ static void test_keeps(void **state)
 	}
 }
 
+/* Without a trace the records of what happens stay with their nodes; names, beginnings and ends do not. */
+static void test_names(void **state)
+{
+	static const unsigned names[] = {DSM_EV_NODE,	DSM_EV_MODULE, DSM_EV_SITE, DSM_EV_TYPE,
+					 DSM_EV_OBJECT, DSM_EV_FREE,   DSM_EV_ROOT, DSM_EV_END};
+	unsigned n = 0;
+
+	(void)state;
+	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++) {
+		bool is_name = false;
+		for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+			is_name |= names[i] == type;
+		assert_int_equal(!!dsm_bpf__sends(type, 0, 1), is_name);
+		for (int all = 0; all < 2; all++)
+			assert_int_equal(dsm_bpf__sends(type, all, 0), dsm_bpf__keeps(type, all));
+		n += is_name;
+	}
+	assert_int_equal(n, sizeof(names) / sizeof(names[0]));
+}
+
 /* One record through both ways of counting. */
 static void same_counts(const struct dsm_ev_hdr *r, unsigned kind, uint64_t value)
 {
@@ -94,6 +114,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_size_classes),
 		cmocka_unit_test(test_keeps),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_counts_agree),
 	};
 
