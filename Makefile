@@ -62,7 +62,7 @@ LINT_SRCS :=
 all:
 
 # Which optional libraries there are: WITH_pmix := yes, pmix_CFLAGS, pmix_LIBS. Made anew when that has changed.
-OPTIONAL := pmix openssl libfabric libpng ompi-c
+OPTIONAL := pmix openssl libfabric libpng ncursesw ompi-c
 ifeq ($(filter clean,$(MAKECMDGOALS)),)
 -include build/config.mk
 endif

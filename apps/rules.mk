@@ -32,9 +32,13 @@ $(foreach a,$(APPS),$(eval $(call app,$(a))))
 PROGRAMS += world
 world_DIR   := apps
 world_SRCS  := apps/world/world.c apps/world/options.c apps/world/scene.c apps/world/walk.c \
-	apps/common/app.c apps/common/lines.c
+	apps/world/show.c apps/world/picture.c apps/world/terminal.c apps/common/app.c apps/common/lines.c
 world_NEEDS := dsm
 world_LIBS  := -lm
+ifeq ($(WITH_ncursesw),yes)
+world_LIBS  += $(ncursesw_LIBS)
+EXTRA_apps/world/terminal.c := -DWITH_NCURSES $(ncursesw_CFLAGS)
+endif
 
 # Scenes lie beside the program, or in PREFIX/share/procope/scenes when it is installed.
 SCENES := $(patsubst apps/%,$(BUILD)/apps/%,$(wildcard apps/scenes/*.scene))

@@ -16,6 +16,9 @@ static const char usage_text[] =
 	"      --avatars N     avatars of each node (default 10)\n"
 	"      --scene FILE    the scene (default plaza.scene, which comes with the program)\n"
 	"      --seed N        starts other walks (default 1)\n"
+	"      --show[=N]      draw the scene live in the terminal, as node N sees it (default 0); q leaves "
+	"the "
+	"view\n"
 	"      --json          print the result as one JSON object (schema procope.world/1)\n"
 	"  -h, --help          this text\n"
 	"      --version       version\n\n"
@@ -23,7 +26,7 @@ static const char usage_text[] =
 	"or a\n"
 	"bad scene.\n";
 
-enum { OPT_SECONDS = 256, OPT_STEPS, OPT_AVATARS, OPT_SCENE, OPT_SEED, OPT_JSON, OPT_VERSION };
+enum { OPT_SECONDS = 256, OPT_STEPS, OPT_AVATARS, OPT_SCENE, OPT_SEED, OPT_SHOW, OPT_JSON, OPT_VERSION };
 
 static const struct option option_table[] = {
 	{"seconds", required_argument, NULL, OPT_SECONDS},
@@ -31,6 +34,7 @@ static const struct option option_table[] = {
 	{"avatars", required_argument, NULL, OPT_AVATARS},
 	{"scene", required_argument, NULL, OPT_SCENE},
 	{"seed", required_argument, NULL, OPT_SEED},
+	{"show", optional_argument, NULL, OPT_SHOW},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -50,8 +54,23 @@ static int set_scene(struct options *o, const struct app *app, const char *path)
 	return 0;
 }
 
+/* --show, --show=N or --show N: world takes no arguments, so a number after it can only be meant so. */
+static int set_show(struct options *o, const struct app *app, int argc, char **argv)
+{
+	const char *text = optarg;
+	long node = 0;
+	int bad = 0;
+
+	if (!text && optind < argc && argv[optind][0] >= '0' && argv[optind][0] <= '9')
+		text = argv[optind++];
+	if (text)
+		bad = app__integer(app, "--show", text, 0, 255, &node);
+	o->show = (int)node;
+	return bad;
+}
+
 /* One option with its value; 0, or an exit status after a message. */
-static int take(struct options *o, const struct app *app, int code, char **argv)
+static int take(struct options *o, const struct app *app, int code, int argc, char **argv)
 {
 	long seed;
 	int bad;
@@ -70,6 +89,8 @@ static int take(struct options *o, const struct app *app, int code, char **argv)
 		if (!bad)
 			o->seed = (uint64_t)seed;
 		return bad;
+	case OPT_SHOW:
+		return set_show(o, app, argc, argv);
 	case OPT_JSON:
 		o->json = true;
 		return 0;
@@ -82,7 +103,7 @@ int options__read(struct options *o, const struct app *app, int argc, char **arg
 {
 	int code, bad;
 
-	*o = (struct options){.avatars = 10, .seed = 1};
+	*o = (struct options){.avatars = 10, .seed = 1, .show = -1};
 	opterr = 0;
 	while ((code = getopt_long(argc, argv, ":h", option_table, NULL)) != -1) {
 		if (code == 'h' || code == OPT_VERSION) {
@@ -90,7 +111,7 @@ int options__read(struct options *o, const struct app *app, int argc, char **arg
 				fputs(code == 'h' ? usage_text : "world (Procope) " APP_VERSION "\n", stdout);
 			return end_with(status, 0);
 		}
-		bad = take(o, app, code, argv);
+		bad = take(o, app, code, argc, argv);
 		if (bad)
 			return end_with(status, bad);
 	}

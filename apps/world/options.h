@@ -14,6 +14,7 @@ struct options {
 	long avatars;	/* of each node */
 	uint64_t seed;
 	bool json;
+	int show; /* the node that draws the scene; -1: none */
 	char scene[4096];
 };
 

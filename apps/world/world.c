@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "apps/world/options.h"
+#include "apps/world/show.h"
+#include "apps/world/terminal.h"
 #include "apps/world/world.h"
 
 /* What a node counted by itself, outside the DSM. */
@@ -101,6 +103,17 @@ static void enter(struct world *w, const struct options *o)
 	}
 }
 
+/* ---- showing ---- */
+
+/* The node that is to show the scene opens its terminal. If it cannot, all nodes will know by the next barrier. */
+static void open_view(const struct app *app, const struct world *w)
+{
+	const struct app here = {app->name, true};
+
+	if (terminal__open(&here) || show__begin(w, dsm_nodes()))
+		dsm_root_set("blind", dsm_new(char, 1));
+}
+
 /* ---- walking ---- */
 
 static void show_progress(const struct app *app, const struct world *w, const struct options *o,
@@ -128,13 +141,15 @@ static struct count walk(const struct app *app, const struct world *w, const str
 			dsm_phase("steady");
 		dsm_progress(1);
 		elapsed = app__now() - start;
-		if (elapsed - shown > 0.1) {
+		show__step(w, mine.steps, elapsed);
+		if (o->show < 0 && elapsed - shown > 0.1) {
 			shown = elapsed;
 			if (app__progress_wanted(app))
 				show_progress(app, w, o, elapsed, &mine);
 		}
 	}
 	app__progress_end(app);
+	show__end();
 	return mine;
 }
 
@@ -239,13 +254,20 @@ int main(int argc, char **argv)
 
 	if (options__read(&o, &app, argc, argv, &status))
 		return status;
+	if (o.show >= dsm_nodes())
+		return app__bad(&app, "--show %d: this run has only the nodes 0 to %d", o.show,
+				dsm_nodes() - 1);
 	status = dsm_node() == 0 ? build(&app, &o) : 0;
 	dsm_barrier();
 	if (!dsm_root("score"))
 		return APP_USAGE; /* node 0 has said why */
 
 	enter(&w, &o);
+	if (o.show == dsm_node())
+		open_view(&app, &w);
 	dsm_barrier();
+	if (dsm_root("blind"))
+		return APP_USAGE; /* that node has said why */
 	dsm_phase("first");
 	double start = app__now();
 	struct count mine = walk(&app, &w, &o);
