@@ -42,21 +42,33 @@ const char advice__method[] =
 const char *advice__kind(enum advice_kind k)
 {
 	static const char *const name[] = {"relocate/isolate", "relocate/partition", "relocate/pad",
-					   "split-struct",     "split-transaction",  "commit-every-k"};
+					   "split-struct",     "split-transaction",  "commit-every-k",
+					   "relocate/align",   "lock-per-object",    "coarser-chunks"};
 
 	return name[k];
 }
 
 /* ---- from saved ns to rates ---- */
 
-void advice__rates(const struct dsm_counters *c, double seconds, struct rates *out)
+/* Under sc and rc the time that conflicts cost is what is waited. */
+static double lost_in(const struct totals *t)
 {
-	double tx = (double)c->wasted_ns + (double)c->committed_ns;
+	const struct dsm_counters *c = &t->sum;
+	double ns = (double)c->wasted_ns;
+
+	return t->intervals ? ns + (double)c->fetch_ns + (double)c->lock_ns + (double)c->flush_ns : ns;
+}
+
+void advice__rates(const struct totals *t, struct rates *out)
+{
+	const struct dsm_counters *c = &t->sum;
+	double all = t->intervals ? t->node_seconds * 1e9 : (double)c->wasted_ns + (double)c->committed_ns;
 
 	out->aborts_per_commit = c->commits ? (double)c->aborts / (double)c->commits : 0;
-	out->commits_per_s = seconds > 0 ? (double)c->commits / seconds : 0;
-	out->work_per_s = seconds > 0 ? (double)c->work / seconds : 0;
-	out->wasted_share = tx > 0 ? (double)c->wasted_ns / tx : 0;
+	out->commits_per_s = t->seconds > 0 ? (double)c->commits / t->seconds : 0;
+	out->work_per_s = t->seconds > 0 ? (double)c->work / t->seconds : 0;
+	out->wasted_share = all > 0 ? fmin(1, lost_in(t) / all) : 0;
+	out->conflicts_per_interval = c->intervals ? (double)c->meets / (double)c->intervals : 0;
 }
 
 /* What fetches and commit messages cost more (or less, negative) in attempts that commit. Inside aborted ones
@@ -68,12 +80,18 @@ static double traffic_cost(const struct work *w, const struct effect *e)
 	double tx = (double)c->wasted_ns + (double)c->committed_ns;
 	double committed = tx > 0 ? (double)c->committed_ns / tx : 1;
 	double fetches = (e->fetches_after - e->fetches_before) * w->fetch_ns * committed;
-	double remote = c->commits > c->commits_local ? (double)(c->commits - c->commits_local) : 0;
-	double tried = remote + (double)c->aborts_priority;
-	double commits =
-		tried > 0 && e->fetches_before > 0
-			? (double)c->commit_ns * remote / tried * (e->fetches_after / e->fetches_before - 1)
-			: 0;
+
+	if (w->totals
+		    .intervals) /* the fetches that conflicts cost are what conflicts cost: counted with them */
+		return fmax(0, (e->fetches_after - e->fetches_before) * w->fetch_ns);
+	double remote;
+	double tried, commits;
+
+	remote = c->commits > c->commits_local ? (double)(c->commits - c->commits_local) : 0;
+	tried = remote + (double)c->aborts_priority;
+	commits = tried > 0 && e->fetches_before > 0
+			  ? (double)c->commit_ns * remote / tried * (e->fetches_after / e->fetches_before - 1)
+			  : 0;
 
 	return fetches + fmin(commits, (double)c->commit_ns);
 }
@@ -81,6 +99,25 @@ static double traffic_cost(const struct work *w, const struct effect *e)
 static double net_ns(const struct work *w, const struct effect *e)
 {
 	return e->saved_ns * w->scale - traffic_cost(w, e);
+}
+
+/* Where nothing is undone, the time saved is waits. */
+static void predict_intervals(const struct work *w, double net_ns, double saved_conflicts,
+			      struct prediction *out)
+{
+	const struct dsm_counters *c = &w->totals.sum;
+	double all = w->totals.node_seconds * 1e9, saved = fmin(net_ns, w->lost_ns);
+	double left = fmax(0.02 * all, all - saved), faster = all > 0 ? all / left : 1;
+
+	advice__rates(&w->totals, &out->rates);
+	out->ns_per_s = w->totals.seconds > 0 ? saved / w->totals.seconds : 0;
+	out->rates.conflicts_per_interval =
+		c->intervals
+			? fmax(0, (double)c->meets - saved_conflicts * w->abort_scale) / (double)c->intervals
+			: 0;
+	out->rates.commits_per_s *= faster;
+	out->rates.work_per_s *= faster;
+	out->rates.wasted_share = all > 0 ? fmax(0, w->lost_ns - saved) / left : 0;
 }
 
 void advice_work__predict(const struct work *w, double saved_ns, double saved_conflicts, double added_ns,
@@ -96,7 +133,12 @@ void advice_work__predict(const struct work *w, double saved_ns, double saved_co
 	double commits = (double)c->commits + added_commits;
 	struct rates now;
 
-	advice__rates(c, w->totals.seconds, &now);
+	if (w->totals.intervals) {
+		predict_intervals(w, saved_ns * w->scale - added_ns, saved_conflicts, out);
+		return;
+	}
+	advice__rates(&w->totals, &now);
+	out->rates = now;
 	/* No more than there was: records may reach further than the counters. */
 	out->ns_per_s =
 		w->totals.seconds > 0 ? fmin(all, saved_ns * w->scale - added_ns) / w->totals.seconds : 0;
@@ -391,9 +433,15 @@ static void measure(struct work *w)
 	for (int v = 0; v < VERDICTS; v++)
 		w->recorded_ns += b->verdict[v] + b->estimated[v];
 	w->wasted_ns = c->wasted_ns ? (double)c->wasted_ns : w->recorded_ns;
+	w->lost_ns = (double)c->wasted_ns + (double)c->fetch_ns + (double)c->lock_ns + (double)c->flush_ns;
 	w->scale =
 		w->recorded_ns > 0 && c->wasted_ns ? (double)c->wasted_ns / (w->recorded_ns + b->other) : 1;
 	w->abort_scale = b->aborts > 0 ? (double)c->aborts / b->aborts : 1;
+	if (w->totals.intervals) { /* nothing is sampled; what records were lost of is not known */
+		w->wasted_ns = w->lost_ns;
+		w->scale = 1;
+		w->abort_scale = b->aborts > 0 && c->meets ? (double)(c->meets + c->aborts) / b->aborts : 1;
+	}
 	w->fetch_ns = c->faults_fetch ? (double)c->fetch_ns / (double)c->faults_fetch : 0;
 	w->commit_ns = c->commits ? (double)c->commit_ns / (double)c->commits : 0;
 	w->log2 = replay__page_log2(w->tally->model);
@@ -407,7 +455,7 @@ void advice__make(struct tally *t, struct replay *r, struct symbols *s, struct a
 	memset(out, 0, sizeof(*out));
 	w.change = mem__alloc(t->model->groups.n * sizeof(*w.change));
 	measure(&w);
-	advice__rates(&w.totals.sum, w.totals.seconds, &out->now);
+	advice__rates(&w.totals, &out->now);
 	out->seconds = w.totals.seconds;
 	if (!w.totals.measured) {
 		advice_work__note(
@@ -425,6 +473,7 @@ void advice__make(struct tally *t, struct replay *r, struct symbols *s, struct a
 	out->plan_pages = pages_of(&w.effect);
 	predict_effect(&w, &w.effect, &out->plan);
 	advice_work__source(&w);
+	advice_work__waits(&w);
 	if (out->all.n)
 		qsort(out->all.at, out->all.n, sizeof(*out->all.at), by_gain);
 	for (size_t i = 0; i < out->all.n; i++) {

@@ -18,11 +18,16 @@ enum advice_kind {
 	ADVICE_SPLIT_STRUCT,
 	ADVICE_SPLIT_TRANSACTION,
 	ADVICE_COMMIT_EVERY_K,
+	ADVICE_ALIGN,
+	ADVICE_LOCK_OBJECT,
+	ADVICE_COARSER,
 };
 const char *advice__kind(enum advice_kind k); /* "relocate/isolate", ..., "commit-every-k" */
 
-struct rates { /* of a run, or predicted */
+/* Of a run, or predicted. wasted_share: of the time in attempts; under sc and rc what was waited, of all time. */
+struct rates {
 	double aborts_per_commit, commits_per_s, wasted_share, work_per_s;
+	double conflicts_per_interval; /* meets / intervals; 0 where only transactions ran */
 };
 
 struct prediction {
@@ -44,7 +49,9 @@ struct advice {
 	double elements;	     /* commit-every-k: that the transaction touches */
 	double conflicts;	     /* seen, that changes of transactions rest on */
 	unsigned k;
-	char *fields; /* split-struct: which nodes access what */
+	const struct misplaced *misplaced; /* align */
+	const struct lock_sum *lock;	   /* lock-object, coarser */
+	char *fields;			   /* split-struct: which nodes access what */
 	char *text, *why;
 };
 
@@ -62,7 +69,7 @@ struct advice_list {
 /* How the prediction is made, for the report: lines of plain text. */
 extern const char advice__method[];
 
-void advice__rates(const struct dsm_counters *c, double seconds, struct rates *out);
+void advice__rates(const struct totals *t, struct rates *out);
 void advice__make(struct tally *t, struct replay *r, struct symbols *s, struct advice_list *out);
 void advice__free(struct advice_list *list);
 

@@ -20,7 +20,7 @@ void advice_work__note(struct work *w, char *text)
 	l->notes[l->nnotes++] = text;
 }
 
-static struct advice *add(struct work *w, enum advice_kind kind, uint32_t group, uint32_t site)
+struct advice *advice_work__add(struct work *w, enum advice_kind kind, uint32_t group, uint32_t site)
 {
 	struct advice *a = VEC_ADD(&w->out->all);
 
@@ -117,7 +117,7 @@ static char *name_users(const struct work *w, const struct users *u)
 
 static void split_struct(struct work *w, uint32_t g, double ns, const struct users *u)
 {
-	struct advice *a = add(w, ADVICE_SPLIT_STRUCT, g, 0);
+	struct advice *a = advice_work__add(w, ADVICE_SPLIT_STRUCT, g, 0);
 
 	a->fields = name_users(w, u);
 	a->pages = (double)u->n - 1;
@@ -269,7 +269,7 @@ static void split_transaction(struct work *w, const struct true_loss *l)
 		note_cycle(w, l->site, l->group, other);
 		return;
 	}
-	a = add(w, ADVICE_SPLIT_TRANSACTION, l->group, l->site);
+	a = advice_work__add(w, ADVICE_SPLIT_TRANSACTION, l->group, l->site);
 	a->alone_ns = a->missed_ns = saved * w->scale;
 	a->conflicts = seen;
 	advice_work__predict(w, saved, 0, l->conflicts * w->commit_ns, l->conflicts, &a->predicted);
@@ -306,7 +306,7 @@ static void commit_often(struct work *w, uint32_t site, uint32_t group)
 	added = (m - 1) * commit;
 	if (saved - added < WORTH * w->wasted_ns)
 		return;
-	a = add(w, ADVICE_COMMIT_EVERY_K, group, site);
+	a = advice_work__add(w, ADVICE_COMMIT_EVERY_K, group, site);
 	a->elements = left.elements;
 	a->conflicts = left.conflicts;
 	a->k = (unsigned)fmax(1, floor(left.elements / m));
@@ -345,7 +345,8 @@ void advice_work__source(struct work *w)
 	struct table done = {0};
 
 	split_structs(w);
-	collect_losses(w, &losses);
+	if (!w->totals.intervals) /* else nothing is lost that a shorter transaction would save */
+		collect_losses(w, &losses);
 	for (size_t i = 0; i < losses.n; i++) {
 		size_t before = done.n;
 

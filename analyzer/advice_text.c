@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* advice_text.c - each advice in words that somebody can act on. */
 #include <stdio.h>
+#include <string.h>
 
 #include "advice_work.h"
 #include "names.h"
@@ -12,9 +13,14 @@ struct words {
 static void look_up(struct work *w, const struct advice *a, struct words *out)
 {
 	struct model *m = w->tally->model;
-	const struct group *g = &m->groups.at[a->group];
+	const struct group *g = a->group == GROUP_NONE ? NULL : &m->groups.at[a->group];
 	struct source src;
 
+	memset(out, 0, sizeof(*out));
+	names__site(w->symbols, m, a->site, &src);
+	names__place(&src, out->where, sizeof(out->where));
+	if (!g)
+		return;
 	model__group_name(m, a->group, out->name, sizeof(out->name));
 	model__group_shape(m, a->group, out->shape, sizeof(out->shape));
 	snprintf(out->type, sizeof(out->type), "%s", model__type_at(m, g->type)->name);
@@ -22,8 +28,6 @@ static void look_up(struct work *w, const struct advice *a, struct words *out)
 		snprintf(out->type, sizeof(out->type), "its type");
 	names__site(w->symbols, m, g->site, &src);
 	names__place(&src, out->born, sizeof(out->born));
-	names__site(w->symbols, m, a->site, &src);
-	names__place(&src, out->where, sizeof(out->where));
 }
 
 static void say_layout(struct work *w, struct advice *a, const struct words *x, struct text *t)
@@ -108,15 +112,72 @@ static void say_source(struct work *w, struct advice *a, const struct words *x, 
 	}
 }
 
+static void say_align(struct work *w, struct advice *a, const struct words *x)
+{
+	const struct misplaced *p = a->misplaced;
+	struct model *m = w->tally->model;
+	char name[128], rows[160], n[40], pages[40], time[40];
+
+	model__object_name(m, p->object, name, sizeof(name));
+	names__elements(m, p->object, &p->elements, rows, sizeof(rows));
+	names__count(p->fetches, n, sizeof(n));
+	names__count(p->pages, pages, sizeof(pages));
+	names__duration(p->ns, time, sizeof(time));
+	a->text = mem__format(
+		"Align the partition: %s of %s are at home on node %u, but only node %u writes them. Let "
+		"node %u allocate them (dsm_new and its kin put memory on the node that calls), or let "
+		"node %u compute them. Source change.",
+		rows, name, p->home, p->writer, p->writer, p->home);
+	a->why = mem__format(
+		"%s (%s, allocated at %s): node %u waited %s in %s fetches for %s pages of them that "
+		"no other node writes",
+		name, x->shape, x->born, p->writer, time, n, pages);
+}
+
+static void say_lock(struct work *w, struct advice *a, const struct words *x)
+{
+	const struct lock_sum *l = a->lock;
+	char n[40], time[40];
+
+	(void)w;
+	names__count(l->count, n, sizeof(n));
+	names__duration(l->ns, time, sizeof(time));
+	if (a->kind == ADVICE_LOCK_OBJECT)
+		a->text = mem__format(
+			"Name what is locked: the block at %s takes one lock for all that it is ever used "
+			"on, named by its site, and the nodes wait for it in turn, though they seldom or "
+			"never "
+			"met on the same bytes in it. DSM_TX_ON(object), or DSM_TX_FOR_ON, takes a lock "
+			"named "
+			"by the object: blocks on different objects run side by side. Source change.",
+			x->where);
+	else
+		a->text = mem__format(
+			"Take the lock of the block at %s less often: more work for each time (a larger "
+			"chunk of the loop, or several updates in one block), since the nodes really share "
+			"what "
+			"it protects and pay for handing it over. Predicted for half as many. Source change.",
+			x->where);
+	a->why = mem__format(
+		"the lock of the block at %s came from another node %s times, after %s of waiting in all",
+		x->where, n, time);
+}
+
 void advice_work__describe(struct work *w, struct advice *a)
 {
-	const struct group_sum *g = &w->tally->groups[a->group];
+	const struct group_sum *g = a->group == GROUP_NONE ? NULL : &w->tally->groups[a->group];
 	double seen = 0, estimated = 0, judged, low, high;
 	struct text text = {0};
 	char n[40];
 	struct words x;
 
 	look_up(w, a, &x);
+	if (a->misplaced)
+		say_align(w, a, &x);
+	else if (a->lock)
+		say_lock(w, a, &x);
+	if (a->text || !g)
+		return;
 	for (int v = 0; v < VERDICTS; v++) {
 		if (v == VERDICT_UNKNOWN || v == VERDICT_UNTOUCHED)
 			continue;

@@ -14,18 +14,21 @@ struct work { /* one advice__make() */
 	struct symbols *symbols;
 	struct totals totals;
 	struct advice_list *out;
-	double recorded_ns, wasted_ns;
-	double scale, abort_scale;  /* the counted ones are taken to be like the recorded ones */
-	double fetch_ns, commit_ns; /* of one */
-	unsigned log2;		    /* of a page's size */
-	struct change *change;	    /* all taken so far */
-	struct effect effect;	    /* of them together */
+	double recorded_ns, wasted_ns; /* of conflicts */
+	double lost_ns;		       /* all that was wasted or waited for copies, locks and flushes */
+	double scale, abort_scale;     /* the counted ones are taken to be like the recorded ones */
+	double fetch_ns, commit_ns;    /* of one */
+	unsigned log2;		       /* of a page's size */
+	struct change *change;	       /* all taken so far */
+	struct effect effect;	       /* of them together */
 	size_t notes_cap;
 };
 
 void advice_work__predict(const struct work *w, double saved_ns, double saved_conflicts, double added_ns,
 			  double added_commits, struct prediction *out);
 void advice_work__source(struct work *w);
+void advice_work__waits(struct work *w);
+struct advice *advice_work__add(struct work *w, enum advice_kind kind, uint32_t group, uint32_t site);
 /* Takes over `text`: what is not advised and why. */
 void advice_work__note(struct work *w, char *text);
 void advice_work__describe(struct work *w, struct advice *a);

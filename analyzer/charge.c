@@ -82,11 +82,24 @@ static void charge_rows(struct tally *t)
 	mem__free(true_ns);
 }
 
+/* Aborted attempts; and where intervals of sc or rc ran, all waits: there they are what conflicts cost. */
+static double time_lost(const struct dsm_counters *c, bool waits)
+{
+	double ns = (double)c->wasted_ns;
+
+	return waits ? ns + (double)c->fetch_ns + (double)c->lock_ns + (double)c->flush_ns : ns;
+}
+
 static void balance(struct tally *t)
 {
 	struct ledger *b = &t->ledger;
-	double known = b->other, early = 0, missing;
-	bool lossy = false;
+	bool lossy = false, waits = t->model->intervals;
+	double known, early = 0, missing;
+
+	b->copies = waits ? t->waits.copies_ns : 0;
+	b->locks = waits ? t->waits.locks_ns : 0;
+	b->flushes = waits ? t->waits.flushes_ns : 0;
+	known = b->other + b->copies + b->locks + b->flushes;
 
 	for (int v = 0; v < VERDICTS; v++)
 		known += b->verdict[v] + b->estimated[v];
@@ -95,12 +108,14 @@ static void balance(struct tally *t)
 		const struct run *run = &t->model->runs.at[r];
 
 		lossy = lossy || model__lossy(t->model, (uint32_t)r, DSM_EV_ABORT) || run->cut;
+		for (unsigned type = DSM_EV_FAULT; waits && type <= DSM_EV_LOCK; type++)
+			lossy = lossy || model__lossy(t->model, (uint32_t)r, type);
 		for (size_t i = 0; i < run->nodes.n; i++) {
 			const struct node *n = &run->nodes.at[i];
 
-			b->measured += (double)n->last.counters.wasted_ns;
+			b->measured += time_lost(&n->last.counters, waits);
 			if (n->counted && !n->from_start)
-				early += (double)n->first.counters.wasted_ns;
+				early += time_lost(&n->first.counters, waits);
 		}
 	}
 	missing = fmax(0, b->measured - known);
@@ -121,5 +136,6 @@ void tally__finish(struct tally *t)
 	t->groups = mem__alloc(t->model->groups.n * sizeof(*t->groups));
 	note_written(t);
 	charge_rows(t);
+	waits__finish(&t->waits);
 	balance(t);
 }

@@ -57,13 +57,18 @@ void evidence__free(struct evidence *e)
 
 static struct who winner_of(const struct dsm_ev_abort *a)
 {
-	return (struct who){a->winner.node, a->winner.generation, a->winner.interval.number,
-			    a->winner.interval.attempt};
+	return (struct who){.node = a->winner.node,
+			    .generation = a->winner.generation,
+			    .number = a->winner.interval.number,
+			    .attempt = a->winner.interval.attempt};
 }
 
 static struct who loser_of(const struct dsm_ev_abort *a)
 {
-	return (struct who){a->hdr.node, a->hdr.generation, a->interval.number, a->interval.attempt};
+	return (struct who){.node = a->hdr.node,
+			    .generation = a->hdr.generation,
+			    .number = a->interval.number,
+			    .attempt = a->interval.attempt};
 }
 
 /* What one side changed and stored. Without its diff, all that it stored stands for what it changed: too
@@ -104,7 +109,8 @@ static bool find_retry(struct evidence *e, const struct met_page *p, struct who 
 	const struct entry *entry;
 	uint32_t best = UINT32_MAX;
 
-	window__find(&e->window, &c, p->view.run, who.node, who.generation, who.number, p->page);
+	window__find(&e->window, &c, p->view.run, who.node, who.generation,
+		     number__of(who.number, who.interval), p->page);
 	while ((entry = window__next(&c)) && ntried < 16) {
 		const struct dsm_ev_accesses *s = (const void *)entry->record;
 		struct who retry = who;
@@ -202,7 +208,7 @@ static bool touching_side(struct evidence *e, struct met_page *p, struct who who
 	return known;
 }
 
-static void free_page(struct met_page *p)
+void met_page__free(struct met_page *p)
 {
 	byteset__free(&p->changed);
 	byteset__free(&p->stored);
@@ -213,17 +219,15 @@ static void free_page(struct met_page *p)
 
 /* ---- judging ---- */
 
-static void judge_one_way(struct evidence *e, struct met_page *p, const struct dsm_ev_abort *a,
-			  const struct dsm_ev_meeting *m, bool reversed)
+void judge__sides(struct evidence *e, struct met_page *p, struct who changer, struct who toucher,
+		  const struct dsm_ev_meeting *m, bool untouched)
 {
-	struct meeting_evidence me = {.changed = &p->changed, .stored = &p->stored, .touched = &p->touched};
-	struct who winner = winner_of(a), loser = loser_of(a);
+	struct meeting_evidence me = {
+		.changed = &p->changed, .stored = &p->stored, .touched = &p->touched, .untouched = untouched};
 
-	p->reversed = reversed;
-	me.winner_known = changing_side(e, p, reversed ? loser : winner);
-	me.untouched = !reversed && (a->cause == DSM_EV_CAUSE_UNTOUCHED || (m->tracked && !m->access));
-	if (!me.untouched)
-		me.loser_known = touching_side(e, p, reversed ? winner : loser, reversed ? NULL : m);
+	me.winner_known = changing_side(e, p, changer);
+	if (!untouched)
+		me.loser_known = touching_side(e, p, toucher, m);
 	p->verdict = verdict__page(&me);
 	if (p->verdict != VERDICT_UNKNOWN)
 		p->why = WHY_NOT;
@@ -231,7 +235,20 @@ static void judge_one_way(struct evidence *e, struct met_page *p, const struct d
 		p->why = WHY_WRITES;
 }
 
-static struct met_page same_page(const struct met_page *p)
+static void judge_one_way(struct evidence *e, struct met_page *p, const struct dsm_ev_abort *a,
+			  const struct dsm_ev_meeting *m, bool reversed)
+{
+	struct who winner = winner_of(a), loser = loser_of(a);
+
+	p->reversed = reversed;
+	if (reversed)
+		judge__sides(e, p, loser, winner, NULL, false);
+	else
+		judge__sides(e, p, winner, loser, m,
+			     a->cause == DSM_EV_CAUSE_UNTOUCHED || (m->tracked && !m->access));
+}
+
+struct met_page met_page__like(const struct met_page *p)
 {
 	struct met_page other;
 
@@ -252,17 +269,17 @@ static void judge_page(struct evidence *e, struct met_page *p, const struct dsm_
 	judge_one_way(e, p, a, m, gave_way);
 	if (!gave_way || p->verdict == VERDICT_TRUE || (!m->winner_version && p->why != WHY_WRITES))
 		return;
-	forward = same_page(p);
+	forward = met_page__like(p);
 	judge_one_way(e, &forward, a, m, false);
 	if (p->why == WHY_WRITES || forward.verdict == VERDICT_TRUE || forward.verdict == VERDICT_UNKNOWN) {
-		free_page(p);
+		met_page__free(p);
 		*p = forward;
 		return;
 	}
-	free_page(&forward);
+	met_page__free(&forward);
 }
 
-static void conclude(struct conflict *c)
+void judge__conclude(struct conflict *c)
 {
 	enum verdict v[DSM_EV_MEETINGS];
 
@@ -301,7 +318,7 @@ static void judge_standin(struct met_page *p, const struct standin *s)
 
 static void copy_page(struct met_page *to, const struct met_page *from)
 {
-	*to = same_page(from);
+	*to = met_page__like(from);
 	to->reversed = from->reversed;
 	to->verdict = from->verdict;
 	to->basis = from->basis;
@@ -312,14 +329,22 @@ static void copy_page(struct met_page *to, const struct met_page *from)
 	touches__add_all(&to->touches, &from->touches, SIZE_MAX);
 }
 
+/* What is known in general of the side that accessed. The holder of a copy has used it in many intervals, wherever they
+ * began. */
+const struct profile *judge__profile(struct evidence *e, const struct conflict *c, const struct met_page *p)
+{
+	uint16_t node = p->reversed ? c->winner : c->loser;
+	uint32_t site = p->reversed ? c->winner_site : c->loser_site;
+
+	return profile__get(e, c->run, node, c->interval ? ANY_SITE : site, p->page, false);
+}
+
 /* Finds stand-ins for an unknown page. If all that the site was ever seen to access does not meet the other
  * side's changes, that stands for every one of its transactions; else single transactions share. */
 static unsigned find_standins(struct evidence *e, const struct conflict *c, const struct met_page *p,
 			      struct standin *out)
 {
-	uint16_t node = p->reversed ? c->winner : c->loser;
-	uint32_t site = p->reversed ? c->winner_site : c->loser_site;
-	const struct profile *s = profile__get(e, c->run, node, site, p->page, false);
+	const struct profile *s = judge__profile(e, c, p);
 	unsigned n = 0;
 
 	if (!s || p->why == WHY_WRITES || (!s->committed && s->aborted < ENOUGH_ABORTED))
@@ -362,17 +387,23 @@ static bool apportion(struct evidence *e, const struct conflict *c)
 			if (nfit[i])
 				judge_standin(&pages[i], &fit[i][j % nfit[i]]);
 		}
-		conclude(&part);
+		judge__conclude(&part);
 		part.basis = BASIS_SITE;
 		part.why = c->why;
 		e->sink.conflict(e->sink.context, &part);
 		for (unsigned i = 0; i < c->pages; i++)
-			free_page(&pages[i]);
+			met_page__free(&pages[i]);
 	}
 	return true;
 }
 
-static void judge(struct evidence *e, const struct entry *entry)
+void judge__tell(struct evidence *e, const struct conflict *c)
+{
+	if (c->verdict != VERDICT_UNKNOWN || !apportion(e, c))
+		e->sink.conflict(e->sink.context, c);
+}
+
+static void judge_abort(struct evidence *e, const struct entry *entry)
 {
 	const struct dsm_ev_abort *a = (const void *)entry->record;
 	struct met_page pages[DSM_EV_MEETINGS];
@@ -408,11 +439,10 @@ static void judge(struct evidence *e, const struct entry *entry)
 		p->page = a->meeting[i].page;
 		judge_page(e, p, a, &a->meeting[i]);
 	}
-	conclude(&c);
-	if (c.verdict != VERDICT_UNKNOWN || !apportion(e, &c))
-		e->sink.conflict(e->sink.context, &c);
+	judge__conclude(&c);
+	judge__tell(e, &c);
 	for (unsigned i = 0; i < c.pages; i++)
-		free_page(&pages[i]);
+		met_page__free(&pages[i]);
 }
 
 /* ---- the flow of records ---- */
@@ -425,9 +455,28 @@ static void use_generation(struct evidence *e, int g)
 
 static void judge_generation(struct evidence *e, int g)
 {
-	for (size_t i = 0; i < e->window.generation[g].order.n; i++)
-		if (entry__hdr(e->window.generation[g].order.at[i])->type == DSM_EV_ABORT)
-			judge(e, e->window.generation[g].order.at[i]);
+	for (size_t i = 0; i < e->window.generation[g].order.n; i++) {
+		const struct entry *entry = e->window.generation[g].order.at[i];
+		uint16_t type = entry__hdr(entry)->type;
+
+		if (type == DSM_EV_ABORT)
+			judge_abort(e, entry);
+		else if (type == DSM_EV_FAULT || type == DSM_EV_INTERVAL)
+			meeting__judge(e, entry);
+	}
+}
+
+/* Filed under the interval whose wait it explains, and that interval's pages; page 0: its flush. */
+static void keep_meet(struct evidence *e, uint32_t run, int64_t time_ns, bool follows,
+		      const struct dsm_ev_meet *m)
+{
+	uint64_t number = number__of(m->other.interval.number, true);
+
+	if (m->model == DSM_EV_RC)
+		window__add(&e->window, run, time_ns, follows, &m->hdr, m->other.node, number, 0);
+	for (unsigned i = 0; m->model != DSM_EV_RC && i < m->nmet; i++)
+		window__add(&e->window, run, time_ns, follows, &m->hdr, m->other.node, number,
+			    m->met[i].page);
 }
 
 void evidence__record(struct evidence *e, uint32_t run, const struct dsm_ev_hdr *record)
@@ -435,6 +484,8 @@ void evidence__record(struct evidence *e, uint32_t run, const struct dsm_ev_hdr 
 	struct node *n = model__node(e->model, run, record->node);
 	const struct dsm_ev_interval *iv = (const void *)(record + 1);
 	bool follows = n->last_seq && record->seq == n->last_seq + 1;
+	bool interval = record->flags & DSM_EV_F_INTERVAL;
+	int64_t time_ns = model__time(e->model, run, record->node, record->time_ns);
 	dsm_ev_page page = 0;
 
 	n->last_seq = record->seq;
@@ -450,6 +501,18 @@ void evidence__record(struct evidence *e, uint32_t run, const struct dsm_ev_hdr 
 		if (!(record->flags & DSM_EV_F_MICROSCOPE))
 			return; /* only a microscoped attempt is ever asked how it ended */
 		break;
+	case DSM_EV_INTERVAL:
+		e->sink.commit(e->sink.context, run, record->node,
+			       model__site(e->model, run, record->node, iv->site), 1,
+			       record->flags & DSM_EV_F_MICROSCOPE);
+		break;
+	case DSM_EV_MEET:
+		keep_meet(e, run, time_ns, follows, (const void *)record);
+		return;
+	case DSM_EV_LOCK:
+		if (e->sink.lock)
+			e->sink.lock(e->sink.context, run, (const void *)record);
+		return;
 	case DSM_EV_ABORT:
 		break;
 	case DSM_EV_FAULT:
@@ -464,9 +527,10 @@ void evidence__record(struct evidence *e, uint32_t run, const struct dsm_ev_hdr 
 	default:
 		return;
 	}
-	n->last_number = iv->number > n->last_number ? iv->number : n->last_number;
-	window__add(&e->window, run, model__time(e->model, run, record->node, record->time_ns), follows,
-		    record, record->node, iv->number, page);
+	if (!interval)
+		n->last_number = iv->number > n->last_number ? iv->number : n->last_number;
+	window__add(&e->window, run, time_ns, follows, record, record->node, number__of(iv->number, interval),
+		    page);
 	if (window__full(&e->window)) {
 		use_generation(e, 0);
 		judge_generation(e, 1);

@@ -69,8 +69,9 @@ struct conflict {
 	uint32_t run;
 	uint16_t winner, loser; /* nodes */
 	bool has_winner;
-	bool microscope;		  /* the loser was slowed down by it */
-	bool winner_microscope;		  /* the winner was, so they might not have met without it */
+	bool interval;		/* of sc or rc: the winner had the pages in use, the loser waited for them */
+	bool microscope;	/* the loser was slowed down by it */
+	bool winner_microscope; /* the winner was, so they might not have met without it */
 	uint32_t winner_site, loser_site; /* interned */
 	uint32_t cause;			  /* enum dsm_ev_cause */
 	int64_t time_ns;
@@ -92,6 +93,9 @@ struct usage_event {
 	uint32_t site; /* where the transaction begins, interned */
 	enum { USAGE_COMMITTED_WRITE, USAGE_ACCESSES, USAGE_FIRST_TOUCH } kind;
 	double weight;
+	uint16_t home; /* of the page, USAGE_FIRST_TOUCH */
+	bool interval; /* of sc or rc, `number` */
+	uint64_t number;
 	const struct page_view *view;
 	const struct byteset *bytes; /* written, or touched */
 	const struct touch *touches;
@@ -102,8 +106,15 @@ struct evidence_sink {
 	void *context;
 	void (*conflict)(void *context, const struct conflict *c);
 	void (*usage)(void *context, const struct usage_event *u);
+	/* A transaction committed, or an interval ended. */
 	void (*commit)(void *context, uint32_t run, uint16_t node, uint32_t site, double weight,
 		       bool microscope);
+	/* A wait that nobody's use of a page explains: a copy was fetched (`f`, `v`: the page, or NULL), or a flush met
+	 * nobody (`ended`). May be NULL. */
+	void (*plain_wait)(void *context, uint32_t run, double ns, const struct dsm_ev_fault *f,
+			   const struct page_view *v, const struct dsm_ev_ended *ended);
+	/* May be NULL. */
+	void (*lock)(void *context, uint32_t run, const struct dsm_ev_lock *lock);
 };
 
 struct evidence;

@@ -36,13 +36,23 @@ struct evidence {
 	VEC(unsigned) operands;
 };
 
-/* One attempt, as the records name it. */
+/* One attempt, as the records name it; or an interval, with those before it from `since` on. */
 struct who {
 	uint16_t node;
 	uint32_t generation;
 	uint64_t number;
 	uint32_t attempt;
+	bool interval;
+	uint64_t since; /* 0: `number` alone. What was written since then is told under that number */
 };
+
+#define ANY_SITE UINT32_MAX /* profile of all intervals of a node, wherever they begin */
+
+/* Attempts and intervals are numbered apart. */
+static inline uint64_t number__of(uint64_t number, bool interval)
+{
+	return interval ? number | (uint64_t)1 << 63 : number;
+}
 
 struct access_set {
 	bool any, complete;
@@ -66,6 +76,21 @@ enum outcome { OUTCOME_UNKNOWN, OUTCOME_COMMITTED, OUTCOME_ABORTED };
 /* How an attempt ended; `microscope`: it was slowed down. */
 enum outcome gather__outcome(const struct evidence *e, uint32_t run, struct who who, bool *microscope);
 void gather__free(struct access_set *s);
+
+/* evidence.c */
+/* Judges one page: what `changer` changed against what `toucher` accessed (`m`: what the runtime noted of it). */
+void judge__sides(struct evidence *e, struct met_page *p, struct who changer, struct who toucher,
+		  const struct dsm_ev_meeting *m, bool untouched);
+void judge__conclude(struct conflict *c);
+/* Hands the conflict to the sink, apportioned by stand-ins if it is unknown. */
+void judge__tell(struct evidence *e, const struct conflict *c);
+struct met_page met_page__like(const struct met_page *p);
+void met_page__free(struct met_page *p);
+const struct profile *judge__profile(struct evidence *e, const struct conflict *c, const struct met_page *p);
+
+/* meeting.c */
+/* A wait for a copy, or for a flush, of an interval: laid to those who had the pages in use. */
+void meeting__judge(struct evidence *e, const struct entry *entry);
 
 /* standin.c */
 struct profile *profile__get(struct evidence *e, uint32_t run, uint16_t node, uint32_t site, dsm_ev_page page,

@@ -54,15 +54,17 @@ void gather__free(struct access_set *s)
 
 /* Adds up the ACCESSES of an attempt. A part may have been lost: without losses of that type the flags
  * decide; with losses each part must directly follow its predecessor. */
-void gather__accesses(struct evidence *e, const struct page_view *v, dsm_ev_page page, struct who who,
-		      struct access_set *out)
+static void accesses_of_one(struct evidence *e, const struct page_view *v, dsm_ev_page page, struct who who,
+			    struct access_set *out)
 {
 	bool lossy = model__lossy(e->model, v->run, DSM_EV_ACCESSES);
 	bool complete = true, last = true;
 	struct window_cursor c;
 	const struct entry *entry;
 
-	window__find(&e->window, &c, v->run, who.node, who.generation, who.number, page);
+	out->any = false;
+	window__find(&e->window, &c, v->run, who.node, who.generation, number__of(who.number, who.interval),
+		     page);
 	while ((entry = window__next(&c))) {
 		const struct dsm_ev_accesses *a = (const void *)entry->record;
 
@@ -81,20 +83,49 @@ void gather__accesses(struct evidence *e, const struct page_view *v, dsm_ev_page
 	out->complete = out->any && complete;
 }
 
+#define MANY_INTERVALS 64 /* that one stay of a page lasted and that are looked at */
+
+static uint64_t first_of(const struct who *who)
+{
+	if (!who->since || who->since > who->number)
+		return who->number;
+	return who->number - who->since < MANY_INTERVALS ? who->since : who->number - MANY_INTERVALS + 1;
+}
+
+/* Of several intervals: complete if each was seen. */
+void gather__accesses(struct evidence *e, const struct page_view *v, dsm_ev_page page, struct who who,
+		      struct access_set *out)
+{
+	uint64_t first = first_of(&who), last = who.number;
+	bool any = false, complete = first == who.since || !who.since;
+
+	for (uint64_t n = first; n <= last; n++) {
+		who.number = n;
+		accesses_of_one(e, v, page, who, out);
+		any = any || out->any;
+		complete = complete && out->complete;
+	}
+	out->any = any;
+	out->complete = any && complete;
+}
+
 void gather__first_touches(struct evidence *e, const struct page_view *v, dsm_ev_page page, struct who who,
 			   struct byteset *touched, struct byteset *wrote, struct touches *touches)
 {
 	struct window_cursor c;
 	const struct entry *entry;
 
-	window__find(&e->window, &c, v->run, who.node, who.generation, who.number, page);
-	while ((entry = window__next(&c))) {
-		const struct dsm_ev_fault *f = (const void *)entry->record;
+	for (uint64_t n = first_of(&who); n <= who.number; n++) {
+		window__find(&e->window, &c, v->run, who.node, who.generation, number__of(n, who.interval),
+			     page);
+		while ((entry = window__next(&c))) {
+			const struct dsm_ev_fault *f = (const void *)entry->record;
 
-		if (f->hdr.type == DSM_EV_FAULT && f->interval.attempt == who.attempt) {
-			struct dsm_ev_access access = {f->offset, 0, f->access, f->ip};
+			if (f->hdr.type == DSM_EV_FAULT && f->interval.attempt == who.attempt) {
+				struct dsm_ev_access access = {f->offset, 0, f->access, f->ip};
 
-			gather__access(e, v, who.node, &access, touched, wrote, VEC_ADD(touches));
+				gather__access(e, v, who.node, &access, touched, wrote, VEC_ADD(touches));
+			}
 		}
 	}
 }
@@ -113,7 +144,8 @@ static bool gather_kind(struct evidence *e, const struct page_view *v, dsm_ev_pa
 	struct window_cursor c;
 	const struct entry *entry;
 
-	window__find(&e->window, &c, v->run, who.node, who.generation, who.number, page);
+	window__find(&e->window, &c, v->run, who.node, who.generation,
+		     number__of(who.since ? who.since : who.number, who.interval), page);
 	while ((entry = window__next(&c))) {
 		const struct dsm_ev_writes *w = (const void *)entry->record;
 
@@ -144,16 +176,19 @@ enum outcome gather__outcome(const struct evidence *e, uint32_t run, struct who 
 	const struct entry *entry;
 
 	*microscope = false;
-	window__find(&e->window, &c, run, who.node, who.generation, who.number, 0);
+	window__find(&e->window, &c, run, who.node, who.generation, number__of(who.number, who.interval), 0);
 	while ((entry = window__next(&c))) {
 		const struct dsm_ev_hdr *hdr = entry__hdr(entry);
 		const struct dsm_ev_interval *iv = (const void *)(hdr + 1);
 
-		if (iv->attempt != who.attempt || (hdr->type != DSM_EV_COMMIT && hdr->type != DSM_EV_ABORT))
+		if (iv->attempt != who.attempt ||
+		    (hdr->type != DSM_EV_COMMIT && hdr->type != DSM_EV_ABORT && hdr->type != DSM_EV_INTERVAL))
 			continue;
 		*microscope = hdr->flags & DSM_EV_F_MICROSCOPE;
-		return hdr->type == DSM_EV_COMMIT ? OUTCOME_COMMITTED : OUTCOME_ABORTED;
+		return hdr->type == DSM_EV_ABORT ? OUTCOME_ABORTED : OUTCOME_COMMITTED;
 	}
+	if (who.interval) /* nothing of it is ever undone */
+		return OUTCOME_COMMITTED;
 	/* Local commits are sampled. Without one in the trace, the node must have gone on to another
 	 * transaction, and no abort may be missing. */
 	return n && n->last_number > who.number && !model__lossy(e->model, run, DSM_EV_ABORT)

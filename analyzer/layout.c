@@ -187,6 +187,7 @@ struct wanted {
 	char name[96];
 	int tag; /* DW_TAG_structure_type, ... or 0: a typedef, base type, class */
 	uint32_t size;
+	bool rows; /* "double[]": as many of them as fill the size */
 };
 
 static const char *skip_word(const char *text, const char *word)
@@ -255,6 +256,10 @@ static void parse_name(const char *text, struct wanted *w)
 	}
 	snprintf(w->name, sizeof(w->name), "%s", text);
 	n = strlen(w->name);
+	if (n > 2 && !strcmp(w->name + n - 2, "[]")) {
+		w->rows = true;
+		w->name[n -= 2] = 0;
+	}
 	while (n && w->name[n - 1] == ' ')
 		w->name[--n] = 0;
 	if (!w->tag)
@@ -288,7 +293,8 @@ static bool find_below(Dwarf_Die *parent, const struct wanted *w, int depth, Dwa
 		if (matches(&die, w)) {
 			type = die;
 			dwarf_peel_type(&die, &type);
-			if (size_of(&type) == w->size) {
+			if (size_of(&type) &&
+			    (w->rows ? w->size % size_of(&type) == 0 : size_of(&type) == w->size)) {
 				*out = type;
 				return true;
 			}
@@ -342,7 +348,14 @@ static struct field *build(struct layouts *l, uint32_t type_number, uint32_t sit
 		return NULL;
 	f = mem__alloc(sizeof(*f));
 	f->size = type->size;
-	fill(f, &die, 0, &budget);
+	if (w.rows) {
+		f->stride = (uint32_t)size_of(&die);
+		f->count = f->size / f->stride;
+		f->children = 1;
+		f->child = mem__alloc(sizeof(*f->child));
+		f->child->size = f->stride;
+	}
+	fill(w.rows ? f->child : f, &die, 0, &budget);
 	return f;
 }
 

@@ -340,6 +340,8 @@ void model__record(struct model *m, uint32_t run, const struct dsm_ev_hdr *recor
 	node->records++;
 	r->first_ns = time < r->first_ns ? time : r->first_ns;
 	r->last_ns = time > r->last_ns ? time : r->last_ns;
+	m->intervals = m->intervals || (record->flags & DSM_EV_F_INTERVAL) ||
+		       (record->type >= DSM_EV_INTERVAL && record->type <= DSM_EV_LOCK);
 	switch (record->type) {
 	case DSM_EV_NODE:
 		take_node(m, run, (const void *)record);
@@ -433,6 +435,18 @@ static void add_counters(struct dsm_counters *sum, const struct dsm_counters *to
 #undef X
 }
 
+static void take_consistency(const struct run *run, uint8_t *all, bool first)
+{
+	for (size_t i = 0; i < run->nodes.n; i++) {
+		uint8_t c = run->nodes.at[i].consistency ? run->nodes.at[i].consistency : DSM_EV_TX;
+
+		if (first && !i)
+			*all = c;
+		else if (*all != c)
+			*all = 0;
+	}
+}
+
 void model__totals(const struct model *m, struct totals *t)
 {
 	memset(t, 0, sizeof(*t));
@@ -455,6 +469,7 @@ void model__totals(const struct model *m, struct totals *t)
 			last = to > last ? to : last;
 			add_counters(&t->sum, &n->last.counters, &n->first.counters);
 		}
+		take_consistency(run, &t->consistency, !r);
 		nodes = counted ? counted
 				: (unsigned)run->nodes.n; /* a trace cut before its first counters */
 		t->nodes = nodes > t->nodes ? nodes : t->nodes;
@@ -468,4 +483,5 @@ void model__totals(const struct model *m, struct totals *t)
 			t->recorded += (double)(run->last_ns - run->first_ns) / 1e9;
 		}
 	}
+	t->intervals = t->consistency == DSM_EV_SC || t->consistency == DSM_EV_RC;
 }

@@ -126,6 +126,7 @@ struct model {
 	uint64_t *reach;
 	size_t indexed;
 	uint64_t malformed;
+	bool intervals; /* some memory is sc or rc: intervals were recorded */
 };
 
 void model__init(struct model *m);
@@ -163,6 +164,10 @@ const struct image *model__image_at(const struct model *m, uint32_t image);
 size_t model__objects_at(struct model *m, uint32_t run, uint64_t from, uint64_t to, int64_t time_ns,
 			 uint32_t *out, size_t max);
 uint32_t model__group(struct model *m, uint32_t object);
+/* Its root name, or else its group's. */
+void model__object_name(const struct model *m, uint32_t object, char *out, size_t size);
+/* What elements of the object are called: "row" for those of dsm_new_rows(), else "element". */
+const char *model__element(const struct model *m, uint32_t object);
 /* "avatars", "stats.*", "struct avatar[64]", ... */
 void model__group_name(const struct model *m, uint32_t group, char *out, size_t size);
 /* "struct avatar[64]" or "4 x struct stats" */
@@ -178,6 +183,8 @@ struct totals {
 	double seconds;	     /* wall time of the runs, added up */
 	double node_seconds; /* the same times the nodes */
 	unsigned nodes;	     /* most in any run */
+	bool intervals; /* the runs' default is sc or rc: what counts is intervals, and what they waited */
+	uint8_t consistency; /* enum dsm_ev_consistency; 0: runs of several */
 };
 void model__totals(const struct model *m, struct totals *t);
 

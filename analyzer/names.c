@@ -134,3 +134,43 @@ void names__object(const struct tally *t, const struct row *r, char *out, size_t
 	else
 		snprintf(out, size, "(no recorded object)");
 }
+
+void names__elements(const struct model *m, uint32_t object, const struct byteset *elements, char *out,
+		     size_t size)
+{
+	const char *element = model__element(m, object);
+	struct text t = {0};
+	bool one = elements->n == 1 && elements->at[0].to - elements->at[0].from == 1;
+
+	text__add(&t, "%s%s", element, one ? "" : "s");
+	for (size_t i = 0; i < elements->n && i < 3; i++) {
+		const struct span *s = &elements->at[i];
+
+		text__add(&t, "%s%u", i ? ", " : " ", s->from);
+		if (s->to - s->from > 1)
+			text__add(&t, " to %u", s->to - 1);
+	}
+	if (elements->n > 3)
+		text__add(&t, " and %zu more", elements->n - 3);
+	if (!elements->n)
+		text__add(&t, " not known");
+	snprintf(out, size, "%s", t.at);
+	text__free(&t);
+}
+
+const char *names__consistency(unsigned consistency)
+{
+	static const char *const name[] = {"", "tx", "sc", "rc"};
+
+	return consistency <= DSM_EV_RC ? name[consistency] : "";
+}
+
+const struct report_words *names__words(bool intervals)
+{
+	static const struct report_words of[2] = {
+		{"transaction", "transactions", "abort", "aborts", "won,", "aborted,"},
+		{"interval", "intervals", "wait", "waits", "had it,", "waited,"},
+	};
+
+	return &of[intervals];
+}

@@ -18,7 +18,21 @@ void names__line_text(const struct source *src, char *out, size_t size);
 void names__duration(double ns, char *out, size_t size);
 /* "12,340" */
 void names__count(double n, char *out, size_t size);
+/* "rows 1000 to 1030", "element 3", "elements 0 to 4, 7 to 9 and 12 more" */
+void names__elements(const struct model *m, uint32_t object, const struct byteset *elements, char *out,
+		     size_t size);
 /* The object's name or "(no recorded object)" / "(the runtime's read tracking)". */
 void names__object(const struct tally *t, const struct row *r, char *out, size_t size);
+
+/* "tx", "sc", "rc"; "" for none of these. */
+const char *names__consistency(unsigned consistency);
+
+/* What reports call the parties: transactions that win and abort, or intervals that have and wait. */
+struct report_words {
+	const char *unit, *units;	  /* "transaction" */
+	const char *conflict, *conflicts; /* "abort" */
+	const char *won, *lost;		  /* "won,", "aborted," */
+};
+const struct report_words *names__words(bool intervals);
 
 #endif

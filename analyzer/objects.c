@@ -239,6 +239,31 @@ static const char *root_of(const struct model *m, uint32_t object)
 	return NULL;
 }
 
+void model__object_name(const struct model *m, uint32_t object, char *out, size_t size)
+{
+	const char *root = root_of(m, object);
+
+	if (root)
+		snprintf(out, size, "%s", root);
+	else
+		model__group_name(m, m->objects.at[object].group, out, size);
+}
+
+/* dsm_new_rows() writes "double[]" as the type of its elements, the rows. */
+static bool has_rows(const char *type)
+{
+	size_t n = strlen(type);
+
+	return n > 2 && !strcmp(type + n - 2, "[]");
+}
+
+const char *model__element(const struct model *m, uint32_t object)
+{
+	const struct group *g = &m->groups.at[m->objects.at[object].group];
+
+	return has_rows(model__type_at(m, g->type)->name) ? "row" : "element";
+}
+
 void model__group_shape(const struct model *m, uint32_t group, char *out, size_t size)
 {
 	const struct group *g = &m->groups.at[group];
@@ -263,6 +288,9 @@ void model__group_shape(const struct model *m, uint32_t group, char *out, size_t
 		n = snprintf(out, size, "%zu x ", objects);
 	if (!alike)
 		snprintf(out + n, size - (size_t)n, "%s[]", type);
+	else if (has_rows(type)) /* then the rows come first */
+		snprintf(out + n, size - (size_t)n, "%.*s[%llu][]", (int)strlen(type) - 2, type,
+			 (unsigned long long)first->count);
 	else if (first->count > 1)
 		snprintf(out + n, size - (size_t)n, "%s[%llu]", type, (unsigned long long)first->count);
 	else

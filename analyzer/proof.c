@@ -25,7 +25,7 @@ static int measure(const char *path, struct rates *out, double *seconds, char *p
 	err = ingest__files(&m, NULL, &path, 1, &io);
 	if (!err) {
 		model__totals(&m, &totals);
-		advice__rates(&totals.sum, totals.seconds, out);
+		advice__rates(&totals, out);
 		*seconds = totals.seconds;
 		snprintf(program, size, "%s", m.runs.at[0].program);
 		if (!totals.sum.commits || !totals.measured) {

@@ -32,6 +32,13 @@ static int by_row_cost(const void *a, const void *b)
 	return compare(row__ns(&sorting->rows.at[x]), row__ns(&sorting->rows.at[y]), x, y);
 }
 
+static int by_wait(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return compare(sorting->waits.rows.at[x].ns, sorting->waits.rows.at[y].ns, x, y);
+}
+
 static double group_cost(const struct tally *t, uint32_t g)
 {
 	double ns = 0;
@@ -60,6 +67,11 @@ static void sort(struct report *r)
 	}
 	if (t->rows.n)
 		qsort(r->rows, t->rows.n, sizeof(*r->rows), by_row_cost);
+	r->waits = mem__alloc(t->waits.rows.n * sizeof(*r->waits));
+	for (size_t i = 0; i < t->waits.rows.n; i++)
+		r->waits[i] = (uint32_t)i;
+	if (t->waits.rows.n)
+		qsort(r->waits, t->waits.rows.n, sizeof(*r->waits), by_wait);
 	r->groups = mem__alloc(r->model.groups.n * sizeof(*r->groups));
 	for (uint32_t g = 0; g < r->model.groups.n; g++)
 		if (group_cost(t, g) > 0)
@@ -117,4 +129,5 @@ void report__free(struct report *r)
 	model__free(&r->model);
 	mem__free(r->rows);
 	mem__free(r->groups);
+	mem__free(r->waits);
 }

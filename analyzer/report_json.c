@@ -8,7 +8,8 @@
 #include "collector/shown.h"
 #include "report.h"
 
-#define MOST_ROWS 2000
+#define MOST_RANGES 1000
+#define MOST_ROWS   2000
 
 static void put(struct json_object *to, const char *key, struct json_object *value)
 {
@@ -51,6 +52,7 @@ static struct json_object *rates(const struct rates *x)
 	put(o, "commits_per_s", number(x->commits_per_s));
 	put(o, "wasted_share", number(x->wasted_share));
 	put(o, "work_per_s", number(x->work_per_s));
+	put(o, "conflicts_per_interval", number(x->conflicts_per_interval));
 	return o;
 }
 
@@ -92,6 +94,7 @@ static struct json_object *run_json(const struct report *r, const struct report_
 		json_object_array_add(notes, clean(note[i]));
 	put(run, "program", clean(r->model.runs.n ? r->model.runs.at[0].program : NULL));
 	put(run, "nodes", whole(r->totals.nodes));
+	put(run, "consistency", json_object_new_string(names__consistency(r->totals.consistency)));
 	put(run, "seconds", number(r->totals.seconds));
 	put(run, "traces", traces);
 	put(run, "cut", json_object_new_boolean(cut));
@@ -107,7 +110,7 @@ static struct json_object *totals_json(const struct report *r)
 	struct json_object *o, *c = json_object_new_object(), *micro = json_object_new_object();
 	const struct ledger *b = &r->tally.ledger;
 
-	advice__rates(&r->totals.sum, r->totals.seconds, &now);
+	advice__rates(&r->totals, &now);
 	o = rates(&now);
 	put(o, "seconds", number(r->totals.seconds));
 	put(o, "nodes", whole(r->totals.nodes));
@@ -280,6 +283,9 @@ static struct json_object *ledger_json(const struct ledger *b)
 	put(o, "unknown_ns", whole(b->verdict[VERDICT_UNKNOWN] + b->estimated[VERDICT_UNKNOWN]));
 	put(o, "untouched_ns", whole(b->verdict[VERDICT_UNTOUCHED] + b->estimated[VERDICT_UNTOUCHED]));
 	put(o, "other_ns", whole(b->other));
+	put(o, "copies_ns", whole(b->copies));
+	put(o, "locks_ns", whole(b->locks));
+	put(o, "flushes_ns", whole(b->flushes));
 	put(o, "lost_ns", whole(b->lost));
 	put(o, "remainder_ns", whole(b->remainder));
 	put(o, "before_ns", whole(b->before));
@@ -354,6 +360,88 @@ static struct json_object *rule_json(const struct report *r, const struct advice
 	return o;
 }
 
+static struct json_object *elements_json(const struct byteset *set)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (size_t i = 0; i < set->n && i < MOST_RANGES; i++) {
+		struct json_object *pair = json_object_new_array();
+
+		json_object_array_add(pair, whole(set->at[i].from));
+		json_object_array_add(pair, whole(set->at[i].to - 1));
+		json_object_array_add(list, pair);
+	}
+	return list;
+}
+
+static void misplaced_json(const struct report *r, const struct misplaced *p, struct json_object *o)
+{
+	char name[128];
+
+	model__object_name(&r->model, p->object, name, sizeof(name));
+	put(o, "object", clean(name));
+	put(o, "home", whole(p->home));
+	put(o, "writer", whole(p->writer));
+	put(o, "element", json_object_new_string(model__element(&r->model, p->object)));
+	put(o, "elements", elements_json(&p->elements));
+}
+
+static struct json_object *copy_json(const struct report *r, uint32_t row)
+{
+	const struct wait_row *key = table__key(&r->tally.waits.row_keys, row, NULL);
+	const struct wait_sum *sum = &r->tally.waits.rows.at[row];
+	struct json_object *o = json_object_new_object();
+	struct source src = {0};
+	char name[128];
+
+	if (key->object != PLACE_NONE) {
+		model__object_name(&r->model, key->object, name, sizeof(name));
+		put(o, "object", clean(name));
+		put(o, "element", json_object_new_string(model__element(&r->model, key->object)));
+		put(o, "elements", elements_json(&sum->elements));
+	} else {
+		put(o, "object", NULL);
+	}
+	put(o, "node", whole(key->node));
+	put(o, "home", whole(key->home));
+	put(o, "access", json_object_new_string(key->access & DSM_EV_ACCESS_WRITE ? "write" : "read"));
+	if (key->code.image)
+		symbols__source(r->symbols, key->code, false, &src);
+	put(o, "file", clean(src.file));
+	put(o, "line", src.line ? whole(src.line) : NULL);
+	put(o, "function", clean(src.function));
+	put(o, "wait_ns", whole(sum->ns));
+	put(o, "fetches", whole(sum->count));
+	return o;
+}
+
+static struct json_object *waits_json(const struct report *r)
+{
+	const struct waits *w = &r->tally.waits;
+	struct json_object *o = json_object_new_object(), *copies = json_object_new_array();
+	struct json_object *locks = json_object_new_array();
+	char where[192];
+
+	for (size_t i = 0; i < w->rows.n && i < MOST_ROWS; i++)
+		json_object_array_add(copies, copy_json(r, r->waits[i]));
+	for (size_t i = 0; i < w->locks.n && i < MOST_ROWS; i++) {
+		const struct lock_sum *l = &w->locks.at[i];
+		struct json_object *x = json_object_new_object();
+		struct source src;
+
+		names__site(r->symbols, &r->model, l->site, &src);
+		names__place(&src, where, sizeof(where));
+		put(x, "site", clean(where));
+		put(x, "of_object", json_object_new_boolean(l->of_object));
+		put(x, "wait_ns", whole(l->ns));
+		put(x, "count", whole(l->count));
+		json_object_array_add(locks, x);
+	}
+	put(o, "copies", copies);
+	put(o, "locks", locks);
+	return o;
+}
+
 static struct json_object *advice_json(const struct report *r, const struct advice *a)
 {
 	struct json_object *o = json_object_new_object();
@@ -361,7 +449,10 @@ static struct json_object *advice_json(const struct report *r, const struct advi
 	struct source src;
 
 	put(o, "kind", json_object_new_string(advice__kind(a->kind)));
-	object_keys(r, a->group, o);
+	if (a->group != GROUP_NONE)
+		object_keys(r, a->group, o);
+	if (a->misplaced)
+		misplaced_json(r, a->misplaced, o);
 	if (a->site) {
 		names__site(r->symbols, &r->model, a->site, &src);
 		names__place(&src, where, sizeof(where));
@@ -426,6 +517,7 @@ void report__json(struct report *r, const struct report_options *opt, struct tex
 	put(o, "advice", advice);
 	put(o, "plan", plan_summary(r));
 	put(o, "not_advised", notes);
+	put(o, "waits", waits_json(r));
 	put(o, "ledger", ledger_json(&r->tally.ledger));
 	put(o, "not_judged_by_own_evidence", why);
 	put(o, "losses", losses_json(&r->model));

@@ -8,10 +8,6 @@
 
 #include "report.h"
 
-struct style {
-	const char *bold, *bad, *good, *dim, *off;
-};
-
 static const struct style plain = {"", "", "", "", ""};
 static const struct style colored = {"\033[1m", "\033[31m", "\033[32m", "\033[2m", "\033[0m"};
 
@@ -22,6 +18,11 @@ static const char *const meaning[VERDICTS] = {
 	"could not be judged",
 	"the loser held the page but did not access it: a cost of read tracking",
 };
+
+static const struct report_words *words(const struct report *r)
+{
+	return names__words(r->totals.intervals);
+}
 
 /* Lines of at most 100 columns; `first` begins the first of them, `indent` the others. */
 static void wrapped(struct text *out, const char *first, const char *indent, const char *text)
@@ -55,9 +56,11 @@ static void head(const struct report *r, const struct report_options *o, const s
 	struct rates now;
 	char a[40], b[40];
 
-	advice__rates(&r->totals.sum, r->totals.seconds, &now);
+	advice__rates(&r->totals, &now);
 	text__add(out, "%s%s%s", s->bold, run->program[0] ? run->program : "(unknown program)", s->off);
 	text__add(out, " on %u node%s, ", r->totals.nodes, r->totals.nodes == 1 ? "" : "s");
+	if (r->totals.intervals)
+		text__add(out, "consistency %s, ", names__consistency(r->totals.consistency));
 	if (r->model.runs.n > 1)
 		text__add(out, "%zu runs, ", r->model.runs.n);
 	text__add(out, "%.2f s recorded (", r->totals.recorded);
@@ -68,11 +71,22 @@ static void head(const struct report *r, const struct report_options *o, const s
 		text__add(out, "  too short to judge rates: the nodes' counters span too little of it\n");
 		return;
 	}
-	names__count(now.commits_per_s, a, sizeof(a));
-	text__add(out,
-		  "  %s commits/s, %.3f aborts per commit, %s%.1f %%%s of the time in transactions wasted", a,
-		  now.aborts_per_commit, now.wasted_share > 0.1 ? s->bad : "", 100 * now.wasted_share,
-		  s->off);
+	if (r->totals.intervals) {
+		names__count((double)r->totals.sum.intervals / r->totals.seconds, a, sizeof(a));
+		text__add(out,
+			  "  %s intervals/s, %.3f conflicts per interval, %s%.1f %%%s of the time waited for "
+			  "copies, "
+			  "locks and flushes",
+			  a, now.conflicts_per_interval, now.wasted_share > 0.1 ? s->bad : "",
+			  100 * now.wasted_share, s->off);
+	} else {
+		names__count(now.commits_per_s, a, sizeof(a));
+		text__add(out,
+			  "  %s commits/s, %.3f aborts per commit, %s%.1f %%%s of the time in transactions "
+			  "wasted",
+			  a, now.aborts_per_commit, now.wasted_share > 0.1 ? s->bad : "",
+			  100 * now.wasted_share, s->off);
+	}
 	if (r->totals.sum.work) {
 		names__count(now.work_per_s, b, sizeof(b));
 		text__add(out, ", %s units of work/s", b);
@@ -181,6 +195,19 @@ static void warnings(const struct report *r, const struct style *s, struct text 
 	too_little(r, out);
 }
 
+/* Time that no conflict explains. */
+static void plain_wait(const struct ledger *b, const char *what, double ns, const char *why,
+		       const struct style *s, struct text *out)
+{
+	char time[40];
+
+	if (ns <= 0)
+		return;
+	names__duration(ns, time, sizeof(time));
+	text__add(out, "  %-9s %9s %5.1f %%  %16s  %s%s%s\n", what, time, percent(ns, b->measured), "",
+		  s->dim, why, s->off);
+}
+
 static void by_class(const struct report *r, const struct style *s, struct text *out)
 {
 	const struct ledger *b = &r->tally.ledger;
@@ -192,7 +219,8 @@ static void by_class(const struct report *r, const struct style *s, struct text 
 	for (size_t i = 0; i < r->tally.rows.n; i++)
 		count[r->tally.rows.at[i].key.verdict] +=
 			r->tally.rows.at[i].seen + r->tally.rows.at[i].estimated;
-	text__add(out, "\n%sWhere the wasted time went%s\n", s->bold, s->off);
+	text__add(out, "\n%sWhere the %s time went%s\n", s->bold, r->totals.intervals ? "waiting" : "wasted",
+		  s->off);
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		enum verdict v = order[i];
 		double ns = b->verdict[v] + b->estimated[v];
@@ -201,11 +229,14 @@ static void by_class(const struct report *r, const struct style *s, struct text 
 			continue;
 		names__duration(ns, time, sizeof(time));
 		names__count(count[v], n, sizeof(n));
-		text__add(out, "  %s%-9s%s %9s %5.1f %%  %9s abort%s %s%s%s\n",
-			  v == VERDICT_FALSE ? s->bad : "", verdict__name(v), s->off, time,
-			  percent(ns, b->measured), n, strcmp(n, "1") ? "s " : "  ", s->dim, meaning[v],
-			  s->off);
+		text__add(out, "  %s%-9s%s %9s %5.1f %%  %9s %s%s %s%s%s\n", v == VERDICT_FALSE ? s->bad : "",
+			  verdict__name(v), s->off, time, percent(ns, b->measured), n, words(r)->conflict,
+			  strcmp(n, "1") ? "s " : "  ", s->dim, meaning[v], s->off);
 	}
+	plain_wait(b, "copies", b->copies, "fetches of pages that nobody had in use", s, out);
+	plain_wait(b, "locks", b->locks, "for locks that came from another node", s, out);
+	plain_wait(b, "flushes", b->flushes, "until others had changes to pages that nobody had in use", s,
+		   out);
 	if (b->other > 0) {
 		names__duration(b->other, time, sizeof(time));
 		text__add(out,
@@ -268,11 +299,13 @@ static void objects(const struct report *r, const struct report_options *o, cons
 static void one_advice(const struct report *r, const struct advice *a, unsigned number, const struct style *s,
 		       struct text *out)
 {
-	char name[128], shape[160], saved[40], pages[40];
+	char name[128] = "lock", saved[40], pages[40];
 	const struct rates *p = &a->predicted.rates, *now = &r->advice.now;
 
-	model__group_name(&r->model, a->group, name, sizeof(name));
-	model__group_shape(&r->model, a->group, shape, sizeof(shape));
+	if (a->misplaced)
+		model__object_name(&r->model, a->misplaced->object, name, sizeof(name));
+	else if (a->group != GROUP_NONE)
+		model__group_name(&r->model, a->group, name, sizeof(name));
 	names__duration(a->predicted.ns_per_s, saved, sizeof(saved));
 	text__add(out, "  %u. %s%s%s  %s", number, s->bold, name, s->off, advice__kind(a->kind));
 	if (a->rule)
@@ -282,18 +315,24 @@ static void one_advice(const struct report *r, const struct advice *a, unsigned 
 		names__count(a->pages, pages, sizeof(pages));
 		text__add(out, ", costs %s page%s of memory", pages, a->pages == 1 ? "" : "s");
 	}
-	text__add(out, "; aborts per commit %.3f -> %.3f\n", now->aborts_per_commit, p->aborts_per_commit);
+	if (r->totals.intervals)
+		text__add(out, "; conflicts per interval %.3f -> %.3f\n", now->conflicts_per_interval,
+			  p->conflicts_per_interval);
+	else
+		text__add(out, "; aborts per commit %.3f -> %.3f\n", now->aborts_per_commit,
+			  p->aborts_per_commit);
 	wrapped(out, "     ", "     ", a->text);
 	wrapped(out, "     because ", "     ", a->why);
 }
 
-static void rates_line(const char *what, const struct rates *x, struct text *out)
+static void rates_line(const struct report *r, const char *what, const struct rates *x, struct text *out)
 {
 	char commits[40], work[40];
 
 	names__count(x->commits_per_s, commits, sizeof(commits));
 	names__count(x->work_per_s, work, sizeof(work));
-	text__add(out, "    %-22s %12.3f %12s %10.1f %% %12s\n", what, x->aborts_per_commit, commits,
+	text__add(out, "    %-22s %18.3f %12s %10.1f %% %12s\n", what,
+		  r->totals.intervals ? x->conflicts_per_interval : x->aborts_per_commit, commits,
 		  100 * x->wasted_share, work);
 }
 
@@ -329,18 +368,19 @@ static void advice(const struct report *r, const struct report_options *o, const
 	for (size_t i = 0; i < r->advice.all.n && i < o->top; i++)
 		one_advice(r, &r->advice.all.at[i], (unsigned)i + 1, s, out);
 	if (!r->advice.all.n && r->totals.measured)
-		text__add(out, "  Nothing: no change of layout or transaction would save 1 %% of the wasted "
-			       "time.\n");
+		text__add(out, "  Nothing: no change of layout or %s would save 1 %% of the time lost.\n",
+			  words(r)->unit);
 	for (size_t i = 0; i < r->advice.nnotes; i++)
 		wrapped(out, "  - ", "    ", r->advice.notes[i]);
 	if (!rules)
 		return;
 	text__add(out, "\n  The plan (%u rule%s, %.0f more pages): dsmrun --plan=plan.json ...\n", rules,
 		  rules == 1 ? "" : "s", r->advice.plan_pages);
-	text__add(out, "    %-22s %12s %12s %12s %12s\n", "", "aborts/commit", "commits/s", "wasted",
-		  "work/s");
-	rates_line("now", &r->advice.now, out);
-	rates_line("predicted with the plan", &r->advice.plan.rates, out);
+	text__add(out, "    %-22s %18s %12s %12s %12s\n", "",
+		  r->totals.intervals ? "conflicts/interval" : "aborts/commit", "commits/s",
+		  r->totals.intervals ? "waited" : "wasted", "work/s");
+	rates_line(r, "now", &r->advice.now, out);
+	rates_line(r, "predicted with the plan", &r->advice.plan.rates, out);
 	best_case(r, out);
 }
 
@@ -360,8 +400,8 @@ static void side(const struct report *r, const struct row *row, bool winner, str
 		model__group_name(&r->model, x->group, other, sizeof(other));
 	snprintf(what, sizeof(what), "%s%s%s", other, other[0] ? ": " : "",
 		 fields[0] ? fields : "(bytes not known)");
-	text__add(out, "               node %-2u %s %-5s %-28s %s", winner ? pair->winner : pair->loser,
-		  winner ? "won,    " : "aborted,", did, what, code);
+	text__add(out, "               node %-2u %-8s %-5s %-28s %s", winner ? pair->winner : pair->loser,
+		  winner ? words(r)->won : words(r)->lost, did, what, code);
 	if (x->code.image && symbols__source(r->symbols, x->code, false, &src)) {
 		names__line_text(&src, line, sizeof(line));
 		if (line[0])
@@ -381,11 +421,13 @@ static void one_row(const struct report *r, const struct row *row, struct text *
 		names__site(r->symbols, &r->model, k ? row__loser(row)->site : row__winner(row)->site, &tx);
 		names__place(&tx, where[k], sizeof(where[k]));
 	}
-	text__add(out, "    %9s  %s abort%s", time, n, strcmp(n, "1") ? "s" : "");
+	text__add(out, "    %9s  %s %s%s", time, n, words(r)->conflict, strcmp(n, "1") ? "s" : "");
 	if (!strcmp(where[0], where[1]))
-		text__add(out, ", both in the transaction at %s\n", where[0]);
+		text__add(out, ", both in the %s at %s\n", words(r)->unit, where[0]);
 	else
-		text__add(out, "; won: transaction at %s, aborted: at %s\n", where[0], where[1]);
+		text__add(out, "; %.*s: %s at %s, %.*s: at %s\n", (int)strlen(words(r)->won) - 1,
+			  words(r)->won, words(r)->unit, where[0], (int)strlen(words(r)->lost) - 1,
+			  words(r)->lost, where[1]);
 	if (row->key.why)
 		text__add(out, "               %s\n", why__text(row->key.why));
 	side(r, row, true, out);
@@ -417,8 +459,8 @@ static void one_block(const struct report *r, uint32_t group, enum verdict v, un
 	names__object(&r->tally, first, name, sizeof(name));
 	names__duration(ns, time, sizeof(time));
 	names__count(seen + estimated, n, sizeof(n));
-	text__add(out, "\n  %s%s%s: %s%s%s, %s in %s abort%s", s->bold, name, s->off,
-		  v == VERDICT_FALSE ? s->bad : "", verdict__name(v), s->off, time, n,
+	text__add(out, "\n  %s%s%s: %s%s%s, %s in %s %s%s", s->bold, name, s->off,
+		  v == VERDICT_FALSE ? s->bad : "", verdict__name(v), s->off, time, n, words(r)->conflict,
 		  strcmp(n, "1") ? "s" : "");
 	if (estimated > 0)
 		text__add(out, " (%.0f judged, %.0f apportioned)", seen, estimated);
@@ -452,11 +494,10 @@ static void details(const struct report *r, const struct report_options *o, cons
 	static const enum verdict order[] = {VERDICT_FALSE, VERDICT_TRUE, VERDICT_SILENT, VERDICT_UNKNOWN};
 	unsigned most = o->top < 3 ? o->top : 3 + (o->top - 3) / 4;
 
-	text__add(out,
-		  "\n%sWho met whom%s  (costliest first; one transaction won, the other aborted; used: read "
-		  "and "
-		  "wrote)\n",
-		  s->bold, s->off);
+	text__add(out, "\n%sWho met whom%s  (costliest first; one %s; used: read and wrote)\n", s->bold,
+		  s->off,
+		  r->totals.intervals ? "interval had the page in use, the other waited"
+				      : "transaction won, the other aborted");
 	for (size_t i = 0; i < r->ngroups && i < o->top; i++)
 		for (size_t v = 0; v < sizeof(order) / sizeof(order[0]); v++)
 			one_block(r, r->groups[i], order[v], most, s, out);
@@ -485,14 +526,23 @@ static void ledger(const struct report *r, struct text *out)
 		judged += b->verdict[v];
 		apportioned += b->estimated[v];
 	}
-	text__add(out, "  Ledger of wasted time, all nodes together\n");
+	text__add(out, "  Ledger of wasted time%s, all nodes together\n",
+		  r->model.intervals ? " and waits" : "");
 	entry(out, "measured by the runtime's counters", b->measured);
 	entry(out, "= attributed, judged by the conflict's own bytes", judged);
-	entry(out, "+ attributed, apportioned by transactions of the same site", apportioned);
+	entry(out,
+	      r->model.intervals ? "+ attributed, apportioned by others of the same site or node"
+				 : "+ attributed, apportioned by transactions of the same site",
+	      apportioned);
 	entry(out, "+ unknown", b->verdict[VERDICT_UNKNOWN] + b->estimated[VERDICT_UNKNOWN]);
 	entry(out, "+ untouched (read tracking)",
 	      b->verdict[VERDICT_UNTOUCHED] + b->estimated[VERDICT_UNTOUCHED]);
 	entry(out, "+ other causes", b->other);
+	if (r->model.intervals) {
+		entry(out, "+ fetches of pages that nobody had in use", b->copies);
+		entry(out, "+ waits for locks", b->locks);
+		entry(out, "+ flushes of pages that nobody had in use", b->flushes);
+	}
 	entry(out, "+ lost (no record)", b->lost);
 	entry(out, "+ remainder", b->remainder);
 	if (b->before > 0)
@@ -538,17 +588,25 @@ void report__text(struct report *r, const struct report_options *o, struct text 
 	head(r, o, s, out);
 	warnings(r, s, out);
 	if (!r->tally.rows.n && !r->tally.ledger.other) {
-		if (r->tally.ledger.measured > 0)
+		if (r->totals.intervals)
+			text__add(out, "\nNo interval had a page in use that another wanted.\n");
+		else if (r->tally.ledger.measured > 0)
 			text__add(out, "\nTransactions aborted, but the trace holds no record of any abort: "
 				       "nothing can be said "
 				       "about causes.\n");
 		else
 			text__add(out, "\nNothing to report: no transaction aborted.\n");
+		if (r->tally.waits.misplaced.n || r->totals.intervals) {
+			by_class(r, s, out);
+			report__waits(r, o, s, out);
+			advice(r, o, s, out);
+		}
 		sureness(r, s, out);
 		return;
 	}
 	by_class(r, s, out);
 	objects(r, o, s, out);
+	report__waits(r, o, s, out);
 	advice(r, o, s, out);
 	details(r, o, s, out);
 	sureness(r, s, out);

@@ -13,6 +13,7 @@ void tally__init(struct tally *t, struct model *m, struct layouts *l)
 	t->model = m;
 	t->layouts = l;
 	table__intern(&t->texts, "", 1);
+	waits__init(&t->waits, m);
 }
 
 void tally__free(struct tally *t)
@@ -37,6 +38,7 @@ void tally__free(struct tally *t)
 	VEC_FREE(&t->node_touch);
 	VEC_FREE(&t->node_touch_time);
 	mem__free(t->groups);
+	waits__free(&t->waits);
 }
 
 const char *tally__text(const struct tally *t, uint32_t number)
@@ -515,6 +517,7 @@ static void on_usage(void *context, const struct usage_event *u)
 	byteset__add_all(&t->node_touch.at[n], u->bytes);
 	t->node_touch_time.at[n] = u->view->time_ns;
 	learn_lines(t, u);
+	waits__usage(&t->waits, u);
 	if (u->kind != USAGE_FIRST_TOUCH)
 		add_usage(t, u);
 }
@@ -535,7 +538,27 @@ static void on_commit(void *context, uint32_t run, uint16_t node, uint32_t site,
 		t->ledger.microscope_commits += weight;
 }
 
+static void on_plain_wait(void *context, uint32_t run, double ns, const struct dsm_ev_fault *f,
+			  const struct page_view *v, const struct dsm_ev_ended *ended)
+{
+	struct tally *t = context;
+
+	waits__plain(&t->waits, run, ns, f, v, ended);
+}
+
+static void on_lock(void *context, uint32_t run, const struct dsm_ev_lock *lock)
+{
+	struct tally *t = context;
+
+	waits__lock(&t->waits, run, lock);
+}
+
 void tally__sink(struct tally *t, struct evidence_sink *sink)
 {
-	*sink = (struct evidence_sink){t, on_conflict, on_usage, on_commit};
+	*sink = (struct evidence_sink){.context = t,
+				       .conflict = on_conflict,
+				       .usage = on_usage,
+				       .commit = on_commit,
+				       .plain_wait = on_plain_wait,
+				       .lock = on_lock};
 }

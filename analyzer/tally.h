@@ -8,6 +8,7 @@
 #define ANALYZER_TALLY_H
 
 #include "evidence.h"
+#include "waits.h"
 
 #define GROUP_NONE UINT32_MAX /* bytes that belong to no recorded object */
 
@@ -65,16 +66,19 @@ struct usage_key {     /* then n struct piece: what one attempt wrote or touched
 	uint32_t site, n;
 };
 
-struct ledger { /* ns; measured = false + true + silent + unknown + untouched + other + lost + remainder */
-	double measured;	    /* by the runtime's counters, since the collector came */
-	double before;		    /* measured before that: not in the sum */
-	double verdict[VERDICTS];   /* judged by their own evidence */
-	double estimated[VERDICTS]; /* apportioned by stand-ins */
-	double other;		    /* aborts that no sharing caused: cancel, lock, node loss */
-	double lost;		    /* aborts whose records were lost */
-	double remainder;	    /* what still differs */
-	double microscope;	    /* part of all these: attempts that the microscope slowed down */
-	double met_microscope;	    /* and attempts that met a winner that it slowed down */
+/* ns; measured = false + true + silent + unknown + untouched + other + copies + locks + flushes + lost + remainder.
+ * What was wasted in attempts that aborted; and, where intervals of sc or rc ran, what was waited. */
+struct ledger {
+	double measured;	       /* by the runtime's counters, since the collector came */
+	double before;		       /* measured before that: not in the sum */
+	double verdict[VERDICTS];      /* judged by their own evidence */
+	double estimated[VERDICTS];    /* apportioned by stand-ins */
+	double other;		       /* aborts that no sharing caused: cancel, lock, node loss */
+	double copies, locks, flushes; /* waits that no conflict explains; 0 where only transactions ran */
+	double lost;		       /* aborts whose records were lost */
+	double remainder;	       /* what still differs */
+	double microscope;	       /* part of all these: attempts that the microscope slowed down */
+	double met_microscope;	       /* and attempts that met a winner that it slowed down */
 	double aborts, microscope_aborts, microscope_commits;
 	double by_cause[DSM_EV_CAUSE_MAX];
 };
@@ -115,6 +119,7 @@ struct tally {
 	double why[WHY_MAX];	  /* unknown conflicts by reason */
 	struct group_sum *groups; /* by group, after finish */
 	struct group_sum nobody;  /* bytes without object */
+	struct waits waits;
 	struct ledger ledger;
 };
 

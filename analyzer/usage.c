@@ -9,7 +9,8 @@ static bool newest_part(struct evidence *e, const struct entry *entry, dsm_ev_pa
 	struct window_cursor c;
 	const struct entry *other;
 
-	window__find(&e->window, &c, entry->run, a->hdr.node, a->hdr.generation, a->interval.number, page);
+	window__find(&e->window, &c, entry->run, a->hdr.node, a->hdr.generation,
+		     number__of(a->interval.number, a->hdr.flags & DSM_EV_F_INTERVAL), page);
 	while ((other = window__next(&c))) {
 		const struct dsm_ev_accesses *b = (const void *)other->record;
 
@@ -23,10 +24,14 @@ static void of_accesses(struct evidence *e, const struct entry *entry, struct us
 			const struct page_view *v)
 {
 	const struct dsm_ev_accesses *a = (const void *)entry->record;
-	struct who who = {a->hdr.node, a->hdr.generation, a->interval.number, a->interval.attempt};
+	bool interval = a->hdr.flags & DSM_EV_F_INTERVAL, microscope;
+	struct who who = {.node = a->hdr.node,
+			  .generation = a->hdr.generation,
+			  .number = a->interval.number,
+			  .attempt = a->interval.attempt,
+			  .interval = interval};
 	struct access_set set = {0};
 	struct profile *p;
-	bool microscope;
 
 	if (!newest_part(e, entry, a->page))
 		return;
@@ -36,8 +41,8 @@ static void of_accesses(struct evidence *e, const struct entry *entry, struct us
 	u.touches = set.touches.at;
 	u.ntouches = set.touches.n;
 	e->sink.usage(e->sink.context, &u);
-	p = profile__get(e, u.run, u.node, u.site, a->page, true);
-	if (p)
+	p = profile__get(e, u.run, u.node, interval ? ANY_SITE : u.site, a->page, true);
+	if (p && (!interval || set.touched.n)) /* an interval that did nothing stands for none that did */
 		profile__add(p, &set, set.complete, gather__outcome(e, u.run, who, &microscope));
 	gather__free(&set);
 }
@@ -48,10 +53,12 @@ static void of_fault(struct evidence *e, const struct entry *entry, struct usage
 	const struct dsm_ev_fault *f = (const void *)entry->record;
 	struct dsm_ev_access access = {f->offset, 0, f->access, f->ip};
 	struct access_set set = {0};
-	struct profile *p = profile__get(e, u.run, u.node, u.site, f->page, true);
+	bool interval = f->hdr.flags & DSM_EV_F_INTERVAL;
+	struct profile *p = profile__get(e, u.run, u.node, interval ? ANY_SITE : u.site, f->page, true);
 
 	gather__access(e, v, f->hdr.node, &access, &set.touched, &set.wrote, VEC_ADD(&set.touches));
 	u.kind = USAGE_FIRST_TOUCH;
+	u.home = f->home;
 	u.bytes = &set.touched;
 	u.touches = set.touches.at;
 	u.ntouches = 1;
@@ -67,7 +74,8 @@ static void of_writes(struct evidence *e, const struct entry *entry, struct usag
 	const struct dsm_ev_writes *w = (const void *)entry->record;
 	struct byteset changed = {0};
 	struct access_set set = {0};
-	struct profile *p = profile__get(e, u.run, u.node, u.site, w->page, true);
+	bool interval = w->hdr.flags & DSM_EV_F_INTERVAL;
+	struct profile *p = profile__get(e, u.run, u.node, interval ? ANY_SITE : u.site, w->page, true);
 
 	if (w->basis == DSM_EV_BASIS_PAGE)
 		return;
@@ -92,10 +100,15 @@ void usage__tell(struct evidence *e, const struct entry *entry)
 			   : hdr->type == DSM_EV_ACCESSES ? ((const struct dsm_ev_accesses *)hdr)->page
 			   : hdr->type == DSM_EV_WRITES	  ? ((const struct dsm_ev_writes *)hdr)->page
 							  : 0;
-	struct usage_event u = {
-		.run = entry->run, .node = hdr->node, .weight = hdr->weight ? hdr->weight : 1};
+	struct usage_event u = {.run = entry->run,
+				.node = hdr->node,
+				.weight = hdr->weight ? hdr->weight : 1,
+				.interval = hdr->flags & DSM_EV_F_INTERVAL,
+				.number = iv->number};
 	struct page_view v;
 
+	if (hdr->type == DSM_EV_MEET || !page)
+		return;
 	if (!place__load(&v, e->model, e->layouts, entry->run, page, entry->time_ns))
 		return;
 	u.site = model__site(e->model, entry->run, hdr->node, iv->site);

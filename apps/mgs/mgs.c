@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 			    .count = o.common.size,
 			    .nodes = dsm_nodes(),
 			    .pitch = tuned ? rows__pages(bytes) : bytes};
-	parts__rows("vectors", &rows, parts__new(double, &rows));
+	parts__rows("vectors", &rows, parts__new_rows(double, &rows));
 	fill(&rows);
 	dsm_barrier();
 

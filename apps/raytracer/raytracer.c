@@ -86,7 +86,7 @@ int main(int argc, char **argv)
 			    .count = o.common.size,
 			    .nodes = dsm_nodes(),
 			    .pitch = (size_t)o.common.size * sizeof(uint32_t)};
-	parts__rows("picture", &rows, parts__new(uint32_t, &rows));
+	parts__rows("picture", &rows, parts__new_rows(uint32_t, &rows));
 	dsm_barrier();
 
 	dsm_phase("first");

@@ -38,9 +38,9 @@ static void open_matrix(struct matrix *m, const struct sor_options *o)
 				     .shift = o->misalign,
 				     .pitch = grid__row_bytes(&m->grid)};
 	m->colour[1] = m->colour[0];
-	parts__rows(tuned ? "red" : "matrix", &m->colour[0], parts__new(double, &m->colour[0]));
+	parts__rows(tuned ? "red" : "matrix", &m->colour[0], parts__new_rows(double, &m->colour[0]));
 	if (tuned)
-		parts__rows("black", &m->colour[1], parts__new(double, &m->colour[1]));
+		parts__rows("black", &m->colour[1], parts__new_rows(double, &m->colour[1]));
 	else
 		m->colour[1] = m->colour[0];
 }

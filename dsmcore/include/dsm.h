@@ -106,6 +106,10 @@ DSM_API int dsm_nodes(void);
 #define dsm_new(type, n) ((type *)dsm__new(sizeof(type), (n), #type, 0))
 /* The same as a plain C array, for code that indexes or walks it directly. */
 #define dsm_new_flat(type, n) ((type *)dsm__new(sizeof(type), (n), #type, 1))
+/* A plain C array of rows, each of `columns` elements: reports then name rows. Element (i, j) is at
+ * [i * columns + j]. */
+#define dsm_new_rows(type, rows, columns)                                                                    \
+	((type *)dsm__new(sizeof(type) * (columns), (rows), #type "[]", 1))
 /* Address of element i of an array from dsm_new(). Does not touch DSM memory. */
 #define dsm_at(array, i) ((__typeof__(&(array)[0]))dsm__at((array), (i), sizeof((array)[0])))
 /* Frees what dsm_new() gave, from any node; inside a transaction at its commit. NULL is ignored. An

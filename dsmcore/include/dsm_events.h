@@ -67,6 +67,7 @@ enum dsm_ev_type {
 #define DSM_EV_F_RUNDOWN    0x01u /* repeats what is already true, for a collector that came late */
 #define DSM_EV_F_RETRY	    0x02u /* the interval is a retry (attempt > 0) */
 #define DSM_EV_F_MICROSCOPE 0x04u /* the interval was slowed by the microscope: leave it out of rates */
+#define DSM_EV_F_INTERVAL   0x10u /* the subject is an interval of sc or rc, not an attempt: numbers of their own */
 #define DSM_EV_F_AHEAD	    0x08u /* TRANSFER: prefetched; the page is in no read set until its first fault */
 
 struct dsm_ev_hdr {

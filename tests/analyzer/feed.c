@@ -12,6 +12,7 @@ void feed__start(struct feed *f, unsigned nodes, uint64_t seed)
 	f->time_ns = 1000000000;
 	f->run_id = 0x1234 + seed;
 	f->program = "planted";
+	f->consistency = DSM_EV_TX;
 }
 
 void feed__free(struct feed *f)
@@ -39,6 +40,7 @@ static void *add(struct feed *f, unsigned node, uint16_t type, size_t size)
 				 .version = DSM_EV_VERSION,
 				 .node = (uint16_t)node,
 				 .generation = 1,
+				 .flags = f->intervals && type >= DSM_EV_BEGIN ? DSM_EV_F_INTERVAL : 0,
 				 .weight = 1,
 				 .seq = ++f->seq[node],
 				 .time_ns = f->time_ns};
@@ -54,7 +56,7 @@ void feed__nodes(struct feed *f)
 		n->pid = 100 + i;
 		n->nodes = (uint16_t)f->nodes;
 		n->page_log2 = FEED_LOG2;
-		n->consistency = DSM_EV_TX;
+		n->consistency = f->consistency;
 		n->region_bytes = 1 << 28;
 		n->run_id = f->run_id;
 		snprintf(n->host, sizeof(n->host), "here");
@@ -174,7 +176,7 @@ void feed__accesses(struct feed *f, struct feed_iv iv, unsigned page, const stru
 		size_t size = (sizeof(struct dsm_ev_accesses) + part * sizeof(all[0]) + 7) & ~(size_t)7;
 		struct dsm_ev_accesses *a = add(f, iv.node, DSM_EV_ACCESSES, size);
 
-		a->hdr.flags = flags_of(iv, true);
+		a->hdr.flags |= flags_of(iv, true);
 		a->interval = interval(iv);
 		a->page = FEED_PAGE(page);
 		a->flags = complete ? DSM_EV_ACCESSES_COMPLETE : 0;
@@ -222,8 +224,8 @@ void feed__abort(struct feed *f, struct feed_iv loser, struct feed_iv winner, ui
 	f->counters[loser.node].wasted_ns += wasted_ns;
 }
 
-void feed__fault(struct feed *f, struct feed_iv iv, unsigned page, unsigned offset, unsigned access,
-		 struct dsm_ev_ip ip)
+void feed__wait(struct feed *f, struct feed_iv iv, unsigned page, unsigned offset, unsigned access,
+		unsigned home, uint64_t wait_ns, struct dsm_ev_ip ip)
 {
 	struct dsm_ev_fault *x = add(f, iv.node, DSM_EV_FAULT, sizeof(*x));
 
@@ -233,9 +235,60 @@ void feed__fault(struct feed *f, struct feed_iv iv, unsigned page, unsigned offs
 	x->access = (uint8_t)access;
 	x->kind = DSM_EV_FAULT_FETCH;
 	x->ip = ip;
-	x->wait_ns = 20000;
+	x->home = (uint16_t)home;
+	x->wait_ns = wait_ns;
 	f->counters[iv.node].faults_fetch++;
 	f->counters[iv.node].fetch_ns += x->wait_ns;
+}
+
+void feed__fault(struct feed *f, struct feed_iv iv, unsigned page, unsigned offset, unsigned access,
+		 struct dsm_ev_ip ip)
+{
+	feed__wait(f, iv, page, offset, access, 0, 20000, ip);
+}
+
+void feed__meet(struct feed *f, struct feed_iv holder, struct feed_iv other, unsigned page, unsigned access,
+		unsigned wanted, uint64_t since)
+{
+	struct dsm_ev_meet *m = add(f, holder.node, DSM_EV_MEET, sizeof(*m) + sizeof(m->met[0]));
+
+	m->interval = interval(holder);
+	m->other.interval = interval(other);
+	m->other.generation = 1;
+	m->other.node = (uint16_t)other.node;
+	m->nmet = m->total = 1;
+	m->model = f->consistency;
+	m->met[0] = (struct dsm_ev_met){.page = FEED_PAGE(page),
+					.since = since,
+					.access = (uint8_t)access,
+					.wanted = (uint8_t)wanted};
+	f->counters[holder.node].meets++;
+}
+
+void feed__interval(struct feed *f, struct feed_iv iv, uint64_t flush_ns, bool microscope)
+{
+	struct dsm_ev_ended *e = add(f, iv.node, DSM_EV_INTERVAL, sizeof(*e));
+
+	e->hdr.flags |= flags_of(iv, microscope);
+	e->interval = interval(iv);
+	e->duration_ns = 100000 + flush_ns;
+	e->flush_ns = flush_ns;
+	f->counters[iv.node].intervals++;
+	f->counters[iv.node].flush_ns += flush_ns;
+	f->counters[iv.node].work++;
+}
+
+void feed__lock(struct feed *f, struct feed_iv iv, uint64_t name, unsigned flags, uint64_t wait_ns)
+{
+	struct dsm_ev_lock *l = add(f, iv.node, DSM_EV_LOCK, sizeof(*l));
+
+	l->interval = interval(iv);
+	l->name = name;
+	l->flags = (uint16_t)flags;
+	l->wait_ns = wait_ns;
+	f->counters[iv.node].locks++;
+	f->counters[iv.node].locks_remote++;
+	f->counters[iv.node].lock_ns += wait_ns;
 }
 
 void feed__shuffle(struct feed *f)

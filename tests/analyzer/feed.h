@@ -20,6 +20,8 @@ struct feed {
 	uint64_t random;
 	uint64_t run_id;
 	const char *program;
+	uint8_t consistency; /* of the run: enum dsm_ev_consistency */
+	bool intervals;	     /* what follows tells of intervals, not of attempts */
 };
 
 void feed__start(struct feed *f, unsigned nodes, uint64_t seed);
@@ -58,6 +60,13 @@ void feed__abort(struct feed *f, struct feed_iv loser, struct feed_iv winner, ui
 		 uint64_t wasted_ns, const struct feed_meeting *m, unsigned n, bool microscope);
 void feed__fault(struct feed *f, struct feed_iv iv, unsigned page, unsigned offset, unsigned access,
 		 struct dsm_ev_ip ip);
+void feed__wait(struct feed *f, struct feed_iv iv, unsigned page, unsigned offset, unsigned access,
+		unsigned home, uint64_t wait_ns, struct dsm_ev_ip ip);
+/* `holder` had a page in use since `since`, which `other` wanted (sc) or changed (rc). */
+void feed__meet(struct feed *f, struct feed_iv holder, struct feed_iv other, unsigned page, unsigned access,
+		unsigned wanted, uint64_t since);
+void feed__interval(struct feed *f, struct feed_iv iv, uint64_t flush_ns, bool microscope);
+void feed__lock(struct feed *f, struct feed_iv iv, uint64_t name, unsigned flags, uint64_t wait_ns);
 /* Exchanges neighbours of different nodes at random: only the order within a node is sure. */
 void feed__shuffle(struct feed *f);
 

@@ -32,12 +32,19 @@ const char *scene__path(const char *name)
 
 void scene__start(struct feed *f, uint64_t seed)
 {
+	scene__start_in(f, seed, DSM_EV_TX);
+}
+
+void scene__start_in(struct feed *f, uint64_t seed, enum dsm_ev_consistency consistency)
+{
 	struct self self;
 	uint32_t offset[3] = {0x1000, 0x2000, 0x3000};
 
 	kept_walker.steps = kept_tally.count + kept_shared.total;
 	self__find(&self);
 	feed__start(f, 4, seed);
+	f->consistency = consistency;
+	f->intervals = consistency != DSM_EV_TX;
 	feed__nodes(f);
 	for (unsigned n = 0; n < 4; n++) {
 		feed__module(f, n, 1, self.path, self.build_id, self.build_id_len);

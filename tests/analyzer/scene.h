@@ -27,6 +27,8 @@ struct shared {
 const char *scene__path(const char *name);
 /* Four nodes, as the runtime tells of them; types 1..3 and sites 1..3 on each. */
 void scene__start(struct feed *f, uint64_t seed);
+/* The same of a run under `sc` or `rc`. */
+void scene__start_in(struct feed *f, uint64_t seed, enum dsm_ev_consistency consistency);
 /* Node `a` commits changes of [from, to) of a page, for which node `b` aborts, seen under the microscope. */
 void scene__meet(struct feed *f, uint64_t number, unsigned a, unsigned b, unsigned page, uint32_t from,
 		 uint32_t to, uint32_t other_from, uint32_t other_to, bool reads);

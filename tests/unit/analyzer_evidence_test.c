@@ -241,7 +241,8 @@ static double by_evidence(const struct planted *x, enum verdict v)
 
 static void analyze(struct plot *plot, size_t window, bool lossy)
 {
-	struct evidence_sink sink = {plot, on_conflict, on_usage, on_commit};
+	struct evidence_sink sink = {
+		.context = plot, .conflict = on_conflict, .usage = on_usage, .commit = on_commit};
 	struct symbols *s;
 	struct layouts *l;
 	struct evidence *e;

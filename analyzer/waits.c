@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "waits.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MOST_PARTS ((size_t)1 << 22) /* (flush, page) kept: beyond, flushes are not laid to pages */
+
+void waits__init(struct waits *w, struct model *m)
+{
+	memset(w, 0, sizeof(*w));
+	w->model = m;
+}
+
+void waits__free(struct waits *w)
+{
+	for (size_t i = 0; i < w->rows.n; i++)
+		byteset__free(&w->rows.at[i].elements);
+	for (size_t i = 0; i < w->misplaced.n; i++)
+		byteset__free(&w->misplaced.at[i].elements);
+	table__free(&w->row_keys);
+	table__free(&w->page_keys);
+	table__free(&w->flush_keys);
+	table__free(&w->lock_keys);
+	VEC_FREE(&w->rows);
+	VEC_FREE(&w->pages);
+	VEC_FREE(&w->flush_ns);
+	VEC_FREE(&w->flush_pages);
+	VEC_FREE(&w->flush_part);
+	VEC_FREE(&w->locks);
+	VEC_FREE(&w->misplaced);
+}
+
+static uint32_t page_number(struct waits *w, uint32_t run, uint64_t start)
+{
+	struct {
+		uint64_t page, run;
+	} key = {start, run};
+	uint32_t n = table__intern(&w->page_keys, &key, sizeof(key));
+
+	if (n == w->pages.n)
+		*VEC_ADD(&w->pages) = (struct wait_page){
+			.run = run, .object = PLACE_NONE, .home = WRITER_NONE, .writer = WRITER_NONE};
+	return n;
+}
+
+static uint32_t clip(uint64_t n)
+{
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX - 1;
+}
+
+/* Which elements of the object lie on the page, at least in part. */
+static void place_page(struct wait_page *p, const struct page_view *v, uint32_t object)
+{
+	const struct object *o = &v->model->objects.at[object];
+	uint64_t from = v->start > o->offset ? v->start - o->offset : 0, to = v->start + v->bytes - o->offset;
+
+	p->object = object;
+	if (o->block) {
+		p->first = clip(from / o->block_stride * o->block + from % o->block_stride / o->stride);
+		p->last =
+			clip((to - 1) / o->block_stride * o->block + (to - 1) % o->block_stride / o->stride);
+	} else {
+		p->first = clip(from / o->stride);
+		p->last = clip((to - 1) / o->stride);
+	}
+	if (p->last >= o->count)
+		p->last = clip(o->count - 1);
+	if (p->first > p->last)
+		p->first = p->last;
+}
+
+static void add_row(struct waits *w, double ns, const struct dsm_ev_fault *f, uint32_t run, uint32_t object,
+		    uint64_t element)
+{
+	struct wait_row key;
+	uint32_t n;
+
+	memset(&key, 0, sizeof(key));
+	key.object = object;
+	key.node = f->hdr.node;
+	key.home = f->home;
+	key.access = f->access;
+	key.code = model__code(w->model, run, f->hdr.node, f->ip);
+	n = table__intern(&w->row_keys, &key, sizeof(key));
+	if (n == w->rows.n)
+		memset(VEC_ADD(&w->rows), 0, sizeof(struct wait_sum));
+	w->rows.at[n].ns += ns;
+	w->rows.at[n].count++;
+	if (element < UINT32_MAX)
+		byteset__add(&w->rows.at[n].elements, (uint32_t)element, (uint32_t)element + 1);
+}
+
+static void add_flush(struct waits *w, uint32_t run, double ns, const struct dsm_ev_ended *e)
+{
+	struct {
+		uint64_t number;
+		uint32_t run, node;
+	} key = {e->interval.number, run, e->hdr.node};
+	uint32_t n = table__intern(&w->flush_keys, &key, sizeof(key));
+
+	if (n == w->flush_ns.n) {
+		*VEC_ADD(&w->flush_ns) = 0;
+		*VEC_ADD(&w->flush_pages) = 0;
+	}
+	w->flush_ns.at[n] += ns;
+}
+
+void waits__plain(struct waits *w, uint32_t run, double ns, const struct dsm_ev_fault *f,
+		  const struct page_view *v, const struct dsm_ev_ended *ended)
+{
+	struct wait_page *p;
+	uint64_t element;
+	uint32_t in, object;
+
+	if (ended) {
+		w->flushes_ns += ns;
+		w->flushes++;
+		add_flush(w, run, ns, ended);
+		return;
+	}
+	w->copies_ns += ns;
+	w->copies++;
+	object = v ? place__at(v, f->offset, &element, &in) : PLACE_NONE;
+	add_row(w, ns, f, run, object, object == PLACE_NONE ? UINT64_MAX : element);
+	if (object == PLACE_NONE)
+		return;
+	p = &w->pages.at[page_number(w, run, v->start)];
+	if (p->object == PLACE_NONE)
+		place_page(p, v, object);
+	p->away = p->away || f->home == f->hdr.node;
+	for (size_t i = 0; i < sizeof(p->waiter) / sizeof(p->waiter[0]); i++) {
+		if (p->waiter[i].fetches > 0 && p->waiter[i].node != f->hdr.node)
+			continue;
+		p->waiter[i].node = f->hdr.node;
+		p->waiter[i].ns += ns;
+		p->waiter[i].fetches++;
+		break;
+	}
+}
+
+static void count_writer(struct wait_page *p, uint16_t node)
+{
+	p->writer = p->writer == WRITER_NONE || p->writer == node ? node : WRITER_MANY;
+}
+
+void waits__usage(struct waits *w, const struct usage_event *u)
+{
+	bool writes = u->kind == USAGE_COMMITTED_WRITE ||
+		      (u->ntouches && (u->touches[0].access & DSM_EV_ACCESS_WRITE));
+	struct {
+		uint64_t number;
+		uint32_t run, node;
+	} key = {u->number, u->run, u->node};
+	uint32_t page, n, in, object;
+	struct wait_page *p;
+	uint64_t element;
+
+	if (!u->bytes->n)
+		return;
+	page = page_number(w, u->run, u->view->start);
+	p = &w->pages.at[page];
+	object = place__at(u->view, u->bytes->at[0].from, &element, &in);
+	if (p->object == PLACE_NONE && object != PLACE_NONE)
+		place_page(p, u->view, object);
+	if (u->kind == USAGE_FIRST_TOUCH)
+		p->home = u->home; /* where it is now: homes move */
+	if (!writes)
+		return;
+	count_writer(p, u->node);
+	if (u->kind != USAGE_COMMITTED_WRITE || !u->interval || w->flush_part.n >= MOST_PARTS)
+		return;
+	n = table__intern(&w->flush_keys, &key, sizeof(key));
+	if (n == w->flush_ns.n) {
+		*VEC_ADD(&w->flush_ns) = 0;
+		*VEC_ADD(&w->flush_pages) = 0;
+	}
+	w->flush_pages.at[n]++;
+	*VEC_ADD(&w->flush_part) = (struct flush_part){n, page};
+}
+
+void waits__lock(struct waits *w, uint32_t run, const struct dsm_ev_lock *lock)
+{
+	struct {
+		uint64_t name;
+		uint32_t run, of_object;
+	} key = {lock->name, run, lock->flags & DSM_EV_LOCK_OBJECT};
+	uint32_t n = table__intern(&w->lock_keys, &key, sizeof(key));
+	struct lock_sum *l;
+
+	if (n == w->locks.n)
+		*VEC_ADD(&w->locks) = (struct lock_sum){
+			.run = run, .name = lock->name, .of_object = lock->flags & DSM_EV_LOCK_OBJECT};
+	l = &w->locks.at[n];
+	if (!l->site)
+		l->site = model__site(w->model, run, lock->hdr.node, lock->interval.site);
+	l->ns += (double)lock->wait_ns;
+	l->count++;
+	l->nodes |= 1u << (lock->hdr.node % 32);
+	w->locks_ns += (double)lock->wait_ns;
+	w->nlocks++;
+}
+
+/* ---- pages that lie with one node and are written by another alone ---- */
+
+static struct misplaced *misplaced_at(struct waits *w, const struct wait_page *p)
+{
+	for (size_t i = 0; i < w->misplaced.n; i++) {
+		struct misplaced *x = &w->misplaced.at[i];
+
+		if (x->object == p->object && x->home == p->home && x->writer == p->writer)
+			return x;
+	}
+	*VEC_ADD(&w->misplaced) =
+		(struct misplaced){.object = p->object, .home = p->home, .writer = p->writer};
+	return &w->misplaced.at[w->misplaced.n - 1];
+}
+
+static int by_ns(const void *a, const void *b)
+{
+	double x = ((const struct misplaced *)a)->ns, y = ((const struct misplaced *)b)->ns;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* A page of its own home is flushed by the barrier's own messages; one of another home is answered for. */
+static void spread_flushes(struct waits *w)
+{
+	for (size_t i = 0; i < w->flush_part.n; i++) {
+		const struct flush_part *f = &w->flush_part.at[i];
+		struct wait_page *p = &w->pages.at[f->page];
+
+		if (w->flush_ns.at[f->flush] > 0 && p->writer != WRITER_MANY && p->home != p->writer)
+			p->flush_ns += w->flush_ns.at[f->flush] / w->flush_pages.at[f->flush];
+	}
+}
+
+/* Many pages come ahead of their use, without a record of their own. */
+static void fill_gaps(struct waits *w, struct misplaced *x)
+{
+	struct byteset foreign = {0}, gaps = {0};
+
+	for (size_t i = 0; i < w->pages.n; i++) {
+		const struct wait_page *p = &w->pages.at[i];
+
+		if (p->object != x->object)
+			continue;
+		if (p->writer != WRITER_NONE && p->writer != x->writer)
+			byteset__add(&foreign, p->first, p->last + 1);
+		else if (p->away && p->home == x->home)
+			byteset__add(&x->elements, p->first, p->last + 1);
+	}
+	for (size_t i = 1; i < x->elements.n; i++) {
+		uint32_t from = x->elements.at[i - 1].to, to = x->elements.at[i].from;
+
+		if (!byteset__has(&foreign, from, to))
+			byteset__add(&gaps, from, to);
+	}
+	byteset__add_all(&x->elements, &gaps);
+	byteset__free(&foreign);
+	byteset__free(&gaps);
+}
+
+void waits__finish(struct waits *w)
+{
+	spread_flushes(w);
+	for (size_t i = 0; i < w->pages.n; i++) {
+		const struct wait_page *p = &w->pages.at[i];
+		struct misplaced *x;
+
+		if (p->object == PLACE_NONE || p->writer >= WRITER_MANY || p->home >= WRITER_MANY ||
+		    p->home == p->writer)
+			continue;
+		x = misplaced_at(w, p);
+		/* Whoever else reads it would fetch it from its writer all the same. */
+		for (size_t k = 0; k < sizeof(p->waiter) / sizeof(p->waiter[0]); k++) {
+			if (p->waiter[k].fetches <= 0 || p->waiter[k].node != p->writer)
+				continue;
+			x->ns += p->waiter[k].ns;
+			x->fetches += p->waiter[k].fetches;
+		}
+		x->ns += p->flush_ns;
+		x->pages++;
+		byteset__add(&x->elements, p->first, p->last + 1);
+	}
+	for (size_t i = 0; i < w->misplaced.n; i++)
+		fill_gaps(w, &w->misplaced.at[i]);
+	if (w->misplaced.n)
+		qsort(w->misplaced.at, w->misplaced.n, sizeof(*w->misplaced.at), by_ns);
+}

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# A partition that is shifted against its homes (sor --misalign): the report names the matrix, the rows and the lines.
+# Where homes stay, its first advice is to align the partition; where they move to the writer, next to nothing is left to gain.
+. "$(dirname "$0")/../lib.sh"
+sor=$build/apps/sor
+
+# record NAME OPTION...: a run of misaligned SOR and its report
+record() {
+	local name=$1
+	shift
+	timeout 60 "$bin/dsmrun" -n 2 --monitor="$work/$name.dsmt" "$@" "$sor" --size 600 --iterations 60 --layout tuned \
+		--misalign 31 >"$work/$name.out" 2>&1 || fail "$name: status $?: $(tail -n 5 "$work/$name.out")"
+	timeout 60 "$bin/dsmreport" --out-dir "$work/$name" "$work/$name.dsmt" >/dev/null 2>&1 || fail "$name: no report"
+}
+# holds NAME TEXT CONDITION
+holds() { jq -e "$3" "$work/$1/report.json" >/dev/null 2>&1 || fail "$1: $2: $(jq -c '.advice' "$work/$1/report.json")"; }
+
+record stay --no-migration
+holds stay "the first advice is to align the partition" '.advice[0].kind == "relocate/align"'
+holds stay "which names the matrix" '.advice[0].object | test("^(red|black)[.]0$")'
+holds stay "and its rows, of those that are misplaced" '.advice[0] | .element == "row" and .home == 0 and .writer == 1 and
+	(.elements | length > 0 and all(.[0] >= 300 and .[1] <= 330))'
+holds stay "who waited for them is named with a line of SOR" '[.waits.copies[] | select(.node == 1 and .home == 0
+	and (.object | tostring | test("^(red|black)[.]0$")))] | length > 0 and all((.file | endswith("grid.c")) and .line > 0)'
+grep -q 'Align the partition: rows 3[0-9][0-9]' "$work/stay/report.txt" || fail "stay: the text does not name the rows"
+holds stay "no plan rule, since it is a change of the source" '.advice[0].plan_rule == null'
+
+record move
+holds move "little is left to gain where homes move" '[.advice[] | select(.kind == "relocate/align")
+	| .predicted.ns_per_s] | (add // 0) < 0.02 * 2e9'
+finish

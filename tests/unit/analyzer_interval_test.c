@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Conflicts of intervals, under sequential and release consistency: each verdict from records that are fed, a
+ * ledger of waits that balances, advice that is about the right object, partition or lock.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/analyzer/scene.h"
+
+#define R    DSM_EV_ACCESS_READ
+#define W    DSM_EV_ACCESS_WRITE
+#define WAIT 50000u
+#define PAGE 1
+
+struct told {				 /* by the two sides of one meeting */
+	uint32_t held_from, held_to;	 /* the holder wrote */
+	uint32_t wanted_from, wanted_to; /* the other accessed */
+	bool writes;			 /* so it did, else it read */
+	bool seen;			 /* under the microscope */
+};
+
+/* sc: node `b` wants a page that node `a` has written since interval `number` - 1; later it loses it itself, when what
+ * it wrote is told. */
+static void take_away(struct feed *f, uint64_t number, unsigned a, unsigned b, const struct told *t)
+{
+	struct feed_iv since = {a, number - 1, 0, 3}, holder = {a, number, 0, 3}, other = {b, number, 0, 3};
+	struct byteset held = {0}, wanted = {0}, none = {0};
+
+	byteset__add(&held, t->held_from, t->held_to);
+	byteset__add(&wanted, t->wanted_from, t->wanted_to);
+	feed__writes(f, since, PAGE, &held, true);
+	feed__meet(f, holder, other, PAGE, R | W, t->writes ? W : R, number - 1);
+	feed__wait(f, other, PAGE, t->wanted_from, t->writes ? W : R, 0, WAIT, NOWHERE);
+	if (t->writes)
+		feed__writes(f, other, PAGE, &wanted, true);
+	if (t->seen) {
+		feed__accesses(f, other, PAGE, t->writes ? &none : &wanted, t->writes ? &wanted : &none, true,
+			       NOWHERE);
+		for (uint64_t n = number - 1; n <= number; n++) {
+			struct feed_iv iv = {a, n, 0, 3};
+
+			feed__accesses(f, iv, PAGE, &none, n == number ? &none : &held, true, NOWHERE);
+		}
+	}
+	feed__interval(f, holder, 0, t->seen);
+	feed__interval(f, other, 0, t->seen);
+	byteset__free(&held);
+	byteset__free(&wanted);
+}
+
+/* rc: node `b` waits for its flush, which reaches a page that node `a` reads. */
+static void spread(struct feed *f, uint64_t number, unsigned a, unsigned b, const struct told *t)
+{
+	struct feed_iv holder = {a, number, 0, 3}, other = {b, number, 0, 3};
+	struct byteset held = {0}, wrote = {0}, none = {0};
+
+	byteset__add(&held, t->held_from, t->held_to);
+	byteset__add(&wrote, t->wanted_from, t->wanted_to);
+	feed__writes(f, other, PAGE, &wrote, true);
+	feed__meet(f, holder, other, PAGE, R, W, number);
+	if (t->seen)
+		feed__accesses(f, holder, PAGE, &held, &none, true, NOWHERE);
+	feed__interval(f, other, WAIT, false);
+	feed__interval(f, holder, 0, t->seen);
+	byteset__free(&held);
+	byteset__free(&wrote);
+}
+
+static void start(struct feed *f, enum dsm_ev_consistency c)
+{
+	scene__start_in(f, 7, c);
+	feed__object(f, 0, 0x1000, 24, WALKER, 1, 1, 0);
+	feed__root(f, 0, 0x1000, "walkers");
+}
+
+static void report(struct feed *f, struct report *r)
+{
+	static const char *path;
+	static struct report_options o;
+	double sum = 0;
+
+	feed__shuffle(f);
+	path = scene__path("t.dsmt");
+	assert_int_equal(feed__write(f, path, NULL, 0), 0);
+	scene__report(r, &o, &path);
+	sum = scene__sum(&r->tally.ledger) + r->tally.ledger.copies + r->tally.ledger.locks +
+	      r->tally.ledger.flushes;
+	assert_float_equal(sum, r->tally.ledger.measured, 1);
+	assert_float_equal(r->tally.ledger.remainder, 0, 1);
+	feed__free(f);
+}
+
+#define ROUNDS 12
+
+/* All rounds alike: the verdict that one of them gets, and that all of the waiting is laid to it. */
+static void expect(enum dsm_ev_consistency c, const struct told *t, enum verdict v)
+{
+	struct report r;
+	struct feed f;
+
+	start(&f, c);
+	for (unsigned i = 0; i < ROUNDS; i++)
+		(c == DSM_EV_SC ? take_away : spread)(&f, 100 + 10 * i, i % 2, 1 - i % 2, t);
+	report(&f, &r);
+	for (int k = 0; k < VERDICTS; k++)
+		assert_float_equal(r.tally.ledger.verdict[k], k == (int)v ? ROUNDS * WAIT : 0, 1);
+	assert_non_null(scene__row(&r, "walkers", v));
+	assert_true(r.advice.now.conflicts_per_interval > 0.4 && r.advice.now.conflicts_per_interval < 0.6);
+	report__free(&r);
+}
+
+/* Bytes of `x` and `y` of one walker are told from those of another. */
+static void test_true(void **state)
+{
+	(void)state;
+	expect(DSM_EV_SC, &(struct told){0, 8, 4, 12, false, true}, VERDICT_TRUE);
+	expect(DSM_EV_SC, &(struct told){0, 8, 0, 8, true, true}, VERDICT_TRUE);
+	expect(DSM_EV_RC, &(struct told){0, 8, 0, 8, true, true}, VERDICT_TRUE);
+}
+
+static void test_true_without_microscope(void **state)
+{
+	(void)state; /* the first touch and the changes are known without it, and are enough */
+	expect(DSM_EV_SC, &(struct told){0, 8, 0, 8, false, false}, VERDICT_TRUE);
+}
+
+static void test_false(void **state)
+{
+	(void)state;
+	expect(DSM_EV_SC, &(struct told){0, 8, 48, 56, false, true}, VERDICT_FALSE);
+	expect(DSM_EV_SC, &(struct told){0, 8, 48, 56, true, true}, VERDICT_FALSE);
+	expect(DSM_EV_RC, &(struct told){48, 72, 0, 8, true, true}, VERDICT_FALSE);
+}
+
+static void test_unknown(void **state)
+{
+	(void)state; /* what else was read is not known: never false */
+	expect(DSM_EV_SC, &(struct told){0, 8, 48, 56, false, false}, VERDICT_UNKNOWN);
+	expect(DSM_EV_SC, &(struct told){0, 8, 48, 56, true, false}, VERDICT_UNKNOWN);
+	expect(DSM_EV_RC, &(struct told){48, 56, 0, 8, true, false}, VERDICT_UNKNOWN);
+}
+
+/* The first byte of `x` changes; `x` is stored whole. */
+static void test_silent(void **state)
+{
+	struct byteset changed = {0}, stored = {0}, read = {0}, none = {0};
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	byteset__add(&changed, 0, 8);
+	byteset__add(&stored, 0, 16); /* `y` too, with the value that it had */
+	byteset__add(&read, 8, 16);
+	start(&f, DSM_EV_SC);
+	for (uint64_t n = 10; n < 20; n += 2) {
+		struct feed_iv holder = {0, n, 0, 3}, other = {1, n, 0, 3};
+
+		feed__writes(&f, holder, PAGE, &changed, true);
+		feed__accesses(&f, holder, PAGE, &none, &stored, true, NOWHERE);
+		feed__meet(&f, holder, other, PAGE, R | W, R, n);
+		feed__wait(&f, other, PAGE, 8, R, 0, WAIT, NOWHERE);
+		feed__accesses(&f, other, PAGE, &read, &none, true, NOWHERE);
+		feed__interval(&f, holder, 0, true);
+		feed__interval(&f, other, 0, true);
+	}
+	report(&f, &r);
+	assert_float_equal(r.tally.ledger.verdict[VERDICT_SILENT], 5 * WAIT, 1);
+	report__free(&r);
+	byteset__free(&changed);
+	byteset__free(&stored);
+	byteset__free(&read);
+}
+
+static void test_untouched(void **state)
+{
+	struct feed_iv holder = {0, 10, 0, 3}, other = {1, 10, 0, 3};
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	start(&f, DSM_EV_SC);
+	feed__meet(&f, holder, other, PAGE, R, R, 10); /* two readers: nobody changes anything */
+	feed__wait(&f, other, PAGE, 8, R, 0, WAIT, NOWHERE);
+	feed__interval(&f, other, 0, false);
+	report(&f, &r);
+	assert_float_equal(r.tally.ledger.verdict[VERDICT_UNTOUCHED], WAIT, 1);
+	report__free(&r);
+}
+
+/* Most meetings are not seen; what a node was ever seen to do stands for them. */
+static void test_apportioned(void **state)
+{
+	const struct told seen = {0, 8, 48, 56, true, true}, unseen = {0, 8, 48, 56, true, false};
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	start(&f, DSM_EV_SC);
+	for (unsigned i = 0; i < 40; i++)
+		take_away(&f, 100 + 10 * i, 0, 1, i % 10 ? &unseen : &seen);
+	report(&f, &r);
+	assert_float_equal(r.tally.ledger.verdict[VERDICT_FALSE], 4 * WAIT, 1);
+	assert_float_equal(r.tally.ledger.estimated[VERDICT_FALSE], 36 * WAIT, 1);
+	report__free(&r);
+}
+
+/* One wait, three readers: they share it. Without any, it is a fetch like others. */
+static void test_shared_wait(void **state)
+{
+	struct feed_iv other = {3, 10, 0, 3};
+	struct byteset eight = {0}, none = {0};
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	byteset__add(&eight, 0, 8);
+	start(&f, DSM_EV_SC);
+	for (unsigned n = 0; n < 3; n++) {
+		struct feed_iv reader = {n, 10, 0, 3};
+
+		feed__accesses(&f, reader, PAGE, &eight, &none, true, NOWHERE);
+		feed__meet(&f, reader, other, PAGE, R, W, 10);
+		feed__interval(&f, reader, 0, true);
+	}
+	feed__wait(&f, other, PAGE, 0, W, 0, WAIT, NOWHERE);
+	feed__writes(&f, other, PAGE, &eight, true);
+	other.number++;
+	feed__wait(&f, other, PAGE, 0, R, 0, WAIT, NOWHERE);
+	feed__interval(&f, other, 0, false);
+	report(&f, &r);
+	assert_float_equal(r.tally.ledger.verdict[VERDICT_TRUE], WAIT, 1);
+	assert_float_equal(r.tally.ledger.aborts, 3, 0.01);
+	assert_float_equal(r.tally.ledger.copies, WAIT, 1);
+	report__free(&r);
+	byteset__free(&eight);
+}
+
+/* Four nodes, each with its own walkers, all on one page: the plan parts them, and what is saved is what was waited. */
+static void test_relocated(void **state)
+{
+	const struct advice *a;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	start(&f, DSM_EV_SC);
+	for (unsigned i = 0; i < 200; i++) {
+		unsigned n = i % 4, m = (n + 1 + i / 4 % 3) % 4;
+		uint32_t mine = 6 * n * (uint32_t)WALKER, its = 6 * m * (uint32_t)WALKER;
+
+		take_away(&f, 100 + 10 * i, n, m, &(struct told){mine, mine + 8, its, its + 8, true, true});
+	}
+	report(&f, &r);
+	a = scene__advice_for(&r, "walkers");
+	assert_non_null(a);
+	assert_true(a->plannable && a->rule);
+	assert_true(r.advice.plan.rates.conflicts_per_interval < 0.05);
+	assert_float_equal(r.advice.plan.ns_per_s * r.advice.seconds, 200.0 * WAIT, 0.2 * 200 * WAIT);
+	report__free(&r);
+}
+
+/* What is really shared is not moved. */
+static void test_not_relocated(void **state)
+{
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	start(&f, DSM_EV_SC);
+	for (unsigned i = 0; i < 100; i++)
+		take_away(&f, 100 + 10 * i, i % 2, 1 - i % 2, &(struct told){0, 8, 0, 8, true, true});
+	report(&f, &r);
+	assert_null(scene__advice_for(&r, "walkers"));
+	report__free(&r);
+}
+
+/* Node 1 writes elements whose home is node 0: they are named, and the gain is what it waited. */
+static void test_aligned(void **state)
+{
+	const enum dsm_ev_consistency each[] = {DSM_EV_TX, DSM_EV_SC, DSM_EV_RC};
+
+	(void)state;
+	for (unsigned c = 0; c < 3; c++) {
+		const struct advice *a;
+		struct report r;
+		struct feed f;
+
+		scene__start_in(&f, 9, each[c]);
+		feed__type(&f, 0, 4, "double[]", 4096, 1);
+		feed__object(&f, 0, 0x10000, 20, 4096, 4, 1, DSM_EV_OBJECT_FLAT);
+		feed__root(&f, 0, 0x10000, "matrix");
+		for (unsigned row = 0; row < 20; row++) {
+			struct feed_iv own = {0, 5, 0, 3}, far = {1, 5, 0, 3}, reader = {2, 5, 0, 3};
+
+			feed__wait(&f, row < 14 ? own : far, 16 + row, 0, W, 0, row < 14 ? 0 : WAIT, NOWHERE);
+			feed__wait(&f, reader, 16 + row, 0, R, 0, WAIT / 10, NOWHERE);
+		}
+		report(&f, &r);
+		a = &r.advice.all.at[0];
+		assert_int_equal(r.advice.all.n, 1);
+		assert_int_equal(a->kind, ADVICE_ALIGN);
+		assert_non_null(strstr(a->text, "rows 14 to 19 of matrix"));
+		assert_non_null(strstr(a->text, "only node 1 writes"));
+		assert_float_equal(a->predicted.ns_per_s * r.advice.seconds, 6 * WAIT, 1);
+		report__free(&r);
+	}
+}
+
+/* A lock that is named by its site, though nobody meets under it; and one whose users really share. */
+static void test_locks(void **state)
+{
+	for (int shared = 0; shared < 2; shared++) {
+		struct report r;
+		struct feed f;
+
+		(void)state;
+		start(&f, DSM_EV_SC);
+		for (unsigned i = 0; i < 40; i++) {
+			unsigned n = i % 2;
+			struct feed_iv iv = {1 - n, 100 + 10 * i, 0, 3};
+			uint32_t its = shared ? 0 : 48;
+
+			feed__lock(&f, iv, 77, 0, 4 * WAIT);
+			take_away(&f, 100 + 10 * i, n, 1 - n, &(struct told){0, 8, its, its + 8, true, true});
+		}
+		report(&f, &r);
+		assert_float_equal(r.tally.ledger.locks, 40 * 4 * WAIT, 1);
+		assert_non_null(scene__advice_of(&r, shared ? ADVICE_COARSER : ADVICE_LOCK_OBJECT));
+		assert_null(scene__advice_of(&r, shared ? ADVICE_LOCK_OBJECT : ADVICE_COARSER));
+		report__free(&r);
+	}
+}
+
+static void test_told(void **state)
+{
+	struct text text = {0}, json = {0};
+	struct report_options o = {.top = 10};
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	start(&f, DSM_EV_RC);
+	for (unsigned i = 0; i < ROUNDS; i++)
+		spread(&f, 100 + 10 * i, 0, 1, &(struct told){0, 8, 0, 8, true, true});
+	report(&f, &r);
+	report__text(&r, &o, &text);
+	assert_non_null(strstr(text.at, "consistency rc"));
+	assert_non_null(strstr(text.at, "conflicts per interval"));
+	assert_non_null(strstr(text.at, "had it,"));
+	assert_null(strstr(text.at, "aborted"));
+	report__json(&r, &o, &json);
+	assert_non_null(strstr(json.at, "\"consistency\": \"rc\""));
+	text__free(&text);
+	text__free(&json);
+	report__free(&r);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_true),	    cmocka_unit_test(test_true_without_microscope),
+		cmocka_unit_test(test_false),	    cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_silent),	    cmocka_unit_test(test_untouched),
+		cmocka_unit_test(test_apportioned), cmocka_unit_test(test_shared_wait),
+		cmocka_unit_test(test_relocated),   cmocka_unit_test(test_not_relocated),
+		cmocka_unit_test(test_aligned),	    cmocka_unit_test(test_locks),
+		cmocka_unit_test(test_told),
+	};
+
+	return cmocka_run_group_tests(tests, scene__make_folder, scene__remove_folder);
+}
