@@ -51,7 +51,8 @@
  *   (qsort's comparison), too: do not begin transactions or touch DSM memory in pthread_once() and other
  *   callbacks of a library that holds a lock meanwhile.
  * - SIGBUS, SIGTRAP and SIGURG are the runtime's in the thread that runs main(), and so is its alternate
- *   stack: sigaction() on these gives EINVAL, and they cannot be blocked. While a signal handler of the
+ *   stack: sigaction() on these gives EINVAL, and they cannot be blocked. SIGSEGV is the program's if it wants
+ *   it, but until then long rows of pages are opened faster. While a signal handler of the
  *   program runs, nothing is undone. A call that sleeps inside a block may return EINTR.
  * - dsm_new() arrays of more than one element are reached through dsm_at(), because a plan may put
  *   distance between the elements; dsm_new_flat() gives a plain C array.
@@ -178,7 +179,8 @@ DSM_API void dsm_phase(const char *name);
 /* ---- what the macros above use ---- */
 struct dsm__loop {
 	long at, stop, end, chunk; /* chunk: the program's, or 0 */
-	void *site;		   /* what the runtime knows of loops at this place */
+	const void *pc;		   /* the place of the loop, and what the runtime knows of it */
+	void *site;
 	int open, goes_on;
 };
 DSM_API int dsm__tx_begin(void);

@@ -11,10 +11,14 @@
  *	READ   entry, uffd-wp  -> a write is a write-protect fault
  *	WRITE  plain entry
  *
+ * But for long rows of pages that are opened and closed together: coarse.c.
+ *
  * A hole in the memfd would be a missing fault, which UFFDIO_CONTINUE cannot resolve; so a page is touched
  * through the runtime's view before it is opened for the first time.
  */
 #include "dsmcore/memory/region.h"
+
+#include "dsmcore/memory/coarse.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,6 +49,7 @@ struct region {
 	uint8_t *frames;  /* the runtime's view */
 	uint8_t *rights;  /* per page: enum core_rights as set in the app view */
 	uint8_t *present; /* per page: the memfd has it */
+	struct coarse *coarse;
 };
 
 static int uffd_open(void)
@@ -136,6 +141,9 @@ int region__open(struct region **out, uint64_t bytes)
 		err = r->uffd;
 	else
 		err = watch(r);
+	if (!err)
+		err = coarse__open(&r->coarse, r->uffd, r->app, (uint32_t)(bytes >> DSM_PAGE_LOG2),
+				   r->rights);
 out:
 	if (err) {
 		fprintf(stderr, "dsm: %s (%llu MiB): %s; %s\n", what, (unsigned long long)(bytes >> 20),
@@ -154,6 +162,7 @@ void region__close(struct region *r)
 {
 	if (!r)
 		return;
+	coarse__close(r->coarse);
 	if (r->app)
 		munmap(r->app, r->bytes);
 	if (r->frames)
@@ -192,7 +201,7 @@ static int open_pages(struct region *r, uint32_t page, uint32_t count, bool writ
 	struct uffdio_continue c = {
 		.range = {.start = (uint64_t)r->app + ((uint64_t)page << DSM_PAGE_LOG2),
 			  .len = (uint64_t)count << DSM_PAGE_LOG2},
-		.mode = write ? 0 : UFFDIO_CONTINUE_MODE_WP,
+		.mode = write || coarse__has(r->coarse, page) ? 0 : UFFDIO_CONTINUE_MODE_WP,
 	};
 	while (ioctl(r->uffd, UFFDIO_CONTINUE, &c))
 		if (errno != EAGAIN)
@@ -213,30 +222,53 @@ static int set_write(struct region *r, uint32_t page, uint32_t count, bool write
 	return 0;
 }
 
-/* A run of pages that all have the same rights now. */
-static int protect_run(struct region *r, uint32_t page, uint32_t count, enum core_rights from,
-		       enum core_rights to)
+/* A run of fine pages that all have the same rights now. */
+static int protect_fine(struct region *r, uint32_t page, uint32_t count, enum core_rights from,
+			enum core_rights to)
 {
 	if (to == CORE_NONE)
 		return take_all(r, page, count);
+	/* The kernel takes the mark away, but leaves the entry to trap once more; cheaper to make it anew. */
+	if (from == CORE_READ && count > 1) {
+		int err = take_all(r, page, count);
+
+		if (err)
+			return err;
+		from = CORE_NONE;
+	}
 	if (from == CORE_NONE)
 		return open_pages(r, page, count, to == CORE_WRITE);
 	return set_write(r, page, count, to == CORE_WRITE);
+}
+
+static int protect_run(struct region *r, uint32_t page, uint32_t count, enum core_rights from,
+		       enum core_rights to)
+{
+	int done = coarse__has(r->coarse, page) ? coarse__set(r->coarse, page, count, to == CORE_WRITE) : 0;
+
+	if (done)
+		return done < 0 ? done : 0;
+	return protect_fine(r, page, count, from, to);
 }
 
 int region__protect(struct region *r, uint32_t page, uint32_t count, enum core_rights to)
 {
 	uint32_t end = page + count;
 
+	if (to == CORE_WRITE)
+		coarse__take(r->coarse, page, count);
 	while (page < end) {
 		enum core_rights from = r->rights[page];
+		int err = to == CORE_NONE ? coarse__leave(r->coarse, page) : 0;
+		bool coarse = coarse__has(r->coarse, page);
 		uint32_t n = 1;
 
-		while (page + n < end && r->rights[page + n] == from)
+		while (page + n < end && r->rights[page + n] == from &&
+		       coarse__has(r->coarse, page + n) == coarse)
 			n++;
 		if (from != to) {
-			int err = protect_run(r, page, n, from, to);
-
+			if (!err)
+				err = protect_run(r, page, n, from, to);
 			if (err)
 				return err;
 			memset(r->rights + page, to, n);
@@ -244,6 +276,11 @@ int region__protect(struct region *r, uint32_t page, uint32_t count, enum core_r
 		page += n;
 	}
 	return 0;
+}
+
+int region__coarse(struct region *r, bool allow)
+{
+	return coarse__allow(r->coarse, allow);
 }
 
 int region__open_again(struct region *r, uint32_t page, enum core_rights to)

@@ -26,6 +26,9 @@ int region__open(struct region **out, uint64_t bytes);
 void region__close(struct region *r);
 /* Sets the mutator's rights on `count` pages from `page`. Any thread under node.lock. */
 int region__protect(struct region *r, uint32_t page, uint32_t count, enum core_rights rights);
+/* Whether long rows of pages may have their rights by mapping (coarse.c; at first they may not): then a write
+ * to a page that is not to be written may raise SIGSEGV (SEGV_ACCERR) instead of SIGBUS. Errors: negative errno. */
+int region__coarse(struct region *r, bool allow);
 /* Gives the mutator these rights on a page whatever the view's state is: for a page that faulted although the
  * rights set last allow the access. Errors: negative errno. */
 int region__open_again(struct region *r, uint32_t page, enum core_rights rights);

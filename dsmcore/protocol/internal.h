@@ -188,12 +188,13 @@ struct ahead {
 /* What the transactions of one site write: so many pages in a row for so much work. rows.c */
 struct row {
 	uint32_t site;
-	uint32_t units; /* of work in the last one */
-	uint32_t span;	/* pages from the first that it changed to the last; 0: they were not in a row */
-	uint32_t last;	/* the last of these */
-	uint32_t gap;	/* from there to where the next one began */
-	uint8_t wrong;	/* guesses in a row that were */
-	uint8_t pause;	/* attempts until the next guess */
+	uint32_t units;	  /* of work in the last one */
+	uint32_t span;	  /* pages from the first that it changed to the last; 0: they were not in a row */
+	uint32_t last;	  /* the last of these */
+	uint32_t gap;	  /* from there to where the next one began */
+	uint32_t longest; /* pages that one changed, of late */
+	uint8_t wrong;	  /* guesses in a row that were */
+	uint8_t pause;	  /* attempts until the next guess */
 };
 
 struct rows {
@@ -201,7 +202,7 @@ struct rows {
 	/* Of the running attempt: */
 	uint32_t units; /* 0: it is not one of a loop */
 	uint32_t opened;
-	bool goes_on, tried;
+	bool goes_on, tried, streams;
 };
 
 struct core_right {
@@ -529,7 +530,7 @@ void rows__begin(struct dsm_core *core, const struct core_event *event);
 bool rows__write(struct dsm_core *core, uint32_t page);
 /* It has committed. */
 void rows__learn(struct dsm_core *core);
-/* Does it write more pages in a row than may be sticky? */
+/* Is it one of a loop that writes more pages in a row than may be sticky? */
 bool rows__stream(const struct dsm_core *core);
 
 /* commit.c */

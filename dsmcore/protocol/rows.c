@@ -73,6 +73,7 @@ void rows__begin(struct dsm_core *core, const struct core_event *event)
 	w->goes_on = event->goes_on;
 	w->opened = 0;
 	w->tried = false;
+	w->streams = w->units && r->site == event->site && r->longest > core->config.sticky_max;
 	if (!w->units || !w->goes_on || r->gap == ROW_NO_GAP || !guessable(r, event->site))
 		return;
 	open_row(core, r->last + r->gap, expected(core, r));
@@ -150,10 +151,13 @@ void rows__learn(struct dsm_core *core)
 		r->gap = from >= r->last && from - r->last <= ROW_NEAR ? from - r->last : ROW_NO_GAP;
 	r->span = n < 2 ? 0 : to - from + 1;
 	r->last = n ? to : 0;
+	r->longest -= r->longest / 8;
+	if (r->longest < n)
+		r->longest = n;
 	r->units = w->units;
 }
 
 bool rows__stream(const struct dsm_core *core)
 {
-	return core->rows.opened > core->config.sticky_max;
+	return core->rows.streams;
 }

@@ -5,7 +5,8 @@
  *	SIGBUS	an access that the view does not allow (userfaultfd), resolved here in the faulting thread
  *	SIGTRAP the instruction that the microscope let run alone has finished
  *	SIGURG	the service thread doomed the attempt (ignored by default, so a stray one is harmless)
- *	SIGSEGV strict mode's write-protected data, else a crash
+ *	SIGSEGV likewise, of a page whose rights are those of its mapping (memory/coarse.c); strict mode's
+ *		write-protected data; else a crash
  *	SIGILL, SIGFPE, SIGABRT: say where, and die
  *
  * All run on an alternate stack, because an abort overwrites the mutator's. errno is kept. While one runs the
@@ -150,7 +151,10 @@ static void on_crash(int sig, siginfo_t *info, void *arg)
 	ucontext_t *c = arg;
 	int saved = errno;
 
-	if (sig != SIGSEGV || !strict__fault(info->si_addr, pc_of(c)))
+	if (sig == SIGSEGV && info->si_code == SEGV_ACCERR && node.region &&
+	    region__offset(node.region, info->si_addr) >= 0)
+		on_bus(sig, info, arg);
+	else if (sig != SIGSEGV || !strict__fault(info->si_addr, pc_of(c)))
 		crash(sig, info, pc_of(c));
 	errno = saved;
 }

@@ -37,7 +37,7 @@ struct place {
 	double step_ns;	       /* an iteration */
 	double commit_ns;      /* C */
 	double pages;	       /* written in an iteration */
-	long last;	       /* iterations in the last transaction */
+	long chosen, last;     /* iterations in a transaction: in the next one, in the last one */
 	/* Of the running one; an abort leaves all of this alone. */
 	uint64_t begun_ns;
 	uint32_t attempts;
@@ -101,7 +101,7 @@ static void learn(struct place *p, long iterations, uint64_t ended)
 	p->pages = follow(p->pages, (double)written / (double)iterations);
 	p->ran_ns += (double)(now - p->begun_ns);
 	p->aborts += p->attempts - 1;
-	p->last = iterations;
+	p->last = p->chosen;
 	if (p->ran_ns > FORGET_NS) {
 		p->ran_ns /= 2;
 		p->aborts /= 2;
@@ -114,6 +114,7 @@ struct dsm__loop dsm__loop_begin(long from, long to, long chunk)
 				  .stop = from,
 				  .end = to,
 				  .chunk = chunk > 0 ? chunk : 0,
+				  .pc = NODE_CALLER,
 				  .site = place_of(NODE_CALLER)};
 }
 
@@ -155,6 +156,7 @@ int dsm__loop_more(struct dsm__loop *l)
 	while (l->at < l->end) {
 		long n = l->chunk ? l->chunk : choose(p);
 
+		p->chosen = n; /* the loop's end may cut it short */
 		l->stop = l->end - l->at < n ? l->end : l->at + n;
 		l->open = 1;
 		if (!tx.depth) {
@@ -163,7 +165,8 @@ int dsm__loop_more(struct dsm__loop *l)
 			p->begun_ns = events__now();
 			p->attempts = 0;
 		}
-		if (tx__begin(NODE_CALLER, "DSM_TX_FOR", false)) {
+		/* Not of the call here: compilers make two of it, and a loop is one place. */
+		if (tx__begin(l->pc, "DSM_TX_FOR", false)) {
 			if (tx.depth == 1)
 				attempt_begins(p, l);
 			return 1;

@@ -7,6 +7,7 @@
  * node.lock.
  */
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/safepoint.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -389,6 +390,8 @@ static void *start(void)
 	if (!stack)
 		node__fatal(NULL, "the mutator's stack cannot be mapped at its address: %s", strerror(errno));
 	must(fault__open(), "memory for the signal stack");
+	if (safepoint__has_segv() && !node.options.strict)
+		must(region__coarse(node.region, true), "rights of rows of pages");
 	if (node.options.await_listener)
 		await_listener();
 	pthread_mutex_lock(&node.lock);

@@ -21,6 +21,7 @@
 
 #include "dsm.h"
 #include "dsmcore/memory/alloc_hooks.h"
+#include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/modules.h"
 #include "dsmcore/runtime/node.h"
@@ -82,6 +83,27 @@ int safepoint__sigaction(int sig, const struct sigaction *action, struct sigacti
 
 #if !defined(DSM_ASAN) && !defined(DSM_TSAN)
 
+/* SIGSEGV is the program's from now on, if it likes. */
+static bool segv_taken;
+
+static void give_up_segv(void)
+{
+	segv_taken = true;
+	if (!node.started)
+		return;
+	pthread_mutex_lock(&node.lock);
+	int err = region__coarse(node.region, false);
+
+	pthread_mutex_unlock(&node.lock);
+	if (err)
+		node__fatal(NULL, "a handler for SIGSEGV: the DSM cannot do without it: %s", strerror(-err));
+}
+
+bool safepoint__has_segv(void)
+{
+	return !segv_taken;
+}
+
 /* What the program installed; written before the trampoline is. */
 static struct sigaction installed[NSIG];
 
@@ -109,8 +131,10 @@ static bool is_function(const struct sigaction *a)
 	return a->sa_flags & SA_SIGINFO || (a->sa_handler != SIG_DFL && a->sa_handler != SIG_IGN);
 }
 
+/* Those that an access to DSM memory may raise kill the process where they are blocked. */
 static void remove_reserved(sigset_t *set)
 {
+	sigdelset(set, SIGSEGV);
 	sigdelset(set, SIGBUS);
 	sigdelset(set, SIGTRAP);
 	sigdelset(set, SIGURG);
@@ -135,6 +159,8 @@ DSM_API int sigaction(int sig, const struct sigaction *action, struct sigaction 
 			wrapped.sa_sigaction = trampoline;
 		}
 	}
+	if (action && sig == SIGSEGV)
+		give_up_segv();
 	if (safepoint__sigaction(sig, action ? &wrapped : NULL, &before)) {
 		installed[sig] = previous;
 		return -1;
@@ -182,6 +208,13 @@ DSM_API int sigaltstack(const stack_t *stack, stack_t *old)
 {
 	NEXT(sigaltstack);
 	return next(node.started && gettid() == node.mutator ? NULL : stack, old);
+}
+
+#else
+
+bool safepoint__has_segv(void)
+{
+	return false; /* it is the sanitizer's */
 }
 
 #endif

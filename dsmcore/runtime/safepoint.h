@@ -14,5 +14,7 @@
 bool safepoint__here(const void *pc);
 /* libc's sigaction(), for the runtime's own handlers. */
 int safepoint__sigaction(int sig, const struct sigaction *action, struct sigaction *old);
+/* Does SIGSEGV come to the runtime? Not when the program, or a sanitizer, has taken it. */
+bool safepoint__has_segv(void);
 
 #endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * coarse.h - parts of the mutator's view whose rights are those of their mappings (coarse.c), not of single
+ * pages. Thread rules: under node.lock.
+ */
+#ifndef DSM_MEMORY_COARSE_H
+#define DSM_MEMORY_COARSE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct coarse;
+
+/* Nothing is coarse at first. rights: by page (enum core_rights), kept up to date by the caller after each
+ * change; uffd: where the view, `pages` at app, is registered for all modes. -ENOMEM. */
+int coarse__open(struct coarse **out, int uffd, uint8_t *app, uint32_t pages, const uint8_t *rights);
+void coarse__close(struct coarse *c);
+/* From now on some may become it, or (allow: false) all is as if none ever had. Errors: negative errno. */
+int coarse__allow(struct coarse *c, bool allow);
+bool coarse__has(const struct coarse *c, uint32_t page);
+/* Pages that are about to be opened for writing together: what fits of them becomes coarse. Opens nothing. */
+void coarse__take(struct coarse *c, uint32_t page, uint32_t count);
+/* Makes coarse pages writable, or readable only. Returns 1, or 0 when they are not coarse any more and nothing
+ * else has been done, because single pages have been asked for too often. Errors: negative errno. */
+int coarse__set(struct coarse *c, uint32_t page, uint32_t count, bool write);
+/* The page is not coarse any more. Rights stay. Errors: negative errno. */
+int coarse__leave(struct coarse *c, uint32_t page);
+
+#endif
