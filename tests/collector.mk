@@ -27,7 +27,7 @@ unit/collector_live_test_LIBS  := -lcmocka $(collect_LIBS)
 
 # Programs that the integration tests use: a node that keeps the event contract, and a trace as text.
 PROGRAMS += fake_node trace_dump
-fake_node_SRCS   := tests/collector/fake_node.c
+fake_node_SRCS   := tests/collector/fake_node.c tests/collector/fake_options.c
 fake_node_DIR    := tests/collector
 trace_dump_SRCS  := tests/collector/trace_dump.c
 trace_dump_NEEDS := collect trace

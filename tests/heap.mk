@@ -9,7 +9,7 @@ unit/heap_objects_test_SRCS := tests/unit/heap_objects_test.c tests/unit/heap_ob
 unit/heap_objects_test_LIBS := -lcmocka -ljson-c -lpthread
 
 PROGRAMS += heap_app
-heap_app_SRCS  := tests/integration/heap_app.c
+heap_app_SRCS  := tests/integration/heap_app.c tests/integration/heap_app_malloc.c
 heap_app_NEEDS := dsm
 heap_app_LIBS  := -lpthread
 heap_app_DIR   := tests/integration

@@ -1,17 +1,22 @@
 # tests of encrypted connections
 ifeq ($(WITH_openssl),yes)
-TESTS += unit/stream_tls_test
-unit/stream_tls_test_SRCS := tests/unit/stream_tls_test.c tests/unit/stream_tls_cable.c dsmcore/transport/stream_tls.c dsmcore/transport/tls_identity.c
+TESTS += unit/stream_tls_test unit/stream_tls_threads_test
+tls_parts := tests/unit/stream_tls_cable.c dsmcore/transport/stream_tls.c dsmcore/transport/tls_identity.c
+unit/stream_tls_test_SRCS := tests/unit/stream_tls_test.c $(tls_parts)
 unit/stream_tls_test_LIBS := -lcmocka -lpthread $(openssl_LIBS)
-TSAN_TESTS += unit/stream_tls_test
+unit/stream_tls_threads_test_SRCS := tests/unit/stream_tls_threads_test.c $(tls_parts)
+unit/stream_tls_threads_test_LIBS := -lcmocka -lpthread $(openssl_LIBS)
+TSAN_TESTS += unit/stream_tls_test unit/stream_tls_threads_test
 endif
 
 # The mesh needs libdsm-tls.so, if it is built at all
-TESTS += unit/mesh_test
+TESTS += unit/mesh_test unit/mesh_key_test
 unit/mesh_test_SRCS := tests/unit/mesh_test.c $(addprefix dsmcore/launch/,mesh.c mesh_prove.c mesh_socket.c mesh_key.c) \
 	dsmcore/transport/stream_socket.c dsmcore/transport/tls_load.c dsmcore/transport/plugin.c
 unit/mesh_test_LIBS := -lcmocka -lpthread -ldl
 TSAN_TESTS += unit/mesh_test
+unit/mesh_key_test_SRCS := tests/unit/mesh_key_test.c dsmcore/launch/mesh_key.c
+unit/mesh_key_test_LIBS := -lcmocka
 
 # Strangers at real runs
 PROGRAMS      += stranger secret

@@ -4,25 +4,13 @@
  * Each scenario checks itself and exits 0, or says which line found what and exits 1.
  */
 #include <errno.h>
-#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <dsm.h>
-
-struct item {
-	struct item *next;
-	long node, number;
-	long zero[3];
-};
-
-struct list {
-	struct item *head;
-	long count;
-};
+#include "tests/integration/heap_app.h"
 
 struct cell { /* 48 bytes */
 	double v[6];
@@ -31,18 +19,10 @@ struct cell { /* 48 bytes */
 /* The call before it is no tail call, so that its line is the one in the message. */
 #define STAY __asm__ volatile("" ::: "memory")
 
-#define CHECK(condition)                                                                                     \
-	do {                                                                                                 \
-		if (!(condition)) {                                                                          \
-			fprintf(stderr, "%s:%d: node %d: %s\n", __FILE__, __LINE__, dsm_node(), #condition); \
-			exit(1);                                                                             \
-		}                                                                                            \
-	} while (0)
+void *volatile sink; /* keeps the compiler from leaving out what nobody uses */
+long attempts;	     /* a static: not undone, so it counts every attempt */
 
-static void *volatile sink; /* keeps the compiler from leaving out what nobody uses */
-static long attempts;	    /* a static: not undone, so it counts every attempt */
-
-static struct list *shared_list(void)
+struct list *shared_list(void)
 {
 	if (dsm_node() == 0)
 		dsm_root_set("list", dsm_new(struct list, 1));
@@ -316,167 +296,6 @@ static void roots(void)
 			}
 		}
 	}
-}
-
-/* ---- malloc ---- */
-
-static size_t in_use(void)
-{
-	struct mallinfo2 m = mallinfo2();
-
-	return m.uordblks + m.hblkhd;
-}
-
-static int cancel_now, calls;
-
-static int compare(const void *a, const void *b)
-{
-	if (cancel_now && ++calls == 1000)
-		dsm_cancel();
-	return *(const int *)a - *(const int *)b;
-}
-
-static void cancelled_mallocs(char *old, int *numbers, int n)
-{
-	char *kept = old;
-
-	DSM_TX {
-		char *p = malloc(10000);
-
-		sink = realloc(p, 30000);
-		((char *)sink)[29999] = 1;
-		sink = strdup("born and freed in one attempt");
-		free(sink);
-		kept = realloc(kept, 50000);
-		kept[0] = 'X';
-		sink = calloc(10, 1000);
-		if (posix_memalign((void **)&p, 256, 5000))
-			abort();
-		sink = strdup("never freed by the program");
-		dsm_cancel();
-	}
-	CHECK(kept == old && !strcmp(old, "as it was"));
-	DSM_TX {
-		free(old);
-		sink = memset(malloc(64), 'Y', 64); /* would get old's memory, were it free */
-		dsm_cancel();
-	}
-	CHECK(!strcmp(old, "as it was"));
-	cancel_now = 1;
-	calls = 0;
-	DSM_TX
-		qsort(numbers, n, sizeof(*numbers), compare);
-	cancel_now = 0;
-}
-
-static void mallocs(void)
-{
-	enum { N = 20000, ROUNDS = 1500 };
-	char *old = malloc(64);
-	int *numbers = malloc(N * sizeof(*numbers)), many = 0;
-	size_t before = 0, after;
-
-	strcpy(old, "as it was");
-	for (int round = 0; round < ROUNDS; round++) {
-		for (int i = 0; i < N; i++)
-			numbers[i] = (i * 7919) % N;
-		cancelled_mallocs(old, numbers, N);
-		if (round == 20)
-			before = in_use();
-	}
-	after = in_use();
-	/* libc's caches move a little; the smallest leak would be 32 bytes a round, or 48000 in all */
-	CHECK(after <= before + 32768);
-
-	DSM_TX /* committed: allocations stay, frees happen */
-	{
-		free(old);
-		old = malloc(64);
-		strcpy(old, "new");
-		for (int i = 0; i < 100000; i++) {
-			void *p = malloc(100000);
-
-			memset(p, 1, 10);
-			sink = p;
-			free(p);
-			many++;
-		}
-	}
-	CHECK(!strcmp(old, "new") && many == 100000);
-	CHECK(in_use() <= after + 65536);
-	/* libc's own memory outlives an abort: stdout's buffer is allocated by the first printf() */
-	DSM_TX {
-		printf("printed in an attempt that was cancelled\n");
-		dsm_cancel();
-	}
-	printf("and after it\n");
-	free(old);
-	free(numbers);
-}
-
-/* Aborts by conflict, not by cancel: nothing may leak or be freed twice. */
-static void contended_mallocs(void)
-{
-	struct list *list = shared_list();
-	static char *chain[500];
-	size_t before;
-
-	for (int i = 0; i < 500; i++)
-		chain[i] = malloc(200);
-	before = in_use();
-	for (int i = 0; i < 500; i++) {
-		char *next = NULL;
-
-		DSM_TX {
-			attempts++;
-			char *lost = malloc(3000);
-
-			sink = lost;
-			next = malloc(200);
-			list->count++;
-			free(chain[i]);
-			free(lost);
-		}
-		chain[i] = next;
-	}
-	CHECK(in_use() <= before + 65536);
-	for (int i = 0; i < 500; i++)
-		free(chain[i]);
-	dsm_barrier();
-	long count;
-	dsm_peek(&count, &list->count, sizeof(count));
-	CHECK(count == 500l * dsm_nodes());
-	printf("attempts %ld of 500\n", attempts);
-}
-
-/* A function deferred to the commit runs a transaction of its own, with frees and allocations. */
-static char *outer_born;
-
-static void deferred(void *arg)
-{
-	(void)arg;
-	DSM_TX {
-		free(outer_born); /* born in the transaction before: deferred, and then cancelled */
-		sink = malloc(10);
-		free(sink);
-		dsm_cancel();
-	}
-}
-
-static void defers(void)
-{
-	struct item *item = NULL;
-
-	DSM_TX {
-		dsm_defer(deferred, NULL, 0);
-		outer_born = strcpy(malloc(64), "alive");
-		item = dsm_new(struct item, 1);
-	}
-	char *other = memset(malloc(64), 'Z', 64);
-	CHECK(!strcmp(outer_born, "alive"));
-	free(outer_born);
-	free(other);
-	dsm_free(item);
 }
 
 /* ---- layouts, as heap_test.sh asks for them ---- */

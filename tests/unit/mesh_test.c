@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* The TCP mesh: all nodes find one another, whoever else knocks at the door; and where the key comes from. */
+/* The TCP mesh: all nodes find one another, whoever else knocks at the door. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -549,60 +549,6 @@ static void test_warning(void **state)
 	}
 }
 
-/* ---- key files ---- */
-
-static void test_key_file(void **state)
-{
-	static const struct {
-		const char *text;
-		mode_t mode;
-		int rc;
-		const char *why;
-	} cases[] = {
-		{"000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F\n", 0600, 0, ""},
-		{"000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F", 0400, 0, ""},
-		{"000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F\n", 0640, -EPERM, "0600"},
-		{"000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F\n", 0602, -EPERM, "0600"},
-		{"000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E", 0600, -EINVAL,
-		 "openssl rand"},
-		{"000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1Fx", 0600, -EINVAL, "64"},
-		{"000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F\n\n", 0600, -EINVAL, "64"},
-		{"000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1g\n", 0600, -EINVAL, "64"},
-		{"", 0600, -EINVAL, "64"},
-	};
-	char path[] = "/tmp/mesh-key-XXXXXX", why[512];
-	int fd = mkstemp(path);
-	struct mesh_key key, other;
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		*why = 0;
-		assert_int_equal(ftruncate(fd, 0), 0);
-		assert_int_equal(pwrite(fd, cases[i].text, strlen(cases[i].text), 0), strlen(cases[i].text));
-		assert_int_equal(fchmod(fd, cases[i].mode), 0);
-		assert_int_equal(mesh_key__read(path, &key, why, sizeof(why)), cases[i].rc);
-		assert_non_null(strstr(why, cases[i].why));
-		if (cases[i].rc)
-			assert_non_null(strstr(why, path));
-		for (unsigned b = 0; b < MESH_KEY && !cases[i].rc; b++)
-			assert_int_equal(key.bytes[b], b);
-	}
-	if (geteuid() == 0) {
-		assert_int_equal(fchmod(fd, 0600) | fchown(fd, 12345, 12345), 0);
-		assert_int_equal(mesh_key__read(path, &key, why, sizeof(why)), -EPERM);
-		assert_non_null(strstr(why, "another user"));
-	}
-	close(fd);
-	unlink(path);
-	assert_int_equal(mesh_key__read(path, &key, why, sizeof(why)), -ENOENT);
-	assert_int_equal(mesh_key__read("/tmp", &key, why, sizeof(why)), -EINVAL);
-	assert_int_equal(mesh_key__random(&key) | mesh_key__random(&other), 0);
-	assert_memory_not_equal(&key, &other, sizeof(key));
-	mesh_key__wipe(&key);
-	memset(&other, 0, sizeof(other));
-	assert_memory_equal(&key, &other, sizeof(key));
-}
-
 static int over_clear(void **state)
 {
 	(void)state;
@@ -623,7 +569,7 @@ int main(void)
 		cmocka_unit_test(test_mesh),	 cmocka_unit_test(test_flood),
 		cmocka_unit_test(test_impostor), cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_mixed),	 cmocka_unit_test(test_warning),
-		cmocka_unit_test(test_key_file), cmocka_unit_test(test_patience),
+		cmocka_unit_test(test_patience),
 	};
 	const struct CMUnitTest encrypted[] = {
 		cmocka_unit_test(test_mesh),	  cmocka_unit_test(test_flood),
