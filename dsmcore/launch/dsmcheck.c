@@ -244,6 +244,7 @@ int main(int argc, char **argv)
 	check_debug(&c, self);
 	check_process(&c, self);
 	check_libraries(&c, bin);
+	check_apps(&c, bin);
 	check_limits(&c);
 	if (o.json)
 		print_json(&c);

@@ -48,8 +48,11 @@ void check_debug(struct checks *c, const char *self);
 void check_libraries(struct checks *c, const char *bin);
 void check_tls(struct checks *c);
 void check_fabric(struct checks *c, const char *bin);
+void check_apps(struct checks *c, const char *bin);
 void check_limits(struct checks *c);
 
+/* Was this program or library linked with that one (the beginning of its name)? */
+bool check_elf__needs(const char *file, const char *soname);
 /* Runs work(arg, why, size) in a child. Returns what it returned (0 or negative errno), -ETIMEDOUT after
  * `seconds`, or -ECHILD when it died; why[size] is what it wrote, or how it ended. */
 int check_child__run(int (*work)(void *arg, char *why, size_t size), void *arg, int seconds, char *why,

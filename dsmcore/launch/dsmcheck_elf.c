@@ -184,7 +184,7 @@ void check_debug(struct checks *c, const char *self)
 
 /* ---- optional libraries ---- */
 
-static bool needs(const char *file, const char *soname)
+bool check_elf__needs(const char *file, const char *soname)
 {
 	Elf_Scn *scn = NULL;
 	bool found = false;
@@ -223,7 +223,7 @@ static const char *user_of(const char *bin, const char *soname)
 
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		snprintf(path, sizeof(path), "%s/%s", bin, files[i]);
-		if (needs(path, soname))
+		if (check_elf__needs(path, soname))
 			return strrchr(files[i], '/') ? strrchr(files[i], '/') + 1 : files[i];
 	}
 	return NULL;

@@ -15,7 +15,7 @@ check "exit code follows ok" test "$(jq .ok "$work/out")" = "$([ $rc = 0 ] && ec
 check "ok follows what is required" test "$(jq '([.checks[] | select(.required) | .ok] | all) == .ok' "$work/out")" = true
 for name in "userfaultfd" "userfaultfd features" "page protection" "DSM address range" "stack address range" "memfd" \
 	"libdsm.so" "USDT probes" "source lines" "shared ring" "kernel BTF" "BPF maps" "BPF on a probe" "dot" "fixed addresses" \
-	"cores" "locked memory" "Zydis" "OpenSSL" "libfabric" "PMIx" "METIS"; do
+	"cores" "locked memory" "Zydis" "OpenSSL" "libfabric" "PMIx" "METIS" "libpng" "MPI"; do
 	check "looks for $name" test "$(jq --arg n "$name" '[.checks[] | select(.name == $n)] | length' "$work/out")" = 1
 done
 # this project's tests run DSM programs here, so the machine has what they need
@@ -41,7 +41,26 @@ check "a library without probes" ok "USDT probes" false
 check "then the ring" test "$(jq -r .source "$work/out")" = ring
 run env PATH="$work" "$program" --json
 check "no dot" ok dot false
+check "no mpirun" ok MPI false
+check "no mpirun: remedy" has "openmpi-bin"
 check "but programs run" code 0
+# a build without libpng and MPI: its apps lie beside the folder of the programs, as in the build folder
+mkdir -p "$work/tree/bin" "$work/tree/apps"
+cp "$program" "$work/tree/bin/"
+cp /bin/true "$work/tree/apps/raytracer"
+cp /bin/true "$work/tree/apps/sor"
+printf '#!/bin/sh\necho "mpirun (some MPI) 1.0"\n' >"$work/tree/mpirun"
+chmod 755 "$work/tree/mpirun"
+run env PATH="$work/tree:$PATH" "$work/tree/bin/dsmcheck" --json --lib "$build/lib/libdsm.so"
+check "built without libpng" ok libpng false
+check "built without libpng: remedy" has "libpng-dev"
+check "built without libpng: what is missing" has "--output is refused"
+check "no MPI twins" ok MPI false
+check "no MPI twins: remedy" has "libopenmpi-dev"
+check "no libpng, no MPI: can run" code 0
+printf '#!/bin/sh\nexit 3\n' >"$work/tree/mpirun"
+run env PATH="$work/tree:$PATH" "$work/tree/bin/dsmcheck" --json --lib "$build/lib/libdsm.so"
+check "an mpirun that fails" ok MPI false
 printf '#!/bin/sh\necho "not an image"\n' >"$work/dot"
 chmod 755 "$work/dot"
 run env PATH="$work" "$program" --json
