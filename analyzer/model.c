@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "collector/shown.h"
+#include "homes.h"
 
 static void copy_text(char *out, size_t size, const char *in, size_t in_size)
 {
@@ -83,6 +84,8 @@ void model__free(struct model *m)
 	VEC_FREE(&m->groups);
 	VEC_FREE(&m->live_object);
 	VEC_FREE(&m->pages);
+	VEC_FREE(&m->homes);
+	table__free(&m->home_ids);
 	table__free(&m->images);
 	table__free(&m->sites);
 	table__free(&m->types);
@@ -366,6 +369,9 @@ void model__record(struct model *m, uint32_t run, const struct dsm_ev_hdr *recor
 		break;
 	case DSM_EV_CLOCK:
 		take_clock(m, run, (const void *)record);
+		break;
+	case DSM_EV_MOVE:
+		homes__take(m, run, (const void *)record, time);
 		break;
 	case DSM_EV_END:
 		node->ended = true;

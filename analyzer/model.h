@@ -90,6 +90,14 @@ struct page_stat {
 	struct trace_page_stat stat;
 };
 
+struct page_home { /* a page whose home has moved */
+	uint32_t run;
+	uint64_t offset;
+	uint64_t moves, version; /* version: of the page at the last of them */
+	int64_t time_ns;	 /* of the last one */
+	uint16_t birth, home;
+};
+
 struct clock_edge {
 	uint16_t from, to;
 	int64_t offset_ns;
@@ -122,6 +130,8 @@ struct model {
 	VEC(uint32_t) live_object;
 	struct table page_ids;
 	VEC(struct page_stat) pages;
+	struct table home_ids; /* (page, run) */
+	VEC(struct page_home) homes;
 	uint32_t *by_offset; /* objects by (run, offset, birth), and the furthest end so far */
 	uint64_t *reach;
 	size_t indexed;

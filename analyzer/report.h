@@ -42,12 +42,13 @@ void report__end(struct report *r);
 void report__text(struct report *r, const struct report_options *o, struct text *out);
 void report__json(struct report *r, const struct report_options *o, struct text *out);
 void report__plan(struct report *r, struct text *out); /* schema procope.plan/1 */
-/* Sections of report__text() about waiting (report_waits.c). */
+/* Sections of report__text(): waiting (report_waits.c), homes that moved (report_homes.c). */
 struct style {
 	const char *bold, *bad, *good, *dim, *off;
 };
 void report__waits(const struct report *r, const struct report_options *o, const struct style *s,
 		   struct text *out);
+void report__homes(struct report *r, const struct report_options *o, const struct style *s, struct text *out);
 void report__dot(struct report *r, const struct report_options *o, struct text *out);
 
 /* The two nodes that met most often, and the names of the row's sides. */

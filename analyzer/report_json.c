@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "collector/shown.h"
+#include "homes.h"
 #include "report.h"
 
 #define MOST_RANGES 1000
@@ -312,6 +313,28 @@ static struct json_object *losses_json(const struct model *m)
 	return o;
 }
 
+static struct json_object *homes_json(struct report *r)
+{
+	struct json_object *o = json_object_new_object(), *rows = json_object_new_array(), *row;
+	struct homes h;
+
+	homes__sum(&r->model, &h);
+	for (size_t i = 0; i < h.rows.n && i < MOST_ROWS; i++) {
+		row = json_object_new_object();
+		put(row, "object", clean(h.rows.at[i].object));
+		put(row, "from", whole(h.rows.at[i].birth));
+		put(row, "to", whole(h.rows.at[i].home));
+		put(row, "pages", whole((double)h.rows.at[i].pages));
+		put(row, "moves", whole((double)h.rows.at[i].moves));
+		json_object_array_add(rows, row);
+	}
+	put(o, "moves", whole((double)(h.counted > h.moves ? h.counted : h.moves)));
+	put(o, "pages", whole((double)h.pages));
+	put(o, "moved", rows);
+	homes__free(&h);
+	return o;
+}
+
 static struct json_object *layout_json(const struct change *c)
 {
 	struct json_object *o = json_object_new_object();
@@ -521,6 +544,7 @@ void report__json(struct report *r, const struct report_options *opt, struct tex
 	put(o, "ledger", ledger_json(&r->tally.ledger));
 	put(o, "not_judged_by_own_evidence", why);
 	put(o, "losses", losses_json(&r->model));
+	put(o, "homes", homes_json(r));
 	put(o, "method", json_object_new_string(advice__method));
 	print(o, out);
 }

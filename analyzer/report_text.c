@@ -601,6 +601,7 @@ void report__text(struct report *r, const struct report_options *o, struct text 
 			report__waits(r, o, s, out);
 			advice(r, o, s, out);
 		}
+		report__homes(r, o, s, out);
 		sureness(r, s, out);
 		return;
 	}
@@ -609,5 +610,6 @@ void report__text(struct report *r, const struct report_options *o, struct text 
 	report__waits(r, o, s, out);
 	advice(r, o, s, out);
 	details(r, o, s, out);
+	report__homes(r, o, s, out);
 	sureness(r, s, out);
 }

@@ -156,6 +156,23 @@ static int end_record(struct aggregate *a, const struct dsm_ev_end *record)
 	return 0;
 }
 
+static struct agg_page *need_page(struct aggregate *a, dsm_ev_page page);
+
+/* A page's moves come from several nodes, and perhaps not in their order: a later version comes from a later home. */
+static int move_record(struct aggregate *a, const struct dsm_ev_move *r)
+{
+	struct agg_page *p = need_page(a, r->page);
+
+	if (!p)
+		return -ENOMEM;
+	p->home_moves++;
+	if (r->version >= p->home_version) {
+		p->home_version = r->version;
+		p->home = r->to;
+	}
+	return 0;
+}
+
 int aggregate__record(struct aggregate *a, const struct dsm_ev_hdr *record)
 {
 	int rc = names__record(&a->names, record);
@@ -172,6 +189,8 @@ int aggregate__record(struct aggregate *a, const struct dsm_ev_hdr *record)
 		return node_record(a, (const void *)record);
 	case DSM_EV_END:
 		return end_record(a, (const void *)record);
+	case DSM_EV_MOVE:
+		return move_record(a, (const void *)record);
 	default:
 		return 0;
 	}

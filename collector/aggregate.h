@@ -43,6 +43,9 @@ struct agg_page { /* one page, all nodes together */
 	struct trace_page_stat total; /* its node is unused */
 	uint64_t fetches_before, aborts_before;
 	double fetches_per_s, aborts_per_s; /* negative: not known yet */
+	uint64_t home_moves;
+	uint64_t home_version; /* of the page at the last of them */
+	uint16_t home;	       /* after it */
 };
 
 struct agg_object { /* an object with the names that are known of it */

@@ -110,6 +110,8 @@ static struct json_object *page_json(struct aggregate *known, const struct agg_p
 	put_u64(o, "aborts", p->total.aborts);
 	put_number(o, "aborts_per_s", p->aborts_per_s >= 0, p->aborts_per_s);
 	put_u64(o, "wasted_ns", p->total.wasted_ns);
+	put_u64(o, "home_moves", p->home_moves);
+	put(o, "home", p->home_moves ? json_object_new_int(p->home) : NULL);
 	return o;
 }
 

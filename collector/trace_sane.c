@@ -41,6 +41,7 @@ static const uint16_t fixed[DSM_EV_TYPE_MAX] = {
 	[DSM_EV_INTERVAL] = sizeof(struct dsm_ev_ended),
 	[DSM_EV_MEET] = sizeof(struct dsm_ev_meet),
 	[DSM_EV_LOCK] = sizeof(struct dsm_ev_lock),
+	[DSM_EV_MOVE] = sizeof(struct dsm_ev_move),
 };
 
 static bool ends(const char *text, size_t size)

@@ -131,6 +131,8 @@ static void parse_page(struct json_object *o, struct model_page *p)
 	p->updates = whole(o, "updates");
 	p->aborts = whole(o, "aborts");
 	p->wasted_ns = whole(o, "wasted_ns");
+	p->home_moves = whole(o, "home_moves");
+	p->home = (unsigned)whole(o, "home");
 	p->fetches_per_s = real(o, "fetches_per_s");
 	p->aborts_per_s = real(o, "aborts_per_s");
 }

@@ -47,6 +47,8 @@ struct model_page {
 	unsigned nnodes;
 	uint64_t fetches, transfers, invalidations, updates, aborts, wasted_ns;
 	double fetches_per_s, aborts_per_s;
+	uint64_t home_moves;
+	unsigned home; /* after the last of them */
 };
 
 struct model_sample {

@@ -111,11 +111,14 @@ void view_rows__detail(struct canvas *c, const struct model_page *p, int y)
 	x = canvas__textf(c, 0, y, STYLE_DIM, "page 0x%llx (%s) ", (unsigned long long)p->offset,
 			  text__bytes(size, sizeof(size), ldexp(1, (int)p->log2)));
 	x = canvas__text(c, x, y, 0, STYLE_OBJECT, t);
-	canvas__textf(c, x, y, STYLE_DIM,
-		      "; nodes %s; %llu aborts, %s wasted, %llu fetches, %llu invalidations",
-		      p->nodes[0] ? p->nodes : "-", (unsigned long long)p->aborts,
-		      text__nanos(wasted, sizeof(wasted), (double)p->wasted_ns),
-		      (unsigned long long)p->fetches, (unsigned long long)p->invalidations);
+	x = canvas__textf(c, x, y, STYLE_DIM,
+			  "; nodes %s; %llu aborts, %s wasted, %llu fetches, %llu invalidations",
+			  p->nodes[0] ? p->nodes : "-", (unsigned long long)p->aborts,
+			  text__nanos(wasted, sizeof(wasted), (double)p->wasted_ns),
+			  (unsigned long long)p->fetches, (unsigned long long)p->invalidations);
+	if (p->home_moves)
+		canvas__textf(c, x, y, STYLE_DIM, "; home: node %u, %llu move%s", p->home,
+			      (unsigned long long)p->home_moves, p->home_moves == 1 ? "" : "s");
 }
 
 void view_rows__node_heading(struct canvas *c, const struct model *m, int y, bool active)

@@ -54,7 +54,8 @@ typedef uint64_t dsm_ev_page;
 	X(BARRIER, 25, barrier)                                                                              \
 	X(INTERVAL, 26, interval)                                                                            \
 	X(MEET, 27, meet)                                                                                    \
-	X(LOCK, 28, lock)
+	X(LOCK, 28, lock)                                                                                    \
+	X(MOVE, 29, move)
 
 enum dsm_ev_type {
 #define X(name, number, probe) DSM_EV_##name = number,
@@ -296,6 +297,15 @@ struct dsm_ev_update { /* this node's copy was brought up to date instead */
 	uint32_t bytes;
 	uint32_t reserved;
 	struct dsm_ev_party winner;
+};
+
+struct dsm_ev_move { /* this node was the page's home and leaves that to another one */
+	struct dsm_ev_hdr hdr;
+	dsm_ev_page page;
+	uint64_t version; /* that was committed last */
+	uint16_t to;
+	uint16_t birth; /* its home before it ever moved */
+	uint32_t reserved;
 };
 
 enum dsm_ev_basis {

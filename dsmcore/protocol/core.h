@@ -234,7 +234,7 @@ enum core_emit_type {
 	CORE_EMIT_ADOPT,      /* page, node: as its home, sends it updates from now on */
 	CORE_EMIT_HAND,	      /* page: given up to a node that is going to write it */
 	CORE_EMIT_PASS,	      /* node: the home has passed the decision on to the only other holder */
-	CORE_EMIT_MOVE,	      /* page, node: as its home, makes that node its home */
+	CORE_EMIT_MOVE,	      /* page, version, node: as its home, makes that node its home */
 	CORE_EMIT_REDIRECT,   /* page, node: somebody has asked here, and is sent there */
 	CORE_EMIT_BARRIER,    /* number */
 };

@@ -325,6 +325,7 @@ static struct core_entry hand(struct dsm_core *core, uint32_t page)
 	struct core_action *emit = core__emit(core, CORE_EMIT_MOVE);
 
 	emit->page = page;
+	emit->version = d->version;
 	emit->node = migrate__moving(core, d);
 	if (core_mutant(moved_stamp))
 		e.stamp = 0;

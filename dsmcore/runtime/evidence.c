@@ -320,6 +320,19 @@ static void update(const struct core_action *a, const struct core_msg *msg, cons
 	events__emit(&r.hdr, DSM_EV_UPDATE, sizeof(r), r.page, r.bytes);
 }
 
+static void move(const struct core_action *a)
+{
+	COUNT(homes_moved, 1);
+	if (!events__wanted(DSM_EV_MOVE))
+		return;
+	struct dsm_ev_move r = {.page = page_id(a->page),
+				.version = a->version,
+				.to = a->node,
+				.birth = core__birth(node.core, a->page)};
+
+	events__emit(&r.hdr, DSM_EV_MOVE, sizeof(r), r.page, r.to);
+}
+
 void evidence__emit(const struct core_action *a, const struct core_msg *msg, const struct wire_blob *blobs)
 {
 	switch (a->emit) {
@@ -351,7 +364,7 @@ void evidence__emit(const struct core_action *a, const struct core_msg *msg, con
 		COUNT(decisions_passed, 1);
 		break;
 	case CORE_EMIT_MOVE:
-		COUNT(homes_moved, 1);
+		move(a);
 		break;
 	case CORE_EMIT_REDIRECT:
 		COUNT(homes_asked, 1);

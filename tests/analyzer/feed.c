@@ -291,6 +291,17 @@ void feed__lock(struct feed *f, struct feed_iv iv, uint64_t name, unsigned flags
 	f->counters[iv.node].lock_ns += wait_ns;
 }
 
+void feed__move(struct feed *f, unsigned node, unsigned page, uint64_t version, unsigned to, unsigned birth)
+{
+	struct dsm_ev_move *x = add(f, node, DSM_EV_MOVE, sizeof(*x));
+
+	x->page = FEED_PAGE(page);
+	x->version = version;
+	x->to = (uint16_t)to;
+	x->birth = (uint16_t)birth;
+	f->counters[node].homes_moved++;
+}
+
 void feed__shuffle(struct feed *f)
 {
 	for (size_t pass = 0; pass < 4; pass++) {

@@ -295,6 +295,49 @@ static void before_predicted_and_after_are_compared(void **state)
 	text__free(&text);
 }
 
+/* Pages 1 and 2 go to node 2, page 3 to node 1 and back; the records of different nodes come in any order. */
+static void homes_that_moved_are_listed(void **state)
+{
+	const char *trace = scene__path("homes.dsmt");
+	struct json_object *json, *homes, *rows, *row, *x;
+	struct text text = {0}, forms = {0};
+	struct report_options o;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	scene__start(&f, 3);
+	scene__plant(&f, 20);
+	feed__move(&f, 1, 3, 9, 0, 0);
+	feed__move(&f, 0, 3, 5, 1, 0);
+	feed__move(&f, 0, 1, 7, 2, 0);
+	feed__move(&f, 0, 2, 8, 2, 0);
+	feed__move(&f, 0, 200, 1, 3, 0); /* where no object is */
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	scene__report(&r, &o, &trace);
+	report__text(&r, &o, &text);
+	assert_non_null(strstr(text.at, "Pages whose home moved to another node (5 moves)"));
+	assert_non_null(strstr(text.at, "1 page of walkers: from node 0 to node 2\n"));
+	assert_non_null(strstr(text.at, "1 page of total: back at node 0 (2 moves)\n"));
+	assert_non_null(strstr(text.at, "1 page of (no known object): from node 0 to node 3\n"));
+	report__json(&r, &o, &forms);
+	json = json_tokener_parse(forms.at);
+	assert_true(json_object_object_get_ex(json, "homes", &homes));
+	assert_true(json_object_object_get_ex(homes, "moves", &x) && json_object_get_int(x) == 5);
+	assert_true(json_object_object_get_ex(homes, "pages", &x) && json_object_get_int(x) == 4);
+	assert_true(json_object_object_get_ex(homes, "moved", &rows));
+	assert_int_equal(json_object_array_length(rows), 4);
+	row = json_object_array_get_idx(rows, 0); /* of equally many pages, the lowest home first */
+	assert_true(json_object_object_get_ex(row, "object", &x));
+	assert_string_equal(json_object_get_string(x), "total");
+	assert_true(json_object_object_get_ex(row, "to", &x) && json_object_get_int(x) == 0);
+	json_object_put(json);
+	text__free(&text);
+	text__free(&forms);
+	report__free(&r);
+	feed__free(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +348,7 @@ int main(void)
 		cmocka_unit_test(a_moment_is_too_short_for_rates),
 		cmocka_unit_test(a_run_without_aborts_is_a_report),
 		cmocka_unit_test(before_predicted_and_after_are_compared),
+		cmocka_unit_test(homes_that_moved_are_listed),
 	};
 
 	return cmocka_run_group_tests(tests, scene__make_folder, scene__remove_folder);

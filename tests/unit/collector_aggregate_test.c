@@ -200,6 +200,33 @@ static void test_page_deltas(void **state)
 	assert_true(hot[0]->fetches_per_s == 4);
 }
 
+static void say_move(uint16_t from, uint64_t version, uint16_t to)
+{
+	struct dsm_ev_move m = {.hdr = HDR(move, MOVE, 0),
+				.page = DSM_EV_PAGE(4096, 12),
+				.version = version,
+				.to = to,
+				.birth = 0};
+
+	m.hdr.node = from;
+	assert_int_equal(aggregate__record(a, &m.hdr), 0);
+}
+
+/* Where a page lives is told by the record of its highest version, whichever comes last. */
+static void test_moves(void **state)
+{
+	const struct agg_page *page;
+
+	(void)state;
+	say_move(0, 5, 2);
+	say_move(0, 20, 3);
+	say_move(2, 11, 0);
+	assert_int_equal(aggregate__counts(a)[DSM_EV_MOVE], 3);
+	assert_int_equal(aggregate__hottest(a, &page, 1), 1);
+	assert_int_equal(page->home_moves, 3);
+	assert_int_equal(page->home, 3);
+}
+
 static void test_rates(void **state)
 {
 	struct trace_counters c = {
@@ -315,7 +342,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_table),	   CASE(test_rundown_repeats), CASE(test_objects_on_a_page),
 		CASE(test_page_of_record), CASE(test_page_deltas),     CASE(test_rates),
-		CASE(test_losses),	   CASE(test_node_ends),       CASE(test_live_line),
+		CASE(test_moves),	   CASE(test_losses),	       CASE(test_node_ends),
+		CASE(test_live_line),
 	};
 
 	return cmocka_run_group_tests_name("aggregate", tests, NULL, NULL);

@@ -33,8 +33,8 @@ static void feed(struct model *m, int k, int nodes, int pages, unsigned long los
 		n += snprintf(line + n, sizeof(line) - (size_t)n,
 			      "%s{\"page\":%d,\"log2\":12,\"object\":\"struct "
 			      "part%03d\",\"objects\":1,\"nodes\":[0,1],"
-			      "\"wasted_ns\":%d000}",
-			      i ? "," : "", 4096 * i, i, pages - i);
+			      "\"home_moves\":%d,\"home\":3,\"wasted_ns\":%d000}",
+			      i ? "," : "", 4096 * i, i, i ? 0 : 2, pages - i);
 	n += snprintf(line + n, sizeof(line) - (size_t)n, "]}");
 	assert_int_equal(model__line(m, line, (size_t)n), 1);
 }
@@ -80,6 +80,7 @@ static void usual_sizes(void **state)
 		assert_true(shows(&c, "#"));
 		assert_true(shows(&c, "20.0%")); /* wasted by the node */
 		assert_false(shows(&c, "LOST"));
+		assert_true(size[i][0] < 200 || shows(&c, "; home: node 3, 2 moves"));
 	}
 	draw(&c, &m, &ui, 40, 10, true);
 	assert_true(shows(&c, "struct part000"));
