@@ -476,7 +476,9 @@ struct dsm_ev_lock { /* a lock came from another node; one that is here already 
 	X(locks_remote, "of these: that came from another node")                                             \
 	X(lock_ns, "ns waiting for locks")                                                                   \
 	X(flush_ns, "ns waiting until all copies had what was written")                                      \
-	X(wasted_fetch_ns, "of wasted_ns: ns waiting for pages")
+	X(wasted_fetch_ns, "of wasted_ns: ns waiting for pages")                                             \
+	X(local_ns, "ns in faults on pages that were here, and opening pages ahead of them")                 \
+	X(wasted_local_ns, "of wasted_ns: such ns")
 
 struct dsm_counters {
 #define X(name, meaning) uint64_t name;

@@ -101,6 +101,7 @@ static void add_lost(struct json_object *o, const struct dsm_counters *c, double
 	} lost[] = {
 		{"aborts", c->wasted_ns},
 		{"pages", c->fetch_ns > c->wasted_fetch_ns ? c->fetch_ns - c->wasted_fetch_ns : 0},
+		{"faults", c->local_ns > c->wasted_local_ns ? c->local_ns - c->wasted_local_ns : 0},
 		{"commits", c->commit_ns},
 		{"barriers", c->barrier_ns},
 		{"locks", c->lock_ns},

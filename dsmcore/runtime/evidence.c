@@ -99,14 +99,14 @@ static uint8_t flags_of(const struct core_party *p)
 	return (uint8_t)((p->attempt ? DSM_EV_F_RETRY : 0) | (microscope__used() ? DSM_EV_F_MICROSCOPE : 0));
 }
 
-static uint64_t attempt_fetch_ns; /* what this attempt has waited for pages */
+static uint64_t attempt_fetch_ns, attempt_local_ns; /* what this attempt has spent on faults */
 
 void evidence__begin(void)
 {
 	static struct sampler begins;
 	uint32_t weight;
 
-	attempt_fetch_ns = 0;
+	attempt_fetch_ns = attempt_local_ns = 0;
 	COUNT_LOCKED(begins, 1);
 	if (!events__wanted(DSM_EV_BEGIN) || !(weight = sample(&begins, tx.begin_ns)))
 		return;
@@ -167,6 +167,7 @@ static void count_abort(enum core_cause cause, uint64_t wasted)
 	COUNT(aborts, 1);
 	COUNT(wasted_ns, wasted);
 	COUNT(wasted_fetch_ns, attempt_fetch_ns);
+	COUNT(wasted_local_ns, attempt_local_ns);
 	switch (cause) {
 	case CORE_CAUSE_CONFLICT:
 		COUNT(aborts_conflict, 1);
@@ -385,8 +386,16 @@ void evidence__barrier(uint64_t wait_ns)
 	events__emit(&r.hdr, DSM_EV_BARRIER, sizeof(r), 0, wait_ns);
 }
 
+void evidence__local(uint64_t ns)
+{
+	COUNT(local_ns, ns);
+	attempt_local_ns += ns;
+}
+
 static void count_fault(enum core_fault kind, uint64_t wait_ns)
 {
+	if (kind != CORE_FAULT_FETCH)
+		evidence__local(wait_ns);
 	if (kind == CORE_FAULT_FETCH) {
 		COUNT(faults_fetch, 1);
 		COUNT(fetch_ns, wait_ns);

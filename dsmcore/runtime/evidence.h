@@ -15,6 +15,8 @@ void evidence__emit(const struct core_action *report, const struct core_msg *msg
 /* An access fault was resolved. The caller holds node.lock. */
 void evidence__fault(enum core_fault kind, uint32_t page, uint16_t offset, bool write, const void *pc,
 		     uint64_t wait_ns);
+/* So many ns went into making pages that are here usable for the running attempt. */
+void evidence__local(uint64_t ns);
 /* A barrier was passed. The caller holds node.lock. */
 void evidence__barrier(uint64_t wait_ns);
 /* An attempt has begun. The caller holds node.lock. */

@@ -126,6 +126,8 @@ static void begin_attempt(void)
 	history__begin();
 	dispatch__mutator(&event, NULL);
 	evidence__begin();
+	if (event.goes_on) /* pages may have been opened ahead of their use */
+		evidence__local(events__now() - tx.begin_ns);
 	microscope__begin();
 	pthread_mutex_unlock(&node.lock);
 	strict__begin();

@@ -13,7 +13,7 @@ same "phases of sor" "$(jq -c '[.phases[].name]' "$work/stats")" '["first","stea
 jq -e '(.totals.barriers) as $b | (.phases | map(.totals.barriers) | add) <= $b and .phases[1].totals.barriers == 188
 	and .phases[0].totals.barriers == 12 and .phases[0].totals.work == 3 * 596 and .phases[1].totals.work == 47 * 596' "$work/stats" >/dev/null || fail "phases of sor: $(jq -c '.phases | map({name, b: .totals.barriers, w: .totals.work})' "$work/stats")"
 jq -e '[.phases[] | .lost_share >= 0 and .lost_share <= 1.05 and ((.lost | add) - .lost_share | fabs) < 1e-9
-	and (.lost | keys) == (["aborts", "barriers", "commits", "locks", "pages", "retries"])] | all' "$work/stats" >/dev/null ||
+	and (.lost | keys) == (["aborts", "barriers", "commits", "faults", "locks", "pages", "retries"])] | all' "$work/stats" >/dev/null ||
 	fail "lost time of sor: $(jq -c '.phases | map({lost_share, lost})' "$work/stats")"
 jq -e '.nodes | all(.phases | length == 3)' "$work/stats" >/dev/null || fail "the nodes of sor have not three phases each"
 for app in mgs raytracer kmeans lu; do
