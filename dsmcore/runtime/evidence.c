@@ -55,20 +55,28 @@ static void choose_next(struct sampler *s, uint64_t took)
 	s->left = s->every;
 }
 
-/* The weight of this occurrence: how many it stands for; 0: it is not recorded. */
-static uint32_t sample(struct sampler *s, uint64_t now)
+static uint32_t take(struct sampler *s, uint64_t took, uint64_t now)
 {
-	uint64_t took = now - s->last_ns;
-	uint32_t weight = ++s->since;
+	uint32_t weight = s->since;
 
-	if (s->left > SAMPLE_LEAST && took > SAMPLE_IDLE_NS)
-		s->left = s->every = SAMPLE_LEAST; /* a quiet time after a busy one */
-	if (s->left && --s->left)
-		return 0;
 	choose_next(s, took);
 	s->since = 0;
 	s->last_ns = now;
 	return weight;
+}
+
+/* The weight of this occurrence: how many it stands for; 0: it is not recorded. It is asked before anything else, so that
+ * a small transaction pays the same count down whether somebody listens or not. */
+static inline uint32_t sample(struct sampler *s, uint64_t now)
+{
+	uint64_t took = now - s->last_ns;
+
+	s->since++;
+	if (s->left > SAMPLE_LEAST && took > SAMPLE_IDLE_NS)
+		s->left = s->every = SAMPLE_LEAST; /* a quiet time after a busy one */
+	if (s->left && --s->left)
+		return 0;
+	return take(s, took, now);
 }
 
 static dsm_ev_page page_id(uint32_t page)
@@ -108,7 +116,7 @@ void evidence__begin(void)
 
 	attempt_fetch_ns = attempt_local_ns = 0;
 	COUNT_LOCKED(begins, 1);
-	if (!events__wanted(DSM_EV_BEGIN) || !(weight = sample(&begins, tx.begin_ns)))
+	if (!(weight = sample(&begins, tx.begin_ns)) || !events__wanted(DSM_EV_BEGIN))
 		return;
 	struct dsm_ev_begin r = {.hdr.weight = weight, .interval = interval()};
 
@@ -148,7 +156,7 @@ static void commit(const struct core_action *a)
 	history__end(&a->party, true);
 	bool scoped = microscope__used();
 
-	if (!events__wanted(DSM_EV_COMMIT) || (a->local && !scoped && !(weight = sample(&commits, now))))
+	if ((a->local && !scoped && !(weight = sample(&commits, now))) || !events__wanted(DSM_EV_COMMIT))
 		return;
 	struct dsm_ev_commit r = {
 		.hdr = {.weight = weight, .flags = flags_of(&a->party)},

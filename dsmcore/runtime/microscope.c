@@ -228,7 +228,7 @@ static void emit(const struct watched *w, const struct core_party *attempt)
 
 void microscope__end(const struct core_party *attempt)
 {
-	if (events__wanted(DSM_EV_ACCESSES))
+	if (scope.nwatched && events__wanted(DSM_EV_ACCESSES))
 		for (uint32_t i = 0; i < scope.nwatched; i++)
 			emit(&scope.watched[i], attempt);
 	scope.nwatched = scope.nopen = 0;
