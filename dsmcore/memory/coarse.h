@@ -12,8 +12,9 @@
 struct coarse;
 
 /* Nothing is coarse at first. rights: by page (enum core_rights), kept up to date by the caller after each
- * change; uffd: where the view, `pages` at app, is registered for all modes. -ENOMEM. */
-int coarse__open(struct coarse **out, int uffd, uint8_t *app, uint32_t pages, const uint8_t *rights);
+ * change; uffd: where the view, `pages` at app, is registered for all modes; frames: the runtime's view. -ENOMEM. */
+int coarse__open(struct coarse **out, int uffd, uint8_t *app, uint8_t *frames, uint32_t pages,
+		 const uint8_t *rights);
 void coarse__close(struct coarse *c);
 /* From now on some may become it, or (allow: false) all is as if none ever had. Errors: negative errno. */
 int coarse__allow(struct coarse *c, bool allow);

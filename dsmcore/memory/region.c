@@ -42,6 +42,8 @@
 #define UFFD_USER_MODE_ONLY 1
 #endif
 
+#define LARGE ((size_t)2 << 20)
+
 struct region {
 	int memfd, uffd;
 	uint64_t bytes;
@@ -80,13 +82,33 @@ static void *map_anonymous(size_t bytes)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+/* At an address that allows large pages. */
+static int map_frames(struct region *r)
+{
+	uint8_t *room =
+		mmap(NULL, r->bytes + LARGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *at = (uint8_t *)(((uintptr_t)room + LARGE - 1) & ~(uintptr_t)(LARGE - 1));
+
+	if (room == MAP_FAILED)
+		return -errno;
+	if (at > room)
+		munmap(room, (size_t)(at - room));
+	if (room + LARGE > at)
+		munmap(at + r->bytes, (size_t)(room + LARGE - at));
+	r->frames = mmap(at, r->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE | MAP_FIXED,
+			 r->memfd, 0);
+	if (r->frames != MAP_FAILED)
+		return 0;
+	r->frames = NULL;
+	return -errno;
+}
+
 static int map_views(struct region *r)
 {
-	r->frames = mmap(NULL, r->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, r->memfd, 0);
-	if (r->frames == MAP_FAILED) {
-		r->frames = NULL;
-		return -errno;
-	}
+	int err = map_frames(r);
+
+	if (err)
+		return err;
 	r->app = mmap((void *)DSM_BASE, r->bytes, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE, r->memfd, 0);
 	if (r->app == MAP_FAILED) {
@@ -142,7 +164,7 @@ int region__open(struct region **out, uint64_t bytes)
 	else
 		err = watch(r);
 	if (!err)
-		err = coarse__open(&r->coarse, r->uffd, r->app, (uint32_t)(bytes >> DSM_PAGE_LOG2),
+		err = coarse__open(&r->coarse, r->uffd, r->app, r->frames, (uint32_t)(bytes >> DSM_PAGE_LOG2),
 				   r->rights);
 out:
 	if (err) {

@@ -15,7 +15,7 @@
 
 #include "dsmcore/memory/region.h"
 
-#define PAGES 1000u /* not whole blocks */
+#define PAGES 1640u /* not whole blocks; but three times what can be one piece */
 
 static struct region *region;
 static uint8_t model[PAGES];
@@ -120,7 +120,7 @@ static void test_rows(void **state)
 	catch_faults();
 	protect(0, PAGES, CORE_READ);
 	assert_int_equal(closed_mappings(), 0);
-	for (int round = 0; round < 3; round++)
+	for (int round = 0; round < 12; round++)
 		for (page = 0; page < PAGES; page += 150) {
 			protect(page, 151, CORE_WRITE);
 			check_all();
