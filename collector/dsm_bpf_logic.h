@@ -21,13 +21,14 @@ DSM_BPF_INLINE int dsm_bpf__keeps(unsigned type, int all)
 		       type != DSM_EV_UPDATE);
 }
 
-/* Records that say what is what. They are all that a collector without a trace needs: what happens to pages it
- * counts, what the nodes do it reads from their counters. A probe without a listener costs nothing, and its record
+/* Records that say what is what, and where it lives. They are all that a collector without a trace needs: what happens
+ * to pages it counts, what the nodes do it reads from their counters. A probe without a listener costs nothing, and its record
  * is not even built. */
 DSM_BPF_INLINE int dsm_bpf__names(unsigned type)
 {
 	return type == DSM_EV_NODE || type == DSM_EV_MODULE || type == DSM_EV_SITE || type == DSM_EV_TYPE ||
-	       type == DSM_EV_OBJECT || type == DSM_EV_FREE || type == DSM_EV_ROOT || type == DSM_EV_END;
+	       type == DSM_EV_OBJECT || type == DSM_EV_FREE || type == DSM_EV_ROOT || type == DSM_EV_END ||
+	       type == DSM_EV_MOVE;
 }
 
 /* Does a record of this type travel to the collector? */

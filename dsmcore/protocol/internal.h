@@ -620,6 +620,16 @@ int lock__on_cancel(struct dsm_core *core, const struct core_msg *msg);
 int lock__on_publish(struct dsm_core *core, const struct core_msg *msg);
 void lock__lose(struct dsm_core *core, uint16_t node);
 
+/* holders.c */
+/* Collects the other holders of the pages just locked, by node; marks their pages as contended. The list is to be
+ * freed. */
+size_t holders__find(struct dsm_core *core, struct home_tx *t, struct of_node **list);
+/* If there is one other holder, and it gets updates, then it can as well decide: its ACK is the last there is
+ * to wait for. So the changes can go to it at once, and it goes on with them a message earlier. */
+bool holders__decide(struct dsm_core *core, const struct home_tx *t, const struct of_node *list, size_t n);
+/* Tells one of them: v[n] are its pages. */
+void holders__tell(struct dsm_core *core, struct home_tx *t, const struct of_node *v, size_t n);
+
 /* update.c */
 bool update__keep(struct dsm_core *core, const struct core_msg *msg, uint32_t entry);
 bool update__kept(const struct dsm_core *core, const struct core_msg *msg, uint32_t entry);

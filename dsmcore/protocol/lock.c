@@ -175,109 +175,17 @@ static void grant(struct dsm_core *core, struct home_tx *t)
 	core__send(core, &msg);
 }
 
-/* Collects the other holders of the pages just locked; marks their pages as contended. */
-static size_t find_victims(struct dsm_core *core, struct home_tx *t, struct of_node **list)
-{
-	struct core_entry *pages = &t->pages[t->chunk];
-	size_t i, n = t->npages - t->chunk;
-	struct dir_page *d;
-
-	for (i = 0; i < n; i++) {
-		d = directory__find(core, pages[i].page);
-		pages[i].stamp = home__stamp(d);
-		pages[i].flags = CORE_ENTRY_EXCLUSIVE;
-	}
-	migrate__locked(core, t);
-	n = home__collect(core, pages, n, HOME_HOLDERS, t->party.node, list);
-	for (i = 0; i < n; i++)
-		pages[(*list)[i].index].flags = CORE_ENTRY_CONTENDED;
-	return n;
-}
-
-/* What the holder is told of one page: it may keep it if it would fetch it again. If the decision is left to
- * it, the changes come along; else it shall be told later what became of the commit. */
-static void tell(struct dsm_core *core, struct home_tx *t, const struct of_node *v, int32_t share,
-		 struct core_entry *e)
-{
-	struct dir_page *d;
-	struct dir_more *m;
-
-	*e = t->pages[t->chunk + v->index];
-	d = directory__find(core, e->page);
-	migrate__asked(core, d);
-	worth__told(core, e->page, d, t, v->node, share);
-	if (migrate__leaves(core, d) && !core_mutant(moved_shared))
-		copyset__remove(core, &d->updated, v->node);
-	e->flags = t->passed ? CORE_ENTRY_DECIDE : 0;
-	if (copyset__has(core, d->updated, v->node)) {
-		e->flags |= CORE_ENTRY_UPDATE;
-		m = t->passed ? NULL : directory__make_more(core, d);
-		if (m)
-			copyset__add(core, &m->told, v->node);
-		else if (v->node != core->config.node)
-			e->data = CORE_DATA_CHANGES;
-	}
-	if (e->data == CORE_DATA_NONE)
-		e->hold = 0;
-}
-
-static void invalidate(struct dsm_core *core, struct home_tx *t, const struct of_node *v, size_t n)
-{
-	struct core_msg msg = core__msg(core, CORE_MSG_INVALIDATE, v->node, &t->party);
-	struct core_entry *entries = core__entries(core, n + t->nwset), *e;
-	int32_t share = worth__share(core, n);
-	size_t i;
-
-	if (!entries)
-		return;
-	for (i = 0; i < n; i++) {
-		e = &entries[core_mutant(lock_order) && t->party.node % 2 ? n - 1 - i : i];
-		tell(core, t, &v[i], share, e);
-	}
-	for (i = 0; i < t->nwset; i++)
-		entries[n + i] = t->wset[i];
-	msg.entries = entries;
-	msg.npages = (uint32_t)n;
-	msg.nwset = (uint32_t)t->nwset;
-	core__send(core, &msg);
-	if (core__grow(core, &t->asked, &t->asked_cap, t->unanswered + 1, sizeof(*t->asked)))
-		t->asked[t->unanswered++] = v->node;
-}
-
-/* If there is one other holder, and it gets updates, then it can as well decide: its ACK is the last there is
- * to wait for. So the changes can go to it at once, and it goes on with them a message earlier. */
-static bool pass_on(struct dsm_core *core, const struct home_tx *t, const struct of_node *list, size_t n)
-{
-	struct core_action *emit;
-	const struct dir_page *d;
-	size_t i;
-
-	if (!t->decide || !n || (list[0].node != list[n - 1].node && !core_mutant(passed_to_one_of_many)))
-		return false;
-	for (i = 0; i < n; i++) {
-		d = directory__find(core, t->pages[t->chunk + list[i].index].page);
-		if (!copyset__has(core, d->updated, list[i].node) ||
-		    (migrate__leaves(core, d) && !core_mutant(moved_shared)))
-			continue;
-		emit = core__emit(core, CORE_EMIT_PASS);
-		emit->party = t->party;
-		emit->node = list[i].node;
-		return true;
-	}
-	return false;
-}
-
 static void all_locked(struct dsm_core *core, struct home_tx *t)
 {
 	struct of_node *list = NULL;
-	size_t n = find_victims(core, t, &list), i, j;
+	size_t n = holders__find(core, t, &list), i, j;
 
 	t->unanswered = 0;
-	t->passed = pass_on(core, t, list, n);
+	t->passed = holders__decide(core, t, list, n);
 	for (i = 0; i < n; i = j) {
 		for (j = i + 1; j < n && list[j].node == list[i].node;)
 			j++;
-		invalidate(core, t, &list[i], j - i);
+		holders__tell(core, t, &list[i], j - i);
 	}
 	free(list);
 	if (!t->unanswered || core_mutant(skip_ack))

@@ -28,7 +28,7 @@
  * Its silence is consent. An INVALIDATE that it has not answered counts as answered: either its attempts that
  * read the page were decided before now, and so come before the commit that asks; or they never will be.
  * That is why a node counts as lost only when it has really stopped (core.h: CORE_LOST), and why its death is
- * spread: a home, or a holder that was left to decide (lock.c: pass_on()), which has heard of it decides no
+ * spread: a home, or a holder that was left to decide (holders.c), which has heard of it decides no
  * commit of that node any more. Each node tells all others, on both channels, before it does anything else,
  * so nobody sees what came of the silence without having heard.
  *

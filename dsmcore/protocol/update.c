@@ -9,7 +9,7 @@
  * Who is offered changes keeps its copy: it dooms its attempt if that depends on the page, as for any
  * INVALIDATE, and closes the page until it is told what became of the commit (UPDATE). If it is the only
  * one that is asked, nobody's answer but its own is open: then the home passes the decision on to it, with
- * the changes, and it goes on with the new version at once (lock.c: pass_on()). Nothing of a version is
+ * the changes, and it goes on with the new version at once (holders.c). Nothing of a version is
  * anywhere visible before it is decided, and where a doomed attempt still sees the frame, it goes to NEXT.
  *
  * Whether a copy is used is known to its own node alone, and for nothing: by the fault that opens it, or by a

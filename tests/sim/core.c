@@ -17,6 +17,7 @@ enum core_mutant core_mutant_active;
 #include "../../dsmcore/protocol/doubt.c"
 #include "../../dsmcore/protocol/fetch.c"
 #include "../../dsmcore/protocol/home.c"
+#include "../../dsmcore/protocol/holders.c"
 #include "../../dsmcore/protocol/lock.c"
 #include "../../dsmcore/protocol/loss.c"
 #include "../../dsmcore/protocol/message.c"

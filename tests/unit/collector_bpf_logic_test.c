@@ -49,8 +49,8 @@ static void test_keeps(void **state)
 /* Without a trace the records of what happens stay with their nodes; names, beginnings and ends do not. */
 static void test_names(void **state)
 {
-	static const unsigned names[] = {DSM_EV_NODE,	DSM_EV_MODULE, DSM_EV_SITE, DSM_EV_TYPE,
-					 DSM_EV_OBJECT, DSM_EV_FREE,   DSM_EV_ROOT, DSM_EV_END};
+	static const unsigned names[] = {DSM_EV_NODE, DSM_EV_MODULE, DSM_EV_SITE, DSM_EV_TYPE, DSM_EV_OBJECT,
+					 DSM_EV_FREE, DSM_EV_ROOT,   DSM_EV_END,  DSM_EV_MOVE};
 	unsigned n = 0;
 
 	(void)state;
