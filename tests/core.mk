@@ -1,5 +1,5 @@
 # The protocol core and the checker of histories, one rule at a time.
-TESTS += unit/core_test unit/core_prefetch_test unit/core_update_test unit/core_hand_test unit/core_migrate_test unit/core_loss_test unit/core_message_test unit/core_memory_test unit/copyset_test unit/verify_test
+TESTS += unit/core_test unit/core_prefetch_test unit/core_update_test unit/core_hand_test unit/core_migrate_test unit/core_loss_test unit/core_rc_test unit/core_sc_test unit/core_locks_test unit/core_message_test unit/core_memory_test unit/copyset_test unit/verify_test
 
 unit/core_test_SRCS  := tests/unit/core_test.c
 unit/core_test_NEEDS := core
@@ -20,6 +20,18 @@ unit/core_loss_test_LIBS  := -lcmocka
 unit/core_update_test_SRCS  := tests/unit/core_update_test.c
 unit/core_update_test_NEEDS := core
 unit/core_update_test_LIBS  := -lcmocka
+
+unit/core_sc_test_SRCS  := tests/unit/core_sc_test.c
+unit/core_sc_test_NEEDS := core
+unit/core_sc_test_LIBS  := -lcmocka
+
+unit/core_locks_test_SRCS  := tests/unit/core_locks_test.c
+unit/core_locks_test_NEEDS := core
+unit/core_locks_test_LIBS  := -lcmocka
+
+unit/core_rc_test_SRCS  := tests/unit/core_rc_test.c
+unit/core_rc_test_NEEDS := core
+unit/core_rc_test_LIBS  := -lcmocka
 
 unit/core_hand_test_SRCS  := tests/unit/core_hand_test.c
 unit/core_hand_test_NEEDS := core

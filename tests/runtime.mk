@@ -49,3 +49,9 @@ fuzz_note_SRCS := tests/fuzz/fuzz_note.c $(addprefix dsmcore/runtime/,notes.c cl
 TESTS += unit/notes_test
 unit/notes_test_SRCS := tests/unit/notes_test.c dsmcore/runtime/notes.c
 unit/notes_test_LIBS := -lcmocka
+
+PROGRAMS += models
+models_SRCS := tests/integration/models.c
+models_NEEDS := dsm
+models_DIR := tests/integration
+SCRIPT_TESTS += tests/integration/consistency.sh

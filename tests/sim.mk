@@ -1,5 +1,12 @@
 # The simulator: real cores in a deterministic world (tests/sim), and the same with a broken core.
-SIM_SRCS := $(addprefix tests/sim/,core.c world.c port.c program.c check.c cover.c death.c) dsmcore/bench/agenda.c
+# The protocol's files are compiled once more for it, with the places where they can be broken.
+SIM_CORE := $(patsubst dsmcore/protocol/%,tests/sim/core/%,$(core_SRCS))
+$(BUILD)/obj/tests/sim/core/%.o: dsmcore/protocol/%.c | $(DEPS_STAMP)
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DCORE_MUTANTS -MMD -MP -c $< -o $@
+
+SIM_SRCS := $(SIM_CORE) $(addprefix tests/sim/,core.c world.c port.c program.c check.c cover.c death.c program_sync.c check_sync.c) dsmcore/bench/agenda.c
 
 TESTS += sim/sim sim/mutants
 ALONE += sim/sim sim/mutants

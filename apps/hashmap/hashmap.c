@@ -21,7 +21,7 @@ static void open_table(struct table *t, const struct hashmap_options *o)
 {
 	uint64_t buckets = table__buckets(o->common.layout, o->common.size);
 
-	*t = (struct table){.make = make_entry};
+	*t = (struct table){.make = make_entry, .places = buckets};
 	if (o->common.layout == APP_TUNED) {
 		t->pages = (struct rows){.order = ROWS_CYCLIC,
 					 .count = (long)buckets,
@@ -39,25 +39,48 @@ static void open_table(struct table *t, const struct hashmap_options *o)
 		}
 	dsm_barrier();
 	t->chains = dsm_root("table");
+	DSM_TX_READ {
+		t->heads = t->chains->bucket;
+	}
+}
+
+/* Adds at a place, and if it is full at the next ones, within the same transaction. Under sc and rc each place has a lock
+ * (a bucket its own; chains, which are eight bytes, one for 64 of them), and the count of all entries another. */
+#define CHAINS_A_LOCK 64u
+static void add(const struct table *t, uint64_t place, uint64_t left, uint64_t key, uint64_t amount)
+{
+	DSM_TX_ON(table__place(t, t->chains ? place - place % CHAINS_A_LOCK : place))
+	{
+		enum table_added added = table__add_at(t, place, key, amount);
+
+		if (added == TABLE_NEXT && left)
+			add(t, (place + 1) % t->places, left - 1, key, amount);
+		if (added == TABLE_MADE && t->chains)
+			DSM_TX_ON(&t->chains->used)
+			{
+				t->chains->used++;
+			}
+	}
 }
 
 static void add_all(const struct table *t, long keys, const struct app *app)
 {
 	for (long i = dsm_node(); i < 2 * keys; i += dsm_nodes()) {
-		DSM_TX {
-			table__add(t, key__of(i, keys), (uint64_t)i + 1);
-		}
+		uint64_t key = key__of(i, keys);
+		add(t, table__first(t, key), t->places - 1, key, (uint64_t)i + 1);
 		dsm_progress(1);
 		app__progress(app, (double)i / (double)(4 * keys), "added");
 	}
 }
 
+/* Nobody adds any more, so a lock is for the form only: one that no other node names. */
 static struct tally look_up_all(const struct table *t, long keys, const struct app *app)
 {
 	struct tally tally = {0};
 
 	for (long k = dsm_node(); k < 2 * keys; k += dsm_nodes()) {
-		DSM_TX_READ {
+		DSM_TX_READ_ON(table__place(t, (uint64_t)dsm_node() % t->places))
+		{
 			tally__look(&tally, t, k, keys);
 		}
 		dsm_progress(1);

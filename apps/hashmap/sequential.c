@@ -13,7 +13,7 @@ static bool open_table(struct table *t, struct chains *chains, const struct hash
 {
 	uint64_t buckets = table__buckets(o->common.layout, o->common.size);
 
-	*t = (struct table){.make = make_entry};
+	*t = (struct table){.make = make_entry, .places = buckets};
 	if (o->common.layout == APP_TUNED) {
 		t->pages = (struct rows){.count = (long)buckets, .nodes = 1, .pitch = sizeof(struct bucket)};
 		t->pages.part[0] = calloc(buckets, sizeof(struct bucket));
@@ -21,6 +21,7 @@ static bool open_table(struct table *t, struct chains *chains, const struct hash
 	}
 	*chains = (struct chains){.buckets = buckets, .bucket = calloc(buckets, sizeof(struct entry *))};
 	t->chains = chains;
+	t->heads = chains->bucket;
 	return chains->bucket;
 }
 

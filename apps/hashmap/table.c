@@ -37,74 +37,95 @@ uint64_t table__buckets(enum app_layout layout, long keys)
 	return n;
 }
 
-static bool add_to_chain(const struct table *t, uint64_t key, uint64_t amount)
+uint64_t table__first(const struct table *t, uint64_t key)
 {
-	struct chains *c = t->chains;
-	struct entry **link = &c->bucket[mix(key) & (c->buckets - 1)];
+	return mix(key) % t->places;
+}
+
+void *table__place(const struct table *t, uint64_t place)
+{
+	return t->chains ? (void *)&t->heads[place] : rows__at(&t->pages, (long)place);
+}
+
+static void add(struct value *v, uint64_t amount)
+{
+	v->count++;
+	v->sum += amount;
+}
+
+static enum table_added add_to_chain(const struct table *t, struct entry **link, uint64_t key,
+				     uint64_t amount)
+{
+	enum table_added added = TABLE_ADDED;
 
 	while (*link && (*link)->key != key)
 		link = &(*link)->next;
 	if (!*link) {
 		struct entry *e = t->make();
 		if (!e)
-			return false;
+			return TABLE_FAILED;
 		e->key = key;
 		*link = e;
-		c->used++;
+		added = TABLE_MADE;
 	}
-	(*link)->value.count++;
-	(*link)->value.sum += amount;
-	return true;
+	add(&(*link)->value, amount);
+	return added;
 }
 
-/* The key's slot, or the place where it belongs; NULL: all buckets are full of others. */
-static struct slot *find_slot(const struct table *t, uint64_t key, struct bucket **in)
+/* The key's slot in a bucket, or the one where it belongs; NULL: there is none. */
+static struct slot *find_slot(struct bucket *b, uint64_t key)
 {
-	uint64_t buckets = (uint64_t)t->pages.count, first = mix(key) % buckets;
-
-	for (uint64_t i = 0; i < buckets; i++) {
-		struct bucket *b = rows__at(&t->pages, (long)((first + i) % buckets));
-		*in = b;
-		for (uint64_t s = 0; s < b->used; s++)
-			if (b->slot[s].key == key)
-				return &b->slot[s];
-		if (b->used < BUCKET_SLOTS)
-			return &b->slot[b->used];
-	}
-	return NULL;
+	for (uint64_t s = 0; s < b->used; s++)
+		if (b->slot[s].key == key)
+			return &b->slot[s];
+	return b->used < BUCKET_SLOTS ? &b->slot[b->used] : NULL;
 }
 
-static bool add_to_page(const struct table *t, uint64_t key, uint64_t amount)
+enum table_added table__add_at(const struct table *t, uint64_t place, uint64_t key, uint64_t amount)
 {
-	struct bucket *b;
-	struct slot *s = find_slot(t, key, &b);
+	if (t->chains)
+		return add_to_chain(t, table__place(t, place), key, amount);
+	struct bucket *b = table__place(t, place);
+	struct slot *s = find_slot(b, key);
 
 	if (!s)
-		return false;
-	if (s == &b->slot[b->used]) {
+		return TABLE_NEXT;
+	bool made = s == &b->slot[b->used];
+	if (made) {
 		s->key = key;
 		b->used++;
 	}
-	s->value.count++;
-	s->value.sum += amount;
-	return true;
+	add(&s->value, amount);
+	return made ? TABLE_MADE : TABLE_ADDED;
 }
 
 bool table__add(const struct table *t, uint64_t key, uint64_t amount)
 {
-	return t->chains ? add_to_chain(t, key, amount) : add_to_page(t, key, amount);
+	uint64_t places = t->places, first = table__first(t, key);
+	enum table_added added = TABLE_NEXT;
+
+	for (uint64_t i = 0; i < places && added == TABLE_NEXT; i++)
+		added = table__add_at(t, (first + i) % places, key, amount);
+	if (added == TABLE_MADE && t->chains)
+		t->chains->used++;
+	return added == TABLE_ADDED || added == TABLE_MADE;
 }
 
 const struct value *table__find(const struct table *t, uint64_t key)
 {
 	if (t->chains) {
-		const struct chains *c = t->chains;
-		const struct entry *e = c->bucket[mix(key) & (c->buckets - 1)];
+		const struct entry *e = t->heads[table__first(t, key)];
 		while (e && e->key != key)
 			e = e->next;
 		return e ? &e->value : NULL;
 	}
-	struct bucket *b;
-	const struct slot *s = find_slot(t, key, &b);
-	return s && s != &b->slot[b->used] ? &s->value : NULL;
+	uint64_t places = t->places, first = table__first(t, key);
+
+	for (uint64_t i = 0; i < places; i++) {
+		struct bucket *b = table__place(t, (first + i) % places);
+		const struct slot *s = find_slot(b, key);
+		if (s)
+			return s != &b->slot[b->used] ? &s->value : NULL;
+	}
+	return NULL;
 }

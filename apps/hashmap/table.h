@@ -43,12 +43,22 @@ struct bucket { /* a page */
 /* How to reach a table; the same in each process. */
 struct table {
 	struct chains *chains;	     /* natural layout, or NULL */
+	struct entry **heads;	     /* of the chains */
+	uint64_t places;	     /* chains, or buckets */
 	struct entry *(*make)(void); /* a new entry, zeroed */
 	struct rows pages;	     /* tuned layout: a row is a bucket */
 };
 
 /* How many buckets a table for so many keys has. */
 uint64_t table__buckets(enum app_layout layout, long keys);
+
+/* A key's first place (a chain, or a bucket), and what lies at one. Neither touches shared memory. */
+uint64_t table__first(const struct table *t, uint64_t key);
+void *table__place(const struct table *t, uint64_t place);
+
+/* table__add() at one place: the key is not there and there is no room: go on at the next one. made: it is new. */
+enum table_added { TABLE_ADDED, TABLE_MADE, TABLE_NEXT, TABLE_FAILED };
+enum table_added table__add_at(const struct table *t, uint64_t place, uint64_t key, uint64_t amount);
 
 /* Adds `amount` to a key's sum and 1 to its count; makes the key if it is new. false: the table is full. */
 bool table__add(const struct table *t, uint64_t key, uint64_t amount);

@@ -31,14 +31,22 @@ static void add_own(struct list *l, const struct blocks *b, long i, long j)
 		l->place[l->count++] = (struct place){i, j};
 }
 
+/* What this node's blocks are about: the first of them. No other node names it, so under sc and rc its lock stays here. */
+static void *own(const struct blocks *b)
+{
+	long i = dsm_node() / b->wide, j = dsm_node() % b->wide;
+
+	return i < b->across && j < b->across ? blocks__at(b, i, j).at : b->part[0];
+}
+
 static void fill(const struct blocks *b, struct list *mine)
 {
 	mine->count = 0;
 	for (long i = 0; i < b->across; i++)
 		for (long j = 0; j < b->across; j++)
 			add_own(mine, b, i, j);
-	DSM_TX_FOR(t, 0, mine->count)
-		blocks__fill(b, mine->place[t].i, mine->place[t].j);
+	DSM_TX_FOR_ON(own(b), t, 0, mine->count)
+	blocks__fill(b, mine->place[t].i, mine->place[t].j);
 }
 
 static void divide(const struct blocks *b, struct list *mine, long k)
@@ -48,7 +56,8 @@ static void divide(const struct blocks *b, struct list *mine, long k)
 		add_own(mine, b, k, j);
 		add_own(mine, b, j, k);
 	}
-	DSM_TX_FOR(t, 0, mine->count) {
+	DSM_TX_FOR_ON(own(b), t, 0, mine->count)
+	{
 		struct place p = mine->place[t];
 		if (p.i == k)
 			block__divide_left(blocks__at(b, p.i, p.j), blocks__at(b, k, k));
@@ -64,7 +73,8 @@ static void update(const struct blocks *b, struct list *mine, long k)
 	for (long i = k + 1; i < b->across; i++)
 		for (long j = k + 1; j < b->across; j++)
 			add_own(mine, b, i, j);
-	DSM_TX_FOR(t, 0, mine->count) {
+	DSM_TX_FOR_ON(own(b), t, 0, mine->count)
+	{
 		struct place p = mine->place[t];
 		block__update(blocks__at(b, p.i, p.j), blocks__at(b, p.i, k), blocks__at(b, k, p.j));
 		dsm_progress(1);
@@ -77,7 +87,8 @@ static void factorise(const struct blocks *b, struct list *mine, const struct ap
 		if (k == APP_FIRST)
 			dsm_phase("steady");
 		if (blocks__owner(b, k, k) == dsm_node())
-			DSM_TX {
+			DSM_TX_ON(own(b))
+			{
 				block__factor(blocks__at(b, k, k));
 			}
 		dsm_barrier();

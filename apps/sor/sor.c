@@ -45,10 +45,16 @@ static void open_matrix(struct matrix *m, const struct sor_options *o)
 		m->colour[1] = m->colour[0];
 }
 
+/* What this node's loops are about: its first row. No other node names it, so under sc and rc its lock stays here. */
+static void *own(const struct matrix *m)
+{
+	return rows__at(&m->colour[0], m->first < m->end ? m->first : 0);
+}
+
 static void fill(const struct matrix *m)
 {
-	DSM_TX_FOR(i, m->first, m->end)
-		grid__fill_row(&m->grid, row(m, i), (size_t)i);
+	DSM_TX_FOR_ON(own(m), i, m->first, m->end)
+	grid__fill_row(&m->grid, row(m, i), (size_t)i);
 }
 
 static void half_sweep(const struct matrix *m, int colour)
@@ -57,7 +63,8 @@ static void half_sweep(const struct matrix *m, int colour)
 	long first = m->first > 1 ? m->first : 1;
 	long end = m->end < last ? m->end : last;
 
-	DSM_TX_FOR(i, first, end) {
+	DSM_TX_FOR_ON(own(m), i, first, end)
+	{
 		grid__relax_row(&m->grid, row(m, i), row(m, i - 1), row(m, i + 1), (size_t)i, colour);
 		dsm_progress(1);
 	}
@@ -83,8 +90,8 @@ static struct grid_sum reduce(const struct matrix *m)
 	struct grid_sum sum;
 
 	grid_sum__init(&sum);
-	DSM_TX_FOR(i, 0, (long)m->grid.n)
-		grid_sum__row(&sum, &m->grid, row(m, i), (size_t)i);
+	DSM_TX_FOR_ON(own(m), i, 0, (long)m->grid.n)
+	grid_sum__row(&sum, &m->grid, row(m, i), (size_t)i);
 	return sum;
 }
 

@@ -57,11 +57,13 @@ static void publish(const struct work *work, long count, const struct tour *firs
 	}
 }
 
-/* All that touches queue or bound stands in this one block: it is the place that a lock would be named after. */
+/* All that touches queue or bound stands in this one block. Under sc and rc it takes the lock of the one or the other: so
+ * work is handed out while a search of the natural layout, which reads the bound as it goes, has the other lock. */
 enum step { TAKE, SEARCH, REPORT };
 static void step(const struct shared *s, enum step step, struct work *piece, long *left, struct tour *found)
 {
-	DSM_TX {
+	DSM_TX_ON(step == TAKE ? (const void *)s->queue : s->best)
+	{
 		switch (step) {
 		case TAKE:
 			*left = s->queue->count - s->queue->next;

@@ -76,18 +76,18 @@ extern "C" {
 DSM_API int dsm_node(void);
 DSM_API int dsm_nodes(void);
 
-/* Runs the following block as a transaction. Nested blocks belong to the outermost one. */
-#define DSM_TX                                                                                               \
-	for (int dsm__live __attribute__((cleanup(dsm__tx_leave), unused)) = dsm__tx_begin(); dsm__live;     \
-	     dsm__live = 0)
+#define DSM__BLOCK(begin)                                                                                    \
+	for (int dsm__live __attribute__((cleanup(dsm__tx_leave), unused)) = begin; dsm__live; dsm__live = 0)
+
+/* Runs the following block as a transaction. Nested blocks belong to the outermost one. Under sc and rc: as a
+ * critical section, see below. */
+#define DSM_TX DSM__BLOCK(dsm__tx_begin())
 
 /* The same for a block that only reads: it keeps no copies to undo, and its commit needs no message. What
  * would change DSM memory in it (a write, dsm_new(), dsm_free(), dsm_root_set()) ends the program with a
  * message. Within a DSM_TX it is a part of that, and nothing is checked; a DSM_TX within it must not write
  * either. */
-#define DSM_TX_READ                                                                                          \
-	for (int dsm__live __attribute__((cleanup(dsm__tx_leave), unused)) = dsm__tx_begin_read();           \
-	     dsm__live; dsm__live = 0)
+#define DSM_TX_READ DSM__BLOCK(dsm__tx_begin_read())
 
 /* Runs the following block for i (a long) = from ... to - 1, committing now and then within the loop,
  * so that a long loop does not lose all its work to one conflict. How often follows from what commits cost
@@ -95,11 +95,42 @@ DSM_API int dsm_nodes(void);
  * Inside a DSM_TX it belongs to that transaction. */
 #define DSM_TX_FOR(i, from, to) DSM_TX_FOR_EVERY(i, from, to, 0)
 /* The same with a number of the program's own: it commits every `chunk` iterations; 0: as above. */
-#define DSM_TX_FOR_EVERY(i, from, to, chunk)                                                                 \
-	for (struct dsm__loop dsm__l                                                                         \
-	     __attribute__((cleanup(dsm__loop_leave))) = dsm__loop_begin((from), (to), (chunk));             \
+#define DSM_TX_FOR_EVERY(i, from, to, chunk) DSM__LOOP(dsm__loop_begin((from), (to), (chunk)), i)
+#define DSM__LOOP(begin, i)                                                                                  \
+	for (struct dsm__loop dsm__l __attribute__((cleanup(dsm__loop_leave))) = begin;                      \
 	     dsm__loop_more(&dsm__l);)                                                                       \
 		for (long i = dsm__l.at; i < dsm__l.stop; dsm__l.at = ++i)
+
+/* ---- three consistency models ----
+ *
+ * `dsmrun --consistency tx|sc|rc` chooses what shared memory promises; the same source runs under all three. tx is
+ * what this header describes everywhere else. Under sc (sequential consistency: one writer or many readers of a page)
+ * and rc (release consistency: many writers of a page; what they write is seen elsewhere after a lock has gone over
+ * or at a barrier) a block is a critical section: nothing is undone, nothing runs twice. A block takes a lock, which
+ * has a name: of the place in the program where the block stands or, with the forms below, of an object. Blocks on
+ * different objects run side by side. So name the object that the block is about; a loop over this node's own part
+ * names that part: nobody else takes its lock, which then costs some 50 ns. All blocks that touch the same data must
+ * name the same object (or be the same place). Nested blocks take their own lock, too; the same one again is fine.
+ * Access outside blocks is allowed (between barriers that keep writers and readers apart, say). Under tx the object is
+ * ignored.
+ *
+ * Under sc and rc dsm_cancel() and dsm_retry() end the program with a message, dsm_irrevocable() has nothing to do,
+ * dsm_peek() is a plain copy, dsm_defer() runs after the outermost block, and dsm_barrier() must stand outside blocks.
+ * dsm_root_set(), dsm_root() and dsm_new() work as ever, at once; give a root its name before a barrier, or under a
+ * lock that its readers take. docs/api.md has a table of all calls. */
+#define DSM_TX_ON(object)		   DSM__BLOCK(dsm__tx_begin_on(object))
+#define DSM_TX_READ_ON(object)		   DSM__BLOCK(dsm__tx_begin_read_on(object))
+#define DSM_TX_FOR_ON(object, i, from, to) DSM__LOOP(dsm__loop_begin_on((from), (to), (object)), i)
+
+/* A transaction in every run: for objects that are DSM_TXN (below) although the run is not. */
+#define DSM_TX_ALWAYS DSM__BLOCK(dsm__tx_begin_always())
+
+/* The lock of an object by hand (any address in the DSM): waits until it is this node's. Counts; give it back as often.
+ * Not inside a transaction, which could not undo it (a critical section is fine). dsm_unlock() of what dsm_lock() has
+ * not taken ends the program with a message. It stays cached where it was used last, so taking it again there costs no
+ * message. For memory that is sc or rc in a run that is tx, too. */
+DSM_API void dsm_lock(const void *object);
+DSM_API void dsm_unlock(const void *object);
 
 /* Allocates n elements of a type, zeroed, on pages whose home is this node. Records the type's name
  * and the call chain for the tools. Inside a transaction an abort undoes it. Elements are reached
@@ -109,11 +140,19 @@ DSM_API int dsm_nodes(void);
 #define dsm_new_flat(type, n) ((type *)dsm__new(sizeof(type), (n), #type, 1))
 /* A plain C array of rows, each of `columns` elements: reports then name rows. Element (i, j) is at
  * [i * columns + j]. */
-#define dsm_new_rows(type, rows, columns)                                                                    \
-	((type *)dsm__new(sizeof(type) * (columns), (rows), #type "[]", 1))
+#define dsm_new_rows(type, rows, columns) ((type *)dsm__new(sizeof(type) * (columns), (rows), #type "[]", 1))
+/* The same for an object that is to have a consistency model of its own, whatever the run's is. Memory that is sc or
+ * rc is not undone: so not inside a transaction, and writing to it inside one ends the program with a message as soon
+ * as the runtime notices (reading is fine). Objects of different models never share a page; a plan's layouts are for
+ * the run's model only. Each model but the run's has a sixth of --heap in room of its own. */
+enum dsm_consistency { DSM_DEFAULT, DSM_TXN, DSM_SEQ, DSM_REL };
+#define dsm_new_in(consistency, type, n) ((type *)dsm__new(sizeof(type), (n), #type, (consistency) << 1))
+#define dsm_new_flat_in(consistency, type, n)                                                                \
+	((type *)dsm__new(sizeof(type), (n), #type, (consistency) << 1 | 1))
 /* Address of element i of an array from dsm_new(). Does not touch DSM memory. */
 #define dsm_at(array, i) ((__typeof__(&(array)[0]))dsm__at((array), (i), sizeof((array)[0])))
-/* Frees what dsm_new() gave, from any node; inside a transaction at its commit. NULL is ignored. An
+/* Frees what dsm_new() gave, from any node; inside a transaction at its commit. (Memory that is rc, and another node's:
+ * at this node's next barrier, when all that was written to it has arrived.) NULL is ignored. An
  * address that is not the start of a live object ends the program with a message. */
 DSM_API void dsm_free(void *object);
 
@@ -181,26 +220,29 @@ struct dsm__loop {
 	long at, stop, end, chunk; /* chunk: the program's, or 0 */
 	const void *pc;		   /* the place of the loop, and what the runtime knows of it */
 	void *site;
+	const void *object; /* NULL: the loop's place names its lock */
 	int open, goes_on;
 };
 DSM_API int dsm__tx_begin(void);
 DSM_API int dsm__tx_begin_read(void);
+DSM_API int dsm__tx_begin_on(const void *object);
+DSM_API int dsm__tx_begin_read_on(const void *object);
+DSM_API int dsm__tx_begin_always(void);
 DSM_API void dsm__tx_leave(int *live);
 DSM_API struct dsm__loop dsm__loop_begin(long from, long to, long chunk);
+DSM_API struct dsm__loop dsm__loop_begin_on(long from, long to, const void *object);
 DSM_API int dsm__loop_more(struct dsm__loop *loop);
 DSM_API void dsm__loop_leave(struct dsm__loop *loop);
-DSM_API void *dsm__new(size_t size, size_t count, const char *type, int flat);
+DSM_API void *dsm__new(size_t size, size_t count, const char *type, int flags);
 DSM_API __attribute__((const)) void *dsm__at(const void *array, size_t index, size_t size);
 
 /* Static analysers take a transaction for a block that runs once, and dsm_at() for an index: else they
  * warn of blocks that might never run (only after dsm_cancel()), and some stumble over the cast. */
 #if defined(__clang_analyzer__) || defined(__cppcheck__)
-#undef DSM_TX
-#undef DSM_TX_READ
+#undef DSM__BLOCK
 #undef dsm_at
-#define DSM_TX		 for (int dsm__once = 1; dsm__once; dsm__once = 0)
-#define DSM_TX_READ	 DSM_TX
-#define dsm_at(array, i) ((array) + (i))
+#define DSM__BLOCK(begin) for (int dsm__once = (begin, 1); dsm__once; dsm__once = 0)
+#define dsm_at(array, i)  ((array) + (i))
 #endif
 
 #ifdef __cplusplus

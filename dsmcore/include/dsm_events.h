@@ -68,8 +68,9 @@ enum dsm_ev_type {
 #define DSM_EV_F_RUNDOWN    0x01u /* repeats what is already true, for a collector that came late */
 #define DSM_EV_F_RETRY	    0x02u /* the interval is a retry (attempt > 0) */
 #define DSM_EV_F_MICROSCOPE 0x04u /* the interval was slowed by the microscope: leave it out of rates */
-#define DSM_EV_F_INTERVAL   0x10u /* the subject is an interval of sc or rc, not an attempt: numbers of their own */
-#define DSM_EV_F_AHEAD	    0x08u /* TRANSFER: prefetched; the page is in no read set until its first fault */
+#define DSM_EV_F_INTERVAL                                                                                    \
+	0x10u /* the subject is an interval of sc or rc, not an attempt: numbers of their own */
+#define DSM_EV_F_AHEAD 0x08u /* TRANSFER: prefetched; the page is in no read set until its first fault */
 
 struct dsm_ev_hdr {
 	uint16_t size; /* bytes of the whole record, this header included */
@@ -478,7 +479,14 @@ struct dsm_ev_lock { /* a lock came from another node; one that is here already 
 	X(flush_ns, "ns waiting until all copies had what was written")                                      \
 	X(wasted_fetch_ns, "of wasted_ns: ns waiting for pages")                                             \
 	X(local_ns, "ns in faults on pages that were here, and opening pages ahead of them")                 \
-	X(wasted_local_ns, "of wasted_ns: such ns")
+	X(wasted_local_ns, "of wasted_ns: such ns")                                                          \
+	X(sections, "critical sections (blocks under sc and rc)")                                            \
+	X(flushes, "rc: messages with changes to a home")                                                    \
+	X(flushed_pages, "pages in them")                                                                    \
+	X(spreads, "rc, as a home: messages with changes to a holder of copies")                             \
+	X(spread_pages, "pages in them")                                                                     \
+	X(copies_rearmed, "rc: faults on copies that were closed to see whether they are used")              \
+	X(copies_given_up, "rc: copies given up because nobody used them")
 
 struct dsm_counters {
 #define X(name, meaning) uint64_t name;

@@ -18,8 +18,9 @@ struct run_options {
 	uint16_t local_nodes; /* on this node's host */
 	uint32_t generation;
 	uint64_t run_id;
-	uint64_t heap_bytes; /* of the whole region, a multiple of the page size */
+	uint64_t heap_bytes; /* of the default model (objects_layout.h), a multiple of the page size */
 	uint64_t ring_bytes; /* of a node's event ring, a power of two */
+	uint8_t consistency; /* enum core_model, of what dsm_new() gives and of the blocks */
 	bool strict;
 	bool no_updates;     /* copies are always invalidated, whatever a page's history says */
 	bool no_migration;   /* homes stay, likewise */

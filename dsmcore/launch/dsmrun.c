@@ -29,6 +29,8 @@ static const char usage[] =
 	"\n"
 	"  -n, --nodes N          nodes, 1 to 256 (default: this machine's cores)\n"
 	"      --heap SIZE        shared memory in all, e.g. 512M (default 1G)\n"
+	"      --consistency M    of shared memory: tx (transactions, default), sc (sequential) or\n"
+	"                         rc (release consistency); under sc and rc blocks are critical sections\n"
 	"      --plan FILE        apply a layout plan of dsmreport\n"
 	"      --transport KIND   shm (default: memory shared on this host), unix, tcp (encrypted),\n"
 	"                         insecure-tcp (not encrypted) or fabric\n"
@@ -59,7 +61,8 @@ static const char usage[] =
 	"  -h, --help             this text\n"
 	"  -V, --version\n"
 	"\n"
-	"Variables DSM_HEAP, DSM_RING_SIZE, DSM_STRICT, DSM_MICROSCOPE, DSM_PLAN, DSM_HISTORY,\n"
+	"Variables DSM_HEAP, DSM_CONSISTENCY, DSM_RING_SIZE, DSM_STRICT, DSM_MICROSCOPE, DSM_PLAN, "
+	"DSM_HISTORY,\n"
 	"DSM_TRANSPORT, DSM_FABRIC, DSM_KEY_FILE, DSM_INTERFACE and DSM_RSH set the same; options win.\n"
 	"DSM_UPDATES=0 is --no-updates. DSM_RUN names the run (hexadecimal digits). DSM_SILENCE:\n"
 	"seconds until a silent host is taken for dead.\n"
@@ -93,6 +96,7 @@ void run__say(const char *format, ...)
 
 enum {
 	OPT_HEAP = 256,
+	OPT_CONSISTENCY,
 	OPT_PLAN,
 	OPT_TRANSPORT,
 	OPT_FABRIC,
@@ -118,6 +122,7 @@ enum {
 static const struct option options[] = {
 	{"nodes", required_argument, NULL, 'n'},
 	{"heap", required_argument, NULL, OPT_HEAP},
+	{"consistency", required_argument, NULL, OPT_CONSISTENCY},
 	{"plan", required_argument, NULL, OPT_PLAN},
 	{"transport", required_argument, NULL, OPT_TRANSPORT},
 	{"fabric", required_argument, NULL, OPT_FABRIC},
@@ -210,6 +215,8 @@ static int set_option(struct run *run, int opt, char *why, size_t size)
 		return set_nodes(run, optarg, why, size);
 	case OPT_HEAP:
 		return options__heap(o, optarg, why, size);
+	case OPT_CONSISTENCY:
+		return options__consistency(o, optarg, why, size);
 	case OPT_PLAN:
 		return options__plan(o, optarg, why, size);
 	case OPT_TRANSPORT:

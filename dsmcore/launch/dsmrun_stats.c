@@ -190,6 +190,8 @@ static int build(const struct run *run, struct json_object *top)
 	snprintf(id, sizeof(id), "%016llx", (unsigned long long)run->options.run_id);
 	json_object_object_add(top, "run_id", json_object_new_string(id));
 	json_object_object_add(top, "transport", json_object_new_string(run->options.transport));
+	json_object_object_add(top, "consistency",
+			       json_object_new_string(options__model(run->options.consistency)));
 	json_object_object_add(top, "plan",
 			       *run->options.plan ? json_object_new_string(run->options.plan) : NULL);
 	json_object_object_add(top, "status", json_object_new_int(run->failed ? run->status : 0));

@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dsmcore/protocol/core.h"
+
 #define HEAP_DEFAULT	   (1ull << 30)
 #define HEAP_MIN	   (1ull << 20)
 #define HEAP_MAX	   (1ull << 40)
@@ -180,6 +182,18 @@ int options__transport(struct run_options *o, const char *text, char *why, size_
 		    text);
 }
 
+int options__consistency(struct run_options *o, const char *text, char *why, size_t size)
+{
+	for (uint8_t i = 0; i <= CORE_RC; i++)
+		if (!strcmp(text, options__model(i))) {
+			o->consistency = i;
+			return 0;
+		}
+	return fail(-EINVAL, why, size,
+		    "consistency '%s': give tx (transactions), sc (sequential) or rc (release consistency)",
+		    text);
+}
+
 int options__fabric(struct run_options *o, const char *text, char *why, size_t size)
 {
 	if (!*text || strlen(text) >= sizeof(o->fabric))
@@ -197,7 +211,7 @@ bool options__sane(const struct run_options *o)
 	return memchr(o->plan, 0, sizeof(o->plan)) && memchr(o->history, 0, sizeof(o->history)) &&
 	       memchr(o->key_file, 0, sizeof(o->key_file)) && memchr(o->transport, 0, sizeof(o->transport)) &&
 	       memchr(o->fabric, 0, sizeof(o->fabric)) && memchr(o->listen, 0, sizeof(o->listen)) &&
-	       o->nodes >= 1 && o->nodes <= OPTIONS_NODES_MAX;
+	       o->consistency <= CORE_RC && o->nodes >= 1 && o->nodes <= OPTIONS_NODES_MAX;
 }
 
 bool options__over_tcp(const struct run_options *o)
@@ -269,7 +283,7 @@ int options__from_env(struct run_options *o, char *why, size_t size)
 		{"DSM_TRANSPORT", options__transport}, {"DSM_RUN", run_id_from},
 		{"DSM_KEY_FILE", options__key_file},   {"DSM_FABRIC", options__fabric},
 		{"DSM_UPDATES", updates_from},	       {"DSM_SILENCE", silence_from},
-		{"DSM_MIGRATION", migration_from},
+		{"DSM_MIGRATION", migration_from},     {"DSM_CONSISTENCY", options__consistency},
 	};
 	char reason[PATH_MAX + 256];
 

@@ -12,8 +12,8 @@
 #define OPTIONS_NODES_MAX 256u
 
 /* Defaults, and over them what DSM_HEAP, DSM_RING_SIZE, DSM_STRICT, DSM_MICROSCOPE, DSM_PLAN,
- * DSM_HISTORY, DSM_TRANSPORT, DSM_FABRIC, DSM_KEY_FILE, DSM_RUN, DSM_UPDATES, DSM_MIGRATION and
- * DSM_SILENCE say. Node 0 of 1, run id 0 if not said. Errors: -EINVAL and the like with the reason in `why`. */
+ * DSM_HISTORY, DSM_TRANSPORT, DSM_FABRIC, DSM_KEY_FILE, DSM_RUN, DSM_UPDATES, DSM_MIGRATION,
+ * DSM_CONSISTENCY and DSM_SILENCE say. Node 0 of 1, run id 0 if not said. Errors: -EINVAL and the like with the reason in `why`. */
 int options__from_env(struct run_options *o, char *why, size_t why_size);
 
 /* Each sets one option from text; the reason of -EINVAL, -ENOENT ... goes to `why`. Sizes are bytes or
@@ -26,11 +26,19 @@ int options__history(struct run_options *o, const char *text, char *why, size_t 
 /* Also chooses the transport fabric; as options__transport() with another kind takes the provider back. */
 int options__fabric(struct run_options *o, const char *text, char *why, size_t why_size);
 int options__transport(struct run_options *o, const char *text, char *why, size_t why_size);
+int options__consistency(struct run_options *o, const char *text, char *why, size_t why_size);
 int options__key_file(struct run_options *o, const char *text, char *why, size_t why_size);
 /* Of options that came in a message: every text ends within its array, and there are as many nodes as there
  * can be.
  */
 bool options__sane(const struct run_options *o);
+/* "tx", "sc" or "rc". */
+static inline const char *options__model(unsigned consistency)
+{
+	static const char *const names[] = {"tx", "sc", "rc"}; /* by enum core_model */
+
+	return names[consistency];
+}
 /* Whether the transport goes over TCP, encrypted or not. */
 bool options__over_tcp(const struct run_options *o);
 

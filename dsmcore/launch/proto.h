@@ -28,7 +28,7 @@
 #include "dsmcore/launch/options.h"
 #include "dsmcore/transport/fabric_address.h"
 
-#define PROTO_VERSION 5u
+#define PROTO_VERSION 6u
 #define PROTO_FD_ENV  "DSM_CONTROL_FD"
 
 enum proto_type {

@@ -130,3 +130,124 @@ int diff__apply(uint8_t *page, const uint8_t *diff, size_t bytes)
 		memcpy(page + run.offset, diff + at, run.length);
 	return 0;
 }
+
+/* ---- exact to the byte ---- */
+
+#define WORDS (DIFF_PAGE / 64)
+
+__attribute__((target("avx2"))) static void mask_avx2(const uint8_t *page, const uint8_t *twin,
+						      uint64_t *mask)
+{
+	for (unsigned i = 0; i < WORDS; i++) {
+		const __m256i *p = (const void *)(page + i * 64), *t = (const void *)(twin + i * 64);
+		__m256i low = _mm256_cmpeq_epi8(_mm256_loadu_si256(p), _mm256_loadu_si256(t));
+		__m256i high = _mm256_cmpeq_epi8(_mm256_loadu_si256(p + 1), _mm256_loadu_si256(t + 1));
+
+		mask[i] = ~((uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32 |
+			    (uint32_t)_mm256_movemask_epi8(low));
+	}
+}
+
+static void mask_plain(const uint8_t *page, const uint8_t *twin, uint64_t *mask)
+{
+	for (unsigned i = 0; i < WORDS; i++) {
+		mask[i] = 0;
+		if (!memcmp(page + i * 64, twin + i * 64, 64))
+			continue;
+		for (unsigned b = 0; b < 64; b++)
+			mask[i] |= (uint64_t)(page[i * 64 + b] != twin[i * 64 + b]) << b;
+	}
+}
+
+/* The next row of set bits from *at on, within a word: true, and where it begins and how long it is. */
+static bool next_bits(const uint64_t *mask, unsigned *at, unsigned *length)
+{
+	for (unsigned word = *at / 64; word < WORDS; word++, *at = word * 64) {
+		uint64_t rest = mask[word] >> *at % 64;
+
+		if (!rest)
+			continue;
+		*at += (unsigned)__builtin_ctzll(rest);
+		rest = ~(mask[word] >> *at % 64);
+		*length = rest ? (unsigned)__builtin_ctzll(rest) : 64;
+		return true;
+	}
+	return false;
+}
+
+/* The bytes of the set bits, one after the other. Returns how many. */
+static size_t gather(const uint64_t *mask, const uint8_t *page, uint8_t *out)
+{
+	size_t used = 0;
+
+	for (unsigned at = 0, n; next_bits(mask, &at, &n); at += n, used += n)
+		memcpy(out + used, page + at, n);
+	return used;
+}
+
+/* As runs {u16 offset, u16 length, bytes}; rows of bits that meet at a word's end are one run. */
+static size_t gather_runs(const uint64_t *mask, const uint8_t *page, uint8_t *out)
+{
+	struct dsm_ev_run run = {0};
+	size_t used = 0, head = 0;
+
+	for (unsigned at = 0, n; next_bits(mask, &at, &n); at += n) {
+		if (!run.length || run.offset + run.length != at) {
+			run = (struct dsm_ev_run){(uint16_t)at, 0};
+			head = used;
+			used += sizeof(run);
+		}
+		memcpy(out + used, page + at, n);
+		used += n;
+		run.length = (uint16_t)(run.length + n);
+		memcpy(out + head, &run, sizeof(run));
+	}
+	return used;
+}
+
+size_t diff__encode_exact(const uint8_t *page, const uint8_t *twin, uint8_t *out, bool *as_mask)
+{
+	uint64_t mask[WORDS], before = 0;
+	size_t runs = 0, bytes = 0;
+
+	if (__builtin_cpu_supports("avx2"))
+		mask_avx2(page, twin, mask);
+	else
+		mask_plain(page, twin, mask);
+	for (unsigned i = 0; i < WORDS; i++) {
+		bytes += (size_t)__builtin_popcountll(mask[i]);
+		runs += (size_t)__builtin_popcountll(mask[i] & ~(mask[i] << 1 | before));
+		before = mask[i] >> 63;
+	}
+	*as_mask = runs * sizeof(struct dsm_ev_run) > sizeof(mask);
+	if (!*as_mask)
+		return bytes ? gather_runs(mask, page, out) : 0;
+	memcpy(out, mask, sizeof(mask)); /* little-endian: bit i % 8 of byte i / 8 */
+	return sizeof(mask) + gather(mask, page, out + sizeof(mask));
+}
+
+bool diff__mask_sane(const uint8_t *diff, size_t bytes)
+{
+	uint64_t mask[WORDS];
+	size_t set = 0;
+
+	if (bytes < sizeof(mask))
+		return false;
+	memcpy(mask, diff, sizeof(mask));
+	for (unsigned i = 0; i < WORDS; i++)
+		set += (size_t)__builtin_popcountll(mask[i]);
+	return set && bytes == sizeof(mask) + set;
+}
+
+int diff__apply_mask(uint8_t *page, const uint8_t *diff, size_t bytes)
+{
+	uint64_t mask[WORDS];
+
+	if (!diff__mask_sane(diff, bytes))
+		return -EBADMSG;
+	memcpy(mask, diff, sizeof(mask));
+	diff += sizeof(mask);
+	for (unsigned at = 0, n; next_bits(mask, &at, &n); at += n, diff += n)
+		memcpy(page + at, diff, n);
+	return 0;
+}

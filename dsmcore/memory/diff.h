@@ -29,4 +29,21 @@ size_t diff__encode(const uint8_t *page, const uint8_t *twin, uint8_t *out);
 /* Applies an encoded diff. Returns 0, or -EBADMSG when it does not fit the page (nothing is written). */
 int diff__apply(uint8_t *page, const uint8_t *diff, size_t bytes);
 
+/* ---- exact to the byte, for pages that several nodes write at once ---- */
+
+/* The most bytes of an exact diff: every second byte as a mask, or so many runs. */
+#define DIFF_MASK_BYTES	 (DIFF_PAGE / 8)
+#define DIFF_EXACT_BYTES (DIFF_PAGE + DIFF_MASK_BYTES)
+
+/* Encodes exactly the bytes that differ: as runs (*mask false, the form of diff__encode()) or, where that is
+ * shorter, as a mask (bit i % 8 of byte i / 8: byte i of the page) and then the bytes of the set bits (*mask true).
+ * out has room for DIFF_EXACT_BYTES. Returns the bytes used, 0: the pages are equal. `page` must not change
+ * meanwhile. */
+size_t diff__encode_exact(const uint8_t *page, const uint8_t *twin, uint8_t *out, bool *mask);
+/* Is this a mask and as many bytes as it has bits? */
+bool diff__mask_sane(const uint8_t *diff, size_t bytes);
+/* Writes the bytes of a mask diff and touches no others, so that who writes those meanwhile loses nothing. Returns
+ * 0, or -EBADMSG (nothing is written). */
+int diff__apply_mask(uint8_t *page, const uint8_t *diff, size_t bytes);
+
 #endif

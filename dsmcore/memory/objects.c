@@ -32,6 +32,7 @@
 #include <string.h>
 
 #include "dsm.h"
+#include "dsmcore/launch/options.h"
 #include "dsmcore/memory/alloc_hooks.h"
 #include "dsmcore/memory/heap.h"
 #include "dsmcore/memory/objects_foreign.h"
@@ -49,10 +50,14 @@ struct ref { /* an object as the log remembers it: its offset may have been reus
 	uint64_t offset, serial;
 };
 
+/* The plan's arenas, and one for each zone of another model than the run's. */
+#define OTHER_ARENA(model) (PLAN_ARENAS_MAX + 1u + (model))
+#define ARENAS		   OTHER_ARENA(CORE_RC + 1)
+
 static struct {
 	struct plan *plan;
 	struct objects_layout layout;
-	struct heap *arena[PLAN_ARENAS_MAX + 1];
+	struct heap *arena[ARENAS];
 	bool full[PLAN_ARENAS_MAX + 1]; /* warned that the arena is used up */
 	struct objects_table table;
 	uint64_t serial;
@@ -90,41 +95,53 @@ static int open_plan(const char *path, uint16_t self)
 	return 0;
 }
 
-static int open_arenas(uint16_t self)
+static int open_arena(uint32_t arena, uint32_t first, uint32_t count)
 {
-	for (uint32_t a = 0; a < heap.layout.narenas; a++) {
-		uint32_t first, count;
-		int err;
+	int err = 0;
 
-		objects_layout__arena(&heap.layout, self, a, &first, &count);
-		if (!count) /* the region ends before, or its one page has the roots */
-			continue;
-		err = heap__open(&heap.arena[a], (uint64_t)first * DSM_PAGE_SIZE, count);
-		if (err) {
-			fprintf(stderr, "dsm: node %u: the heap's bookkeeping: %s\n", self, strerror(-err));
-			return err;
-		}
-	}
-	return 0;
+	if (count) /* its one page may have the roots */
+		err = heap__open(&heap.arena[arena], (uint64_t)first * DSM_PAGE_SIZE, count);
+	if (err)
+		fprintf(stderr, "dsm: node %u: the heap's bookkeeping: %s\n", heap.node, strerror(-err));
+	return err;
 }
 
-int objects__open(uint64_t region_bytes, uint16_t self, uint16_t nodes)
+static int open_arenas(uint16_t self)
+{
+	uint32_t first, count;
+	int err = 0;
+
+	for (uint32_t a = 0; a < heap.layout.narenas && !err; a++) {
+		objects_layout__arena(&heap.layout, self, a, &first, &count);
+		err = open_arena(a, first, count);
+	}
+	for (unsigned m = CORE_TX; m <= CORE_RC && !err; m++) {
+		if (m == heap.layout.zones.model)
+			continue;
+		objects_layout__zone(&heap.layout, self, (enum core_model)m, &first, &count);
+		err = open_arena(OTHER_ARENA(m), first, count);
+	}
+	return err;
+}
+
+int objects__open(uint64_t heap_bytes, uint16_t self, uint16_t nodes)
 {
 	int err = 0;
 
 	heap.node = self;
 	if (node.options.plan[0] && (err = open_plan(node.options.plan, self)))
 		goto out;
-	err = objects_layout__open(&heap.layout, region_bytes, nodes, heap.plan);
+	err = objects_layout__open(&heap.layout, heap_bytes, nodes, (enum core_model)node.options.consistency,
+				   heap.plan);
 	if (err == -ENOSPC)
 		fprintf(stderr,
 			"dsm: node %u: a heap of %llu MiB is too small for the %u strides of plan %s; "
 			"run with a larger --heap\n",
-			self, (unsigned long long)region_bytes >> 20, heap.plan->narenas - 1,
+			self, (unsigned long long)heap_bytes >> 20, heap.plan->narenas - 1,
 			node.options.plan);
 	else if (err)
 		fprintf(stderr, "dsm: node %u: a heap of %llu bytes is too small for %u nodes\n", self,
-			(unsigned long long)region_bytes, nodes);
+			(unsigned long long)heap_bytes, nodes);
 	if (!err)
 		err = open_arenas(self);
 out:
@@ -136,7 +153,7 @@ out:
 void objects__close(void)
 {
 	roots__close();
-	for (uint32_t a = 0; a <= PLAN_ARENAS_MAX; a++)
+	for (uint32_t a = 0; a < ARENAS; a++)
 		heap__close(heap.arena[a]);
 	objects_table__clear(&heap.table);
 	plan__close(heap.plan);
@@ -164,7 +181,7 @@ __attribute__((noreturn, format(printf, 2, 3))) static void misuse(const void *p
 	char text[512];
 	va_list ap;
 
-	if (dsm_in_tx() && tx__check())
+	if (tx__running() && tx__check())
 		tx__unwind(TX_AGAIN);
 	va_start(ap, format);
 	vsnprintf(text, sizeof(text), format, ap);
@@ -274,13 +291,19 @@ static int take(struct object *o, uint32_t arena, const struct plan_layout *l, b
 	return 0;
 }
 
-static int place(struct object *o, const struct plan_rule *rule)
+/* Its model's zone: a plan lays out objects of the run's model only, but may give any pages of its own. */
+static uint32_t natural_arena(enum core_model model)
+{
+	return model == heap.layout.zones.model ? 0 : OTHER_ARENA(model);
+}
+
+static int place(struct object *o, enum core_model model, const struct plan_rule *rule)
 {
 	struct plan_layout natural = {.elem_size = o->elem_size, .stride = o->elem_size};
 	bool isolate = rule && rule->isolate;
 	int err;
 
-	if (rule && rule->arena && !(o->flags & DSM_EV_OBJECT_FLAT)) {
+	if (rule && rule->arena && model == heap.layout.zones.model && !(o->flags & DSM_EV_OBJECT_FLAT)) {
 		err = take(o, rule->arena, &rule->layout, isolate);
 		if (err != -ENOSPC) {
 			o->flags |= err ? 0 : DSM_EV_OBJECT_PLANNED;
@@ -294,7 +317,7 @@ static int place(struct object *o, const struct plan_rule *rule)
 				heap.node, rule->id, node.options.plan, rule->type);
 		heap.full[rule->arena] = true;
 	}
-	err = take(o, 0, &natural, isolate);
+	err = take(o, natural_arena(model), &natural, isolate);
 	if (!err && isolate)
 		o->flags |= DSM_EV_OBJECT_PLANNED;
 	return err;
@@ -312,7 +335,7 @@ static void undo_new(const void *arg)
 }
 
 /* All that happens under the lock. */
-static int make(struct object *o, size_t size, const char *type)
+static int make(struct object *o, enum core_model model, size_t size, const char *type)
 {
 	const void *pcs[DSM_EV_FRAMES];
 	size_t npcs;
@@ -320,7 +343,7 @@ static int make(struct object *o, size_t size, const char *type)
 
 	lock();
 	npcs = events__backtrace(pcs, DSM_EV_FRAMES);
-	err = place(o, match(type, size, pcs, npcs));
+	err = place(o, model, match(type, size, pcs, npcs));
 	if (!err) {
 		o->serial = ++heap.serial;
 		o->site = events__site(pcs, npcs);
@@ -338,17 +361,49 @@ static int make(struct object *o, size_t size, const char *type)
 	return err;
 }
 
-void *dsm__new(size_t size, size_t count, const char *type, int flat)
+/* What an allocation asks for. flags: as of dsm__new(). */
+static enum core_model model_of(unsigned flags, const void *pc, const char *type)
+{
+	unsigned consistency = flags >> 1;
+	enum core_model model =
+		consistency ? (enum core_model)(consistency - DSM_TXN) : heap.layout.zones.model;
+
+	if (consistency > DSM_REL)
+		misuse(pc,
+		       "dsm_new_in(%u, %s): no such consistency: give DSM_DEFAULT, DSM_TXN, DSM_SEQ or "
+		       "DSM_REL",
+		       consistency, type);
+	if (model != CORE_TX && tx__running())
+		misuse(pc,
+		       "dsm_new() of %s with consistency %s inside a transaction: it could not be undone; "
+		       "allocate it "
+		       "before",
+		       type, options__model(model));
+	return model;
+}
+
+/* Memory that was used before. Nobody else may know it, so that sc and rc need no lock. */
+static void clear(enum core_model model, void *address, size_t bytes)
+{
+	if (model == CORE_TX)
+		DSM_TX_ALWAYS
+	memset(address, 0, bytes);
+	else memset(address, 0, bytes);
+}
+
+void *dsm__new(size_t size, size_t count, const char *type, int flags)
 {
 	const void *pc = NODE_CALLER;
-	struct object o = {.elem_size = size, .count = count, .flags = flat ? DSM_EV_OBJECT_FLAT : 0};
+	struct object o = {.elem_size = size, .count = count, .flags = flags & 1 ? DSM_EV_OBJECT_FLAT : 0};
+	enum core_model model;
 	struct ref ref;
 	void *address;
 	int err;
 
 	objects__check_caller(pc, "dsm_new()");
 	tx__require_writable(pc, "dsm_new()");
-	err = size > PLAN_STRIDE_MAX ? -E2BIG : make(&o, size, type);
+	model = model_of((unsigned)flags, pc, type);
+	err = size > PLAN_STRIDE_MAX ? -E2BIG : make(&o, model, size, type);
 	if (err == -E2BIG)
 		misuse(pc,
 		       "dsm_new(%s, %zu): an element of %zu bytes is more than the %u MiB that one may have",
@@ -358,17 +413,19 @@ void *dsm__new(size_t size, size_t count, const char *type, int flat)
 		       "dsm_new(%s, %zu): node %u's share of the DSM (%llu MiB) is used up; run with a "
 		       "larger --heap",
 		       type, count, heap.node,
-		       (unsigned long long)heap.layout.slab_pages * DSM_PAGE_SIZE >> 20);
+		       (unsigned long long)(heap.layout.zones.from[model + 1] -
+					    heap.layout.zones.from[model]) *
+				       DSM_PAGE_SIZE >>
+			       20);
 	if (err)
 		node__fatal(pc, "dsm_new(%s, %zu): out of private memory for the heap's bookkeeping", type,
 			    count);
 	ref = (struct ref){o.offset, o.serial};
-	if (dsm_in_tx())
+	if (tx__running())
 		txlog__push(NULL, undo_new, &ref, sizeof(ref));
 	address = region__address(node.region, o.offset);
 	if (!o.fresh)
-		DSM_TX
-			memset(address, 0, o.bytes);
+		clear(model, address, o.bytes);
 	return address;
 }
 
@@ -402,7 +459,7 @@ static void abort_free(const void *arg)
 
 static void free_own(const void *pc, void *address, uint64_t offset)
 {
-	bool in_tx = dsm_in_tx(), live, twice;
+	bool in_tx = tx__running(), live, twice;
 	struct ref ref = {.offset = offset};
 	struct object *o;
 
@@ -444,6 +501,21 @@ void dsm_free(void *object)
 		free_own(pc, object, offset);
 	else
 		objects_foreign__free(&heap.layout, offset, pc);
+}
+
+void objects__barrier(void)
+{
+	objects_foreign__barrier(&heap.layout);
+}
+
+void objects__pages(uint16_t home, enum core_model model, uint32_t *first, uint32_t *count)
+{
+	objects_layout__zone(&heap.layout, home, model, first, count);
+}
+
+enum core_model objects__model(uint64_t offset)
+{
+	return objects_layout__model(&heap.layout, (uint32_t)(offset / DSM_PAGE_SIZE));
 }
 
 void objects__foreign_free(const uint64_t *offsets, uint32_t count)

@@ -4,23 +4,26 @@
  * plan. All metadata is private memory of the node that allocated; the DSM holds objects only.
  *
  * Layout of the region: page 0 is the table of roots (home: node 0). Node k's slab is the pages whose home
- * is k. A slab is cut into arenas: arena 0 for natural layouts, arena r for strided rule r of the plan, all
- * by fixed arithmetic, so that every node finds an array's stride from its address alone.
+ * is k. A slab is cut into a zone for each consistency model, and that of the run's model into arenas: arena 0 for
+ * natural layouts, arena r for strided rule r of the plan, all by fixed arithmetic, so that every node finds a page's
+ * model and an array's stride from its address alone.
  */
 #ifndef DSM_MEMORY_OBJECTS_H
 #define DSM_MEMORY_OBJECTS_H
 
 #include <stdint.h>
 
-/* Pages that live at each node: core_config.pages_per_home. The last nodes may have fewer, or none. */
-static inline uint32_t objects__pages_per_home(uint64_t region_bytes, uint16_t nodes)
+#include "dsmcore/protocol/core.h"
+
+/* Pages of the default model's zone at each node. */
+static inline uint32_t objects__pages_per_home(uint64_t heap_bytes, uint16_t nodes)
 {
-	return (region_bytes / 4096 + nodes - 1) / nodes;
+	return (heap_bytes / 4096 + nodes - 1) / nodes;
 }
 
 /* Reads the plan (node.options.plan) and sets up this node's slab of the region. Errors: negative errno
  * after a message (a damaged plan names file and what is wrong). */
-int objects__open(uint64_t region_bytes, uint16_t node, uint16_t nodes);
+int objects__open(uint64_t heap_bytes, uint16_t node, uint16_t nodes);
 void objects__close(void);
 /* Re-emits OBJECT and ROOT records with DSM_EV_F_RUNDOWN. The caller holds node.lock. */
 void objects__rundown(void);
@@ -28,6 +31,13 @@ void objects__rundown(void);
  * caller holds node.lock. */
 void objects__foreign_free(const uint64_t *offsets, uint32_t count);
 #define OBJECTS_NOTE_FREE 1 /* transport note type */
+
+/* This node has passed a barrier. The caller holds node.lock. */
+void objects__barrier(void);
+/* Pages of a node's zone of a model, but for the roots. Any thread. */
+void objects__pages(uint16_t node, enum core_model model, uint32_t *first, uint32_t *count);
+/* What the memory at a region offset promises. Any thread. */
+enum core_model objects__model(uint64_t offset);
 
 /* Ends the run with a message when the DSM cannot be used here: before main(), or in a second thread. */
 void objects__check_caller(const void *pc, const char *call);

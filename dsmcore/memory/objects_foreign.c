@@ -15,6 +15,7 @@
 #include "dsmcore/memory/alloc_hooks.h"
 #include "dsmcore/memory/objects.h"
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/tx.h"
 #include "dsmcore/runtime/txlog.h"
 #include "dsmcore/transport/transport.h"
 
@@ -32,6 +33,13 @@ struct entry { /* of the transaction's log */
 };
 
 static struct batch *open_batch;
+
+/* Memory that is rc: what this node has written to it may not have left yet, and must not arrive when the home has
+ * given the memory to another object. At a barrier everything arrives. */
+static struct {
+	uint64_t *offset;
+	uint32_t count, room;
+} later;
 
 static void lock(void)
 {
@@ -73,12 +81,37 @@ static void send_frees(const struct objects_layout *layout, const uint64_t *offs
 	}
 }
 
+static bool is_rc(const struct objects_layout *layout, uint64_t offset)
+{
+	return objects_layout__model(layout, (uint32_t)(offset / DSM_PAGE_SIZE)) == CORE_RC;
+}
+
+/* The caller holds the lock. */
+static void put_off(uint64_t offset)
+{
+	if (later.count == later.room) {
+		uint32_t room = later.room ? 2 * later.room : 64;
+		uint64_t *list = realloc(later.offset, room * sizeof(*list));
+
+		if (!list)
+			node__fatal(NULL, "dsm_free(): out of private memory");
+		later.offset = list;
+		later.room = room;
+	}
+	later.offset[later.count++] = offset;
+}
+
 /* Everything that joined has been committed or undone. */
 static void finish(struct batch *b)
 {
 	lock();
 	if (open_batch == b)
 		open_batch = NULL;
+	for (uint32_t i = 0; i < b->count; i++)
+		if (is_rc(b->layout, b->offset[i])) {
+			put_off(b->offset[i]);
+			b->offset[i--] = b->offset[--b->count];
+		}
 	qsort(b->offset, b->count, sizeof(*b->offset), by_offset);
 	send_frees(b->layout, b->offset, b->count);
 	free(b->offset);
@@ -127,13 +160,23 @@ static struct batch *join(const struct objects_layout *layout)
 	return b;
 }
 
+void objects_foreign__barrier(const struct objects_layout *layout)
+{
+	qsort(later.offset, later.count, sizeof(*later.offset), by_offset);
+	send_frees(layout, later.offset, later.count);
+	later.count = 0;
+}
+
 void objects_foreign__free(const struct objects_layout *layout, uint64_t offset, const void *pc)
 {
 	struct entry e = {.offset = offset};
 
-	if (!dsm_in_tx()) {
+	if (!tx__running()) {
 		lock();
-		send_frees(layout, &offset, 1);
+		if (is_rc(layout, offset))
+			put_off(offset);
+		else
+			send_frees(layout, &offset, 1);
 		unlock();
 		return;
 	}

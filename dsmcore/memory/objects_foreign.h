@@ -14,5 +14,8 @@
  * the object is live is for its home to say. pc: the program's call, for messages. layout must stay as it is
  * until the commit. Mutator thread only, without node.lock. */
 void objects_foreign__free(const struct objects_layout *layout, uint64_t offset, const void *pc);
+/* This node has passed a barrier: sends the frees of memory that is rc, which waited for it. The caller holds
+ * node.lock. */
+void objects_foreign__barrier(const struct objects_layout *layout);
 
 #endif

@@ -8,23 +8,38 @@
 
 #define ARENA_PAGES_MIN 16u
 
-int objects_layout__open(struct objects_layout *l, uint64_t region_bytes, uint16_t nodes,
+void objects_layout__zones(struct objects_zones *z, uint64_t heap_bytes, uint16_t nodes,
+			   enum core_model model)
+{
+	uint32_t most = objects__pages_per_home(heap_bytes, nodes), other = (most + 5) / 6, at = 0;
+
+	z->model = model;
+	for (unsigned m = CORE_TX; m <= CORE_RC; m++) {
+		z->from[m] = at;
+		at += m == model ? most : other;
+	}
+	z->from[CORE_RC + 1] = at;
+	z->region_pages = at * nodes;
+}
+
+int objects_layout__open(struct objects_layout *l, uint64_t heap_bytes, uint16_t nodes, enum core_model model,
 			 const struct plan *plan)
 {
-	if (!nodes || region_bytes / DSM_PAGE_SIZE < nodes || region_bytes / DSM_PAGE_SIZE > UINT32_MAX)
+	uint32_t zone_pages;
+
+	if (!nodes || heap_bytes / DSM_PAGE_SIZE < nodes || heap_bytes / DSM_PAGE_SIZE > UINT32_MAX / 2)
 		return -EINVAL;
-	*l = (struct objects_layout){
-		.narenas = plan ? plan->narenas : 1,
-		.pages = region_bytes / DSM_PAGE_SIZE,
-		.slab_pages = objects__pages_per_home(region_bytes, nodes),
-		.nodes = nodes,
-	};
+	*l = (struct objects_layout){.narenas = plan ? plan->narenas : 1, .nodes = nodes};
+	objects_layout__zones(&l->zones, heap_bytes, nodes, model);
+	l->pages = l->zones.region_pages;
+	l->slab_pages = l->zones.from[CORE_RC + 1];
 	l->by_slab = reciprocal__of(l->slab_pages);
 	if (!plan || l->narenas == 1)
 		return 0;
-	/* half of a slab is for natural layouts, the other half for the strided rules alike: pages are
+	/* half of the zone is for natural layouts, the other half for the strided rules alike: pages are
 	 * only reserved addresses until they are touched */
-	l->arena_pages = l->slab_pages / 2 / (l->narenas - 1);
+	zone_pages = l->zones.from[model + 1] - l->zones.from[model];
+	l->arena_pages = zone_pages / 2 / (l->narenas - 1);
 	l->strided_pages = l->arena_pages * (l->narenas - 1);
 	if (l->arena_pages < ARENA_PAGES_MIN)
 		return -ENOSPC;
@@ -47,26 +62,33 @@ uint16_t objects_layout__home(const struct objects_layout *l, uint32_t page)
 	return slab < l->nodes ? slab : l->nodes - 1u;
 }
 
-static uint32_t smaller(uint64_t a, uint64_t b)
+/* Page 0 has the roots. */
+static void spare_roots(uint32_t *first, uint32_t *count)
 {
-	return a < b ? a : b;
+	if (*first)
+		return;
+	++*first;
+	--*count;
+}
+
+void objects_layout__zone(const struct objects_layout *l, uint16_t node, enum core_model model,
+			  uint32_t *first, uint32_t *count)
+{
+	*first = node * l->slab_pages + l->zones.from[model];
+	*count = l->zones.from[model + 1] - l->zones.from[model];
+	spare_roots(first, count);
 }
 
 void objects_layout__arena(const struct objects_layout *l, uint16_t node, uint32_t arena, uint32_t *first,
 			   uint32_t *count)
 {
-	uint64_t slab = (uint64_t)node * l->slab_pages;
-	uint64_t start = arena ? slab + (uint64_t)(arena - 1) * l->arena_pages : slab + l->strided_pages;
-	uint64_t end = arena ? start + l->arena_pages : slab + l->slab_pages;
+	const uint32_t *zone = &l->zones.from[l->zones.model];
+	uint32_t start = arena ? (arena - 1) * l->arena_pages : l->strided_pages;
+	uint32_t end = arena ? start + l->arena_pages : zone[1] - zone[0];
 
-	if (node == l->nodes - 1 && !arena)
-		end = l->pages;
-	*first = smaller(start, l->pages); /* the region may end within the slabs of the last nodes */
-	*count = smaller(end, l->pages) - *first;
-	if (!*first) { /* page 0 has the roots */
-		++*first;
-		--*count;
-	}
+	*first = node * l->slab_pages + zone[0] + start;
+	*count = end - start;
+	spare_roots(first, count);
 }
 
 uint64_t objects_layout__bytes(const struct plan_layout *l, uint64_t count)

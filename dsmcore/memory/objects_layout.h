@@ -2,8 +2,13 @@
 /*
  * objects_layout.h - which slab and arena a region offset belongs to, by arithmetic alone. Pure.
  *
- *	region:  | slab of node 0 | slab of node 1 | ...                     (the last may be shorter)
- *	slab:    | arena 1 | arena 2 | ... | arena 0 (natural layouts) up to the slab's end |
+ *	region:  | slab of node 0 | slab of node 1 | ...
+ *	slab:    | zone of tx | zone of sc | zone of rc |
+ *	zone of the run's default model, 3/4 of the slab:
+ *	         | arena 1 | arena 2 | ... | arena 0 (natural layouts) up to the zone's end |
+ *
+ * A page promises what its zone's model says (protocol/core.h: core_config.sc_from, rc_from), so no page has two. The
+ * two zones of 1/8 are for objects that ask for another model, and the tx one also for what the runtime keeps.
  *
  * All sizes follow from the region's size, the number of nodes and the plan, which are the same on every
  * node; so dsm_at() finds the layout of an array of any node without asking. Page 0, the first of node 0's
@@ -15,6 +20,7 @@
 #include <stdint.h>
 
 #include "dsmcore/memory/plan.h"
+#include "dsmcore/protocol/core.h"
 
 /* Division of a 32-bit number by one that is fixed at open: a multiplication instead of 20 cycles. */
 struct reciprocal {
@@ -32,10 +38,20 @@ static inline uint32_t reciprocal__divide(uint32_t x, struct reciprocal r)
 	return r.magic ? (uint32_t)((unsigned __int128)x * r.magic >> 64) : x;
 }
 
+/* Of a region whose default model has room for heap_bytes in all. */
+struct objects_zones {
+	uint32_t from[CORE_RC + 2]; /* first page of each model's zone in a slab, and the slab's end */
+	uint32_t region_pages;
+	enum core_model model; /* default */
+};
+void objects_layout__zones(struct objects_zones *zones, uint64_t heap_bytes, uint16_t nodes,
+			   enum core_model model);
+
 struct objects_layout {
-	uint32_t narenas;	/* 1: no strided rule, all is natural */
-	uint32_t pages;		/* of the region */
-	uint32_t slab_pages;	/* of a slab, where the region has room for all of it */
+	struct objects_zones zones;
+	uint32_t narenas; /* 1: no strided rule, all is natural */
+	uint32_t pages;	  /* of the region */
+	uint32_t slab_pages;
 	uint32_t arena_pages;	/* of every arena but arena 0 */
 	uint32_t strided_pages; /* arena_pages * (narenas - 1) */
 	uint16_t nodes;
@@ -46,13 +62,22 @@ struct objects_layout {
 
 /* plan may be NULL. Errors: -EINVAL (fewer pages than nodes), -ENOSPC (slabs too small for the plan's
  * strided rules: less than 16 pages for each). */
-int objects_layout__open(struct objects_layout *l, uint64_t region_bytes, uint16_t nodes,
+int objects_layout__open(struct objects_layout *l, uint64_t heap_bytes, uint16_t nodes, enum core_model model,
 			 const struct plan *plan);
 
-/* Node whose slab holds the page, and first page and number of pages of a node's arena. */
+/* Node whose slab holds the page, and first page and number of pages of a node's zone of a model, and of its arenas. */
 uint16_t objects_layout__home(const struct objects_layout *l, uint32_t page);
+void objects_layout__zone(const struct objects_layout *l, uint16_t node, enum core_model model,
+			  uint32_t *first, uint32_t *count);
 void objects_layout__arena(const struct objects_layout *l, uint16_t node, uint32_t arena, uint32_t *first,
 			   uint32_t *count);
+
+static inline enum core_model objects_layout__model(const struct objects_layout *l, uint32_t page)
+{
+	uint32_t at = page - reciprocal__divide(page, l->by_slab) * l->slab_pages;
+
+	return at < l->zones.from[CORE_SC] ? CORE_TX : at < l->zones.from[CORE_RC] ? CORE_SC : CORE_RC;
+}
 
 static inline uint32_t objects_layout__arena_of(const struct objects_layout *l, uint32_t page)
 {
@@ -60,7 +85,7 @@ static inline uint32_t objects_layout__arena_of(const struct objects_layout *l, 
 
 	if (slab >= l->nodes)
 		slab = l->nodes - 1u;
-	page -= slab * l->slab_pages;
+	page -= slab * l->slab_pages + l->zones.from[l->zones.model]; /* huge in a zone before */
 	return page < l->strided_pages ? 1 + reciprocal__divide(page, l->by_arena) : 0;
 }
 

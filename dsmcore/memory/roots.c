@@ -159,8 +159,8 @@ int dsm_root_set(const char *name, const void *object)
 		return -EINVAL;
 	strncpy(root.name, name, NAME - 1);
 	root.offset = offset;
-	DSM_TX
-		err = set(&root);
+	DSM_TX_ALWAYS
+	err = set(&root);
 	return err;
 }
 
@@ -172,7 +172,8 @@ void *dsm_root(const char *name)
 	objects__check_caller(NODE_CALLER, "dsm_root()");
 	if (!name || !name[0] || strlen(name) >= NAME)
 		return NULL;
-	DSM_TX {
+	DSM_TX_ALWAYS
+	{
 		slot = find(name, &vacant);
 		offset = slot ? slot->offset : 0;
 	}

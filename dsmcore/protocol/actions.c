@@ -135,9 +135,44 @@ void core__send_entry(struct dsm_core *core, enum core_msg_type type, uint16_t t
 	core__send(core, &msg);
 }
 
+static int by_receiver(const void *a, const void *b)
+{
+	const struct copy *x = a, *y = b;
+
+	if (x->node != y->node)
+		return x->node < y->node ? -1 : 1;
+	return x->entry.page < y->entry.page ? -1 : x->entry.page > y->entry.page;
+}
+
+void core__send_gathered(struct dsm_core *core, enum core_msg_type type, const struct core_party *tx,
+			 struct copy *list, size_t count)
+{
+	struct core_entry *entries;
+	struct core_msg msg;
+	size_t i, n;
+
+	if (count > 1)
+		qsort(list, count, sizeof(*list), by_receiver);
+	for (i = 0; i < count; i += n) {
+		for (n = 1; i + n < count && list[i + n].node == list[i].node && n < CORE_MSG_PAGES;)
+			n++;
+		entries = core__entries(core, n);
+		if (!entries)
+			return;
+		msg = core__msg(core, type, list[i].node, tx);
+		for (msg.npages = 0; msg.npages < n; msg.npages++)
+			entries[msg.npages] = list[i + msg.npages].entry;
+		msg.entries = entries;
+		core__send(core, &msg);
+	}
+}
+
 static void set_rights(struct dsm_core *core, uint32_t page, enum core_rights rights)
 {
 	core->client[page].rights = (uint8_t)rights;
+	if (!model__is(core, page,
+		       CORE_TX)) /* no attempt reads it, in the sense that it could be invalidated */
+		return;
 	if (rights == CORE_NONE)
 		core->mapped[page / 64] &= ~(1ull << (page % 64));
 	else
@@ -199,21 +234,37 @@ void core__flush_rights(struct dsm_core *core)
 	core->nrights = 0;
 }
 
-uint32_t core__hold(struct dsm_core *core, uint32_t entry)
+/* Room for all numbers ever made, so that core__drop() needs no memory. */
+static uint32_t free_hold(struct dsm_core *core)
 {
-	struct core_action *a;
-	uint32_t hold;
-
-	if (!core->nholds) { /* room for all numbers ever made, so that core__drop() needs no memory */
+	if (!core->nholds) {
 		if (!core__grow(core, &core->holds, &core->holds_cap, core->holds_made + 1,
 				sizeof(*core->holds)))
 			return 0;
 		core->holds[core->nholds++] = ++core->holds_made;
 	}
-	hold = core->holds[--core->nholds];
+	return core->holds[--core->nholds];
+}
+
+uint32_t core__hold(struct dsm_core *core, uint32_t entry)
+{
+	uint32_t hold = free_hold(core);
+	struct core_action *a;
+
+	if (!hold)
+		return 0;
 	a = core__do(core, CORE_DO_HOLD, 0);
 	a->entry = entry;
 	a->hold = hold;
+	return hold;
+}
+
+uint32_t core__take(struct dsm_core *core, uint32_t page)
+{
+	uint32_t hold = free_hold(core);
+
+	if (hold)
+		core__do(core, CORE_DO_TAKE, page)->hold = hold;
 	return hold;
 }
 

@@ -21,7 +21,7 @@ bool ahead__may(const struct dsm_core *core, uint32_t page)
 {
 	const struct client_page *cp;
 
-	if (page >= core->config.pages)
+	if (page >= core->config.pages || !model__is(core, page, CORE_TX))
 		return false;
 	cp = &core->client[page];
 	return cp->state == CLIENT_EXCLUSIVE &&

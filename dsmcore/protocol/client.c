@@ -103,6 +103,8 @@ int client__access(struct dsm_core *core, const struct core_event *event)
 	uint16_t home;
 	bool faulted;
 
+	if (event->page < core->config.pages && !model__is(core, event->page, CORE_TX))
+		return copies__access(core, event);
 	if (!core->attempt.running || (event->write && core->attempt.read_only) ||
 	    event->page >= core->config.pages || count > CORE_ACCESS_PAGES ||
 	    count > core->config.pages - event->page)

@@ -10,7 +10,8 @@ int core__open(struct dsm_core **out, const struct core_config *config)
 	struct dsm_core *core;
 
 	if (!config->nodes || config->nodes == NOBODY || config->node >= config->nodes || !config->pages ||
-	    !config->pages_per_home)
+	    !config->pages_per_home || config->sc_from > config->rc_from ||
+	    config->rc_from > config->pages_per_home)
 		return -EINVAL;
 	core = calloc(1, sizeof(*core));
 	if (!core)
@@ -23,6 +24,7 @@ int core__open(struct dsm_core **out, const struct core_config *config)
 	if (!config->prefetch_max || config->prefetch_max > CORE_PREFETCH_MAX)
 		core->config.prefetch_max = CORE_PREFETCH_MAX;
 	core->clock = CORE_BIRTH_IRREVOCABLE; /* so every other birth is later */
+	core->interval = (struct core_party){.number = 1, .node = config->node};
 	core->prefetch.limit = core->config.prefetch_max;
 	if (!config->ahead_max || config->ahead_max > CORE_AHEAD_MAX)
 		core->config.ahead_max = CORE_AHEAD_MAX;
@@ -41,8 +43,8 @@ int core__open(struct dsm_core **out, const struct core_config *config)
 	core->arrived = calloc(config->nodes, sizeof(*core->arrived));
 	core->lost = calloc(config->nodes, sizeof(*core->lost));
 	core->rumour = calloc(config->nodes, sizeof(*core->rumour));
-	if (directory__open(core) || !core->client || !core->mapped || !core->tx || !core->arrived ||
-	    !core->lost || !core->rumour) {
+	if (directory__open(core) || locks__open(core) || !core->client || !core->mapped || !core->tx ||
+	    !core->arrived || !core->lost || !core->rumour) {
 		core__close(core);
 		return -ENOMEM;
 	}
@@ -90,10 +92,21 @@ void core__close(struct dsm_core *core)
 	free(core->fetch.flights);
 	free(core->fetch.ask);
 	free(core->turns.queue);
+	copies__free(core);
+	sc__free(core);
+	rc__free(core);
+	barrier__free(core);
+	locks__free(core);
 	free(core);
 }
 
 /* ---- the one entry ---- */
+
+/* The pages of a message are of one model (core_msg__sane() knows that they are not CORE_TX). */
+static bool of_sc(const struct dsm_core *core, const struct core_msg *msg)
+{
+	return model__is(core, msg->entries[0].page, CORE_SC);
+}
 
 static int on_message(struct dsm_core *core, const struct core_msg *msg)
 {
@@ -149,6 +162,30 @@ static int on_message(struct dsm_core *core, const struct core_msg *msg)
 		return migrate__on_taken(core, msg);
 	case CORE_MSG_MOVED:
 		return commit__on_moved(core, msg);
+	case CORE_MSG_ASK:
+		return of_sc(core, msg) ? sc__on_ask(core, msg) : rc__on_ask(core, msg);
+	case CORE_MSG_COPY:
+		return copies__on_copy(core, msg);
+	case CORE_MSG_REVOKE:
+		return of_sc(core, msg) ? sc__on_revoke(core, msg) : rc__on_revoke(core, msg);
+	case CORE_MSG_REVOKED:
+		return of_sc(core, msg) ? sc__on_revoked(core, msg) : rc__on_revoked(core, msg);
+	case CORE_MSG_FLUSH:
+		return rc__on_flush(core, msg);
+	case CORE_MSG_FLUSHED:
+		return rc__on_flushed(core, msg);
+	case CORE_MSG_SPREAD:
+		return rc__on_spread(core, msg);
+	case CORE_MSG_SEEN:
+		return rc__on_seen(core, msg);
+	case CORE_MSG_ACQUIRE:
+		return locks__on_acquire(core, msg);
+	case CORE_MSG_GIVE:
+		return locks__on_give(core, msg);
+	case CORE_MSG_WANT:
+		return locks__on_want(core, msg);
+	case CORE_MSG_BACK:
+		return locks__on_back(core, msg);
 	}
 	return -EPROTO;
 }
@@ -193,7 +230,7 @@ static int on_mutator(struct dsm_core *core, const struct core_event *event)
 	case CORE_SAFE:
 		return on_safe(core);
 	case CORE_BARRIER:
-		return barrier__enter(core);
+		return barrier__enter(core, event);
 	case CORE_IRREVOCABLE:
 		return claim__enter(core);
 	case CORE_RETRY:
@@ -201,6 +238,11 @@ static int on_mutator(struct dsm_core *core, const struct core_event *event)
 	case CORE_WAKE:
 		retry__end(core);
 		return 0;
+	case CORE_ACQUIRE:
+		return locks__acquire(core, event);
+	case CORE_RELEASE:
+		return locks__release(core, event);
+	case CORE_TICK:
 	case CORE_MESSAGE:
 	case CORE_LOST:
 		break;
@@ -235,6 +277,7 @@ static int settle(struct dsm_core *core)
 	}
 	home__send_copies(core);
 	migrate__hand_over(core);
+	model__emit_meetings(core);
 	return 0;
 }
 
@@ -248,14 +291,20 @@ static void tell_lost(struct dsm_core *core)
 
 int core_step(struct dsm_core *core, const struct core_event *event, const struct core_actions **actions)
 {
-	bool mutator = event->type != CORE_MESSAGE && event->type != CORE_LOST;
+	bool mutator = event->type != CORE_MESSAGE && event->type != CORE_LOST && event->type != CORE_TICK;
 	int rc;
 
 	core__reset_step(core);
+	core->changed = event->changed;
+	core->still = mutator;
+	core->use.nmeetings = 0;
 	*actions = &core->actions;
 	rc = mutator			   ? on_mutator(core, event)
 	     : event->type == CORE_MESSAGE ? on_message(core, event->msg)
+	     : event->type == CORE_TICK	   ? sc__tick(core)
 					   : loss__of_node(core, event->node);
+	if (!rc && mutator && event->type != CORE_ACCESS)
+		sc__progress(core);
 	if (!rc)
 		rc = settle(core);
 	if (core->nomem)

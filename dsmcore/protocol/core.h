@@ -39,6 +39,9 @@ struct core_config {
 	uint16_t nodes;
 	uint32_t pages;		 /* in the region */
 	uint32_t pages_per_home; /* page p is born at node min(p / pages_per_home, nodes - 1) */
+	/* Of each home's pages, counted from its first: from sc_from on they are CORE_SC, from rc_from on
+	 * CORE_RC, those before CORE_TX. 0 <= sc_from <= rc_from <= pages_per_home; both 0: all are CORE_TX. */
+	uint32_t sc_from, rc_from;
 	uint32_t generation;
 	uint32_t elevate_after; /* aborted attempts before a transaction gets priority; 0 = default 8 */
 	uint32_t sticky_max; /* pages that stay writable between transactions; 0 = default 64, at most that */
@@ -53,6 +56,10 @@ struct core_config {
 				   becomes that; 0 = default 8, at most 500; 1 = whenever it can,
 				   for tests; CORE_NEVER: homes stay */
 };
+
+/* What a page promises: transactions (core.h, docs/protocol.md); sequential consistency (one writer or many
+ * readers, sc.c); release consistency (many writers, changes exchanged at locks and barriers, rc.c). */
+enum core_model { CORE_TX, CORE_SC, CORE_RC };
 
 #define CORE_NEVER	   UINT32_MAX
 #define CORE_ELEVATE_AFTER 8u
@@ -100,7 +107,22 @@ enum core_channel { CORE_CHANNEL_MAIN, CORE_CHANNEL_FETCH };
 	X(LOSS, 20)	 /* node -> node: node `number` is lost; both channels, before anything else */      \
 	X(HAND, 21)	 /* home -> node: be the home of pages[]; node `number` has committed them last */   \
 	X(TAKEN, 22)	 /* node -> old home: it is */                                                       \
-	X(MOVED, 23)	 /* node -> committer: is not the home of pages[], and has locked nothing */
+	X(MOVED, 23)	 /* node -> committer: is not the home of pages[], and has locked nothing */         \
+	/* Pages that are CORE_SC or CORE_RC; tx is the sender's interval. */                                \
+	X(ASK, 24)    /* client -> home: copies of pages[]; WRITE: to be written */                          \
+	X(COPY, 25)   /* home -> client: here they are (data: whole pages); EXCLUSIVE; LOST */               \
+	X(REVOKE, 26) /* home -> holder, tx: who wants pages[]. SC: WRITE: drop it, else only read it */     \
+	/* from now on. RC, to the owner: others have copies from now on */                                  \
+	X(REVOKED, 27) /* holder -> home: done; the bytes if it was the owner */                             \
+	X(FLUSH, 28)   /* RC, writer -> home: changes of pages[]; its flush `number` */                      \
+	X(FLUSHED, 29) /* RC, home -> writer: all copies have them; EXCLUSIVE: there is no other copy */     \
+	X(SPREAD, 30)  /* RC, home -> holder: changes of pages[], made by tx; number: of the barrier that */ \
+	/* counts it, or 0: to be answered (without changes: only that) */                                   \
+	X(SEEN, 31)    /* RC, holder -> home: has them; REFUSED: and gives the copy up, nobody uses it */    \
+	X(ACQUIRE, 32) /* client -> manager: wants lock `number` */                                          \
+	X(GIVE, 33)    /* manager -> client: has it, until it gives it back; a page: lost with that node */  \
+	X(WANT, 34)    /* manager -> client: give lock `number` back as soon as it is free */                \
+	X(BACK, 35)    /* client -> manager: all that was written under it has been seen; here it is */
 
 enum core_msg_type {
 #define X(name, n) CORE_MSG_##name = n,
@@ -170,6 +192,11 @@ enum core_event_type {
 	CORE_IRREVOCABLE, /* answers RESUME (this attempt will commit) or ABORT */
 	CORE_RETRY,	  /* undo, and ABORT as soon as a page that the attempt may have read changes */
 	CORE_WAKE,	  /* ends the wait of a RETRY, if it still waits: ABORT */
+	CORE_ACQUIRE,	  /* lock `lock`: RESUME when it is this node's; again by its holder: counts */
+	CORE_RELEASE,	  /* lock `lock`: RESUME at once. -EINVAL if it is not held */
+	/* So much time has gone by that an instruction which was given pages of CORE_SC has retired. The port
+	 * raises it once for each CORE_DO_TICK; answers nothing to the mutator. */
+	CORE_TICK,
 	CORE_MESSAGE,
 	/* `node` runs no instruction any more, and all that still comes from it has come. To be told once,
 	 * and only of a node that has really stopped: from here on its silence counts as consent. */
@@ -178,7 +205,7 @@ enum core_event_type {
 
 struct core_event {
 	enum core_event_type type;
-	uint32_t site;		    /* BEGIN */
+	uint32_t site;		    /* BEGIN, ACQUIRE, RELEASE, BARRIER */
 	uint32_t units;		    /* BEGIN: how much work it is, by the program's measure; 0: not known */
 	bool goes_on;		    /* BEGIN: where the last one of this site ended (both in loops, rows.c) */
 	bool read_only;		    /* BEGIN: it will not write */
@@ -186,7 +213,9 @@ struct core_event {
 	uint32_t count;		    /* ACCESS: pages from that one on, at most CORE_ACCESS_PAGES; 0 = one */
 	bool write;		    /* ACCESS */
 	bool pinned;		    /* ACCESS: cannot unwind here (library code): serve even if doomed */
-	const bool *changed;	    /* COMMIT: one for each of core__dirty() in its order */
+	const bool *changed;	    /* COMMIT: one for each of core__dirty() in its order. BARRIER, RELEASE, and
+				       a MESSAGE for which core__flushes() says so: of core__written() */
+	uint64_t lock;		    /* ACQUIRE, RELEASE */
 	const struct core_msg *msg; /* MESSAGE: already checked by core_msg__sane() */
 	uint16_t node;		    /* LOST */
 };
@@ -220,7 +249,15 @@ enum core_action_type {
 	CORE_DO_HOLD,	 /* keep the changes that came with entry `entry` of the event's message, as `hold` */
 	CORE_DO_DROP,	 /* forget the changes kept as `hold` */
 	CORE_DO_PROMOTE, /* FRAME <- NEXT, drop NEXT (after RESTORE if it was dirty) */
-	CORE_DO_EMIT,	 /* report */
+	/* Pages of CORE_RC: */
+	CORE_DO_TAKE,  /* keep the changes FRAME against TWIN, exact to the byte, as `hold`, and bring TWIN up
+			   to what was taken (the mutator may be writing meanwhile: what comes later stays a
+			   difference) */
+	CORE_DO_MERGE, /* write the changes of entry `entry` of the event's message (hold: those kept so) into
+			   FRAME, and into TWIN if there is one */
+	CORE_DO_TICK,  /* raise CORE_TICK when the mutator has had some 50 us since the last RESUME of an
+			  ACCESS: at once (in a step of its own) if it has had them */
+	CORE_DO_EMIT,  /* report */
 };
 
 enum core_emit_type {
@@ -237,6 +274,10 @@ enum core_emit_type {
 	CORE_EMIT_MOVE,	      /* page, version, node: as its home, makes that node its home */
 	CORE_EMIT_REDIRECT,   /* page, node: somebody has asked here, and is sent there */
 	CORE_EMIT_BARRIER,    /* number */
+	CORE_EMIT_INTERVAL,   /* party: this node's interval is over: nread, nwritten (pages opened in it) */
+	CORE_EMIT_MEET, /* other's interval has changed, or wants, pages that this node's interval (party)
+				 has in use: meetings; no attempt is lost by it */
+	CORE_EMIT_LOCK, /* number: lock that came from another node; node: from which manager */
 };
 
 /* Same numbers as enum dsm_ev_fault_kind. PREFETCHED: the copy was here, brought by a prefetch. */
@@ -310,6 +351,22 @@ int core_step(struct dsm_core *core, const struct core_event *event, const struc
  * writing, and those that are left writable from earlier (sticky), which only a comparison tells. The list
  * stays until the next BEGIN. */
 const uint32_t *core__dirty(const struct dsm_core *core, size_t *count);
+/* Pages of CORE_RC with a twin, ascending: those that may differ from what others have. Valid until the next step. */
+const uint32_t *core__written(const struct dsm_core *core, size_t *count);
+/* Will the step of this message send what was written, so that it needs event.changed? */
+bool core__flushes(const struct dsm_core *core, const struct core_msg *msg);
+enum core_model core__model(const struct dsm_core *core, uint32_t page);
+/* The short ways of ACQUIRE and RELEASE, without a step, where nothing is to be sent: the lock is here and free, or
+ * the mutator holds it already; and nobody wants it, or the mutator holds it once more. False: nothing was done. Between
+ * steps, while the mutator runs. */
+bool core__reacquire(struct dsm_core *core, uint64_t lock, uint32_t site);
+bool core__keep(struct dsm_core *core, uint64_t lock, uint32_t site);
+/* Which node keeps the queue of a named lock. */
+uint16_t core__manager(const struct dsm_core *core, uint64_t lock);
+/* Locks acquired without a message, and with. */
+void core__locks(const struct dsm_core *core, uint64_t *cached, uint64_t *fetched);
+/* The interval that runs: what happens between two of the mutator's ACQUIREs, RELEASEs and BARRIERs. */
+struct core_party core__interval(const struct dsm_core *core);
 /* How many pages stay writable between transactions now. */
 uint32_t core__sticky(const struct dsm_core *core);
 /* What prefetching did so far. */

@@ -88,7 +88,28 @@
 	X(moved_at_once, "the old home sends others to the new one before that has the entry")               \
 	X(moved_queue_forgotten, "who waits in the queue of a page that moves is forgotten")                 \
 	X(moved_lock_kept, "a LOCK that is sent elsewhere leaves what was locked")                           \
-	X(moved_to_lost_kept, "a home that was moving to a node that is lost waits for ever")
+	X(moved_to_lost_kept, "a home that was moving to a node that is lost waits for ever")                \
+	X(sc_reader_kept, "a copy that was to be dropped can still be read")                                 \
+	X(sc_writer_kept, "who was to stop writing can go on")                                               \
+	X(sc_grant_early, "a page is given to a writer before all copies are gone")                          \
+	X(sc_fresh_forever, "who waits for a page keeps others, whoever needs them")                         \
+	X(sc_not_urged, "who keeps a page does not hear that an older one wants it, too")                    \
+	X(lock_two_holders, "a lock is given to the next one before it has come back")                       \
+	X(lock_back_before_flush, "a lock goes back before what was written has been seen")                  \
+	X(lock_want_forgotten, "who is asked for a lock that it holds forgets that at the release")          \
+	X(lost_lock_awaited, "who waits for a lock that is lost with its holder is not told")                \
+	X(flush_forgotten, "what was written last is not flushed before a lock goes back")                   \
+	X(spread_unconfirmed, "a home does not wait for the holders' answers to a SPREAD")                   \
+	X(merge_not_in_twin, "(in the port) changes of others are merged into the frame only")               \
+	X(taken_not_refreshed, "(in the port) the twin is not brought up to what was taken")                 \
+	X(exclusive_kept, "an owner that is told to share goes on without a twin")                           \
+	X(go_without_counts, "a barrier opens before what it counts has come")                               \
+	X(counts_of_any_barrier, "a SPREAD of the next barrier counts for this one")                         \
+	X(dropped_in_use, "a copy is given up without having been closed, to see whether it is used")        \
+	X(unused_kept, "a copy that nobody uses is kept for ever")                                           \
+	X(counted_unconfirmed, "a lock goes back though a barrier counts what was written under it")         \
+	X(doubtful_kept, "copies of pages of a lost home are used on")                                       \
+	X(lost_confirmation_awaited, "a lost node's answer to a SPREAD is waited for")
 
 #ifdef CORE_MUTANTS
 enum core_mutant {

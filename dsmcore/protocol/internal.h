@@ -14,6 +14,10 @@
  *   claim.c    irrevocable attempts; waiting for a change         update.c   copies that are updated
  *   migrate.c  homes that move to the writer              worth.c    when that saves messages
  *   directory.c  where the home keeps its entries             copyset.c  sets of nodes
+ *   model.c    which page promises what, intervals            copies.c   asking for copies of sc and rc
+ *   sc.c       sequential consistency                         rc.c       release consistency
+ *   sc_home.c  its home side, as                             rc_home.c
+ *   locks.c    named locks
  *
  * The client side (attempt, client, commit) and the home side (home, lock) of a node talk only by
  * messages, even to themselves: those go through an internal queue within the same step, so there is
@@ -133,6 +137,84 @@ struct fetch {
 	struct core_entry *ask; /* FETCHes being gathered, ascending */
 	size_t nask, ask_cap;
 	uint16_t also; /* another home that is asked together with this node's own, or NOBODY */
+};
+
+/* A copy of a page of sc or rc on its way, from its ASK to its COPY. */
+struct ask {
+	uint32_t page;
+	bool write;
+	bool wanted;   /* the mutator waits for it */
+	bool gathered; /* not sent yet */
+};
+
+struct asks {
+	struct ask *list; /* ascending by page */
+	size_t count, cap;
+	size_t wanted; /* that the mutator waits for */
+};
+
+/* What the mutator has opened in this interval. */
+struct use {
+	uint32_t nread, nwritten;
+	bool met;
+	/* With whom it has met in this step, and where. */
+	struct core_party other;
+	struct core_meeting meeting[CORE_MSG_PAGES];
+	uint32_t nmeetings;
+};
+
+struct of_node {
+	uint16_t node;
+	uint32_t index; /* in pages[] */
+};
+
+/* FLUSHes that one home has not answered yet. */
+struct flush {
+	uint64_t number; /* several of a time of writing have the same */
+	uint16_t home;
+	uint32_t open;
+};
+
+/* At a home: changes that not all who have copies have confirmed. */
+struct spread {
+	uint64_t id;	      /* stamp of its SPREADs' entries */
+	uint64_t number;      /* the writer's flush */
+	struct core_party tx; /* the writer */
+	struct core_entry *pages;
+	uint32_t npages;
+	uint16_t *asked; /* who owes a SEEN, once for each SPREAD */
+	size_t nasked;
+};
+
+struct rc {
+	uint32_t *written; /* pages with a twin, ascending */
+	size_t nwritten, written_cap;
+	uint64_t flushed;      /* number of the newest flush */
+	struct flush *flushes; /* ascending by number */
+	size_t nflushes, flushes_cap;
+	struct core_entry *out, *own; /* changes being gathered: for other homes, of pages that live here */
+	size_t nout, out_cap, nown, own_cap;
+	uint64_t spread;	/* id of the newest one */
+	struct spread *spreads; /* ascending by id */
+	size_t nspreads, spreads_cap;
+	struct of_node *to; /* to whom something is spread: scratch */
+	size_t to_cap;
+	struct copy *gives, *revokes; /* COPYs and REVOKEs being gathered */
+	size_t ngives, gives_cap, nrevokes, revokes_cap;
+};
+
+/* SPREADs that barriers count. Those of the next barrier may come before this one has opened, those of the one after
+ * that cannot: so it takes two counters. */
+struct count {
+	uint64_t flush; /* that this node waits for before it arrives, or 0 */
+	uint32_t site;	/* of the barrier */
+	/* SPREADs of this node's own home, by receiver (`page`), until the barrier opens; `stamp`: one of their pages */
+	struct core_entry *sent;
+	size_t nsent, sent_cap;
+	uint64_t got[2]; /* by the barrier's parity */
+	uint64_t due;	 /* at the barrier whose GO has come */
+	bool go;	 /* it has */
+	uint64_t *toll;	 /* node 0: what each node must have got, or NULL */
 };
 
 #define CORE_STREAMS	   8u
@@ -270,6 +352,7 @@ struct waiter {
 	bool lock;  /* LOCK of this node, else FETCH */
 	bool write; /* FETCH */
 	bool take;  /* FETCH: and it waits for it, so who has it alone may as well hand it over */
+	struct core_party party; /* ASK of a page of CORE_SC: whose */
 };
 
 /* What a home knows of a page; what it has only for a while is in struct dir_more. */
@@ -295,12 +378,14 @@ struct dir_more {
 	struct waiter *waiters; /* first come, first served */
 	size_t nwaiters, waiters_cap;
 	struct copyset
-		told; /* holders that were offered the running commit's changes, and must learn its end */
+		told; /* holders that were offered the running commit's changes, and must learn its end;
+			 CORE_SC: that owe a REVOKED */
 	struct copyset kept; /* and have kept their copies for them */
 	uint16_t recall;     /* who owes a DOWNGRADE, or NOBODY */
 	uint16_t moving;     /* who is becoming the page's home, or NOBODY */
 	uint16_t open; /* INVALIDATEs that are not answered yet, also those of locks that were given up */
 	bool leaves;   /* with the running commit, if nothing stands against it */
+	bool drops;    /* CORE_SC: who is told shall drop its copy, not only stop writing */
 };
 
 #define DIR_LEAF 64u /* pages */
@@ -350,6 +435,49 @@ struct homes {
 	size_t nhands, hands_cap;
 };
 
+/* ---- sequential consistency (sc.c, sc_home.c) ---- */
+
+#define SC_FRESH 32u /* pages that one instruction may need */
+
+/* A REVOKE that waits. */
+struct sc_wait {
+	uint32_t page;
+	uint16_t home;
+	bool drop;	       /* else only stop writing */
+	struct core_party who; /* the oldest of those who want the page */
+};
+
+struct sc {
+	uint32_t fresh[SC_FRESH]; /* given to the mutator, in the order of that */
+	size_t nfresh;
+	struct sc_wait *waits;
+	size_t nwaits, waits_cap;
+	bool ticking;	    /* a TICK is under way */
+	bool given;	    /* the mutator was given something since it was asked for */
+	struct copy *gives; /* at the home: COPYs being gathered */
+	size_t ngives, gives_cap;
+};
+
+/* ---- named locks (locks.c) ---- */
+
+struct lock;
+
+/* A node waits for one lock at a time. */
+struct lock_waiter {
+	struct core_party party; /* its interval; number 0: it waits for nothing here */
+	uint16_t next;		 /* in the queue of the same lock, or NOBODY */
+};
+
+struct locks {
+	struct lock **bucket; /* hashed by name */
+	size_t count, nbuckets;
+	struct lock *wanted;	     /* that the mutator waits for */
+	uint32_t site;		     /* where it wants it */
+	struct lock *leaving;	     /* on their way back, when all that was written is flushed */
+	struct lock_waiter *waiters; /* at this manager, by node */
+	uint64_t cached, fetched;    /* acquired without a message, with */
+};
+
 /* ---- the core ---- */
 
 enum mutator {
@@ -357,8 +485,10 @@ enum mutator {
 	MUTATOR_FETCHES,
 	MUTATOR_COMMITS,
 	MUTATOR_BARRIER,
-	MUTATOR_CLAIMS, /* waits for its TURN */
-	MUTATOR_RETRIES /* waits for a change, undone */
+	MUTATOR_CLAIMS,	 /* waits for its TURN */
+	MUTATOR_RETRIES, /* waits for a change, undone */
+	MUTATOR_ASKS,	 /* waits for copies of sc or rc */
+	MUTATOR_ACQUIRES /* waits for a lock */
 };
 enum verdict { VERDICT_NONE, VERDICT_RESUME, VERDICT_ABORT, VERDICT_LOST };
 
@@ -392,9 +522,17 @@ struct dsm_core {
 	struct copy *copies; /* PAGEs of this step, to other nodes */
 	size_t ncopies, copies_cap;
 
+	struct core_party interval; /* that runs (model.c) */
+	struct use use;		    /* in it */
+	struct asks asks;
+	struct rc rc;
+	struct sc sc;
+	struct locks locks;
+
 	uint64_t barrier;  /* passed by this node */
 	uint64_t gathered; /* node 0: barriers completed */
-	bool *arrived;	   /* node 0: at the next one, by node */
+	struct count count;
+	bool *arrived; /* node 0: at the next one, by node */
 	uint32_t narrived;
 
 	bool *lost;   /* by node */
@@ -402,6 +540,8 @@ struct dsm_core {
 	bool any_lost, any_rumour;
 
 	/* of the running step */
+	const bool *changed; /* of the event: which of core__written() differ */
+	bool still;	     /* it is the mutator's own: it writes nothing meanwhile */
 	enum verdict verdict;
 	uint16_t lost_with; /* VERDICT_LOST: a node */
 	bool ended;	    /* an attempt did */
@@ -431,6 +571,10 @@ struct core_msg core__msg(struct dsm_core *core, enum core_msg_type type, uint16
 void core__send(struct dsm_core *core, const struct core_msg *msg);
 void core__send_entry(struct dsm_core *core, enum core_msg_type type, uint16_t to,
 		      const struct core_party *tx, const struct core_entry *entry);
+struct copy;
+/* Sends the entries of the list, which it sorts, with as few messages as they take. */
+void core__send_gathered(struct dsm_core *core, enum core_msg_type type, const struct core_party *tx,
+			 struct copy *list, size_t count);
 /* Rights of one page: now, or gathered and sent in ranges by core__flush_rights(). */
 void core__protect(struct dsm_core *core, uint32_t page, enum core_rights rights);
 void core__gather_rights(struct dsm_core *core, uint32_t page, enum core_rights rights);
@@ -439,6 +583,8 @@ void core__flush_rights(struct dsm_core *core);
 void core__do_range(struct dsm_core *core, enum core_action_type type, uint32_t page);
 /* Keeps what came with an entry of the event's message beyond the step: its number, 0 without memory. */
 uint32_t core__hold(struct dsm_core *core, uint32_t entry);
+/* Keeps what was written to a page since its twin was made or brought up to date: likewise. */
+uint32_t core__take(struct dsm_core *core, uint32_t page);
 void core__drop(struct dsm_core *core, uint32_t hold);
 void core__reset_step(struct dsm_core *core);
 void core__free_step(struct dsm_core *core);
@@ -590,10 +736,6 @@ const struct waiter *home__queue(const struct dsm_core *core, const struct dir_p
 /* Everything that a page has stamps for happens after this. */
 uint64_t home__stamp(struct dir_page *d);
 /* Other holders of those of the pages that a node's transaction has locked, by node: those with `flags`. */
-struct of_node {
-	uint16_t node;
-	uint32_t index; /* in pages[] */
-};
 enum home_set { HOME_HOLDERS, HOME_TOLD, HOME_KEPT };
 size_t home__collect(struct dsm_core *core, const struct core_entry *pages, size_t npages,
 		     enum home_set which, uint16_t tx, struct of_node **list);
@@ -668,6 +810,89 @@ void migrate__lose(struct dsm_core *core, uint16_t node);
 void migrate__stays(struct dsm_core *core, struct dir_page *d);
 void migrate__free(struct dsm_core *core);
 
+/* model.c */
+bool model__is(const struct dsm_core *core, uint32_t page, enum core_model model);
+/* Another node's interval has changed, or wants, a page that this one has in use. */
+void model__meet(struct dsm_core *core, const struct core_party *other, uint32_t page, uint64_t version);
+void model__emit_meetings(struct dsm_core *core);
+/* The mutator synchronises: its interval is over, and the next one begins at `site`. */
+void model__next_interval(struct dsm_core *core, uint32_t site);
+
+/* copies.c: the client's side of pages that are not CORE_TX, as far as sc and rc do the same */
+/* An ACCESS to pages that are not CORE_TX, whether an attempt runs or not. */
+int copies__access(struct dsm_core *core, const struct core_event *event);
+int copies__on_copy(struct dsm_core *core, const struct core_msg *msg);
+void copies__unwant(struct dsm_core *core);
+/* Does the mutator wait for this page? */
+bool copies__awaits(const struct dsm_core *core, uint32_t page);
+/* Does the mutator wait for a word of this home? */
+bool copies__wants(const struct dsm_core *core, uint16_t home);
+void copies__lose(struct dsm_core *core, uint16_t home);
+void copies__free(struct dsm_core *core);
+
+/* sc.c */
+/* May the mutator do that with the page as it is here? If so, opens it (the caller flushes the rights). */
+bool sc__open(struct dsm_core *core, uint32_t page, bool write);
+/* A copy has come (entry of a COPY). */
+void sc__arrived(struct dsm_core *core, const struct core_entry *e);
+int sc__on_ask(struct dsm_core *core, const struct core_msg *msg);
+int sc__on_revoke(struct dsm_core *core, const struct core_msg *msg);
+int sc__on_revoked(struct dsm_core *core, const struct core_msg *msg);
+int sc__tick(struct dsm_core *core);
+/* The mutator has an event that is no access: the instructions that were given pages have ended. */
+void sc__progress(struct dsm_core *core);
+void sc__lose(struct dsm_core *core, uint16_t node);
+void sc_home__lose(struct dsm_core *core, uint16_t node);
+void sc__free(struct dsm_core *core);
+
+/* rc.c, rc_home.c */
+bool rc__open(struct dsm_core *core, uint32_t page, bool write);
+void rc__arrived(struct dsm_core *core, const struct core_entry *e);
+int rc__on_ask(struct dsm_core *core, const struct core_msg *msg);
+int rc__on_revoke(struct dsm_core *core, const struct core_msg *msg);
+int rc__on_revoked(struct dsm_core *core, const struct core_msg *msg);
+int rc__on_flush(struct dsm_core *core, const struct core_msg *msg);
+int rc__on_flushed(struct dsm_core *core, const struct core_msg *msg);
+int rc__on_spread(struct dsm_core *core, const struct core_msg *msg);
+int rc__on_seen(struct dsm_core *core, const struct core_msg *msg);
+/* Sends all that was written here and that others have copies of. changed: as in the event. Returns 0 if every copy has
+ * all of it already, else a number: locks__flushed() and barrier__flushed() are told when that flush and all before it
+ * are done. barrier: 0, or the number of the barrier that this node is about to arrive at: then what its own home spreads
+ * is counted there, and need not be answered. */
+uint64_t rc__flush(struct dsm_core *core, const bool *changed, uint64_t barrier);
+/* A node is said to be lost: what is shared of its pages cannot be kept together any more. */
+void rc__doubt(struct dsm_core *core, uint16_t home);
+void rc__lose(struct dsm_core *core, uint16_t node);
+void rc__free(struct dsm_core *core);
+/* Changes reach a copy here, by a message of `other`. True: it is given up, because nobody has used it for long. */
+bool rc__update(struct dsm_core *core, const struct core_party *other, uint32_t page, uint64_t version);
+/* As a home: nobody but this node has a copy, or waits for one, so it may be exclusive. */
+bool rc_home__own(struct dsm_core *core, uint32_t page);
+/* As a home: makes a new version of the page. */
+uint64_t rc_home__version(struct dsm_core *core, uint32_t page);
+/* As a home: sends changes (entries with holds) to all others that have copies. False: nobody has to confirm them. */
+bool rc_home__spread(struct dsm_core *core, const struct core_party *tx, const struct core_entry *pages,
+		     uint32_t npages, uint64_t number, uint64_t barrier);
+/* As a home: has all confirm what a barrier that is not open yet counts. False: there is nothing of it. */
+bool rc_home__confirm(struct dsm_core *core, uint64_t number);
+void rc_home__lose(struct dsm_core *core, uint16_t node);
+void rc_home__free(struct dsm_core *core);
+
+/* locks.c */
+int locks__open(struct dsm_core *core);
+int locks__acquire(struct dsm_core *core, const struct core_event *event);
+int locks__release(struct dsm_core *core, const struct core_event *event);
+int locks__on_acquire(struct dsm_core *core, const struct core_msg *msg);
+int locks__on_give(struct dsm_core *core, const struct core_msg *msg);
+int locks__on_want(struct dsm_core *core, const struct core_msg *msg);
+int locks__on_back(struct dsm_core *core, const struct core_msg *msg);
+/* All that flush `upto` and those before it have sent is with everybody: locks that wait for one of them go back. */
+void locks__flushed(struct dsm_core *core, uint64_t upto);
+/* Does the mutator wait for a lock of this manager? */
+bool locks__waits_for(const struct dsm_core *core, uint16_t manager);
+void locks__lose(struct dsm_core *core, uint16_t node);
+void locks__free(struct dsm_core *core);
+
 /* worth.c */
 /* The part of each page in what a question about several costs. */
 int32_t worth__share(const struct dsm_core *core, size_t npages);
@@ -682,7 +907,15 @@ void worth__used(const struct dsm_core *core, uint32_t page, struct dir_page *d,
 		 int32_t share);
 
 /* barrier.c */
-int barrier__enter(struct dsm_core *core);
+int barrier__enter(struct dsm_core *core, const struct core_event *event);
+/* This flush and those before it are done: arrives, if it waits for one of them. */
+void barrier__flushed(struct dsm_core *core, uint64_t upto);
+/* A SPREAD, of this page and others, that this node's home sends to another one before its arrival: may it be counted?
+ * Then it is. */
+bool barrier__counts(struct dsm_core *core, uint16_t node, uint32_t page);
+/* A SPREAD has come that is counted by a barrier. -EPROTO: by none that could be. */
+int barrier__got(struct dsm_core *core, uint64_t number);
+void barrier__free(struct dsm_core *core);
 int barrier__on_arrive(struct dsm_core *core, const struct core_msg *msg);
 int barrier__on_go(struct dsm_core *core, const struct core_msg *msg);
 

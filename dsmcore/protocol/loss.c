@@ -81,6 +81,7 @@ void loss__tell(struct dsm_core *core, uint16_t node)
 	if (core->mutator == MUTATOR_COMMITS && core->commit.doubt && !core_mutant(lost_doubt_undone))
 		return;
 	fetch__unwant(core);
+	copies__unwant(core);
 	if (a->running && a->doomed && !core->fetch.pinned) {
 		attempt__abort(core); /* as it had to be in any case; the next one may need something else */
 		return;
@@ -115,6 +116,10 @@ bool loss__waits_for(const struct dsm_core *core, uint16_t node)
 		return node == 0 && !core_mutant(lost_home_kept_waiting);
 	case MUTATOR_RETRIES:
 		return retry__hopeless(core, node) != NOBODY;
+	case MUTATOR_ASKS:
+		return copies__wants(core, node);
+	case MUTATOR_ACQUIRES:
+		return locks__waits_for(core, node) && !core_mutant(lost_home_kept_waiting);
 	case MUTATOR_RUNS:
 		break;
 	}
@@ -160,6 +165,7 @@ static void spread(struct dsm_core *core, uint16_t node)
 		msg.channel = CORE_CHANNEL_FETCH;
 		core__send(core, &msg);
 	}
+	rc__doubt(core, node);
 }
 
 int loss__on_loss(struct dsm_core *core, const struct core_msg *msg)
@@ -185,10 +191,15 @@ int loss__of_node(struct dsm_core *core, uint16_t node)
 	claim__lose(core, node);
 	migrate__lose(core, node);
 	while ((d = directory__next(core, &next)))
-		forget_at(core, next - 1, d, node);
+		if (model__is(core, next - 1, CORE_TX))
+			forget_at(core, next - 1, d, node);
 	needed = loss__waits_for(core, node);
 	update__lose(core, node);
 	fetch__lose(core, node);
+	copies__lose(core, node);
+	sc__lose(core, node);
+	rc__lose(core, node);
+	locks__lose(core, node);
 	if (needed) {
 		if (core->mutator == MUTATOR_COMMITS && core_mutant(lost_home_granted))
 			commit__granted(core);

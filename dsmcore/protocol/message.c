@@ -18,6 +18,10 @@
 #define MINE  0x80u  /* tx is the sender's */
 #define YOURS 0x100u /* tx is the receiver's */
 #define BOTH  0x200u /* travels on either channel */
+#define PLAIN                                                                                                \
+	0x400u /* pages that are not CORE_TX; HOMED and HOME hold always, since these homes never move */
+#define OF_RC 0x800u  /* pages that are CORE_RC */
+#define COUNT 0x1000u /* any number of entries, or none: `page` is a node */
 
 static const struct shape {
 	const char *name;
@@ -44,8 +48,8 @@ static const struct shape {
 	[CORE_MSG_REFUSE] = {"REFUSE", TX | OTHER | MANY | HOMED, 0, 1},
 	[CORE_MSG_PUBLISH] = {"PUBLISH", TX | MINE | MANY | WSET | HOMED, CORE_ENTRY_EXCLUSIVE, CHANGES},
 	[CORE_MSG_EXCLUSIVE] = {"EXCLUSIVE", HOME, 0, 1},
-	[CORE_MSG_ARRIVE] = {"ARRIVE", NONE, 0, 1},
-	[CORE_MSG_GO] = {"GO", NONE, 0, 1},
+	[CORE_MSG_ARRIVE] = {"ARRIVE", MANY | COUNT, 0, 1},
+	[CORE_MSG_GO] = {"GO", COUNT, 0, 1},
 	[CORE_MSG_CLAIM] = {"CLAIM", NONE, 0, 1},
 	[CORE_MSG_TURN] = {"TURN", NONE, 0, 1},
 	[CORE_MSG_PASS] = {"PASS", NONE, 0, 1},
@@ -54,6 +58,19 @@ static const struct shape {
 	[CORE_MSG_HAND] = {"HAND", MANY, CORE_ENTRY_EXCLUSIVE, COMMITTED},
 	[CORE_MSG_TAKEN] = {"TAKEN", MANY, 0, 1},
 	[CORE_MSG_MOVED] = {"MOVED", TX | YOURS | MANY, 0, 1},
+	[CORE_MSG_ASK] = {"ASK", TX | MINE | MANY | PLAIN | HOMED, CORE_ENTRY_WRITE, 1},
+	[CORE_MSG_COPY] = {"COPY", TX | MANY | PLAIN | HOME, CORE_ENTRY_EXCLUSIVE | CORE_ENTRY_LOST,
+			   COMMITTED},
+	[CORE_MSG_REVOKE] = {"REVOKE", TX | MANY | PLAIN | HOME, CORE_ENTRY_WRITE, 1},
+	[CORE_MSG_REVOKED] = {"REVOKED", TX | MINE | MANY | PLAIN | HOMED, CORE_ENTRY_WRITE, COMMITTED},
+	[CORE_MSG_FLUSH] = {"FLUSH", TX | MINE | MANY | OF_RC | HOMED, 0, CHANGES},
+	[CORE_MSG_FLUSHED] = {"FLUSHED", TX | YOURS | MANY | OF_RC | HOME, CORE_ENTRY_EXCLUSIVE, 1},
+	[CORE_MSG_SPREAD] = {"SPREAD", TX | MANY | OF_RC | HOME, 0, CHANGES},
+	[CORE_MSG_SEEN] = {"SEEN", TX | MANY | OF_RC | HOMED, CORE_ENTRY_REFUSED, 1},
+	[CORE_MSG_ACQUIRE] = {"ACQUIRE", TX | MINE | NONE, 0, 1},
+	[CORE_MSG_GIVE] = {"GIVE", COUNT, 0, 1},
+	[CORE_MSG_WANT] = {"WANT", TX | NONE, 0, 1},
+	[CORE_MSG_BACK] = {"BACK", TX | MINE | NONE, 0, 1},
 };
 
 #define NSHAPES (sizeof(shapes) / sizeof(shapes[0]))
@@ -78,9 +95,19 @@ static bool sane_counts(const struct core_msg *m, uint16_t rules)
 {
 	if (rules & NONE)
 		return m->npages == 0 && m->nwset == 0;
+	if (rules & COUNT && !m->npages)
+		return m->nwset == 0;
 	if (!m->entries || m->npages < 1 || m->npages > (rules & MANY ? CORE_MSG_PAGES : 1))
 		return false;
 	return m->nwset <= (rules & WSET ? CORE_MSG_WSET : 0);
+}
+
+/* Each page has the messages of its model only. */
+static bool sane_model(const struct dsm_core *core, uint32_t page, uint16_t rules)
+{
+	enum core_model model = core__model(core, page);
+
+	return rules & OF_RC ? model == CORE_RC : rules & PLAIN ? model != CORE_TX : model == CORE_TX;
 }
 
 static bool sane_entry(const struct dsm_core *core, const struct core_msg *m, const struct shape *shape,
@@ -89,7 +116,12 @@ static bool sane_entry(const struct dsm_core *core, const struct core_msg *m, co
 	const struct core_entry *e = &m->entries[i];
 	uint16_t home, node = e->flags & (CORE_ENTRY_LOST | CORE_ENTRY_MOVED);
 
-	if (e->page >= core->config.pages)
+	if (shape->rules & COUNT && i < m->npages)
+		return e->page < core->config.nodes && !e->flags && e->data == CORE_DATA_NONE &&
+		       (i == 0 || m->entries[i - 1].page < e->page);
+	if (e->page >= core->config.pages || !sane_model(core, e->page, shape->rules))
+		return false;
+	if (core__model(core, e->page) != core__model(core, m->entries[0].page))
 		return false;
 	if (i >= m->npages) /* the write set: any home */
 		return e->flags == 0 && e->data == CORE_DATA_NONE;
@@ -99,7 +131,7 @@ static bool sane_entry(const struct dsm_core *core, const struct core_msg *m, co
 		     e->version >= core->config.nodes))
 		return false;
 	home = core__birth(core, e->page);
-	if (core->config.migrate_after == CORE_NEVER &&
+	if ((core->config.migrate_after == CORE_NEVER || shape->rules & (PLAIN | OF_RC)) &&
 	    ((shape->rules & HOMED && home != m->to) || (shape->rules & HOME && home != m->from)))
 		return false;
 	return i == 0 || m->entries[i - 1].page < e->page;

@@ -156,7 +156,7 @@ static void ask(struct dsm_core *core, uint32_t page, bool write)
 	const struct client_page *cp = &core->client[page];
 
 	if (cp->state != CLIENT_INVALID || cp->flags & (CLIENT_ZOMBIE | CLIENT_FLIES | CLIENT_KEPT) ||
-	    core->lost[core__home(core, page)])
+	    core->lost[core__home(core, page)] || !model__is(core, page, CORE_TX))
 		return;
 	core->prefetch.stats.asked++;
 	fetch__ask(core, page, write, true);

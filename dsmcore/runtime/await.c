@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/transport/transport.h"
@@ -49,6 +50,7 @@ static bool spin(void)
 	uint64_t now = events__now(), end = now + spin_ns;
 
 	for (;;) {
+		dispatch__tick();
 		if (receive(0))
 			return true;
 		if (node.crowded)

@@ -17,6 +17,7 @@
 #include "dsmcore/memory/region.h"
 #include "dsmcore/memory/shadow.h"
 #include "dsmcore/runtime/await.h"
+#include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/evidence.h"
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/tx.h"
@@ -37,6 +38,7 @@ static struct {
 	size_t blobs;
 	struct wire_blob *held; /* changes kept beyond a step, by number - 1 */
 	size_t holds;
+	uint64_t tick_ns; /* when CORE_TICK is due, or 0 */
 } port;
 
 int dispatch__open(uint32_t pages)
@@ -105,7 +107,8 @@ static uint8_t *shadow_or_die(struct shadow *s, uint32_t page)
 static void protect(uint32_t page, uint32_t count, enum core_rights rights)
 {
 	/* Between transactions strict mode keeps all pages closed (strict__end()). */
-	if (node.options.strict && !core__attempt(node.core, NULL).number)
+	if (node.options.strict && core__model(node.core, page) == CORE_TX &&
+	    !core__attempt(node.core, NULL).number)
 		rights = CORE_NONE;
 	int err = region__protect(node.region, page, count, rights);
 
@@ -113,23 +116,20 @@ static void protect(uint32_t page, uint32_t count, enum core_rights rights)
 		node__fatal(NULL, "page %u: rights cannot be set: %s", page, strerror(-err));
 }
 
-static void hold(const struct core_action *a, const struct wire_blob *blobs)
+/* Keeps a copy of the blob as `hold`. */
+static void keep(uint32_t hold, const struct wire_blob *blob)
 {
-	const struct wire_blob *b = blobs ? &blobs[a->entry] : NULL;
-	struct wire_blob *to;
-	uint8_t *copy = b ? malloc(b->bytes + 1) : NULL;
+	uint8_t *copy = malloc(blob->bytes + 1);
 
-	if (a->hold > port.holds) {
-		port.held = realloc(port.held, 2 * a->hold * sizeof(*port.held));
-		port.holds = 2 * a->hold;
+	if (hold > port.holds) {
+		port.held = realloc(port.held, 2 * hold * sizeof(*port.held));
+		port.holds = 2 * hold;
 	}
 	if (!copy || !port.held)
-		node__fatal(NULL, "out of memory for the changes of a commit");
-	to = &port.held[a->hold - 1];
-	*to = *b;
-	if (b->bytes)
-		memcpy(copy, b->data, b->bytes);
-	to->data = copy;
+		node__fatal(NULL, "out of memory for the changes of a page");
+	if (blob->bytes)
+		memcpy(copy, blob->data, blob->bytes);
+	port.held[hold - 1] = (struct wire_blob){blob->kind, blob->bytes, copy};
 }
 
 const struct wire_blob *dispatch__held(uint32_t hold)
@@ -165,9 +165,32 @@ static void reserve(size_t entries)
 		node__fatal(NULL, "out of memory for a message of %zu pages", entries);
 }
 
+/* What goes out tells what pages that are sc or rc cost. */
+static void count_message(const struct core_msg *msg)
+{
+	switch (msg->type) {
+	case CORE_MSG_FLUSH:
+		COUNT_LOCKED(flushes, 1);
+		COUNT_LOCKED(flushed_pages, msg->npages);
+		break;
+	case CORE_MSG_SPREAD:
+		COUNT_LOCKED(spreads, 1);
+		COUNT_LOCKED(spread_pages, msg->npages);
+		break;
+	case CORE_MSG_SEEN:
+		for (uint32_t i = 0; i < msg->npages; i++)
+			COUNT_LOCKED(copies_given_up, msg->entries[i].flags & CORE_ENTRY_REFUSED ? 1 : 0);
+		break;
+	default:
+		break;
+	}
+}
+
 static void send_message(const struct core_msg *msg)
 {
 	size_t n = msg->npages + msg->nwset;
+
+	count_message(msg);
 
 	reserve(n);
 	for (size_t i = 0; i < n; i++)
@@ -203,6 +226,42 @@ static void store(const struct core_action *a, const struct core_msg *msg, const
 	if (next != committed)
 		memcpy(next, committed, DSM_PAGE_BYTES);
 	apply(next, blob);
+}
+
+/* The mutator may be writing: what is compared and what the twin becomes must be the same bytes. */
+static void take(const struct core_action *a)
+{
+	uint8_t now[DSM_PAGE_BYTES], diff[DIFF_EXACT_BYTES], *twin = shadow__get(port.twin, a->page);
+	bool mask;
+
+	if (!twin)
+		node__fatal(NULL, "the protocol takes changes of page %u, which has no twin", a->page);
+	memcpy(now, region__frame(node.region, a->page), sizeof(now));
+	size_t n = diff__encode_exact(now, twin, diff, &mask);
+
+	memcpy(twin, now, sizeof(now));
+	keep(a->hold, &(struct wire_blob){mask ? WIRE_MASK : WIRE_DIFF, (uint32_t)n, diff});
+}
+
+static void apply_exactly(uint8_t *to, const struct wire_blob *blob)
+{
+	int err = blob->kind == WIRE_MASK   ? diff__apply_mask(to, blob->data, blob->bytes)
+		  : blob->kind == WIRE_DIFF ? diff__apply(to, blob->data, blob->bytes)
+					    : -EBADMSG;
+
+	if (err)
+		node__fatal(NULL, "another node sent damaged changes of a page");
+}
+
+/* The twin, too: what came from elsewhere is no change of this node. */
+static void merge(const struct core_action *a, const struct wire_blob *blobs)
+{
+	const struct wire_blob *blob = a->hold ? dispatch__held(a->hold) : &blobs[a->entry];
+	uint8_t *twin = shadow__get(port.twin, a->page);
+
+	apply_exactly(region__frame(node.region, a->page), blob);
+	if (twin)
+		apply_exactly(twin, blob);
 }
 
 static void make_twins(uint32_t page, uint32_t count)
@@ -253,17 +312,30 @@ static uint64_t changed_blocks(uint32_t page)
 	return diff__any(frame, twin) ? ~0ull : 0;
 }
 
-const bool *dispatch__changes(void)
+static const bool *compare(const uint32_t *page, size_t n)
 {
-	size_t n;
-	const uint32_t *page = core__dirty(node.core, &n);
-
 	reserve_changes(n);
 	for (size_t i = 0; i < n; i++) {
 		port.blocks[i] = changed_blocks(page[i]);
 		port.changed[i] = port.blocks[i] != 0;
 	}
 	return port.changed;
+}
+
+const bool *dispatch__changes(void)
+{
+	size_t n;
+	const uint32_t *page = core__dirty(node.core, &n);
+
+	return compare(page, n);
+}
+
+const bool *dispatch__written(void)
+{
+	size_t n;
+	const uint32_t *page = core__written(node.core, &n);
+
+	return compare(page, n);
 }
 
 /* Its place in core__dirty(). */
@@ -308,6 +380,19 @@ static void doom(void)
 	__atomic_store_n(&tx.doomed, true, __ATOMIC_RELEASE);
 	if (gettid() != node.mutator)
 		tgkill(getpid(), node.mutator, SIGURG);
+}
+
+/* ---- time ---- */
+
+#define TICK_NS 50000u
+
+/* Whoever receives looks whether it is due; and a timer wakes the service thread, in case nobody does. */
+static void set_tick(void)
+{
+	if (__atomic_load_n(&port.tick_ns, __ATOMIC_RELAXED) || !node.transport)
+		return;
+	__atomic_store_n(&port.tick_ns, events__now() + TICK_NS, __ATOMIC_RELEASE);
+	transport__alarm(node.transport, TICK_NS + TICK_NS / 16);
 }
 
 /* ---- steps ---- */
@@ -373,7 +458,16 @@ static struct verdict carry_out(const struct core_actions *actions, const struct
 			store(a, msg, blobs);
 			break;
 		case CORE_DO_HOLD:
-			hold(a, blobs);
+			keep(a->hold, &blobs[a->entry]);
+			break;
+		case CORE_DO_TAKE:
+			take(a);
+			break;
+		case CORE_DO_MERGE:
+			merge(a, blobs);
+			break;
+		case CORE_DO_TICK:
+			set_tick();
 			break;
 		case CORE_DO_DROP:
 			free((void *)dispatch__held(a->hold)->data);
@@ -482,12 +576,35 @@ void dispatch__message(const struct core_msg *msg, const struct wire_blob *blobs
 {
 	struct core_event event = {.type = CORE_MESSAGE, .msg = msg};
 	const struct core_actions *actions;
+
+	if (core__flushes(node.core, msg))
+		event.changed = dispatch__written();
 	int err = core_step(node.core, &event, &actions);
 
 	if (err)
 		node__fatal(NULL, "%s from node %u does not fit the protocol: %s", core_msg__name(msg->type),
 			    msg->from, strerror(-err));
 	tell_mutator(carry_out(actions, msg, blobs));
+}
+
+void dispatch__tick(void)
+{
+	struct core_event event = {.type = CORE_TICK};
+	const struct core_actions *actions;
+	uint64_t due = __atomic_load_n(&port.tick_ns, __ATOMIC_ACQUIRE);
+
+	if (!due || events__now() < due)
+		return;
+	pthread_mutex_lock(&node.lock);
+	if (port.tick_ns == due) {
+		__atomic_store_n(&port.tick_ns, 0, __ATOMIC_RELAXED);
+		int err = core_step(node.core, &event, &actions);
+
+		if (err)
+			node__fatal(NULL, "the protocol refused a tick: %s", strerror(-err));
+		tell_mutator(carry_out(actions, NULL, NULL));
+	}
+	pthread_mutex_unlock(&node.lock);
 }
 
 void dispatch__lost(uint16_t peer)

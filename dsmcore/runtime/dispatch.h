@@ -16,6 +16,8 @@ int dispatch__open(uint32_t pages);
 enum outcome dispatch__mutator(const struct core_event *event, enum core_fault *fault);
 /* One step for a message. The caller holds node.lock. */
 void dispatch__message(const struct core_msg *msg, const struct wire_blob *blobs);
+/* Raises CORE_TICK if the core has asked for one and it is due. Any thread, without node.lock. */
+void dispatch__tick(void);
 /* The peer has stopped for good, and all that it had sent has been handled. The caller holds node.lock. A
  * mutator that needs it ends the run (node__depends_on_lost()). */
 void dispatch__lost(uint16_t peer);
@@ -31,5 +33,7 @@ bool dispatch__waiting(void);
 /* For each page of core__dirty(): does it differ from its twin? For CORE_COMMIT, which follows at once; valid
  * until the next call. The caller holds node.lock. */
 const bool *dispatch__changes(void);
+/* The same for core__written(), for an event that needs it. */
+const bool *dispatch__written(void);
 
 #endif

@@ -271,7 +271,7 @@ static void emit_node(void)
 		.pid = (uint32_t)getpid(),
 		.nodes = node.options.nodes,
 		.page_log2 = DSM_PAGE_LOG2,
-		.consistency = DSM_EV_TX,
+		.consistency = (uint8_t)(DSM_EV_TX + node.options.consistency),
 		.region_bytes = node.options.heap_bytes,
 		.region_base = DSM_BASE,
 		.start_realtime_ns = ev.start_realtime_ns,

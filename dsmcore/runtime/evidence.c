@@ -99,6 +99,8 @@ static struct dsm_ev_interval interval(void)
 {
 	struct core_party p = core__attempt(node.core, NULL);
 
+	if (!p.number)
+		p = core__interval(node.core);
 	return interval_of(&p);
 }
 
@@ -378,6 +380,14 @@ void evidence__emit(const struct core_action *a, const struct core_msg *msg, con
 	case CORE_EMIT_REDIRECT:
 		COUNT(homes_asked, 1);
 		break;
+	case CORE_EMIT_INTERVAL:
+		COUNT(intervals, 1);
+		break;
+	case CORE_EMIT_LOCK:
+		COUNT(locks_remote, 1);
+		break;
+	case CORE_EMIT_MEET:
+		break;
 	case CORE_EMIT_BARRIER: /* recorded by the mutator, which knows how long it waited */
 		break;
 	}
@@ -426,6 +436,8 @@ void evidence__fault(enum core_fault kind, uint32_t page, uint16_t offset, bool 
 	if (kind == CORE_FAULT_NONE)
 		return;
 	count_fault(kind, wait_ns);
+	if (kind == CORE_FAULT_REARM && core__model(node.core, page) == CORE_RC)
+		COUNT(copies_rearmed, 1);
 	bool local = kind != CORE_FAULT_FETCH;
 
 	if (!events__wanted(DSM_EV_FAULT) || (local && !(weight = sample(&faults, events__now()))))

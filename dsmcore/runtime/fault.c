@@ -85,12 +85,13 @@ static void on_bus(int sig, siginfo_t *info, void *arg)
 	if (!alloc_hooks__mutator())
 		node__fatal(pc, "%s DSM memory in a second thread: only the thread that runs main() may",
 			    write ? "write to" : "read of");
-	if (!tx.depth)
+	uint32_t page = (uint32_t)((uint64_t)at >> DSM_PAGE_LOG2);
+
+	if (!tx.depth && core__model(node.core, page) == CORE_TX)
 		node__fatal(pc,
 			    "%s DSM memory outside a transaction: put it into DSM_TX { }, or read it with "
 			    "dsm_peek()",
 			    write ? "write to" : "read of");
-	uint32_t page = (uint32_t)((uint64_t)at >> DSM_PAGE_LOG2);
 	uint16_t offset = (uint16_t)(at & (DSM_PAGE_BYTES - 1));
 	bool pinned = !safepoint__here(pc);
 

@@ -21,6 +21,7 @@
 #include "dsmcore/protocol/core.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/section.h"
 #include "dsmcore/runtime/tx.h"
 
 #define SITES	    256u /* a power of two; two loops in one place are one to it */
@@ -118,6 +119,19 @@ struct dsm__loop dsm__loop_begin(long from, long to, long chunk)
 				  .site = place_of(NODE_CALLER)};
 }
 
+struct dsm__loop dsm__loop_begin_on(long from, long to, const void *object)
+{
+	struct dsm__loop l = {.at = from,
+			      .stop = from,
+			      .end = to,
+			      .pc = NODE_CALLER,
+			      .site = place_of(NODE_CALLER),
+			      .object = object};
+
+	section__check_object(object, NODE_CALLER, "DSM_TX_FOR_ON()");
+	return l;
+}
+
 /* The transaction of l->at ... l->stop - 1 is over, or was left by break. */
 static void end_transaction(struct dsm__loop *l)
 {
@@ -146,6 +160,18 @@ static void attempt_begins(struct place *p, struct dsm__loop *l)
 	tx.units = (uint32_t)(l->stop - l->at);
 }
 
+/* Under sc and rc nothing is lost by iterations in one section; who waits for the lock shall not wait too long. */
+static int next_section(struct dsm__loop *l)
+{
+	long n = l->chunk ? l->chunk : FIRST;
+
+	if (l->at >= l->end)
+		return 0;
+	l->stop = l->end - l->at < n ? l->end : l->at + n;
+	l->open = section__enter(l->pc, "DSM_TX_FOR", l->object);
+	return l->open;
+}
+
 int dsm__loop_more(struct dsm__loop *l)
 {
 	struct place *p = l->site;
@@ -153,6 +179,8 @@ int dsm__loop_more(struct dsm__loop *l)
 	tx__require_mutator(NODE_CALLER, "DSM_TX_FOR");
 	if (l->open)
 		end_transaction(l);
+	if (section__wanted())
+		return next_section(l);
 	while (l->at < l->end) {
 		long n = l->chunk ? l->chunk : choose(p);
 

@@ -22,6 +22,7 @@
 
 #include "dsm.h"
 #include "dsmcore/memory/objects.h"
+#include "dsmcore/memory/objects_layout.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/clocks.h"
 #include "dsmcore/runtime/contention.h"
@@ -33,6 +34,7 @@
 #include "dsmcore/runtime/notes.h"
 #include "dsmcore/runtime/phase.h"
 #include "dsmcore/runtime/sanitizer.h"
+#include "dsmcore/runtime/section.h"
 #include "dsmcore/runtime/tx.h"
 #include "dsmcore/transport/stream.h"
 #include "dsmcore/transport/transport.h"
@@ -111,7 +113,7 @@ static void peer_finished(uint16_t peer, const void *bytes)
 
 	memcpy(&barriers, bytes, sizeof(barriers));
 	service.finished[peer] = barriers + 1;
-	if (dispatch__waiting() && !tx.depth)
+	if (dispatch__waiting() && tx.at_barrier)
 		node__check_finished_peers(tx.barrier_pc);
 	if (dispatch__waiting() && tx.retry_pc)
 		node__check_lonely_retry();
@@ -189,16 +191,17 @@ static void give_up_lost(void)
 
 void node__depends_on_lost(uint16_t peer)
 {
-	bool barrier = !tx.depth && tx.barrier_pc;
 	uint64_t end = events__now() + LOST_GRACE_S * 1000000000ull;
 
 	pthread_mutex_unlock(&node.lock);
 	while (events__now() < end)
 		usleep(100000);
-	node__fatal(barrier ? tx.barrier_pc : tx.begin_pc,
-		    barrier ? "node %u is lost, so this barrier never opens"
-			    : "node %u is lost, and with it a page that this transaction needs",
-		    peer);
+	if (tx.at_barrier)
+		node__fatal(tx.barrier_pc, "node %u is lost, so this barrier never opens", peer);
+	if (!tx.depth)
+		node__fatal(tx.needs_pc, "node %u is lost, and with it a page or a lock that is needed here",
+			    peer);
+	node__fatal(tx.begin_pc, "node %u is lost, and with it a page that this transaction needs", peer);
 }
 
 void node__check_finished_peers(const void *pc)
@@ -268,6 +271,7 @@ static void *serve(void *arg)
 			node__fatal(NULL, "waiting for messages: %s", strerror(-err));
 		uint64_t now = events__now();
 
+		dispatch__tick();
 		if (now >= next_tick) {
 			tick();
 			next_tick = now + TICK_MS * 1000000ull;
@@ -317,21 +321,22 @@ static int open_shm(void)
 	return 0;
 }
 
-static int open_core(void)
+static int open_core(const struct objects_zones *zones)
 {
-	uint32_t pages = (uint32_t)(node.options.heap_bytes >> DSM_PAGE_LOG2);
 	struct core_config config = {
 		.node = node.options.node,
 		.nodes = node.options.nodes,
-		.pages = pages,
-		.pages_per_home = objects__pages_per_home(node.options.heap_bytes, node.options.nodes),
+		.pages = zones->region_pages,
+		.pages_per_home = zones->from[CORE_RC + 1],
+		.sc_from = zones->from[CORE_SC],
+		.rc_from = zones->from[CORE_RC],
 		.generation = node.options.generation,
 		.update_after = node.options.no_updates ? CORE_NEVER : 0,
 		.migrate_after = node.options.no_migration ? CORE_NEVER : 0,
 	};
 	int err = core__open(&node.core, &config);
 
-	return err ? err : dispatch__open(pages);
+	return err ? err : dispatch__open(zones->region_pages);
 }
 
 static int open_transport(struct links *links)
@@ -370,6 +375,7 @@ static void await_listener(void)
 
 static void *start(void)
 {
+	struct objects_zones zones;
 	struct links links;
 
 	modules__read();
@@ -379,9 +385,11 @@ static void *start(void)
 		_exit(2);
 	node.crowded = node.options.local_nodes > sysconf(_SC_NPROCESSORS_ONLN);
 	must(open_shm(), "memory for the node's counters");
-	if (region__open(&node.region, node.options.heap_bytes))
+	objects_layout__zones(&zones, node.options.heap_bytes, node.options.nodes,
+			      (enum core_model)node.options.consistency);
+	if (region__open(&node.region, (uint64_t)zones.region_pages << DSM_PAGE_LOG2))
 		_exit(2);
-	must(open_core(), "memory for the protocol");
+	must(open_core(&zones), "memory for the protocol");
 	must(open_transport(&links), "connections to the other nodes");
 	if (history__open() || objects__open(node.options.heap_bytes, node.options.node, node.options.nodes))
 		_exit(2);
@@ -421,6 +429,7 @@ static void finish(int status, void *arg)
 		return;
 	if (tx.depth)
 		node__fatal(tx.begin_pc, "exit(%d) inside the transaction that begins", status);
+	section__exit(status);
 	fflush(NULL);
 	if (node.transport)
 		announce_end();

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "dsmcore/memory/diff.h"
+#include "dsmcore/memory/objects.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/modules.h"
@@ -66,6 +67,15 @@ void strict__begin(void)
 	protect_data(PROT_READ);
 }
 
+/* Those that are sc or rc are nobody's transaction's. */
+static void close_pages_of(uint16_t home)
+{
+	uint32_t first, count;
+
+	objects__pages(home, CORE_TX, &first, &count);
+	region__protect(node.region, first, count, CORE_NONE);
+}
+
 void strict__end(void)
 {
 	if (!strict.armed)
@@ -75,7 +85,8 @@ void strict__end(void)
 	/* Close all pages, so that an access outside a transaction cannot find one mapped. The core's rights
 	 * stay: the next transaction's accesses open the pages again (tx__reopen()). */
 	pthread_mutex_lock(&node.lock);
-	region__protect(node.region, 0, (uint32_t)(region__bytes(node.region) >> DSM_PAGE_LOG2), CORE_NONE);
+	for (uint16_t i = 0; i < node.options.nodes; i++)
+		close_pages_of(i);
 	pthread_mutex_unlock(&node.lock);
 }
 

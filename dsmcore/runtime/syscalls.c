@@ -9,6 +9,7 @@
  */
 #include "dsmcore/runtime/syscalls.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -35,11 +36,11 @@ void syscalls__prepare(const char *name, const void *memory, size_t bytes, enum 
 		strict__system_write(memory, bytes, pc);
 	if (!shared)
 		return;
-	if (!tx.depth)
+	if (tx.depth)
+		strict__system_call(name, pc);
+	if (tx__touch(memory, bytes, mode == DSM_WRITE, !safepoint__here(pc), pc) == -EPERM)
 		node__fatal(pc, "%s() of DSM memory outside a transaction: copy it with dsm_peek() first",
 			    name);
-	strict__system_call(name, pc);
-	tx__touch(memory, bytes, mode == DSM_WRITE, !safepoint__here(pc), pc);
 }
 
 void syscalls__prepare_text(const char *name, const char *text, const void *pc)

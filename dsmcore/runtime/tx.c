@@ -24,7 +24,9 @@
 #include <unistd.h>
 
 #include "dsm.h"
+#include "dsmcore/launch/options.h"
 #include "dsmcore/memory/alloc_hooks.h"
+#include "dsmcore/memory/objects.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/await.h"
 #include "dsmcore/runtime/contention.h"
@@ -37,6 +39,7 @@
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/safepoint.h"
 #include "dsmcore/runtime/sanitizer.h"
+#include "dsmcore/runtime/section.h"
 #include "dsmcore/runtime/strict.h"
 #include "dsmcore/runtime/txlog.h"
 
@@ -98,7 +101,7 @@ void tx__require_mutator(const void *pc, const char *call)
 
 /* ---- begin ---- */
 
-static void look_for_messages(void)
+void tx__look(void)
 {
 	alloc_hooks__enter();
 	await__look();
@@ -112,7 +115,7 @@ static void begin_attempt(void)
 	alloc_hooks__attempt();
 	contention__pause();
 	if (node.transport)
-		look_for_messages();
+		tx__look();
 	tx.progress = 0;
 	pthread_mutex_lock(&node.lock);
 	__atomic_store_n(&tx.doomed, false, __ATOMIC_RELAXED);
@@ -133,7 +136,7 @@ static void begin_attempt(void)
 	strict__begin();
 }
 
-static uint32_t site_of(const void *pc)
+uint32_t tx__site(const void *pc)
 {
 	static const void *last_pc;
 	static uint32_t last_site;
@@ -158,7 +161,7 @@ int tx__begin(const void *pc, const char *call, bool read_only)
 	tx.begin_pc = pc;
 	tx.read_only = read_only;
 	contention__forget();
-	tx.site = site_of((const char *)pc + 1); /* sites are return addresses */
+	tx.site = tx__site((const char *)pc + 1); /* sites are return addresses */
 	reserve_copy();
 	if (snapshot__take(&tx.start) == TX_CANCELLED) {
 		tx.units = 0;
@@ -169,14 +172,39 @@ int tx__begin(const void *pc, const char *call, bool read_only)
 	return 1;
 }
 
+/* A block of dsm.h: under sc and rc a critical section, unless it is within a transaction. */
+static int begin_block(const void *pc, const char *call, bool read_only, const void *object)
+{
+	if (section__wanted())
+		return section__enter(pc, call, object);
+	return tx__begin(pc, call, read_only);
+}
+
 int dsm__tx_begin(void)
 {
-	return tx__begin(NODE_CALLER, "DSM_TX", false);
+	return begin_block(NODE_CALLER, "DSM_TX", false, NULL);
 }
 
 int dsm__tx_begin_read(void)
 {
-	return tx__begin(NODE_CALLER, "DSM_TX_READ", true);
+	return begin_block(NODE_CALLER, "DSM_TX_READ", true, NULL);
+}
+
+int dsm__tx_begin_on(const void *object)
+{
+	section__check_object(object, NODE_CALLER, "DSM_TX_ON()");
+	return begin_block(NODE_CALLER, "DSM_TX_ON()", false, object);
+}
+
+int dsm__tx_begin_read_on(const void *object)
+{
+	section__check_object(object, NODE_CALLER, "DSM_TX_READ_ON()");
+	return begin_block(NODE_CALLER, "DSM_TX_READ_ON()", true, object);
+}
+
+int dsm__tx_begin_always(void)
+{
+	return tx__begin(NODE_CALLER, "DSM_TX_ALWAYS", false);
 }
 
 /* ---- undo ---- */
@@ -249,12 +277,28 @@ static bool granted(uint32_t page, uint32_t count, enum core_rights need)
 	return true;
 }
 
+/* What is written to such memory cannot be undone. */
+static void require_undoable(uint32_t page, const void *pc)
+{
+	enum core_model model = core__model(node.core, page);
+
+	if (tx.depth && model != CORE_TX)
+		node__fatal(pc,
+			    "write to DSM memory of consistency %s inside a transaction: it could not be "
+			    "undone; put it "
+			    "behind dsm_lock(), outside the transaction",
+			    options__model(model));
+}
+
 /* At most CORE_ACCESS_PAGES from `page` on; the first byte is at `offset` of the first. */
 static bool access_pages(uint32_t page, uint32_t count, uint16_t offset, bool write, bool pinned,
 			 const void *pc)
 {
-	if (write)
+	if (write) {
 		tx__require_writable(pc, "write to DSM memory");
+		require_undoable(page, pc);
+	}
+	tx.needs_pc = pc;
 	struct core_event event = {
 		.type = CORE_ACCESS, .page = page, .count = count, .write = write, .pinned = pinned};
 	enum core_fault kind = CORE_FAULT_NONE;
@@ -344,17 +388,26 @@ void dsm__tx_leave(int *live)
 		tx.depth--;
 	else if (tx.depth == 1)
 		commit();
+	else
+		section__leave();
 }
 
 bool dsm_in_tx(void)
 {
-	return tx.depth != 0 && alloc_hooks__mutator();
+	return tx__running() || section__inside();
 }
 
 /* ---- the rest of dsm.h that works in transactions ---- */
 
 void dsm_peek(void *dst, const void *src, size_t bytes)
 {
+	int64_t at = node.started ? region__offset(node.region, src) : -1;
+
+	if (at >= 0 && !tx.depth && core__model(node.core, (uint32_t)(at >> DSM_PAGE_LOG2)) != CORE_TX) {
+		tx__require_mutator(NODE_CALLER, "dsm_peek()");
+		memcpy(dst, src, bytes);
+		return;
+	}
 	int live = tx__begin(NODE_CALLER, "dsm_peek()", true);
 
 	memcpy(dst, src, bytes);
@@ -371,6 +424,12 @@ int tx__touch(const void *ptr, size_t bytes, bool write, bool pinned, const void
 		return -EINVAL;
 	uint32_t first = (uint32_t)((uint64_t)at >> DSM_PAGE_LOG2);
 	uint32_t last = (uint32_t)(((uint64_t)at + bytes - 1) >> DSM_PAGE_LOG2);
+	enum core_model model = core__model(node.core, first);
+
+	if (model != core__model(node.core, last)) /* nor one object */
+		return -EINVAL;
+	if (!tx.depth && model == CORE_TX)
+		return -EPERM;
 
 	for (uint32_t page = first, n; page <= last; page += n) {
 		uint16_t offset = page == first ? (uint16_t)(at & (DSM_PAGE_BYTES - 1)) : 0;
@@ -389,9 +448,11 @@ int dsm_touch(const void *ptr, size_t bytes, enum dsm_touch_mode mode)
 	const void *pc = NODE_CALLER;
 
 	tx__require_mutator(pc, "dsm_touch()");
-	if (!tx.depth)
+	int err = tx__touch(ptr, bytes, mode == DSM_WRITE, !safepoint__here(pc), pc);
+
+	if (err == -EPERM)
 		node__fatal(pc, "dsm_touch() outside a transaction");
-	return tx__touch(ptr, bytes, mode == DSM_WRITE, !safepoint__here(pc), pc);
+	return err;
 }
 
 struct deferred {
@@ -410,6 +471,10 @@ static void run_deferred(const void *arg)
 void dsm_defer(void (*fn)(void *arg), const void *arg, size_t bytes)
 {
 	tx__require_mutator(NODE_CALLER, "dsm_defer()");
+	if (section__inside()) {
+		section__defer(fn, arg, bytes);
+		return;
+	}
 	if (!tx.depth) {
 		fn(bytes ? (void *)arg : NULL);
 		return;
@@ -437,13 +502,21 @@ void dsm_barrier(void)
 	tx__require_mutator(pc, "dsm_barrier()");
 	if (tx.depth)
 		node__fatal(pc, "dsm_barrier() inside a transaction, where it could never be undone");
+	section__require_none(pc, "dsm_barrier()");
+	uint32_t site = node.options.consistency == CORE_TX ? 0 : tx__site((const char *)pc + 1);
+
 	pthread_mutex_lock(&node.lock);
 	uint64_t start = events__now();
 
 	tx.barriers++;
 	tx.barrier_pc = pc;
 	node__check_finished_peers(pc);
+	tx.at_barrier = true;
+	event.site = site;
+	event.changed = dispatch__written();
 	dispatch__mutator(&event, NULL);
+	tx.at_barrier = false;
+	objects__barrier();
 	evidence__barrier(events__now() - start);
 	pthread_mutex_unlock(&node.lock);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <ucontext.h>
 
+#include "dsmcore/memory/alloc_hooks.h"
 #include "dsmcore/protocol/core.h"
 #include "dsmcore/runtime/snapshot.h"
 
@@ -29,11 +30,19 @@ struct tx {
 	uint64_t begin_ns, commit_begin_ns;
 	uint64_t progress; /* units to count at the commit */
 	uint64_t barriers;
-	const void *barrier_pc; /* where the program waits for the last one */
+	bool at_barrier;	/* waits for the last one */
+	const void *barrier_pc; /* where, in the program */
+	const void *needs_pc;	/* where it was given, or waits for, a page or lock last */
 	const void *retry_pc;	/* where it waits for a change, or NULL */
 };
 
 extern struct tx tx;
+
+/* Does an attempt run (not: a critical section)? Any thread. */
+static inline bool tx__running(void)
+{
+	return tx.depth != 0 && alloc_hooks__mutator();
+}
 
 /* Any thread; a doom that comes just now may be missed, and is found at the next safe point. */
 static inline bool tx__doomed(void)
@@ -57,12 +66,17 @@ bool tx__access(uint32_t page, uint16_t offset, bool write, bool pinned, const v
  * more closed than the core's rights: the microscope and strict mode close pages behind the core's back, and
  * the kernel does when it reclaims memory. */
 bool tx__reopen(uint32_t page, bool write, const void *pc);
-/* tx__access() for each page of a range; unwinds by itself. -EINVAL: not all DSM memory. */
+/* tx__access() for each page of a range; unwinds by itself. -EINVAL: not all DSM memory; -EPERM: outside a transaction, and it needs
+ * one. */
 int tx__touch(const void *ptr, size_t bytes, bool write, bool pinned, const void *pc);
 /* Ends the run with a message: no node yet, or a second thread. */
 void tx__require_mutator(const void *pc, const char *call);
 /* The same: the transaction is a DSM_TX_READ. */
 void tx__require_writable(const void *pc, const char *call);
+/* The id of a place in the program, for records. Without node.lock. */
+uint32_t tx__site(const void *pc);
+/* Receives what the mutator has kept for itself, if it has: await__look(). */
+void tx__look(void);
 /* Doomed? Then the attempt is undone and true returned: the caller must unwind. */
 bool tx__check(void);
 /* Unwinds to the start of the attempt: by editing the context that a signal handler returns to ... */

@@ -4,9 +4,11 @@
  * retry, irrevocable.
  */
 #include "dsm.h"
+#include "dsmcore/launch/options.h"
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/section.h"
 #include "dsmcore/runtime/strict.h"
 #include "dsmcore/runtime/tx.h"
 
@@ -14,6 +16,12 @@
 static void require_inside(const void *pc, const char *call)
 {
 	tx__require_mutator(pc, call);
+	if (section__inside())
+		node__fatal(pc,
+			    "%s in a critical section: what the block has done cannot be undone; it needs "
+			    "--consistency tx, "
+			    "and this run has %s",
+			    call, options__model(node.options.consistency));
 	if (!tx.depth)
 		node__fatal(pc, "%s outside a transaction: put it into DSM_TX { }", call);
 }
@@ -62,6 +70,8 @@ void dsm_irrevocable(void)
 {
 	struct core_event event = {.type = CORE_IRREVOCABLE};
 
+	if (section__inside())
+		return;
 	require_inside(NODE_CALLER, "dsm_irrevocable()");
 	if (tx.irrevocable)
 		return;

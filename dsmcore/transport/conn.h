@@ -57,6 +57,7 @@ struct transport {
 	int outer; /* of epoll: the service thread's */
 	int kick;
 	int timer;  /* in outer: goes off while the mutator keeps the receiving */
+	int alarm;  /* in outer: transport__alarm() */
 	int frames; /* handled by this call */
 	unsigned looks;
 	bool quiet;	       /* the service thread is not woken; atomic */

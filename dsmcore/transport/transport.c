@@ -400,7 +400,7 @@ int transport__open(struct transport **out, uint16_t node, uint16_t nodes, uint3
 	t->generation = generation;
 	t->handler = *handler;
 	t->engine = links ? links->engine : NULL;
-	t->epoll = t->outer = t->kick = t->timer = -1;
+	t->epoll = t->outer = t->kick = t->timer = t->alarm = -1;
 	pthread_mutex_init(&t->receiving, NULL);
 	t->conns = calloc((size_t)nodes * CHANNELS, sizeof(*t->conns));
 	t->gone = calloc(nodes, sizeof(*t->gone));

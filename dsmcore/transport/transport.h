@@ -17,8 +17,9 @@
 #define TRANSPORT_PAGE 4096u
 
 /* Page bytes that go with an entry of a core message. A diff is a sequence of {u16 offset, u16 length,
- * length bytes}, ascending and disjoint, within the page (wire__diff_sane() checks it). */
-enum wire_blob_kind { WIRE_NONE, WIRE_PAGE, WIRE_DIFF };
+ * length bytes}, ascending and disjoint, within the page (wire__diff_sane() checks it). A mask is 512 bytes, a bit
+ * for each byte of the page, and then the bytes whose bit is set, at least one (wire__mask_sane()). */
+enum wire_blob_kind { WIRE_NONE, WIRE_PAGE, WIRE_DIFF, WIRE_MASK };
 struct wire_blob {
 	enum wire_blob_kind kind;
 	uint32_t bytes;
@@ -57,6 +58,10 @@ int transport__note(struct transport *t, uint16_t to, uint16_t type, const void 
 int transport__wait(struct transport *t, int timeout_ms);
 /* Makes the one who receives return early. Any thread. */
 void transport__kick(struct transport *t);
+
+/* The service thread's wait() returns in about so many ns (less than a second), also while another thread receives.
+ * Any thread. */
+void transport__alarm(struct transport *t, uint64_t ns);
 
 /* A thread that waits for a message takes over the receiving (seize waits for a handler that runs), receives
  * all messages, also those that it does not wait for, and hands it back. receive: as wait(); timeout_ms 0

@@ -14,6 +14,7 @@
 #include "dsmcore/transport/conn.h"
 
 #define TIMER	(UINT64_MAX - 2)
+#define ALARM	(UINT64_MAX - 3)
 #define KEEP_NS 400000 /* who keeps the receiving must look again within this time, or twice that */
 
 /* The service thread blocks in `outer`, which contains the epoll set of the streams: so a mutator that takes
@@ -77,6 +78,21 @@ static int on_timer(struct transport *t)
 	return rc;
 }
 
+void transport__alarm(struct transport *t, uint64_t ns)
+{
+	const struct itimerspec in = {.it_value.tv_nsec = (long)ns};
+
+	timerfd_settime(t->alarm, 0, &in, NULL);
+}
+
+/* Nothing else to do: wait() returns. */
+static int on_alarm(struct transport *t)
+{
+	uint64_t drop;
+
+	return read(t->alarm, &drop, sizeof(drop)) < 0 && errno != EAGAIN ? -errno : 0;
+}
+
 static int on_streams(struct transport *t)
 {
 	int rc;
@@ -91,13 +107,15 @@ static int on_streams(struct transport *t)
 
 int transport__wait(struct transport *t, int timeout_ms)
 {
-	struct epoll_event ev[2];
-	int n = epoll_wait(t->outer, ev, 2, timeout_ms), frames = 0, rc;
+	struct epoll_event ev[3];
+	int n = epoll_wait(t->outer, ev, 3, timeout_ms), frames = 0, rc;
 
 	if (n <= 0)
 		return n < 0 && errno != EINTR ? -errno : 0;
 	for (int i = 0; i < n; i++) {
-		rc = ev[i].data.u64 == TIMER ? on_timer(t) : on_streams(t);
+		rc = ev[i].data.u64 == ALARM   ? on_alarm(t)
+		     : ev[i].data.u64 == TIMER ? on_timer(t)
+					       : on_streams(t);
 		if (rc < 0)
 			return rc;
 		frames += rc;
@@ -184,12 +202,16 @@ void transport__give_back(struct transport *t)
 
 int turns__open(struct transport *t)
 {
-	struct epoll_event streams = {.events = EPOLLIN}, timer = {.events = EPOLLIN, .data.u64 = TIMER};
+	struct epoll_event streams = {.events = EPOLLIN}, timer = {.events = EPOLLIN, .data.u64 = TIMER},
+			   alarm = {.events = EPOLLIN, .data.u64 = ALARM};
 
 	t->outer = epoll_create1(EPOLL_CLOEXEC);
 	t->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (t->outer < 0 || t->timer < 0 || epoll_ctl(t->outer, EPOLL_CTL_ADD, t->epoll, &streams) ||
-	    epoll_ctl(t->outer, EPOLL_CTL_ADD, t->timer, &timer))
+	t->alarm = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (t->outer < 0 || t->timer < 0 || t->alarm < 0 ||
+	    epoll_ctl(t->outer, EPOLL_CTL_ADD, t->epoll, &streams) ||
+	    epoll_ctl(t->outer, EPOLL_CTL_ADD, t->timer, &timer) ||
+	    epoll_ctl(t->outer, EPOLL_CTL_ADD, t->alarm, &alarm))
 		return -errno;
 	return 0;
 }
@@ -200,4 +222,6 @@ void turns__close(struct transport *t)
 		close(t->outer);
 	if (t->timer >= 0)
 		close(t->timer);
+	if (t->alarm >= 0)
+		close(t->alarm);
 }

@@ -84,6 +84,8 @@ static void put64(uint8_t *p, uint64_t v)
 	memcpy(p, &v, sizeof(v));
 }
 
+#define WIRE_MASK_BYTES (TRANSPORT_PAGE / 8)
+
 static bool all_zero(const uint8_t *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -123,8 +125,31 @@ bool wire__diff_sane(const uint8_t *diff, size_t bytes)
 	return true;
 }
 
+bool wire__mask_sane(const uint8_t *mask, size_t bytes)
+{
+	size_t set = 0;
+
+	if (bytes <= WIRE_MASK_BYTES)
+		return false;
+	for (size_t i = 0; i < WIRE_MASK_BYTES; i += 8)
+		set += (size_t)__builtin_popcountll(get64(mask + i));
+	return bytes == WIRE_MASK_BYTES + set;
+}
+
+/* Changes that others' changes of the same page must not be lost under: exact to the byte. */
+static bool exact(unsigned type)
+{
+	return type == CORE_MSG_FLUSH || type == CORE_MSG_SPREAD;
+}
+
+static bool blob_sane(unsigned kind, const uint8_t *data, size_t bytes)
+{
+	return kind == WIRE_DIFF ? wire__diff_sane(data, bytes)
+				 : kind != WIRE_MASK || wire__mask_sane(data, bytes);
+}
+
 /* What may come with an entry follows from what its sender was told to attach. */
-static bool blob_fits(unsigned data, unsigned kind, size_t bytes)
+static bool blob_fits(unsigned type, unsigned data, unsigned kind, size_t bytes)
 {
 	switch (data) {
 	case CORE_DATA_NONE:
@@ -134,6 +159,9 @@ static bool blob_fits(unsigned data, unsigned kind, size_t bytes)
 	case CORE_DATA_CHANGES:
 		/* A diff may exceed the page by the headers of its runs; one byte in two is the worst case.
 		 */
+		if (exact(type))
+			return (kind == WIRE_DIFF || kind == WIRE_MASK) &&
+			       bytes <= TRANSPORT_PAGE + WIRE_MASK_BYTES;
 		return (kind == WIRE_PAGE && bytes == TRANSPORT_PAGE) ||
 		       (kind == WIRE_DIFF && bytes <= 3 * TRANSPORT_PAGE);
 	}
@@ -199,8 +227,8 @@ static int make_room(struct wire_frame *f, size_t entries)
 }
 
 /* The entry at p and its blob, which begins at *at; moves *at behind the blob. */
-static int get_entry(const uint8_t *bytes, size_t size, const uint8_t *p, size_t *at, struct core_entry *e,
-		     struct wire_blob *b)
+static int get_entry(unsigned type, const uint8_t *bytes, size_t size, const uint8_t *p, size_t *at,
+		     struct core_entry *e, struct wire_blob *b)
 {
 	size_t padded;
 
@@ -212,7 +240,7 @@ static int get_entry(const uint8_t *bytes, size_t size, const uint8_t *p, size_t
 	e->hold = 0;
 	b->kind = get16(p + E_BLOB);
 	b->bytes = get32(p + E_BYTES);
-	if (!all_zero(p + E_ZERO, 2) || !blob_fits(e->data, b->kind, b->bytes))
+	if (!all_zero(p + E_ZERO, 2) || !blob_fits(type, e->data, b->kind, b->bytes))
 		return -EPROTO;
 	padded = wire__padded(b->bytes);
 	if (padded > size - *at)
@@ -220,7 +248,7 @@ static int get_entry(const uint8_t *bytes, size_t size, const uint8_t *p, size_t
 	b->data = b->bytes ? bytes + *at : NULL;
 	if (!all_zero(bytes + *at + b->bytes, padded - b->bytes))
 		return -EPROTO;
-	if (b->kind == WIRE_DIFF && !wire__diff_sane(bytes + *at, b->bytes))
+	if (!blob_sane(b->kind, bytes + *at, b->bytes))
 		return -EPROTO;
 	*at += padded;
 	return 0;
@@ -254,8 +282,8 @@ static int decode_core(const uint8_t *bytes, size_t size, struct wire_frame *f)
 		return rc;
 	at = WIRE_FIXED + entries * WIRE_ENTRY;
 	for (size_t i = 0; i < entries; i++) {
-		rc = get_entry(bytes, size, bytes + WIRE_FIXED + i * WIRE_ENTRY, &at, &f->entry_room[i],
-			       &f->blob_room[i]);
+		rc = get_entry(m->type, bytes, size, bytes + WIRE_FIXED + i * WIRE_ENTRY, &at,
+			       &f->entry_room[i], &f->blob_room[i]);
 		if (rc)
 			return rc;
 	}
@@ -303,9 +331,9 @@ int wire__measure(const struct core_msg *m, const struct wire_blob *blobs, size_
 		unsigned kind = blobs ? blobs[i].kind : WIRE_NONE;
 		uint32_t bytes = kind == WIRE_NONE ? 0 : blobs[i].bytes;
 
-		if (!blob_fits(m->entries[i].data, kind, bytes))
+		if (!blob_fits(m->type, m->entries[i].data, kind, bytes))
 			return -EINVAL;
-		if (kind == WIRE_DIFF && !wire__diff_sane(blobs[i].data, bytes))
+		if (bytes && !blob_sane(kind, blobs[i].data, bytes))
 			return -EINVAL;
 		*total += wire__padded(bytes);
 		if (*total > WIRE_LIMIT)

@@ -79,6 +79,8 @@ static inline size_t wire__padded(size_t bytes)
 	return (bytes + 7) & ~(size_t)7;
 }
 
+/* Is this a mask and its bytes, as transport.h defines it? */
+bool wire__mask_sane(const uint8_t *mask, size_t bytes);
 /* Is this a diff as transport.h defines it? Runs ascend, are disjoint, not empty, end in the page. */
 bool wire__diff_sane(const uint8_t *diff, size_t bytes);
 

@@ -32,11 +32,12 @@ static void check_options(const struct run_options *o)
 static void as_option(struct run_options *o, unsigned which, const char *text)
 {
 	static int (*const set[])(struct run_options * o, const char *text, char *why, size_t why_size) = {
-		options__heap,	  options__ring,   options__microscope, options__plan,
-		options__history, options__fabric, options__transport,	options__key_file,
+		options__heap,	    options__ring,     options__microscope,
+		options__plan,	    options__history,  options__fabric,
+		options__transport, options__key_file, options__consistency,
 	};
 	char why[64] = ""; /* small, so that long reasons are cut */
-	int rc = set[which % 8](o, text, why, sizeof(why));
+	int rc = set[which % 9](o, text, why, sizeof(why));
 
 	check(rc <= 0 && (rc == 0 || *why) && memchr(why, 0, sizeof(why)));
 	check_options(o);
@@ -44,9 +45,9 @@ static void as_option(struct run_options *o, unsigned which, const char *text)
 
 static void as_variable(unsigned which, const char *text)
 {
-	static const char *const names[] = {"DSM_HEAP",	     "DSM_RING_SIZE", "DSM_STRICT", "DSM_MICROSCOPE",
-					    "DSM_TRANSPORT", "DSM_RUN",	      "DSM_FABRIC", "DSM_UPDATES",
-					    "DSM_SILENCE",   "DSM_KEY_FILE"};
+	static const char *const names[] = {
+		"DSM_HEAP",   "DSM_RING_SIZE", "DSM_STRICT",  "DSM_MICROSCOPE", "DSM_TRANSPORT",  "DSM_RUN",
+		"DSM_FABRIC", "DSM_UPDATES",   "DSM_SILENCE", "DSM_KEY_FILE",	"DSM_CONSISTENCY"};
 	const char *name = names[which % (sizeof(names) / sizeof(*names))];
 	struct run_options o;
 	char why[512] = "";

@@ -41,7 +41,7 @@ static void check_plan(const struct plan *plan)
 		if (plan__match(plan, r->type, r->layout.elem_size, r->frame, r->nframes) == NULL)
 			abort(); /* at least the rule itself */
 	}
-	if (!objects_layout__open(&layout, 1ull << 30, 3, plan))
+	if (!objects_layout__open(&layout, 1ull << 30, 3, CORE_TX, plan))
 		objects_layout__arena_of(&layout, 1000);
 }
 

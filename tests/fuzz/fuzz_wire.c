@@ -47,6 +47,9 @@ static void try(const uint8_t *bytes, size_t size)
 				if (f.blobs[i].kind == WIRE_DIFF &&
 				    !wire__diff_sane(f.blobs[i].data, f.blobs[i].bytes))
 					abort();
+				if (f.blobs[i].kind == WIRE_MASK &&
+				    !wire__mask_sane(f.blobs[i].data, f.blobs[i].bytes))
+					abort();
 				touch(f.blobs[i].data, f.blobs[i].bytes);
 			}
 			encode_again(&f, bytes, size);

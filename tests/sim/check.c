@@ -542,7 +542,7 @@ static void check_last(void *arg, uint64_t page, uint64_t version, uint64_t hash
 	}
 }
 
-static void check_stuck(struct world *w)
+void check__stuck(struct world *w)
 {
 	char list[200] = "";
 	uint32_t i;
@@ -552,11 +552,13 @@ static void check_stuck(struct world *w)
 		len = strlen(list);
 		if (!w->nodes[i].done && len < sizeof(list) - 24)
 			snprintf(list + len, sizeof(list) - len, " %u (%s)", i,
-				 w->nodes[i].core->mutator == MUTATOR_FETCHES	? "fetch"
-				 : w->nodes[i].core->mutator == MUTATOR_COMMITS ? "commit"
-				 : w->nodes[i].core->mutator == MUTATOR_BARRIER ? "barrier"
-				 : w->nodes[i].core->mutator == MUTATOR_CLAIMS	? "claim"
-										: "runs");
+				 w->nodes[i].core->mutator == MUTATOR_FETCHES	 ? "fetch"
+				 : w->nodes[i].core->mutator == MUTATOR_COMMITS	 ? "commit"
+				 : w->nodes[i].core->mutator == MUTATOR_BARRIER	 ? "barrier"
+				 : w->nodes[i].core->mutator == MUTATOR_CLAIMS	 ? "claim"
+				 : w->nodes[i].core->mutator == MUTATOR_ASKS	 ? "copy"
+				 : w->nodes[i].core->mutator == MUTATOR_ACQUIRES ? "lock"
+										 : "runs");
 	}
 	world__fail(w, FAIL_PROGRESS, "deadlock: nothing is under way, but these nodes wait:%s", list);
 }
@@ -579,7 +581,7 @@ void check__end(struct world *w)
 	death__end(w);
 	check__whole_history(w);
 	if (w->running) {
-		check_stuck(w);
+		check__stuck(w);
 		return;
 	}
 	for (i = 0; i < w->profile.nodes; i++)

@@ -13,6 +13,25 @@
 
 #include "dsmcore/protocol/internal.h"
 
+/* The same without transactions: while others wait for an answer, or have been told half. */
+static void draw_sync(struct world *w, struct node *n)
+{
+	static const enum core_msg_type types[] = {
+		CORE_MSG_ASK,	  CORE_MSG_COPY,   CORE_MSG_REVOKE, CORE_MSG_REVOKED, CORE_MSG_FLUSH,
+		CORE_MSG_FLUSHED, CORE_MSG_SPREAD, CORE_MSG_SPREAD, CORE_MSG_SEEN,    CORE_MSG_ACQUIRE,
+		CORE_MSG_GIVE,	  CORE_MSG_WANT,   CORE_MSG_BACK,   CORE_MSG_ARRIVE,  CORE_MSG_GO};
+	enum core_msg_type type = types[rng__below(&w->wild, sizeof(types) / sizeof(types[0]))];
+	uint32_t kind = rng__below(&w->wild, 10), countdown = rng__between(&w->wild, 1, 12);
+
+	if (kind < 2)
+		n->death = (struct death){DEATH_ACTION, 0, rng__between(&w->wild, 1, 500)};
+	else
+		n->death = (struct death){kind < 5   ? DEATH_SEND
+					  : kind < 7 ? DEATH_WAIT
+						     : DEATH_RECEIVE,
+					  type, countdown};
+}
+
 /* Where a death hurts most: in the middle of a commit, as home of locked pages, with others waiting. */
 static void draw_one(struct world *w, struct node *n)
 {
@@ -58,7 +77,10 @@ void death__draw(struct world *w)
 		n = &w->nodes[rng__below(&w->wild, w->profile.nodes)];
 		if (n->death.kind != DEATH_NONE)
 			continue;
-		draw_one(w, n);
+		if (w->profile.sync)
+			draw_sync(w, n);
+		else
+			draw_one(w, n);
 		left--;
 	}
 }

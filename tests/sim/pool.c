@@ -62,6 +62,7 @@ static void report(struct shared *s, const struct world *w)
 	if (i >= POOL_SHOWN)
 		return;
 	f->seed = w->seed;
+	f->what.sync = w->profile.sync;
 	f->what.nodes = w->profile.nodes;
 	f->what.pages = w->profile.pages;
 	f->what.kind = w->kind;
@@ -77,6 +78,7 @@ static void work(struct pool *p, uint32_t index)
 	struct run run = p->o->run;
 	uint64_t seed, end;
 	struct world w;
+	unsigned kind;
 
 	while ((seed = s->next) <= p->o->last && s->failed < POOL_SHOWN) {
 		if (!atomic_compare_exchange_strong(&s->next, &seed, seed + CHUNK))
@@ -84,8 +86,11 @@ static void work(struct pool *p, uint32_t index)
 		end = p->o->last - seed < CHUNK ? p->o->last + 1 : seed + CHUNK;
 		for (; seed < end; seed++) {
 			me->seed = run.seed = seed;
-			if (!world__run(&w, &run, &me->totals))
-				report(s, &w);
+			for (kind = 0; kind < 2; kind++) {
+				run.sync = kind;
+				if ((p->o->kinds & 1u << kind) && !world__run(&w, &run, &me->totals))
+					report(s, &w);
+			}
 			s->done++;
 		}
 	}

@@ -41,7 +41,7 @@ static void protect(struct world *w, struct node *n, const struct core_action *a
 	uint32_t i;
 
 	for (i = a->page; i < a->page + a->count; i++) {
-		if (a->rights == CORE_WRITE && !n->memory[i].has_twin)
+		if (a->rights == CORE_WRITE && !n->memory[i].has_twin && core__model(n->core, i) == CORE_TX)
 			world__fail(w, FAIL_PORT, "node %u: page %u made writable without a twin",
 				    world__id(w, n), i);
 		/* But for writing, ahead of a row of first writes. */
@@ -49,6 +49,8 @@ static void protect(struct world *w, struct node *n, const struct core_action *a
 			world__fail(w, FAIL_PORT, "node %u: page %u is opened, and nobody has accessed it",
 				    world__id(w, n), i);
 		n->memory[i].rights = a->rights;
+		if (core__model(n->core, i) == CORE_SC)
+			check_sync__rights(w, i);
 	}
 }
 
@@ -60,15 +62,20 @@ const struct payload *port__held(struct world *w, const struct node *n, uint32_t
 	return NULL;
 }
 
+static void make_room(struct node *n, uint32_t hold)
+{
+	if (hold <= n->nheld)
+		return;
+	n->held = realloc(n->held, hold * sizeof(*n->held));
+	if (!n->held)
+		abort();
+	memset(&n->held[n->nheld], 0, (hold - n->nheld) * sizeof(*n->held));
+	n->nheld = hold;
+}
+
 static void hold(struct world *w, struct node *n, const struct core_action *a, const struct packet *packet)
 {
-	if (a->hold > n->nheld) {
-		n->held = realloc(n->held, a->hold * sizeof(*n->held));
-		if (!n->held)
-			abort();
-		memset(&n->held[n->nheld], 0, (a->hold - n->nheld) * sizeof(*n->held));
-		n->nheld = a->hold;
-	}
+	make_room(n, a->hold);
 	if (n->held[a->hold - 1].used || packet->entries[a->entry].data == CORE_DATA_NONE)
 		world__fail(w, FAIL_PORT, "node %u: cannot keep as %u", world__id(w, n), a->hold);
 	n->held[a->hold - 1] = (struct held){packet->data[a->entry], true};
@@ -101,6 +108,57 @@ static void store(struct world *w, struct node *n, const struct core_action *a, 
 		memcpy(m->next, port__committed(m), PAGE_BYTES);
 	m->has_next = true;
 	apply(m->next, data);
+}
+
+/* ---- release consistency: changes exact to the word ---- */
+
+static void take_changes(struct world *w, struct node *n, const struct core_action *a)
+{
+	struct memory *m = &n->memory[a->page];
+	struct payload *data;
+	unsigned i;
+
+	make_room(n, a->hold);
+	if (!m->has_twin || n->held[a->hold - 1].used)
+		world__fail(w, FAIL_PORT, "node %u: cannot take the changes of page %u as %u",
+			    world__id(w, n), a->page, a->hold);
+	n->held[a->hold - 1] = (struct held){.used = true};
+	data = &n->held[a->hold - 1].data;
+	for (i = 0; i < WORDS; i++) {
+		data->word[i] = m->frame[i];
+		if (m->frame[i] != m->twin[i])
+			data->changed |= (uint8_t)(1u << i);
+		if (!core_mutant(taken_not_refreshed))
+			m->twin[i] = m->frame[i];
+	}
+}
+
+static void merge(struct world *w, struct node *n, const struct core_action *a, const struct packet *packet)
+{
+	struct memory *m = &n->memory[a->page];
+	const struct payload *data = a->hold ? port__held(w, n, a->hold) : &packet->data[a->entry];
+
+	if (!data)
+		return;
+	if (!a->hold && (packet->entries[a->entry].page != a->page ||
+			 packet->entries[a->entry].data != CORE_DATA_CHANGES))
+		world__fail(w, FAIL_PORT, "node %u: no changes came for page %u", world__id(w, n), a->page);
+	apply(m->frame, data);
+	if (m->has_twin && !core_mutant(merge_not_in_twin))
+		apply(m->twin, data);
+	check_sync__merged(w, n, a->page);
+}
+
+const bool *port__changed(struct node *n)
+{
+	const uint32_t *written;
+	size_t count, i;
+
+	written = core__written(n->core, &count);
+	for (i = 0; i < count; i++)
+		n->changed[i] =
+			memcmp(n->memory[written[i]].frame, n->memory[written[i]].twin, PAGE_BYTES) != 0;
+	return n->changed;
 }
 
 static void twin_action(struct world *w, struct node *n, const struct core_action *a)
@@ -179,7 +237,10 @@ static void emit(struct world *w, struct node *n, const struct core_action *a)
 				    world__id(w, n), a->number, n->barriers);
 		break;
 	case CORE_EMIT_UPDATE:
-		w->totals->updates++;
+		if (w->profile.sync)
+			w->totals->spreads++;
+		else
+			w->totals->updates++;
 		break;
 	case CORE_EMIT_ADOPT:
 		w->totals->adopted++;
@@ -196,8 +257,15 @@ static void emit(struct world *w, struct node *n, const struct core_action *a)
 	case CORE_EMIT_REDIRECT:
 		w->totals->redirects++;
 		break;
+	case CORE_EMIT_MEET:
+		if (!a->nmeetings || a->other.node == world__id(w, n))
+			world__fail(w, FAIL_PORT, "node %u: a meeting with nobody, or nowhere",
+				    world__id(w, n));
+		break;
 	case CORE_EMIT_INVALIDATE:
 	case CORE_EMIT_TRANSFER:
+	case CORE_EMIT_INTERVAL:
+	case CORE_EMIT_LOCK:
 		break;
 	}
 }
@@ -211,7 +279,10 @@ void port__run(struct world *w, struct node *n, const struct core_actions *actio
 		const struct core_action *a = &actions->list[i];
 		switch (a->type) {
 		case CORE_DO_RESUME:
-			program__resumed(w, n);
+			if (w->profile.sync)
+				sync__resumed(w, n);
+			else
+				program__resumed(w, n);
 			break;
 		case CORE_DO_WAIT:
 			n->blocked = true;
@@ -220,7 +291,10 @@ void port__run(struct world *w, struct node *n, const struct core_actions *actio
 			program__aborted(w, n);
 			break;
 		case CORE_DO_LOST:
-			program__lost(w, n, a);
+			if (w->profile.sync)
+				sync__lost(w, n);
+			else
+				program__lost(w, n, a);
 			break;
 		case CORE_DO_DOOM:
 			n->doomed = true;
@@ -252,6 +326,18 @@ void port__run(struct world *w, struct node *n, const struct core_actions *actio
 			break;
 		case CORE_DO_PROMOTE:
 			promote(w, n, a);
+			break;
+		case CORE_DO_TAKE:
+			take_changes(w, n, a);
+			break;
+		case CORE_DO_MERGE:
+			merge(w, n, a, packet);
+			break;
+		case CORE_DO_TICK:
+			world__push(w, (struct due){.time = w->now + TICK_MIN +
+							    rng__below(&w->wild, w->profile.tick_max),
+						    .node = world__id(w, n),
+						    .what = DUE_TICK});
 			break;
 		case CORE_DO_EMIT:
 			emit(w, n, a);

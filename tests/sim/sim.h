@@ -11,6 +11,10 @@
  *   program.c          what the nodes run        core.c     the core, compiled with its mutants
  *   check.c            invariants, the end       cover.c    which event met which state of the core
  *   death.c            nodes that die
+ *   program_sync.c     programs on pages of sequential and release consistency, and their locks
+ *   check_sync.c       what these must read, and what must hold at rest
+ *
+ * A seed makes two worlds, apart from one another: one of transactions, one of the other models.
  */
 #ifndef SIM_H
 #define SIM_H
@@ -28,6 +32,8 @@
 #define WORDS	   8u
 #define PAGE_BYTES (WORDS * 8u)
 #define MAX_OPS	   400u
+#define MORE	   3u
+#define TICK_MIN   10u /* what the port must wait for a CORE_TICK: an instruction takes less */
 
 struct rng {
 	uint64_t state;
@@ -66,15 +72,37 @@ struct profile {
 	bool relay;		    /* node 0 is the home of all pages, and runs nothing */
 	bool fair;		    /* likewise, and all others want one page all the time */
 	bool patient;		    /* who loses sleeps first, as the runtime does */
+	/* A world without transactions: */
+	bool sync;
+	uint32_t sc_from, rc_from; /* of each home's pages */
+	uint32_t locks;		   /* names */
+	uint32_t locked_percent;   /* of what the nodes do is in critical sections */
+	uint32_t stable_percent;   /* of the words have the same owner in all phases */
+	uint32_t near_percent;	   /* of a node's accesses are to words of few pages */
+	uint32_t free_percent;	   /* are to pages of sequential consistency, of whoever wants */
+	uint32_t tick_max;	   /* until a CORE_TICK, at most */
 };
 
-enum op_kind { OP_READ, OP_WRITE, OP_SILENT, OP_ADD, OP_TOUCH, OP_SAFE, OP_CANCEL, OP_RETRY, OP_SOLE };
+enum op_kind {
+	OP_READ,
+	OP_WRITE,
+	OP_SILENT,
+	OP_ADD,
+	OP_TOUCH,
+	OP_SAFE,
+	OP_CANCEL,
+	OP_RETRY,
+	OP_SOLE,
+	OP_ACQUIRE,
+	OP_RELEASE
+};
 
 struct op {
 	enum op_kind kind;
-	uint32_t page, word;
-	uint32_t count; /* TOUCH: pages */
+	uint32_t page, word; /* ACQUIRE, RELEASE: page is the lock's number */
+	uint32_t count;	     /* TOUCH: pages */
 	bool pinned;
+	uint32_t more[MORE], nmore; /* pages that the same instruction needs */
 };
 
 /* What one page looked like to the running attempt when it first saw it, and what it wrote since. */
@@ -90,6 +118,7 @@ struct memory {
 	uint64_t frame[WORDS], twin[WORDS], next[WORDS];
 	bool has_twin, has_next, kept; /* kept: the twin has outlived a commit */
 	enum core_rights rights;
+	uint32_t unused; /* changes of others since it was used */
 };
 
 #define RECENT 64u
@@ -158,10 +187,20 @@ struct node {
 	bool dead;
 	struct core_party decided; /* its attempt, in a message that says it has committed */
 	bool *knows;		   /* by node: it was told of its death */
+	bool *changed;		   /* by page: room for an event's */
+	uint32_t *depth;	   /* of a world without transactions: by lock, how often it has it */
+	bool ends;		   /* likewise: what it needs is lost */
 };
 
-/* What is due when it is no message: the mutator moves, it dies, or it is told that node what - DUE_LOSS is dead. */
-enum { DUE_MOVE, DUE_DEATH, DUE_LOSS };
+/* What the words of a world without transactions must read as. */
+struct oracle {
+	uint64_t (*latest)[WORDS]; /* by page: what was written last */
+	uint64_t entered, left;	   /* barriers, over all nodes */
+};
+
+/* What is due when it is no message: the mutator moves, it dies, some time has gone by (CORE_TICK), or it is told that node
+ * what - DUE_LOSS is dead. */
+enum { DUE_MOVE, DUE_DEATH, DUE_TICK, DUE_LOSS };
 
 struct link {
 	uint64_t last; /* delivery of the newest message */
@@ -176,6 +215,9 @@ struct totals {
 	uint64_t handed;
 	uint64_t updates, adopted, passed; /* copies updated; decisions to do so, and to pass on a decision */
 	uint64_t moves, redirects;	   /* homes that moved; questions sent on to a home that had */
+	uint64_t sections, checked;	   /* without transactions: critical sections; words that were read */
+	uint64_t spreads, left;		   /* pages updated; copies given up since nobody used them */
+	uint64_t cached, fetched;	   /* locks */
 	uint32_t most_aborts;		   /* of one transaction */
 	double longest; /* long transaction against short ones: share of the time that it may take */
 };
@@ -200,6 +242,7 @@ struct world {
 	uint64_t worst;	  /* delay of a message, or of a thought */
 	uint32_t running; /* nodes whose program is not done */
 	struct verify *history;
+	struct oracle oracle;
 	struct totals *totals;
 	bool verbose, history_only, failed;
 	enum fail kind;
@@ -218,6 +261,7 @@ void profile__draw_homes(struct profile *p, struct rng *rng);
 /* Runs a seed. Returns false and says what failed in w->kind and w->failure. */
 struct run {
 	uint64_t seed;
+	bool sync;	   /* the seed's world without transactions */
 	uint32_t nodes;	   /* 0: the seed decides */
 	bool verbose;	   /* print every message and the history's errors */
 	bool history_only; /* look only at the history and at progress, not at the state of the cores */
@@ -248,6 +292,8 @@ const uint64_t *port__committed(const struct memory *m);
 /* NULL, and the seed has failed: nothing is kept under this number. */
 const struct payload *port__held(struct world *w, const struct node *n, uint32_t hold);
 uint64_t port__hash(const uint64_t *words);
+/* Which of core__written() differ from their twins: for an event that may flush them. */
+const bool *port__changed(struct node *n);
 
 /* program.c */
 void program__start(struct world *w, struct node *n);
@@ -255,6 +301,30 @@ void program__move(struct world *w, struct node *n);
 void program__resumed(struct world *w, struct node *n);
 void program__aborted(struct world *w, struct node *n);
 void program__lost(struct world *w, struct node *n, const struct core_action *a);
+
+/* program_sync.c */
+void profile__draw_sync(struct profile *p, struct rng *rng, uint32_t nodes_forced);
+void sync__start(struct world *w, struct node *n);
+void sync__move(struct world *w, struct node *n);
+void sync__resumed(struct world *w, struct node *n);
+void sync__lost(struct world *w, struct node *n);
+
+/* check_sync.c */
+void check_sync__open(struct world *w);
+void check_sync__close(struct world *w);
+/* The mutator looks at a word, or writes it. */
+void check_sync__read(struct world *w, struct node *n, uint32_t page, uint32_t word);
+void check_sync__write(struct world *w, struct node *n, uint32_t page, uint32_t word, uint64_t value);
+/* Changes of others have come to a page. */
+void check_sync__merged(struct world *w, struct node *n, uint32_t page);
+void check_sync__acquired(struct world *w, struct node *n, uint32_t lock);
+/* It is about to come to a barrier; it has left it. */
+void check_sync__enter(struct world *w);
+void check_sync__left(struct world *w, struct node *n);
+/* Rights on a page of sequential consistency have changed: one writer, or many readers. */
+void check_sync__rights(struct world *w, uint32_t page);
+void check_sync__step(struct world *w, struct node *n);
+void check_sync__end(struct world *w);
 
 /* death.c */
 void death__draw(struct world *w);
@@ -292,6 +362,8 @@ void check__hand(struct world *w, const struct core_msg *msg);
 /* Nothing is under way: is there a node that waits for a change which has happened? */
 void check__waits(struct world *w);
 void check__end(struct world *w);
+/* Nothing is under way, and not all programs are done. */
+void check__stuck(struct world *w);
 void check__whole_history(struct world *w);
 void check__history(struct world *w, struct node *n, bool committed);
 

@@ -98,6 +98,8 @@ static void fill_payload(struct world *w, struct node *n, const struct core_entr
 	const struct payload *held;
 	unsigned i;
 
+	if (e->data == CORE_DATA_NONE) /* e->page may be a node */
+		return;
 	if (e->data == CORE_DATA_COMMITTED) {
 		memcpy(to->word,
 		       core_mutant(dirty_served) || (core_mutant(sticky_served) && m->kept)
@@ -157,6 +159,7 @@ void world__send(struct world *w, struct node *n, const struct core_msg *msg)
 	p->msg.entries = p->entries;
 	for (i = 0; i < msg->npages; i++) {
 		fill_payload(w, n, &p->entries[i], &p->data[i]);
+		w->totals->left += msg->type == CORE_MSG_SEEN && msg->entries[i].flags & CORE_ENTRY_REFUSED;
 		p->entries[i].hold = 0;
 	}
 	if (rng__below(&w->wild, 10000) < w->profile.stalls && link->held <= w->now) {
@@ -190,6 +193,9 @@ void world__step(struct world *w, struct node *n, struct core_event *event, stru
 		}
 	}
 	w->steps++;
+	if (event->type == CORE_BARRIER || event->type == CORE_RELEASE ||
+	    (packet && core__flushes(n->core, &packet->msg)))
+		event->changed = port__changed(n);
 	rc = core_step(n->core, event, &actions);
 	if (rc) {
 		world__fail(w, FAIL_CORE, "node %u: core_step says %s to event %d (%s)", world__id(w, n),
@@ -202,7 +208,10 @@ void world__step(struct world *w, struct node *n, struct core_event *event, stru
 	port__run(w, n, actions, packet);
 	if (n->dead)
 		return;
-	check__sticky(w, n);
+	if (w->profile.sync)
+		check_sync__step(w, n);
+	else
+		check__sticky(w, n);
 	if (w->steps % 64 == 0)
 		check__exclusivity(w);
 }
@@ -244,7 +253,12 @@ static void open_world(struct world *w, const struct run *run)
 	w->seed = run->seed;
 	w->rng.state = run->seed * 0x2545f4914f6cdd1dull + 1;
 	w->wild.state = run->seed * 0x9fb21c651e98df25ull + 7;
-	profile__draw(p, &w->rng, run->nodes);
+	if (run->sync) {
+		w->rng.state ^= 0x51c64e6d1f2a3b59ull;
+		profile__draw_sync(p, &w->rng, run->nodes);
+	} else {
+		profile__draw(p, &w->rng, run->nodes);
+	}
 	profile__draw_wild(p, &w->wild);
 	profile__draw_homes(p, &homes);
 	w->nodes = calloc(p->nodes, sizeof(*w->nodes));
@@ -256,6 +270,8 @@ static void open_world(struct world *w, const struct run *run)
 					     .nodes = (uint16_t)p->nodes,
 					     .pages = p->pages,
 					     .pages_per_home = p->pages_per_home,
+					     .sc_from = p->sc_from,
+					     .rc_from = p->rc_from,
 					     .generation = 1,
 					     .elevate_after = p->elevate_after,
 					     .sticky_max = p->sticky_max,
@@ -272,11 +288,17 @@ static void open_world(struct world *w, const struct run *run)
 		n->views = calloc(p->pages, sizeof(*n->views));
 		n->seen = calloc(p->pages, sizeof(*n->seen));
 		n->knows = calloc(p->nodes, sizeof(*n->knows));
+		n->changed = calloc(p->pages, sizeof(*n->changed));
+		n->depth = calloc(p->locks + 1, sizeof(*n->depth));
 		n->rng.state = rng__next(&w->rng);
 		for (k = 0; k < p->pages; k++)
 			n->memory[k].rights = CORE_NONE;
-		program__start(w, n);
+		if (p->sync)
+			sync__start(w, n);
+		else
+			program__start(w, n);
 	}
+	check_sync__open(w);
 	w->running = p->nodes;
 	death__draw(w);
 }
@@ -293,6 +315,9 @@ static void close_world(struct world *w)
 			core__ahead(w->nodes[i].core, &opened, &changed);
 			w->totals->opened += opened;
 			w->totals->opened_used += changed;
+			core__locks(w->nodes[i].core, &opened, &changed);
+			w->totals->cached += opened;
+			w->totals->fetched += changed;
 		}
 		core__close(w->nodes[i].core);
 		free(w->nodes[i].memory);
@@ -300,7 +325,10 @@ static void close_world(struct world *w)
 		free(w->nodes[i].views);
 		free(w->nodes[i].seen);
 		free(w->nodes[i].knows);
+		free(w->nodes[i].changed);
+		free(w->nodes[i].depth);
 	}
+	check_sync__close(w);
 	while (w->agenda.count)
 		packet__free(agenda__next(&w->agenda).packet);
 	free(w->nodes);
@@ -318,6 +346,9 @@ static void take(struct world *w, struct node *n, const struct due *due)
 		return;
 	if (due->what == DUE_DEATH) {
 		death__now(w, n);
+	} else if (due->what == DUE_TICK) {
+		event.type = CORE_TICK;
+		world__step(w, n, &event, NULL);
 	} else if (due->what) {
 		event.type = CORE_LOST;
 		event.node = (uint16_t)(due->what - DUE_LOSS);
@@ -334,6 +365,8 @@ static void take(struct world *w, struct node *n, const struct due *due)
 			print_message(w, &due->packet->msg, "     recv");
 		if (!death__at_message(w, n, &due->packet->msg))
 			world__step(w, n, &event, due->packet);
+	} else if (w->profile.sync) {
+		sync__move(w, n);
 	} else {
 		program__move(w, n);
 	}
@@ -385,6 +418,8 @@ bool world__run(struct world *w, const struct run *run, struct totals *totals)
 	if (w->failed && w->history_only && w->kind == FAIL_CORE) {
 		w->failed = false; /* the history up to here may show it too */
 		check__whole_history(w);
+	} else if (!w->failed && run->sync) {
+		check_sync__end(w);
 	} else if (!w->failed) {
 		check__end(w);
 	}

@@ -210,7 +210,7 @@ static struct entry *make_entry(void)
 static void a_full_page_overflows(void **state)
 {
 	enum { KEYS = 2 * BUCKET_SLOTS };
-	struct table t = {.pages = {.count = 2, .nodes = 1, .pitch = sizeof(struct bucket)}};
+	struct table t = {.places = 2, .pages = {.count = 2, .nodes = 1, .pitch = sizeof(struct bucket)}};
 
 	(void)state;
 	t.pages.part[0] = calloc(2, sizeof(struct bucket));
@@ -228,7 +228,7 @@ static void chains_hold_all_keys(void **state)
 	enum { KEYS = 100 };
 	struct entry *bucket[4] = {0};
 	struct chains chains = {.buckets = 4, .bucket = bucket};
-	struct table t = {.chains = &chains, .make = make_entry};
+	struct table t = {.chains = &chains, .heads = bucket, .places = 4, .make = make_entry};
 
 	(void)state;
 	for (long i = 0; i < 2 * KEYS; i++)

@@ -94,6 +94,14 @@ static void test_environment(void **state)
 	assert_int_equal(options__from_env(&o, why, sizeof(why)), -EINVAL);
 	assert_non_null(strstr(why, "DSM_SILENCE: 'a while': give whole seconds"));
 	unsetenv("DSM_SILENCE");
+	assert_int_equal(o.consistency, 0);
+	setenv("DSM_CONSISTENCY", "rc", 1);
+	assert_int_equal(options__from_env(&o, why, sizeof(why)), 0);
+	assert_string_equal(options__model(o.consistency), "rc");
+	setenv("DSM_CONSISTENCY", "lrc", 1);
+	assert_int_equal(options__from_env(&o, why, sizeof(why)), -EINVAL);
+	assert_non_null(strstr(why, "DSM_CONSISTENCY: consistency 'lrc': give tx"));
+	unsetenv("DSM_CONSISTENCY");
 	unsetenv("DSM_HEAP");
 	unsetenv("DSM_MICROSCOPE");
 }

@@ -23,6 +23,7 @@
 struct mail {
 	struct core_msg msg;
 	struct core_entry *entries;
+	void *data; /* of a test with memory (core_port.h) */
 };
 
 struct logged { /* an action, and which node was to carry it out */
@@ -39,8 +40,13 @@ struct cluster {
 	size_t head, tail;
 	struct logged log[LOG_MAX];
 	size_t nlog;
-	size_t sent[32];	/* by message type */
+	size_t sent[64];	/* by message type */
 	bool dead[CLUSTER_MAX]; /* messages to and from it go nowhere */
+	/* Carries out an action; `mail`: what a SEND has posted, else what the event brought, if it was a message. */
+	void (*port)(struct cluster *c, unsigned node, const struct core_action *a, struct mail *mail);
+	const bool *(*changed)(struct cluster *c, unsigned node); /* for messages that flush */
+	struct mail *event;					  /* a message that is being delivered */
+	void *memory;						  /* of the port */
 };
 
 static inline struct cluster *cluster__open(unsigned nodes, uint32_t pages, uint32_t per_home,
@@ -69,8 +75,10 @@ static inline void cluster__close(struct cluster *c)
 
 	for (i = 0; i < c->nodes; i++)
 		core__close(c->core[i]);
-	for (; c->head < c->tail; c->head++)
+	for (; c->head < c->tail; c->head++) {
 		free(c->mail[c->head].entries);
+		free(c->mail[c->head].data);
+	}
 	free(c);
 }
 
@@ -94,6 +102,7 @@ static inline void post(struct cluster *c, const struct core_msg *msg)
 	for (bytes = 0; bytes < msg->npages; bytes++)
 		m->entries[bytes].hold = 0;
 	m->msg.entries = m->entries;
+	m->data = NULL;
 	c->sent[msg->type]++;
 }
 
@@ -115,6 +124,9 @@ static inline int step(struct cluster *c, unsigned node, const struct core_event
 			l->npages = l->action.msg.npages;
 			post(c, &l->action.msg);
 		}
+		if (c->port)
+			c->port(c, node, &l->action,
+				l->action.type == CORE_DO_SEND ? &c->mail[c->tail - 1] : c->event);
 		if (l->action.type == CORE_DO_EMIT && l->action.emit == CORE_EMIT_ABORT &&
 		    l->action.nmeetings)
 			memcpy(l->meeting, l->action.meetings,
@@ -138,16 +150,23 @@ static inline void deliver(struct cluster *c, unsigned node, int *verdict)
 	while (c->head < c->tail) {
 		m = &c->mail[c->head++];
 		event.msg = &m->msg;
+		c->event = m;
 		if (c->dead[m->msg.to] || c->dead[m->msg.from]) {
 			free(m->entries);
+			free(m->data);
 			continue;
 		}
 		assert_true(core_msg__sane(c->core[m->msg.to], &m->msg));
+		event.changed = NULL;
+		if (c->changed && core__flushes(c->core[m->msg.to], &m->msg))
+			event.changed = c->changed(c, m->msg.to);
 		assert_int_equal(step(c, m->msg.to, &event, &got), 0);
 		if (m->msg.to == node && got >= 0)
 			*verdict = got;
 		free(m->entries);
+		free(m->data);
 	}
+	c->event = NULL;
 	c->head = c->tail = 0;
 }
 
@@ -186,8 +205,7 @@ static inline int begin_step(struct cluster *c, unsigned node, struct core_event
 static inline int deliver_type(struct cluster *c, unsigned node, unsigned type)
 {
 	struct core_event event = {.type = CORE_MESSAGE};
-	struct core_entry *entries;
-	struct core_msg msg;
+	struct mail mail;
 	int verdict;
 	size_t i;
 
@@ -195,13 +213,17 @@ static inline int deliver_type(struct cluster *c, unsigned node, unsigned type)
 		if (c->mail[i].msg.to == node && (!type || c->mail[i].msg.type == type))
 			break;
 	assert_true(i < c->tail);
-	msg = c->mail[i].msg;
-	entries = c->mail[i].entries;
+	mail = c->mail[i];
 	memmove(&c->mail[i], &c->mail[i + 1], (--c->tail - i) * sizeof(c->mail[0]));
-	event.msg = &msg;
-	assert_true(core_msg__sane(c->core[node], &msg));
+	event.msg = &mail.msg;
+	c->event = &mail;
+	assert_true(core_msg__sane(c->core[node], &mail.msg));
+	if (c->changed && core__flushes(c->core[node], &mail.msg))
+		event.changed = c->changed(c, node);
 	assert_int_equal(step(c, node, &event, &verdict), 0);
-	free(entries);
+	c->event = NULL;
+	free(mail.entries);
+	free(mail.data);
 	return verdict;
 }
 
@@ -230,7 +252,7 @@ static inline size_t total_sent(const struct cluster *c)
 {
 	size_t i, n = 0;
 
-	for (i = 0; i < 32; i++)
+	for (i = 0; i < 64; i++)
 		n += c->sent[i];
 	return n;
 }

@@ -120,6 +120,62 @@ static void test_damage_is_refused_and_writes_nothing(void **state)
 	assert_int_equal(diff__apply(copy, out, 204), -EBADMSG);
 }
 
+/* Applies to a copy where others write the bytes that do not differ: these must stay as they are. */
+static void check_exact(bool expect_mask)
+{
+	static uint8_t exact[DIFF_EXACT_BYTES + 64];
+	uint8_t copy[DIFF_PAGE], others[DIFF_PAGE];
+	bool mask;
+
+	memset(exact, 0xa5, sizeof(exact));
+	size_t n = diff__encode_exact(page, twin, exact, &mask);
+
+	assert_true(n <= DIFF_EXACT_BYTES);
+	for (size_t i = DIFF_EXACT_BYTES; i < sizeof(exact); i++)
+		assert_int_equal(exact[i], 0xa5);
+	assert_int_equal(n == 0, !diff__any(page, twin));
+	if (expect_mask)
+		assert_true(mask);
+	for (unsigned i = 0; i < DIFF_PAGE; i++)
+		copy[i] = others[i] = page[i] == twin[i] ? (uint8_t)~twin[i] : twin[i];
+	assert_int_equal(!n ? 0 : mask ? diff__apply_mask(copy, exact, n) : diff__apply(copy, exact, n), 0);
+	for (unsigned i = 0; i < DIFF_PAGE; i++)
+		assert_int_equal(copy[i], page[i] == twin[i] ? others[i] : page[i]);
+	if (mask && n) {
+		memcpy(copy, others, sizeof(copy));
+		assert_true(diff__mask_sane(exact, n));
+		assert_int_equal(diff__apply_mask(copy, exact, n - 1), -EBADMSG);
+		exact[0] ^= 1;
+		assert_int_equal(diff__apply_mask(copy, exact, n), -EBADMSG);
+		assert_memory_equal(copy, others, DIFF_PAGE);
+	}
+}
+
+static void test_exact_diffs_touch_nothing_else(void **state)
+{
+	(void)state;
+	for (unsigned seed = 0; seed < 300; seed++) {
+		scramble(seed, seed % 200, 30);
+		check_exact(false);
+	}
+	for (unsigned step = 2; step <= 16; step *= 2) { /* every second byte, word of 2, 4, 8 */
+		memcpy(page, twin, DIFF_PAGE);
+		for (unsigned i = 0; i < DIFF_PAGE; i++)
+			page[i] ^= i % step >= step / 2;
+		check_exact(true);
+	}
+	for (unsigned i = 0; i < DIFF_PAGE; i++) /* all of them: one run */
+		page[i] = (uint8_t)~twin[i];
+	check_exact(false);
+	memcpy(page, twin, DIFF_PAGE);
+	check_exact(false);
+	page[0] ^= 1;
+	page[63] ^= 1;
+	page[64] ^= 1;
+	page[DIFF_PAGE - 1] ^= 1;
+	check_exact(false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -128,6 +184,7 @@ int main(void)
 		cmocka_unit_test(test_alternating_bytes_fit),
 		cmocka_unit_test(test_encode_apply_round_trip),
 		cmocka_unit_test(test_damage_is_refused_and_writes_nothing),
+		cmocka_unit_test(test_exact_diffs_touch_nothing_else),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,6 +75,11 @@ bool alloc_hooks__mutator(void)
 	return true;
 }
 
+int dsm__tx_begin_always(void)
+{
+	return dsm__tx_begin();
+}
+
 int dsm__tx_begin(void)
 {
 	made.begins++;
@@ -113,7 +118,7 @@ int64_t region__offset(const struct region *r, const void *address)
 	(void)r;
 	uint64_t at = (uintptr_t)address - DSM_BASE;
 
-	return at < PAGES * 4096ull ? (int64_t)at : -1;
+	return at < NODES * SLAB ? (int64_t)at : -1;
 }
 
 void *region__address(const struct region *r, uint64_t offset)

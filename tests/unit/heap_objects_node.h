@@ -13,8 +13,9 @@
 #include "dsm_events.h"
 
 #define NODES 4
-#define PAGES 1024u
-#define SLAB  (PAGES / NODES * 4096ull)
+#define PAGES 1024u /* of the default model; each of the others has a sixth */
+#define ZONE  (PAGES / NODES)
+#define SLAB  ((ZONE + (ZONE + 5) / 6 * 2) * 4096ull)
 
 extern struct made_up {
 	struct dsm_shm shm;

@@ -263,6 +263,46 @@ static void foreign_frees_travel_with_the_commit(void **arg)
 	assert_int_equal(made.sent[2].to, 2);
 }
 
+/* What was written to memory that is rc may still be on its way: its free waits for the barrier. */
+static void foreign_frees_of_rc_wait_for_the_barrier(void **arg)
+{
+	uint64_t rc = SLAB - 4096; /* the last zone */
+
+	(void)arg;
+	made.nsent = 0;
+	dsm_free(foreign(3, rc));
+	dsm__tx_begin();
+	dsm_free(foreign(2, rc + 64));
+	dsm_free(foreign(2, 64));
+	made__commit();
+	assert_int_equal(made.nsent, 1);
+	assert_int_equal(made.sent[0].offset[0], 2 * SLAB + 64);
+	pthread_mutex_lock(&node.lock);
+	objects__barrier();
+	objects__barrier();
+	pthread_mutex_unlock(&node.lock);
+	assert_int_equal(made.nsent, 3);
+	assert_int_equal(made.sent[1].offset[0], 2 * SLAB + rc + 64);
+	assert_int_equal(made.sent[2].offset[0], 3 * SLAB + rc);
+}
+
+static void objects_of_each_model_have_zones(void **arg)
+{
+	void *tx = dsm_new_in(DSM_TXN, struct avatar, 1), *sc = dsm_new_in(DSM_SEQ, struct avatar, 1),
+	     *rc = dsm_new_flat_in(DSM_REL, struct avatar, 9);
+
+	(void)arg;
+	assert_int_equal(objects__model(offset_of(tx)), CORE_TX);
+	assert_int_equal(objects__model(offset_of(sc)), CORE_SC);
+	assert_int_equal(objects__model(offset_of(rc)), CORE_RC);
+	dsm_free(sc);
+	assert_ptr_equal(dsm_new_in(DSM_SEQ, struct avatar, 1), sc);
+	dsm__tx_begin();
+	DIES((void)dsm_new_in(DSM_REL, struct avatar, 1), "could not be undone");
+	DIES((void)dsm_new_in((enum dsm_consistency)7, struct avatar, 1), "no such consistency");
+	made__abort();
+}
+
 static void many_foreign_frees_go_in_few_notes(void **arg)
 {
 	(void)arg;
@@ -356,7 +396,7 @@ static void a_root_is_told_at_the_commit(void **arg)
 	assert_int_equal(made.nemitted, 1);
 	assert_int_equal(made.emitted[0].root.offset, offset_of(&a[0].x[2]));
 	assert_int_equal(dsm_root_set("name", (void *)DSM_BASE), -EINVAL);
-	assert_int_equal(dsm_root_set("name", (void *)(DSM_BASE + PAGES * 4096ull)), -EINVAL);
+	assert_int_equal(dsm_root_set("name", (void *)(DSM_BASE + NODES * SLAB)), -EINVAL);
 	assert_int_equal(dsm_root_set(NULL, a), -EINVAL);
 	assert_null(dsm_root(NULL));
 }
@@ -469,6 +509,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_reused_place_is_another_object, made__setup,
 						made__teardown),
 		cmocka_unit_test_setup_teardown(foreign_frees_travel_with_the_commit, made__setup,
+						made__teardown),
+		cmocka_unit_test_setup_teardown(foreign_frees_of_rc_wait_for_the_barrier, made__setup,
+						made__teardown),
+		cmocka_unit_test_setup_teardown(objects_of_each_model_have_zones, made__setup,
 						made__teardown),
 		cmocka_unit_test_setup_teardown(many_foreign_frees_go_in_few_notes, made__setup,
 						made__teardown),

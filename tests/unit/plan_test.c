@@ -314,6 +314,23 @@ static void reciprocals_divide_exactly(void **arg)
 	}
 }
 
+/* Pages of a zone that is not the default's: of no strided arena. */
+static uint32_t check_zone(const struct objects_layout *l, uint16_t node, enum core_model model)
+{
+	uint32_t first, count;
+
+	objects_layout__zone(l, node, model, &first, &count);
+	assert_true(count > 0 && first > 0);
+	for (uint32_t page = first; page < first + count; page++) {
+		uint32_t at = page - node * l->slab_pages;
+
+		assert_int_equal(objects_layout__arena_of(l, page), 0);
+		assert_int_equal(objects_layout__home(l, page), node);
+		assert_true(at >= l->zones.from[model] && at < l->zones.from[model + 1]);
+	}
+	return count;
+}
+
 static void arenas_tile_the_region(void **arg)
 {
 	struct plan *p;
@@ -327,12 +344,18 @@ static void arenas_tile_the_region(void **arg)
 		     "{\"id\":\"B\",\"match\":{\"type\":\"U\",\"elem_size\":8},\"layout\":{\"stride\":32}}]}",
 		     &p),
 		0);
-	for (uint16_t nodes = 1; nodes <= 5; nodes++) {
+	for (unsigned i = 0; i < 15; i++) {
 		static struct objects_layout l;
-		uint32_t pages = 1003, seen = 1;
+		uint32_t heap = 1003, pages, seen = 1;
+		uint16_t nodes = (uint16_t)(i / 3 + 1);
+		enum core_model model = (enum core_model)(i % 3);
 
-		assert_int_equal(objects_layout__open(&l, pages * 4096ull, nodes, p), 0);
+		assert_int_equal(objects_layout__open(&l, heap * 4096ull, nodes, model, p), 0);
+		pages = l.pages;
 		for (uint16_t n = 0; n < nodes; n++) {
+			for (unsigned m = 0; m < 3; m++)
+				if (m != model)
+					seen += check_zone(&l, n, (enum core_model)m);
 			for (uint32_t a = 0; a < 3; a++) {
 				uint32_t first, count;
 
@@ -348,9 +371,9 @@ static void arenas_tile_the_region(void **arg)
 		assert_int_equal(l.arena[2].stride, 32);
 	}
 	struct objects_layout small;
-	assert_int_equal(objects_layout__open(&small, 60 * 4096, 1, p), -ENOSPC);
-	assert_int_equal(objects_layout__open(&small, 3 * 4096, 4, NULL), -EINVAL);
-	assert_int_equal(objects_layout__open(&small, 4 * 4096, 4, NULL), 0);
+	assert_int_equal(objects_layout__open(&small, 60 * 4096, 1, CORE_TX, p), -ENOSPC);
+	assert_int_equal(objects_layout__open(&small, 3 * 4096, 4, CORE_TX, NULL), -EINVAL);
+	assert_int_equal(objects_layout__open(&small, 4 * 4096, 4, CORE_RC, NULL), 0);
 	plan__close(p);
 }
 

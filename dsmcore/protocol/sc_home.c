@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * sc_home.c - sequential consistency, the home's side: one writer or many readers.
+ *
+ * The home manages its pages for ever, and knows who has copies: so a request reaches the owner with one forward. What is
+ * asked of a page is done one after the other, in the order in which it was asked. To read: the owner, if there is one,
+ * gives its right to write up, and its bytes come here (REVOKE, REVOKED). To write: all other copies are dropped first, and
+ * nobody is given the page before all have answered. An owner's bytes are a new version, so who asks for a page that it
+ * has had, and that nobody has changed since, gets no bytes.
+ */
+#include <string.h>
+
+#include "dsmcore/protocol/internal.h"
+
+static void give(struct dsm_core *core, uint32_t page, struct dir_page *d, const struct waiter *w)
+{
+	struct core_entry e = {.page = page, .version = d->version};
+	struct sc *sc = &core->sc;
+
+	if (w->write) {
+		e.flags = CORE_ENTRY_EXCLUSIVE;
+		d->owner = w->node;
+	}
+	home__add_holder(core, d, w->node);
+	if (w->node != core->config.node && w->version != d->version)
+		e.data = CORE_DATA_COMMITTED;
+	if (core__grow(core, &sc->gives, &sc->gives_cap, sc->ngives + 1, sizeof(*sc->gives)))
+		sc->gives[sc->ngives++] = (struct copy){.entry = e, .node = w->node};
+}
+
+static void send_gives(struct dsm_core *core)
+{
+	core__send_gathered(core, CORE_MSG_COPY, &core->interval, core->sc.gives, core->sc.ngives);
+	core->sc.ngives = 0;
+}
+
+static bool older(const struct waiter *a, const struct waiter *b)
+{
+	return a->party.birth != b->party.birth ? a->party.birth < b->party.birth : a->node < b->node;
+}
+
+static const struct core_party *oldest(const struct waiter *queue, size_t n)
+{
+	const struct waiter *w = &queue[0];
+	size_t i;
+
+	for (i = 1; i < n; i++)
+		if (older(&queue[i], w))
+			w = &queue[i];
+	return &w->party;
+}
+
+/* Those who are told do not answer before their mutators' instructions have ended, or somebody older waits. */
+static void tell(struct dsm_core *core, uint32_t page, struct dir_page *d)
+{
+	struct dir_more *m = directory__more(core, d);
+	struct core_entry e = {.page = page, .version = d->version};
+	struct core_party who = *oldest(m->waiters, m->nwaiters);
+	uint32_t i, n = copyset__count(core, m->told);
+
+	if (m->drops)
+		e.flags = CORE_ENTRY_WRITE;
+	for (i = 0; i < n; i++)
+		core__send_entry(core, CORE_MSG_REVOKE, copyset__node(core, m->told, i), &who, &e);
+}
+
+/* Does the first of the queue have to wait for others' answers? Then they are asked. */
+static bool must_revoke(struct dsm_core *core, uint32_t page, struct dir_page *d, const struct waiter *w)
+{
+	struct dir_more *m = directory__more(core, d);
+	uint32_t i, n = copyset__count(core, d->holders);
+	uint16_t node;
+
+	if (!w->write && d->owner == NOBODY)
+		return false;
+	for (i = 0; i < n; i++) {
+		node = copyset__node(core, d->holders, i);
+		if (node != w->node)
+			copyset__add(core, &m->told, node);
+	}
+	if (!m->told.word)
+		return false;
+	m->drops = w->write;
+	send_gives(core); /* what was given in this step, and is taken away again */
+	tell(core, page, d);
+	if (!core_mutant(sc_grant_early) || d->owner != NOBODY)
+		return true;
+	copyset__clear(core, &m->told);
+	return false;
+}
+
+static void refuse_all(struct dsm_core *core, uint32_t page, struct dir_page *d, uint16_t with)
+{
+	struct core_entry e = {.page = page, .flags = CORE_ENTRY_LOST, .version = with};
+	const struct waiter *queue;
+	uint16_t node;
+	size_t n;
+
+	while (queue = home__queue(core, d, &n), n) {
+		node = queue[0].node;
+		home__remove_waiter(core, d, 0);
+		core__send_entry(core, CORE_MSG_COPY, node, &core->interval, &e);
+	}
+}
+
+static bool told_any(const struct dsm_core *core, const struct dir_page *d)
+{
+	const struct dir_more *m = directory__more(core, d);
+
+	return m && m->told.word;
+}
+
+static void serve(struct dsm_core *core, uint32_t page, struct dir_page *d)
+{
+	uint16_t lost_with = loss__of_page(core, d);
+	const struct waiter *queue;
+	struct waiter w;
+	size_t n;
+
+	if (lost_with != NOBODY && !core_mutant(lost_page_kept_waiting)) {
+		refuse_all(core, page, d, lost_with);
+		return;
+	}
+	while (!told_any(core, d) && (queue = home__queue(core, d, &n), n) && !core->nomem) {
+		w = queue[0];
+		if (must_revoke(core, page, d, &w))
+			return;
+		home__remove_waiter(core, d, 0);
+		give(core, page, d, &w);
+	}
+}
+
+/* ---- ASK ---- */
+
+static bool may_ask(struct dsm_core *core, const struct core_msg *msg)
+{
+	const struct waiter *queue;
+	const struct dir_page *d;
+	size_t i, n;
+	uint32_t k;
+
+	for (k = 0; k < msg->npages; k++) {
+		d = directory__find(core, msg->entries[k].page);
+		if (!d)
+			continue;
+		if (d->owner == msg->from)
+			return false;
+		queue = home__queue(core, d, &n);
+		for (i = 0; i < n; i++)
+			if (queue[i].node == msg->from)
+				return false;
+	}
+	return true;
+}
+
+static void wait(struct dsm_core *core, const struct core_entry *e, const struct core_party *who,
+		 struct dir_page *d)
+{
+	struct waiter w = {.node = who->node,
+			   .write = e->flags & CORE_ENTRY_WRITE,
+			   .version = e->version,
+			   .party = *who};
+	const struct waiter *queue;
+	struct core_party named = {0}; /* by the REVOKEs that are not answered */
+	size_t n;
+
+	queue = home__queue(core, d, &n);
+	if (n)
+		named = *oldest(queue, n);
+	home__wait(core, d, &w);
+	queue = home__queue(core, d, &n);
+	if (n && told_any(core, d) && !core_party__same(oldest(queue, n), &named) &&
+	    !core_mutant(sc_not_urged))
+		tell(core, e->page, d);
+}
+
+int sc__on_ask(struct dsm_core *core, const struct core_msg *msg)
+{
+	const struct core_entry *e;
+	struct dir_page *d;
+	uint32_t i;
+
+	if (!may_ask(core, msg))
+		return -EPROTO;
+	for (i = 0; i < msg->npages; i++) {
+		e = &msg->entries[i];
+		d = directory__get(core, e->page);
+		if (!d)
+			return 0;
+		wait(core, e, &msg->tx, d);
+		serve(core, e->page, d);
+	}
+	send_gives(core);
+	return 0;
+}
+
+/* ---- REVOKED ---- */
+
+static bool fits(const struct dsm_core *core, const struct core_msg *msg)
+{
+	const struct core_entry *e;
+	const struct dir_page *d;
+	bool owned;
+	uint32_t i;
+
+	for (i = 0; i < msg->npages; i++) {
+		e = &msg->entries[i];
+		d = directory__find(core, e->page);
+		if (!d || !told_any(core, d) ||
+		    !copyset__has(core, directory__more(core, d)->told, msg->from))
+			return false;
+		owned = d->owner == msg->from;
+		if (e->version != d->version + owned ||
+		    (e->data != CORE_DATA_NONE) != (owned && msg->from != core->config.node))
+			return false;
+	}
+	return true;
+}
+
+static void store(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
+{
+	const struct core_entry *e = &msg->entries[i];
+	struct core_action *a;
+
+	if (e->data == CORE_DATA_NONE)
+		return;
+	core__do(core, CORE_DO_STORE, e->page)->entry = i;
+	a = core__emit(core, CORE_EMIT_TRANSFER);
+	a->page = e->page;
+	a->version = e->version;
+	a->node = msg->from;
+}
+
+int sc__on_revoked(struct dsm_core *core, const struct core_msg *msg)
+{
+	const struct core_entry *e;
+	struct dir_more *m;
+	struct dir_page *d;
+	uint32_t i;
+
+	if (!fits(core, msg))
+		return core_mutant(sc_grant_early) ? 0 : -EPROTO;
+	for (i = 0; i < msg->npages; i++) {
+		e = &msg->entries[i];
+		d = directory__find(core, e->page);
+		m = directory__more(core, d);
+		store(core, msg, i);
+		d->version = e->version;
+		if (d->owner == msg->from)
+			d->owner = NOBODY;
+		if (m->drops)
+			home__drop_holder(core, d, msg->from);
+		copyset__remove(core, &m->told, msg->from);
+		directory__tidy(core, d);
+		serve(core, e->page, d);
+	}
+	send_gives(core);
+	return 0;
+}
+
+/* ---- loss ---- */
+
+static void forget(struct dsm_core *core, uint32_t page, struct dir_page *d, uint16_t node)
+{
+	struct dir_more *m = directory__more(core, d);
+	const struct waiter *queue;
+	size_t i = 0, n;
+
+	while (queue = home__queue(core, d, &n), i < n && !core_mutant(lost_waiter_served))
+		if (queue[i].node == node)
+			home__remove_waiter(core, d, i);
+		else
+			i++;
+	if (d->owner != node && !core_mutant(lost_holder_kept))
+		home__drop_holder(core, d, node);
+	m = directory__more(core, d);
+	if (m && copyset__has(core, m->told, node)) {
+		copyset__remove(core, &m->told, node);
+		directory__tidy(core, d);
+	}
+	serve(core, page, d);
+}
+
+void sc_home__lose(struct dsm_core *core, uint16_t node)
+{
+	struct dir_page *d;
+	uint32_t next = 0;
+
+	while ((d = directory__next(core, &next)))
+		if (model__is(core, next - 1, CORE_SC))
+			forget(core, next - 1, d, node);
+	send_gives(core);
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * section.c - critical sections, and dsm_lock().
+ *
+ * Under sc and rc nothing is undone, so a block needs no copy of the stack and no attempt in the core: it holds a lock
+ * while it runs. A lock stays where it was used last; taking it again there and giving it back asks the core under
+ * node.lock, without a step.
+ *
+ * NAMES. A lock is a number that all nodes agree on. An object's is its offset in the region. A place's is a hash over its
+ * module's build id and the offset in its file, with the top bit set, which an object's never has.
+ */
+#include "dsmcore/runtime/section.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dsm.h"
+#include "dsmcore/memory/alloc_hooks.h"
+#include "dsmcore/memory/region.h"
+#include "dsmcore/runtime/dispatch.h"
+#include "dsmcore/runtime/events.h"
+
+#define PLACES	    64u /* remembered */
+#define PLACE_NAMES (1ull << 63)
+
+struct place {
+	const void *pc;
+	uint64_t lock;
+	uint32_t site;
+};
+
+struct block {
+	uint64_t lock;
+	const void *pc;
+};
+
+struct by_hand { /* dsm_lock() */
+	uint64_t lock;
+	uint32_t count;
+	const void *pc;
+};
+
+struct deferred {
+	struct deferred *next;
+	void (*fn)(void *arg);
+	size_t bytes;
+	_Alignas(16) uint8_t arg[];
+};
+
+static struct {
+	struct block *block;
+	unsigned depth, room;
+	struct by_hand *held;
+	unsigned helds, held_room;
+	struct deferred *first, **last;
+	struct place place[PLACES];
+} section;
+
+/* ---- names ---- */
+
+static uint64_t hash(uint64_t h, const void *data, size_t bytes)
+{
+	const uint8_t *at = data;
+
+	for (size_t i = 0; i < bytes; i++)
+		h = (h ^ at[i]) * 0x100000001b3ull;
+	return h;
+}
+
+/* A module without a build id is known by its file's name. */
+static uint64_t name_of_place(const void *pc)
+{
+	struct events_place p = events__place(pc);
+	const char *file = p.path ? strrchr(p.path, '/') : NULL;
+	uint64_t h = hash(0xcbf29ce484222325ull, &p.offset, sizeof(p.offset));
+
+	if (p.build_id && p.build_id_len)
+		h = hash(h, p.build_id, p.build_id_len);
+	else if (p.path)
+		h = hash(h, file ? file : p.path, strlen(file ? file : p.path));
+	return (h ^ h >> 32) | PLACE_NAMES;
+}
+
+static const struct place *place_of(const void *pc)
+{
+	struct place *p = &section.place[((uintptr_t)pc ^ (uintptr_t)pc >> 6) % PLACES];
+
+	if (p->pc == pc)
+		return p;
+	alloc_hooks__enter();
+	p->site = tx__site((const char *)pc + 1); /* sites are return addresses */
+	pthread_mutex_lock(&node.lock);
+	p->lock = name_of_place(pc);
+	pthread_mutex_unlock(&node.lock);
+	p->pc = pc;
+	alloc_hooks__leave();
+	return p;
+}
+
+void section__check_object(const void *object, const void *pc, const char *call)
+{
+	if (node.started && region__offset(node.region, object) < 0)
+		node__fatal(pc, "%s of %p, which is no address in the DSM: name a shared object", call,
+			    object);
+}
+
+static uint64_t name_of_object(const void *object)
+{
+	return (uint64_t)region__offset(node.region, object);
+}
+
+/* ---- locks ---- */
+
+static void acquire(uint64_t lock, uint32_t site, const void *pc)
+{
+	struct core_event event = {.type = CORE_ACQUIRE, .lock = lock, .site = site};
+
+	if (node.transport)
+		tx__look();
+	tx.needs_pc = pc;
+	pthread_mutex_lock(&node.lock);
+	COUNT_LOCKED(locks, 1);
+	if (!core__reacquire(node.core, lock, site)) {
+		uint64_t start = events__now();
+
+		dispatch__mutator(&event, NULL);
+		COUNT_LOCKED(lock_ns, events__now() - start);
+	}
+	pthread_mutex_unlock(&node.lock);
+}
+
+static void release(uint64_t lock, uint32_t site)
+{
+	struct core_event event = {.type = CORE_RELEASE, .lock = lock, .site = site};
+
+	pthread_mutex_lock(&node.lock);
+	if (!core__keep(node.core, lock, site)) {
+		event.changed = dispatch__written();
+		dispatch__mutator(&event, NULL);
+	}
+	pthread_mutex_unlock(&node.lock);
+}
+
+static void *grow(void *list, unsigned need, unsigned *room, size_t size)
+{
+	if (need <= *room)
+		return list;
+	alloc_hooks__enter();
+	*room = 2 * need + 8;
+	list = realloc(list, *room * size);
+	alloc_hooks__leave();
+	if (!list)
+		node__fatal(NULL, "out of memory for the locks that this node holds");
+	return list;
+}
+
+/* ---- blocks ---- */
+
+int section__enter(const void *pc, const char *call, const void *object)
+{
+	tx__require_mutator(pc, call);
+	const struct place *place = place_of(pc);
+	uint64_t lock = object ? name_of_object(object) : place->lock;
+
+	section.block = grow(section.block, section.depth + 1, &section.room, sizeof(*section.block));
+	acquire(lock, place->site, pc);
+	section.block[section.depth++] = (struct block){lock, pc};
+	COUNT(sections, 1);
+	return 1;
+}
+
+static void run_deferred(void)
+{
+	struct deferred *d = section.first;
+
+	section.first = NULL;
+	while (d) {
+		struct deferred *next = d->next;
+
+		d->fn(d->bytes ? d->arg : NULL);
+		alloc_hooks__enter();
+		free(d);
+		alloc_hooks__leave();
+		d = next;
+	}
+}
+
+void section__leave(void)
+{
+	if (!section.depth)
+		return;
+	const struct block *b = &section.block[--section.depth];
+
+	release(b->lock, place_of(b->pc)->site);
+	if (!section.depth && section.first)
+		run_deferred();
+}
+
+bool section__inside(void)
+{
+	return section.depth && !tx.depth && alloc_hooks__mutator();
+}
+
+void section__defer(void (*fn)(void *arg), const void *arg, size_t bytes)
+{
+	alloc_hooks__enter();
+	struct deferred *d = malloc(sizeof(*d) + bytes);
+
+	alloc_hooks__leave();
+	if (!d)
+		node__fatal(NULL, "out of memory for what dsm_defer() puts off");
+	d->next = NULL;
+	d->fn = fn;
+	d->bytes = bytes;
+	if (bytes)
+		memcpy(d->arg, arg, bytes);
+	if (!section.first)
+		section.last = &section.first;
+	*section.last = d;
+	section.last = &d->next;
+}
+
+void section__require_none(const void *pc, const char *call)
+{
+	if (section.depth)
+		node__fatal(pc,
+			    "%s inside a critical section: a node that waits for its lock would never "
+			    "arrive; put it "
+			    "behind the block",
+			    call);
+}
+
+void section__exit(int status)
+{
+	if (section.depth)
+		node__fatal(section.block[section.depth - 1].pc,
+			    "exit(%d) inside the critical section that begins", status);
+	if (section.helds)
+		node__fatal(
+			section.held[section.helds - 1].pc,
+			"exit(%d) with a lock that was not given back: dsm_unlock() what dsm_lock() takes",
+			status);
+}
+
+/* ---- by hand ---- */
+
+static struct by_hand *find(uint64_t lock)
+{
+	for (unsigned i = 0; i < section.helds; i++)
+		if (section.held[i].lock == lock)
+			return &section.held[i];
+	return NULL;
+}
+
+static void require_outside(const void *object, const void *pc, const char *call)
+{
+	tx__require_mutator(pc, call);
+	section__check_object(object, pc, call);
+	if (tx.depth)
+		node__fatal(
+			pc,
+			"%s inside a transaction, which could not undo it: put it before or behind the block",
+			call);
+}
+
+void dsm_lock(const void *object)
+{
+	const void *pc = NODE_CALLER;
+
+	require_outside(object, pc, "dsm_lock()");
+	uint64_t lock = name_of_object(object);
+	struct by_hand *held = find(lock);
+
+	if (!held) {
+		section.held =
+			grow(section.held, section.helds + 1, &section.held_room, sizeof(*section.held));
+		held = &section.held[section.helds++];
+		*held = (struct by_hand){lock, 0, pc};
+	}
+	acquire(lock, place_of(pc)->site, pc);
+	held->count++;
+}
+
+void dsm_unlock(const void *object)
+{
+	const void *pc = NODE_CALLER;
+
+	require_outside(object, pc, "dsm_unlock()");
+	uint64_t lock = name_of_object(object);
+	struct by_hand *held = find(lock);
+
+	if (!held)
+		node__fatal(pc,
+			    "dsm_unlock(%p): this node does not hold the lock of this object by dsm_lock()",
+			    object);
+	if (!--held->count)
+		*held = section.held[--section.helds];
+	release(lock, place_of(pc)->site);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * section.h - what dsm.h's blocks are under sc and rc: critical sections on named locks. See section.c.
+ *
+ * Mutator thread only.
+ */
+#ifndef DSM_RUNTIME_SECTION_H
+#define DSM_RUNTIME_SECTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/tx.h"
+
+/* Is a block of dsm.h that begins now a critical section? */
+static inline bool section__wanted(void)
+{
+	return node.options.consistency != CORE_TX && !tx.depth;
+}
+
+/* Begins one on the lock of an object, or (NULL) of the place pc: waits until the lock is this node's. Returns 1. */
+int section__enter(const void *pc, const char *call, const void *object);
+/* Ends the innermost one; after the outermost runs what was deferred. Does nothing outside. */
+void section__leave(void);
+/* Does one run (and not a transaction within it)? */
+bool section__inside(void);
+/* dsm_defer() in one. */
+void section__defer(void (*fn)(void *arg), const void *arg, size_t bytes);
+
+/* End the program with a message: it exits within one, or with a lock from dsm_lock(); a call that must not stand in
+ * one; what names a lock is no address in the DSM (checked under tx too, where it would not matter). */
+void section__exit(int status);
+void section__require_none(const void *pc, const char *call);
+void section__check_object(const void *object, const void *pc, const char *call);
+
+#endif

@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * program_sync.c - programs without transactions: what they access, and how their mutators go through it.
+ *
+ * They have no data races on pages of release consistency. Each word there is either guarded by a lock, which is drawn
+ * from its place, or goes by phases: in every other one it belongs to one node, which may write it, and in those between
+ * all may read it; barriers separate the phases. Words of all sorts and owners lie side by side in the same pages. Words of
+ * pages of sequential consistency anybody may read and write at any time.
+ *
+ * So at any moment at most one node may write a word, and who may read it must see what was written to it last, in virtual
+ * time: that is what check_sync.c knows.
+ */
+#include "tests/sim/sim.h"
+
+#define LOCK_NAME 0x51000u
+#define TRIES	  40u /* to find a word of the kind that is wanted */
+
+/* ---- the measures of a world ---- */
+
+static void draw_phases(struct profile *p, struct rng *rng)
+{
+	uint32_t kind = rng__below(rng, 10);
+
+	p->name = "sync";
+	p->phases = rng__between(rng, 1, 8);
+	p->transactions = rng__between(rng, 2, 12);
+	if (kind < 3) { /* many phases, each node on its own part, few strangers */
+		p->name = "stencil";
+		p->phases = rng__between(rng, 20, 60);
+		p->transactions = rng__between(rng, 1, 3);
+		p->near_percent = rng__between(rng, 70, 99);
+		p->stable_percent = 100;
+		p->locked_percent = rng__between(rng, 0, 10);
+	} else if (kind < 5) {
+		p->name = "locks";
+		p->locked_percent = 100;
+		p->phases = rng__between(rng, 1, 2);
+		p->transactions = rng__between(rng, 10, 40);
+	}
+}
+
+void profile__draw_sync(struct profile *p, struct rng *rng, uint32_t nodes_forced)
+{
+	static const uint32_t delays[] = {2, 20, 100, 400};
+	uint32_t tx = 1, sc, rc;
+
+	p->sync = true;
+	p->nodes = nodes_forced ? nodes_forced : rng__between(rng, 1, 6);
+	if (!nodes_forced && rng__chance(rng, 2))
+		p->nodes = rng__between(rng, 20, 40);
+	p->locked_percent = rng__chance(rng, 30) ? 0 : rng__between(rng, 5, 90);
+	p->stable_percent = rng__chance(rng, 50) ? 100 : rng__below(rng, 100);
+	p->near_percent = rng__chance(rng, 50) ? 0 : rng__between(rng, 30, 95);
+	draw_phases(p, rng);
+	sc = rng__chance(rng, 30) ? 0 : rng__between(rng, 1, 4);
+	rc = sc && rng__chance(rng, 20) ? 0 : rng__between(rng, 1, 5);
+	p->free_percent = !sc ? 0 : !rc ? 100 : rng__between(rng, 10, 90);
+	p->hot_pages = rng__chance(rng, 50) ? rng__between(rng, 2, 4) : 0;
+	p->tick_max = rng__between(rng, 2, 40) * 10;
+	p->sc_from = tx;
+	p->rc_from = tx + sc;
+	p->pages_per_home = tx + sc + rc;
+	p->pages = p->nodes * p->pages_per_home;
+	p->locks = rng__between(rng, 1, 6);
+	p->ops_max = MAX_OPS;
+	p->long_percent = rng__chance(rng, 50) ? rng__between(rng, 5, 80) : 0;
+	p->write_percent = rng__between(rng, 10, 90);
+	p->touch_percent = rng__chance(rng, 30) ? rng__between(rng, 1, 15) : 0;
+	p->delay_max = delays[rng__below(rng, 4)];
+	p->jitter_max = delays[rng__below(rng, 4)];
+	p->slow_links = rng__chance(rng, 30) ? rng__between(rng, 5, 40) : 0;
+	p->think_max = delays[rng__below(rng, 4)];
+}
+
+/* ---- whose is a word? ---- */
+
+static uint64_t mix(uint64_t x)
+{
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ull;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebull;
+	return x ^ (x >> 31);
+}
+
+static uint64_t fate(const struct world *w, uint32_t page, uint32_t word)
+{
+	return mix(w->seed * 0x9e3779b97f4a7c15ull + page * WORDS + word);
+}
+
+static bool is_locked(const struct world *w, uint32_t page, uint32_t word)
+{
+	return fate(w, page, word) % 100 < w->profile.locked_percent;
+}
+
+static uint32_t lock_of(const struct world *w, uint32_t page, uint32_t word)
+{
+	return (uint32_t)(fate(w, page, word) >> 20) % w->profile.locks;
+}
+
+/* In this phase it may be written, by its owner only; else read, by all. */
+static bool is_written_in(const struct world *w, uint32_t page, uint32_t word, uint32_t phase)
+{
+	return (fate(w, page, word) >> 40) % 2 == phase % 2;
+}
+
+static uint32_t owner_in(const struct world *w, uint32_t page, uint32_t word, uint32_t phase)
+{
+	uint64_t f = fate(w, page, word) >> 8;
+
+	if (f % 100 >= w->profile.stable_percent)
+		f = mix(f + phase);
+	return (uint32_t)(f >> 20) % w->profile.nodes;
+}
+
+/* ---- what a phase consists of ---- */
+
+static void add_op(struct node *n, enum op_kind kind, uint32_t page, uint32_t word)
+{
+	if (n->nops < MAX_OPS)
+		n->ops[n->nops++] = (struct op){.kind = kind, .page = page, .word = word};
+}
+
+static bool is_of(const struct world *w, uint32_t page, enum core_model model)
+{
+	return core__model(w->nodes[0].core, page) == model;
+}
+
+static bool has(const struct world *w, enum core_model model)
+{
+	const struct profile *p = &w->profile;
+
+	return model == CORE_SC ? p->sc_from < p->rc_from : p->rc_from < p->pages_per_home;
+}
+
+/* A place of a model; near: in one of few pages, which a node comes back to in each phase. */
+static uint32_t draw_place(struct world *w, struct node *n, enum core_model model, uint32_t *word)
+{
+	const struct profile *p = &w->profile;
+	uint32_t page, first = world__id(w, n) * p->pages_per_home;
+
+	do {
+		page = rng__below(&n->rng, p->pages);
+		if (rng__chance(&n->rng, p->near_percent))
+			page = (first + rng__below(&n->rng, p->pages_per_home + 1)) % p->pages;
+	} while (!is_of(w, page, model));
+	*word = rng__below(&n->rng, WORDS);
+	return page;
+}
+
+static enum op_kind draw_kind(struct world *w, struct node *n)
+{
+	return rng__chance(&n->rng, w->profile.write_percent) ? OP_WRITE : OP_READ;
+}
+
+/* One instruction on pages of sequential consistency, which anybody may access at any time: often it needs several pages
+ * at once. Hot ones are the first of node 0 and its neighbours, so that all meet. */
+static void draw_free(struct world *w, struct node *n)
+{
+	const struct profile *p = &w->profile;
+	struct op *op;
+	uint32_t i;
+
+	add_op(n, draw_kind(w, n), 0, 0);
+	op = &n->ops[n->nops - 1];
+	op->page = draw_place(w, n, CORE_SC, &op->word);
+	op->nmore = rng__chance(&n->rng, p->long_percent) ? rng__between(&n->rng, 1, MORE) : 0;
+	for (i = 0; i < op->nmore; i++)
+		op->more[i] = draw_place(w, n, CORE_SC, &op->word);
+	for (i = 0; p->hot_pages && i <= op->nmore; i++)
+		*(i ? &op->more[i - 1] : &op->page) =
+			rng__below(&n->rng, p->hot_pages) % p->nodes * p->pages_per_home + p->sc_from;
+}
+
+/* Accesses to words that the lock guards. */
+static void draw_guarded(struct world *w, struct node *n, uint32_t lock)
+{
+	uint32_t want = rng__between(&n->rng, 1, 4), tries, page, word;
+
+	for (tries = 0; want && has(w, CORE_RC) && tries < TRIES * w->profile.locks; tries++) {
+		page = draw_place(w, n, CORE_RC, &word);
+		if (!is_locked(w, page, word) || lock_of(w, page, word) != lock)
+			continue;
+		add_op(n, draw_kind(w, n), page, word);
+		want--;
+	}
+	if (rng__chance(&n->rng, w->profile.free_percent / 2))
+		draw_free(w, n);
+}
+
+/* Locks inside locks only upwards, so nobody waits in a circle; or the same one again. */
+static void draw_section(struct world *w, struct node *n)
+{
+	uint32_t lock = rng__below(&n->rng, w->profile.locks), inner = UINT32_MAX;
+
+	add_op(n, OP_ACQUIRE, lock, 0);
+	draw_guarded(w, n, lock);
+	if (rng__chance(&n->rng, 25)) {
+		inner = lock + rng__below(&n->rng, w->profile.locks - lock);
+		add_op(n, OP_ACQUIRE, inner, 0);
+		draw_guarded(w, n, inner);
+		if (rng__chance(&n->rng, 50)) {
+			add_op(n, OP_RELEASE, inner, 0);
+			inner = UINT32_MAX;
+			draw_guarded(w, n, lock);
+		}
+	}
+	add_op(n, OP_RELEASE, lock, 0);
+	if (inner != UINT32_MAX)
+		add_op(n, OP_RELEASE, inner, 0);
+}
+
+static void draw_own(struct world *w, struct node *n)
+{
+	uint32_t tries, page, word;
+
+	for (tries = 0; tries < TRIES; tries++) {
+		page = draw_place(w, n, CORE_RC, &word);
+		if (is_locked(w, page, word))
+			continue;
+		if (!is_written_in(w, page, word, n->phase)) {
+			add_op(n, OP_READ, page, word);
+			return;
+		}
+		if (owner_in(w, page, word, n->phase) == world__id(w, n)) {
+			add_op(n, draw_kind(w, n), page, word);
+			return;
+		}
+	}
+}
+
+/* Pages in a row, of one model, all of one home. */
+static void draw_touch(struct world *w, struct node *n)
+{
+	bool rc = has(w, CORE_RC) && !rng__chance(&n->rng, w->profile.free_percent);
+	uint32_t word, page = draw_place(w, n, rc ? CORE_RC : CORE_SC, &word);
+	uint32_t left = w->profile.pages_per_home - page % w->profile.pages_per_home;
+
+	add_op(n, OP_TOUCH, page, word);
+	n->ops[n->nops - 1].count = rng__between(&n->rng, 1, left);
+}
+
+static void draw_phase(struct world *w, struct node *n)
+{
+	const struct profile *p = &w->profile;
+	uint32_t i;
+
+	n->nops = n->next_op = 0;
+	for (i = 0; i < p->transactions && n->nops < MAX_OPS - 40; i++) {
+		if (rng__chance(&n->rng, p->locked_percent))
+			draw_section(w, n);
+		else if (rng__chance(&n->rng, p->touch_percent))
+			draw_touch(w, n);
+		else if (rng__chance(&n->rng, p->free_percent))
+			draw_free(w, n);
+		else
+			draw_own(w, n);
+	}
+}
+
+/* ---- the mutator ---- */
+
+void sync__start(struct world *w, struct node *n)
+{
+	draw_phase(w, n);
+	world__wake(w, n, rng__below(&n->rng, 50));
+}
+
+static void fault(struct world *w, struct node *n, uint32_t page, uint32_t count, bool write)
+{
+	struct core_event event = {.type = CORE_ACCESS, .page = page, .count = count, .write = write};
+
+	n->wants = page;
+	n->nwants = count ? count : 1;
+	world__step(w, n, &event, NULL);
+}
+
+static uint32_t page_of(const struct op *op, uint32_t i)
+{
+	return i ? op->more[i - 1] : op->page;
+}
+
+/* False: it faulted and must be tried again. An instruction does nothing unless it may do all. */
+static bool perform(struct world *w, struct node *n, const struct op *op)
+{
+	bool write = op->kind == OP_TOUCH ? op->word % 2 : op->kind == OP_WRITE;
+	uint32_t i;
+
+	if (op->kind == OP_TOUCH) {
+		fault(w, n, op->page, op->count, write);
+		return false;
+	}
+	for (i = 0; i <= op->nmore; i++)
+		if (n->memory[page_of(op, i)].rights < (write ? CORE_WRITE : CORE_READ)) {
+			fault(w, n, page_of(op, i), 0, write);
+			return false;
+		}
+	for (i = 0; i <= op->nmore; i++)
+		if (write)
+			check_sync__write(w, n, page_of(op, i), op->word,
+					  ((uint64_t)world__id(w, n) + 1) << 40 | ++n->counter);
+		else
+			check_sync__read(w, n, page_of(op, i), op->word);
+	w->last_progress = w->now;
+	return true;
+}
+
+static void end(struct world *w, struct node *n)
+{
+	n->done = true;
+	w->running--;
+}
+
+static void meet(struct world *w, struct node *n)
+{
+	struct core_event event = {.type = CORE_BARRIER, .site = n->phase};
+
+	n->phase++;
+	n->next_op = UINT32_MAX; /* an answer now means: it is open */
+	check_sync__enter(w);
+	world__step(w, n, &event, NULL);
+}
+
+static void lock_step(struct world *w, struct node *n, const struct op *op)
+{
+	struct core_event event = {.type = op->kind == OP_ACQUIRE ? CORE_ACQUIRE : CORE_RELEASE,
+				   .lock = LOCK_NAME + op->page};
+
+	if (op->kind == OP_RELEASE)
+		n->depth[op->page]--;
+	world__step(w, n, &event, NULL);
+}
+
+void sync__move(struct world *w, struct node *n)
+{
+	const struct op *op;
+
+	if (n->blocked || n->done || n->dead)
+		return;
+	if (n->next_op >= n->nops && n->ends)
+		end(w, n);
+	else if (n->next_op >= n->nops)
+		meet(w, n);
+	if (n->next_op >= n->nops)
+		return;
+	op = &n->ops[n->next_op];
+	if (op->kind == OP_ACQUIRE || op->kind == OP_RELEASE) {
+		n->next_op++; /* an answer means that it is done */
+		lock_step(w, n, op);
+		return;
+	}
+	if (op->kind == OP_TOUCH)
+		n->next_op++;
+	if (perform(w, n, op)) {
+		n->next_op++;
+		world__wake(w, n, rng__below(&n->rng, w->profile.think_max));
+	}
+}
+
+/* While it waits for several pages of sequential consistency, who needs one of them for an older instruction gets it. */
+static void check_wants(struct world *w, struct node *n)
+{
+	uint32_t i;
+
+	for (i = n->wants; i < n->wants + n->nwants; i++)
+		if (n->memory[i].rights == CORE_NONE && (n->nwants == 1 || !is_of(w, i, CORE_SC)))
+			world__fail(w, FAIL_INVARIANT, "node %u: page %u is still closed after its access",
+				    world__id(w, n), i);
+	for (i = n->wants; i < n->wants + n->nwants; i++)
+		n->memory[i].unused = 0;
+	n->nwants = 0;
+}
+
+void sync__resumed(struct world *w, struct node *n)
+{
+	const struct op *op = n->next_op && n->next_op <= n->nops ? &n->ops[n->next_op - 1] : NULL;
+
+	n->blocked = false;
+	if (n->nwants) { /* which is no progress: the instruction is still to be done */
+		check_wants(w, n);
+		world__wake(w, n, rng__below(&n->rng, TICK_MIN));
+		return;
+	}
+	w->last_progress = w->now;
+	if (n->next_op == UINT32_MAX) {
+		check_sync__left(w, n);
+		if (n->phase == w->profile.phases) {
+			end(w, n);
+			return;
+		}
+		draw_phase(w, n);
+	} else if (op && op->kind == OP_ACQUIRE) {
+		check_sync__acquired(w, n, op->page);
+	}
+	world__wake(w, n, rng__below(&n->rng, w->profile.think_max));
+}
+
+/* What it needs is lost: it lets go of its locks and ends, as a program does whose access has failed. */
+void sync__lost(struct world *w, struct node *n)
+{
+	uint32_t lock, k;
+
+	w->totals->lost++;
+	w->last_progress = w->now;
+	n->blocked = false;
+	n->ends = true;
+	n->nwants = n->nops = n->next_op = 0;
+	for (lock = 0; lock < w->profile.locks; lock++)
+		for (k = 0; k < n->depth[lock]; k++)
+			add_op(n, OP_RELEASE, lock, 0);
+	world__wake(w, n, 0);
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* core_locks_test.c - named locks: who has one, in which order, what it costs, and that it comes behind what was written. */
+#include "tests/unit/core_port.h"
+
+#include <errno.h>
+
+#define HOMED 8
+
+/* Pages of CORE_RC but the first of each node. */
+static struct cluster *open_locks(unsigned nodes)
+{
+	struct cluster *c = calloc(1, sizeof(*c));
+	unsigned i;
+
+	assert_non_null(c);
+	c->nodes = nodes;
+	for (i = 0; i < nodes; i++) {
+		struct core_config config = {.node = (uint16_t)i,
+					     .nodes = (uint16_t)nodes,
+					     .pages = nodes * HOMED,
+					     .pages_per_home = HOMED,
+					     .sc_from = 1,
+					     .rc_from = 1,
+					     .generation = 7};
+		assert_int_equal(core__open(&c->core[i], &config), 0);
+	}
+	port__open(c);
+	return c;
+}
+
+static void close_locks(struct cluster *c)
+{
+	port__close(c);
+	cluster__close(c);
+}
+
+/* A name whose manager is this node. */
+static uint64_t managed_by(struct cluster *c, unsigned node)
+{
+	uint64_t name = 1000;
+
+	while (core__manager(c->core[0], name) != node)
+		name++;
+	return name;
+}
+
+static int acquire(struct cluster *c, unsigned node, uint64_t name)
+{
+	return act(c, node, (struct core_event){.type = CORE_ACQUIRE, .lock = name});
+}
+
+static struct core_event release_of(struct cluster *c, unsigned node, uint64_t name)
+{
+	return (struct core_event){.type = CORE_RELEASE, .lock = name, .changed = port__changed(c, node)};
+}
+
+static int release(struct cluster *c, unsigned node, uint64_t name)
+{
+	return act(c, node, release_of(c, node, name));
+}
+
+static bool resumed(struct cluster *c, unsigned node)
+{
+	return find(c, node, CORE_DO_RESUME, 0, 0) != NULL;
+}
+
+static void test_cached(void **state)
+{
+	struct cluster *c = open_locks(3);
+	uint64_t name = managed_by(c, 0), cached, fetched, interval;
+
+	(void)state;
+	assert_int_equal(acquire(c, 1, name), CORE_DO_RESUME);
+	assert_int_equal(total_sent(c), 2);
+	assert_int_equal(find(c, 1, CORE_DO_EMIT, CORE_EMIT_LOCK, 0)->action.number, name);
+	assert_int_equal(find(c, 1, CORE_DO_EMIT, CORE_EMIT_LOCK, 0)->action.node, 0);
+	release(c, 1, name);
+	cluster__forget(c);
+	interval = core__interval(c->core[1]).number;
+	assert_int_equal(acquire(c, 1, name), CORE_DO_RESUME);
+	assert_int_equal(core__interval(c->core[1]).number, interval + 1);
+	assert_int_equal(release(c, 1, name), CORE_DO_RESUME);
+	assert_int_equal(core__interval(c->core[1]).number, interval + 2);
+	assert_int_equal(total_sent(c), 0);
+	assert_null(find(c, 1, CORE_DO_EMIT, CORE_EMIT_LOCK, 0));
+	core__locks(c->core[1], &cached, &fetched);
+	assert_int_equal(cached, 1);
+	assert_int_equal(fetched, 1);
+	close_locks(c);
+}
+
+static void test_recursion(void **state)
+{
+	struct cluster *c = open_locks(2);
+	uint64_t name = managed_by(c, 0), interval;
+
+	(void)state;
+	acquire(c, 0, name);
+	interval = core__interval(c->core[0]).number;
+	assert_int_equal(acquire(c, 0, name), CORE_DO_RESUME);
+	assert_int_equal(core__interval(c->core[0]).number, interval);
+	assert_int_equal(acquire(c, 1, name), CORE_DO_WAIT);
+	cluster__forget(c);
+	assert_int_equal(release(c, 0, name), CORE_DO_RESUME);
+	assert_false(resumed(c, 1));
+	assert_int_equal(release(c, 0, name), CORE_DO_RESUME);
+	assert_true(resumed(c, 1));
+	close_locks(c);
+}
+
+static void test_misuse(void **state)
+{
+	struct cluster *c = open_locks(2);
+	uint64_t name = managed_by(c, 0);
+	struct core_event event = {.type = CORE_RELEASE, .lock = name};
+	int verdict;
+
+	(void)state;
+	assert_int_equal(step(c, 1, &event, &verdict), -EINVAL);
+	acquire(c, 1, name);
+	release(c, 1, name);
+	assert_int_equal(step(c, 1, &event, &verdict), -EINVAL);
+	BEGIN(c, 1);
+	event.type = CORE_ACQUIRE;
+	assert_int_equal(step(c, 1, &event, &verdict), -EINVAL);
+	close_locks(c);
+}
+
+/* First come, first served; who has just given it back comes last. */
+static void test_order(void **state)
+{
+	struct cluster *c = open_locks(4);
+	uint64_t name = managed_by(c, 2);
+
+	(void)state;
+	acquire(c, 1, name);
+	assert_int_equal(acquire(c, 3, name), CORE_DO_WAIT);
+	assert_int_equal(acquire(c, 0, name), CORE_DO_WAIT);
+	assert_int_equal(acquire(c, 2, name), CORE_DO_WAIT);
+	assert_int_equal(c->sent[CORE_MSG_WANT], 1);
+	cluster__forget(c);
+	assert_int_equal(release(c, 1, name), CORE_DO_RESUME);
+	assert_true(resumed(c, 3));
+	assert_int_equal(acquire(c, 1, name), CORE_DO_WAIT);
+	assert_false(resumed(c, 0));
+	release(c, 3, name);
+	assert_true(resumed(c, 0));
+	assert_false(resumed(c, 2));
+	release(c, 0, name);
+	assert_true(resumed(c, 2));
+	cluster__forget(c);
+	release(c, 2, name);
+	assert_true(resumed(c, 1));
+	close_locks(c);
+}
+
+/* A cached lock that somebody wants goes at once, whatever its holder does. */
+static void test_wanted_while_free(void **state)
+{
+	struct cluster *c = open_locks(2);
+	uint64_t name = managed_by(c, 0);
+
+	(void)state;
+	acquire(c, 0, name);
+	release(c, 0, name);
+	assert_int_equal(acquire(c, 1, name), CORE_DO_RESUME);
+	assert_int_equal(c->sent[CORE_MSG_WANT] + c->sent[CORE_MSG_BACK], 0); /* to itself */
+	release(c, 1, name);
+	cluster__forget(c);
+	assert_int_equal(acquire(c, 0, name), CORE_DO_RESUME);
+	assert_int_equal(c->sent[CORE_MSG_WANT], 1);
+	assert_int_equal(c->sent[CORE_MSG_BACK], 1);
+	assert_int_equal(total_sent(c), 2);
+	close_locks(c);
+}
+
+static void write_byte(struct cluster *c, unsigned node, uint32_t page, uint8_t value)
+{
+	assert_int_equal(WRITE(c, node, page), CORE_DO_RESUME);
+	port_of(c, node)->frame[page][3] = value;
+}
+
+/* What was written under a lock is there when the next one has it, and its holder does not wait for that. */
+static void test_flush_before_back(void **state)
+{
+	struct cluster *c = open_locks(3);
+	uint64_t name = managed_by(c, 0);
+	uint32_t page = 2 * HOMED + 3;
+	int verdict = -1;
+
+	(void)state;
+	READ(c, 0, page);
+	READ(c, 1, page);
+	acquire(c, 1, name);
+	write_byte(c, 1, page, 77);
+	assert_int_equal(acquire(c, 0, name), CORE_DO_WAIT);
+	cluster__forget(c);
+	assert_int_equal(begin_step(c, 1, release_of(c, 1, name)), CORE_DO_RESUME);
+	assert_int_equal(c->sent[CORE_MSG_FLUSH], 1);
+	assert_int_equal(c->sent[CORE_MSG_BACK], 0);
+	deliver_type(c, 2, CORE_MSG_FLUSH);
+	assert_int_equal(c->sent[CORE_MSG_SPREAD], 1);
+	assert_int_equal(c->sent[CORE_MSG_BACK], 0);
+	/* Wanted again before it has gone: that is a request like any other. */
+	assert_int_equal(begin_step(c, 1, (struct core_event){.type = CORE_ACQUIRE, .lock = name}),
+			 CORE_DO_WAIT);
+	deliver(c, 0, &verdict);
+	assert_int_equal(verdict, CORE_DO_RESUME);
+	assert_int_equal(port_of(c, 0)->frame[page][3], 77);
+	release(c, 0, name);
+	assert_int_equal(find(c, 1, CORE_DO_EMIT, CORE_EMIT_LOCK, 0)->action.number, name);
+	close_locks(c);
+}
+
+/* The manager gives away a lock that it has cached itself: the step of the ACQUIRE flushes. */
+static void test_manager_flushes(void **state)
+{
+	struct cluster *c = open_locks(3);
+	uint64_t name = managed_by(c, 0);
+	uint32_t page = 2 * HOMED + 3;
+
+	(void)state;
+	READ(c, 1, page);
+	READ(c, 0, page);
+	acquire(c, 0, name);
+	write_byte(c, 0, page, 78);
+	release(c, 0, name);
+	assert_int_equal(port_of(c, 1)->frame[page][3], 0);
+	assert_int_equal(acquire(c, 1, name), CORE_DO_RESUME);
+	assert_int_equal(port_of(c, 1)->frame[page][3], 78);
+	close_locks(c);
+}
+
+static void test_many(void **state)
+{
+	struct cluster *c = open_locks(3);
+	uint64_t name, cached, fetched;
+	unsigned node;
+
+	(void)state;
+	for (name = 16; name < 16 * 1000; name += 16) {
+		for (node = 0; node < 2; node++) {
+			assert_int_equal(acquire(c, node, name), CORE_DO_RESUME);
+			release(c, node, name);
+		}
+		cluster__forget(c);
+	}
+	for (name = 16; name < 16 * 1000; name += 16) {
+		assert_int_equal(acquire(c, 1, name), CORE_DO_RESUME);
+		assert_int_equal(acquire(c, 2, name), CORE_DO_WAIT);
+		release(c, 1, name);
+		assert_true(resumed(c, 2));
+		release(c, 2, name);
+		cluster__forget(c);
+	}
+	core__locks(c->core[1], &cached, &fetched);
+	assert_int_equal(fetched, 999);
+	assert_int_equal(cached, 999);
+	close_locks(c);
+}
+
+/* Names that are addresses are spread over all managers. */
+static void test_managers(void **state)
+{
+	struct cluster *c = open_locks(4);
+	unsigned count[4] = {0}, i;
+
+	(void)state;
+	for (i = 0; i < 4000; i++)
+		count[core__manager(c->core[0], 0x100000000000ull + 4096ull * i)]++;
+	for (i = 0; i < 4; i++)
+		assert_in_range(count[i], 800, 1200);
+	close_locks(c);
+}
+
+static int hear(struct cluster *c, unsigned node, unsigned lost)
+{
+	struct core_event event = {.type = CORE_LOST, .node = (uint16_t)lost};
+	int verdict;
+
+	assert_int_equal(step(c, node, &event, &verdict), 0);
+	deliver(c, node, &verdict);
+	return verdict;
+}
+
+/* A lock is lost with who has it; a lost node that waits is passed over. */
+static void test_lost_holder(void **state)
+{
+	struct cluster *c = open_locks(4);
+	uint64_t name = managed_by(c, 0), other = name + 1;
+
+	(void)state;
+	while (core__manager(c->core[0], other) != 0)
+		other++;
+	acquire(c, 1, other);
+	acquire(c, 3, name);
+	assert_int_equal(acquire(c, 2, name), CORE_DO_WAIT);
+	cluster__forget(c);
+	c->dead[3] = true;
+	hear(c, 0, 3);
+	assert_non_null(find(c, 2, CORE_DO_LOST, 0, 0));
+	assert_int_equal(find(c, 2, CORE_DO_LOST, 0, 0)->action.node, 3);
+	assert_int_equal(acquire(c, 0, name), CORE_DO_LOST);
+	assert_int_equal(acquire(c, 2, other), CORE_DO_WAIT);
+	assert_int_equal(acquire(c, 0, other), CORE_DO_WAIT);
+	c->dead[2] = true;
+	hear(c, 0, 2);
+	hear(c, 1, 2);
+	cluster__forget(c);
+	release(c, 1, other);
+	assert_true(resumed(c, 0));
+	close_locks(c);
+}
+
+static void test_lost_manager(void **state)
+{
+	struct cluster *c = open_locks(3);
+	uint64_t name = managed_by(c, 0), other = name + 1;
+
+	(void)state;
+	while (core__manager(c->core[0], other) != 0)
+		other++;
+	acquire(c, 1, name);
+	release(c, 1, name);
+	c->dead[0] = true;
+	assert_int_equal(acquire(c, 2, other), CORE_DO_WAIT);
+	assert_int_equal(hear(c, 2, 0), CORE_DO_LOST);
+	assert_int_equal(acquire(c, 2, name), CORE_DO_LOST);
+	hear(c, 1, 0);
+	assert_int_equal(acquire(c, 1, name), CORE_DO_RESUME);
+	assert_int_equal(release(c, 1, name), CORE_DO_RESUME);
+	close_locks(c);
+}
+
+/* What no manager, no client would say. */
+static void test_lies(void **state)
+{
+	struct cluster *c = open_locks(2);
+	uint64_t name = managed_by(c, 0);
+	struct core_msg msg = {
+		.from = 1, .to = 0, .generation = 7, .number = name, .tx = {.number = 1, .node = 1}};
+	struct core_event event = {.type = CORE_MESSAGE, .msg = &msg};
+	int verdict;
+
+	(void)state;
+	for (msg.type = CORE_MSG_GIVE; msg.type <= CORE_MSG_BACK; msg.type++) {
+		assert_true(core_msg__sane(c->core[0], &msg));
+		assert_int_equal(step(c, 0, &event, &verdict), -EPROTO);
+	}
+	msg.type = CORE_MSG_ACQUIRE;
+	msg.number = managed_by(c, 1);
+	assert_int_equal(step(c, 0, &event, &verdict), -EPROTO);
+	acquire(c, 0, name);
+	msg.number = name;
+	assert_int_equal(step(c, 0, &event, &verdict), 0);
+	assert_int_equal(step(c, 0, &event, &verdict), -EPROTO); /* waits already */
+	close_locks(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cached),
+		cmocka_unit_test(test_recursion),
+		cmocka_unit_test(test_misuse),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_wanted_while_free),
+		cmocka_unit_test(test_flush_before_back),
+		cmocka_unit_test(test_manager_flushes),
+		cmocka_unit_test(test_many),
+		cmocka_unit_test(test_managers),
+		cmocka_unit_test(test_lost_holder),
+		cmocka_unit_test(test_lost_manager),
+		cmocka_unit_test(test_lies),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
