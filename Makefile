@@ -207,7 +207,7 @@ install: all
 	sed -e 's|@LIBDIR@|$(PREFIX)/lib|' -e 's|@INCLUDEDIR@|$(PREFIX)/include|' dsmcore/dsm.pc.in >$(LIBDIR)/pkgconfig/dsm.pc
 	install -m 644 docs/man/*.1 $(MANDIR)/man1
 	install -m 644 docs/man/*.3 $(MANDIR)/man3
-	install $(addprefix $(BUILD)/apps/,world $(APPS) $(APPS:%=%-sequential)) $(BINDIR)
+	install $(addprefix $(BUILD)/apps/,world world-sequential $(APPS) $(APPS:%=%-sequential)) $(BINDIR)
 	install -m 644 apps/scenes/* $(DESTDIR)$(PREFIX)/share/procope/scenes
 
 .PHONY: clean

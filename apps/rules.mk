@@ -29,10 +29,11 @@ EXTRA_apps/raytracer/picture.c := -DWITH_LIBPNG $(libpng_CFLAGS)
 endif
 $(foreach a,$(APPS),$(eval $(call app,$(a))))
 
-PROGRAMS += world
+PROGRAMS += world world-sequential
 world_DIR   := apps
 world_SRCS  := apps/world/world.c apps/world/options.c apps/world/scene.c apps/world/walk.c \
-	apps/world/show.c apps/world/picture.c apps/world/terminal.c apps/common/app.c apps/common/lines.c
+	apps/world/avatar.c apps/world/show.c apps/world/picture.c apps/world/terminal.c apps/common/app.c apps/common/lines.c \
+	apps/common/sequential.c
 world_NEEDS := dsm
 world_LIBS  := -lm
 ifeq ($(WITH_ncursesw),yes)
@@ -40,12 +41,16 @@ world_LIBS  += $(ncursesw_LIBS)
 EXTRA_apps/world/terminal.c := -DWITH_NCURSES $(ncursesw_CFLAGS)
 endif
 
+world-sequential_DIR  := apps
+world-sequential_SRCS := $(addprefix apps/world/,sequential.c options.c scene.c walk.c avatar.c) apps/common/app.c apps/common/lines.c
+world-sequential_LIBS := -lm
+
 # Scenes lie beside the program, or in PREFIX/share/procope/scenes when it is installed.
 SCENES := $(patsubst apps/%,$(BUILD)/apps/%,$(wildcard apps/scenes/*.scene))
 $(SCENES): $(BUILD)/apps/%: apps/%
 	@mkdir -p $(@D)
 	$(Q)cp $< $@
-$(BUILD)/apps/world $(BUILD)/apps/raytracer: | $(SCENES)
+$(BUILD)/apps/world $(BUILD)/apps/world-sequential $(BUILD)/apps/raytracer: | $(SCENES)
 
 # The main job, from a run to its proof; build/demo holds all it makes.
 .PHONY: demo

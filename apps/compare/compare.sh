@@ -12,7 +12,7 @@ bin=$build/bin
 apps_dir=$build/apps
 out=$build/compare
 
-known_apps='sor mgs raytracer kmeans tsp lu hashmap'
+known_apps='sor mgs raytracer kmeans tsp lu hashmap world'
 known_models='tx sc rc'
 known_layouts='natural tuned'
 
@@ -25,8 +25,8 @@ faults, transfers, aborts and lost time.
       --apps LIST         of: ${known_apps// /,} (default: all)
       --models LIST       of: ${known_models// /,} (default: all)
       --nodes LIST        numbers of nodes (default: 1,2,4)
-      --layouts LIST      of: ${known_layouts// /,} (default: both; tuned with --quick)
-      --size APP=N        another size for an app; may be given several times
+      --layouts LIST      of: ${known_layouts// /,} (default: both; tuned with --quick); world has one only
+      --size APP=N        another size for an app (world: steps of each node); may be given several times
       --transport KIND    of dsmrun (default: insecure-tcp); with one of tcp the MPI twin uses TCP, too
       --repeat N          runs of each, of which the median counts (default: 5; 1 with --quick)
       --quick             small sizes, about a minute
@@ -58,8 +58,8 @@ number() { # WHAT TEXT LEAST MOST
 }
 
 # What is computed: large enough that a run takes about a second, and small enough for a minute in all.
-declare -A size=([sor]=2000 [mgs]=1024 [raytracer]=500 [kmeans]=60000 [tsp]=17 [lu]=1024 [hashmap]=50000)
-declare -A quick_size=([sor]=1000 [mgs]=512 [raytracer]=150 [kmeans]=20000 [tsp]=14 [lu]=512 [hashmap]=20000)
+declare -A size=([sor]=2000 [mgs]=1024 [raytracer]=500 [kmeans]=60000 [tsp]=17 [lu]=1024 [hashmap]=50000 [world]=20000)
+declare -A quick_size=([sor]=1000 [mgs]=512 [raytracer]=150 [kmeans]=20000 [tsp]=14 [lu]=512 [hashmap]=5000 [world]=5000)
 declare -A own_size=()
 apps=$known_apps models=$known_models nodes='1 2 4' layouts='' transport=insecure-tcp repeat='' quick=''
 
@@ -168,30 +168,42 @@ record() {
 size_of() { echo "${own_size[$1]:-${quick:+${quick_size[$1]}}}" | grep . || echo "${size[$1]}"; }
 has_mpi() { [ -n "$mpi" ] && [ -x "$apps_dir/$1-mpi" ]; }
 
-run_sequential() { # APP LAYOUT
-	one "$1, sequential twin, $2" "$apps_dir/$1-sequential" --size "$(size_of "$1")" --layout "$2" --json
-	record "$1" sequential none "$2" 1
+# What an app is told. The work of world grows with the nodes: its twin walks the avatars of as many.
+arguments() { # APP LAYOUT
+	if [ "$1" = world ]; then echo "--steps $(size_of "$1") --json"; else echo "--size $(size_of "$1") --layout $2 --json"; fi
 }
+
+# shellcheck disable=SC2046 # arguments are words
+run_sequential() { # APP LAYOUT NODES
+	one "$1, sequential twin, $2" "$apps_dir/$1-sequential" $(arguments "$1" "$2") $([ "$1" != world ] || echo "--groups $3")
+	record "$1" sequential none "$2" "$3"
+}
+# shellcheck disable=SC2046
 run_dsm() { # APP LAYOUT MODEL NODES
-	one "$1, $3, $4 nodes, $2" "$bin/dsmrun" -n "$4" --transport "$transport" --timeout 120 --stats "$work/stats" \
-		"$apps_dir/$1" --size "$(size_of "$1")" --layout "$2" --json
+	local model=(--consistency "$3")
+	[ "$3" != tx ] || model=() # the default
+	one "$1, $3, $4 nodes, $2" "$bin/dsmrun" -n "$4" "${model[@]}" --transport "$transport" --timeout 120 --stats "$work/stats" \
+		"$apps_dir/$1" $(arguments "$1" "$2")
 	record "$1" dsm "$3" "$2" "$4"
 }
+# shellcheck disable=SC2046
 run_mpi() { # APP LAYOUT NODES
 	local wire=() bind=core
 	case $transport in *tcp) wire=(--mca btl 'self,tcp' --mca btl_tcp_if_include lo) ;; esac
 	[ "$3" -le "$(nproc)" ] || bind=none
 	one "$1, MPI, $3 ranks, $2" mpirun --oversubscribe --bind-to $bind "${wire[@]}" -n "$3" "$apps_dir/$1-mpi" \
-		--size "$(size_of "$1")" --layout "$2" --json
+		$(arguments "$1" "$2")
 	record "$1" mpi none "$2" "$3"
 }
+layouts_of() { if [ "$1" = world ]; then echo natural; else echo "$layouts"; fi; }
 # each COMMAND: calls it for everything that is to be run once
 each() {
 	local app layout model n
 	for app in $apps; do
-		for layout in $layouts; do
-			"$1" run_sequential "$app" "$layout"
+		for layout in $(layouts_of "$app"); do
+			[ "$app" = world ] || "$1" run_sequential "$app" "$layout" 1
 			for n in $nodes; do
+				[ "$app" != world ] || "$1" run_sequential "$app" "$layout" "$n"
 				for model in $models; do "$1" run_dsm "$app" "$layout" "$model" "$n"; done
 				! has_mpi "$app" || "$1" run_mpi "$app" "$layout" "$n"
 			done

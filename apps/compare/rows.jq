@@ -19,15 +19,16 @@ def lost_by_cause: phases as $p | ($p | map(.seconds) | add) as $all
 def groups(f): group_by(f) | sort_by(.[0].index);
 
 def seconds: .result.seconds;
+def checksum: .result | .checksum // .positions;
 
 to_entries | map(.value + {index: .key}) as $runs
-| ($runs | map(select(.kind == "sequential")) | groups([.app, .layout]) | map({
-	app: .[0].app, layout: .[0].layout, size: .[0].size, seconds: (median_run | seconds),
-	checksum: (map(select(ok) | .result.checksum) | unique | if length == 1 then .[0] else null end)})) as $alone
+| ($runs | map(select(.kind == "sequential")) | groups([.app, .layout, .nodes]) | map({
+	app: .[0].app, layout: .[0].layout, size: .[0].size, nodes: .[0].nodes, seconds: (median_run | seconds),
+	checksum: (map(select(ok) | checksum) | unique | if length == 1 then .[0] else null end)})) as $alone
 | ($runs | map(select(.kind == "mpi")) | groups([.app, .layout, .nodes]) | map({
 	app: .[0].app, layout: .[0].layout, size: .[0].size, nodes: .[0].nodes, seconds: (median_run | seconds),
-	runs: length, failed: (map(select(ok | not)) | length), checksums: map(.result.checksum) | unique})) as $mpi
-| def twin($r): first($alone[] | select(.app == $r.app and .layout == $r.layout)) // null;
+	runs: length, failed: (map(select(ok | not)) | length), checksums: map(checksum) | unique})) as $mpi
+| def twin($r): first($alone[] | select(.app == $r.app and .layout == $r.layout and (.app != "world" or .nodes == $r.nodes))) // null;
   def mpi_twin($r): first($mpi[] | select(.app == $r.app and .layout == $r.layout and .nodes == $r.nodes)) // null;
 {
 	schema: "procope.compare/1", when: $when, kernel: $kernel, cores: $cores, load_before: ($load | tonumber),
@@ -48,7 +49,7 @@ to_entries | map(.value + {index: .key}) as $runs
 			commits: counted(.commits), aborts: counted(.aborts), lost: lost_by_cause,
 			runs: ($all | length), failed: (($all | length) - ($good | length)),
 			checksum_ok: (($all | length) == ($good | length) and $t.checksum != null and
-				($good | map(.result.checksum) | unique) == [$t.checksum]),
+				($good | map(checksum) | unique) == [$t.checksum]),
 			error: ([$all[] | select(ok | not) | "status \(.status): \(.said)"] | .[0])
 		}
 		| .lost_share = (if .lost then .lost | add else null end)

@@ -26,8 +26,10 @@ def mpi_line: "  " + (.nodes | left(6)) + ("MPI" | left(6)) + (.seconds | fixed(
 | "Consistency models compared: \(.when), \(.cores) cores, load before \(.load_before), \(.transport), "
 	+ (if .repeat == 1 then "one run of each" else "medians of \(.repeat) runs" end) + (if .quick then " (quick: small sizes)" else "" end),
   (if .mpi then empty else "No MPI twins here: mpirun, or libopenmpi-dev when this was built, is missing." end),
-  (.sequential[] as $s | $all.rows | map(select(.app == $s.app and .layout == $s.layout)) as $rows
-	| "", "\($s.app), size \($s.size), \($s.layout) layout; sequential twin \($s.seconds | fixed(3)) s", heading,
+  (.sequential | map([.app, .layout]) | reduce .[] as $k ([]; if index([$k]) then . else . + [$k] end)
+	| .[] as $k | first($all.sequential[] | select([.app, .layout] == $k)) as $s | $all.rows | map(select(.app == $s.app and .layout == $s.layout)) as $rows
+	| "", "\($s.app), size \($s.size), \($s.layout) layout; sequential twin \([$all.sequential[] | select([.app, .layout] == $k)
+		| (.seconds | fixed(3)) + " s" + (if .app == "world" then " for the work of \(.nodes)" else "" end)] | join(", "))", heading,
 	  ($rows | map(.nodes) | unique[] as $n | ($rows[] | select(.nodes == $n) | line),
 		($all.mpi_twins[] | select(.app == $s.app and .layout == $s.layout and .nodes == $n) | mpi_line))),
   ""

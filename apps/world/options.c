@@ -19,6 +19,8 @@ static const char usage_text[] =
 	"      --show[=N]      draw the scene live in the terminal, as node N sees it (default 0); q leaves "
 	"the "
 	"view\n"
+	"      --sequential    run world-sequential: one process, the same steps, no DSM linked\n"
+	"      --groups N      with that: the avatars of N nodes (default 1); they end where those do\n"
 	"      --json          print the result as one JSON object (schema procope.world/1)\n"
 	"  -h, --help          this text\n"
 	"      --version       version\n\n"
@@ -26,7 +28,18 @@ static const char usage_text[] =
 	"or a\n"
 	"bad scene.\n";
 
-enum { OPT_SECONDS = 256, OPT_STEPS, OPT_AVATARS, OPT_SCENE, OPT_SEED, OPT_SHOW, OPT_JSON, OPT_VERSION };
+enum {
+	OPT_SECONDS = 256,
+	OPT_STEPS,
+	OPT_AVATARS,
+	OPT_SCENE,
+	OPT_SEED,
+	OPT_SHOW,
+	OPT_SEQUENTIAL,
+	OPT_GROUPS,
+	OPT_JSON,
+	OPT_VERSION
+};
 
 static const struct option option_table[] = {
 	{"seconds", required_argument, NULL, OPT_SECONDS},
@@ -35,6 +48,8 @@ static const struct option option_table[] = {
 	{"scene", required_argument, NULL, OPT_SCENE},
 	{"seed", required_argument, NULL, OPT_SEED},
 	{"show", optional_argument, NULL, OPT_SHOW},
+	{"sequential", no_argument, NULL, OPT_SEQUENTIAL},
+	{"groups", required_argument, NULL, OPT_GROUPS},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -91,6 +106,11 @@ static int take(struct options *o, const struct app *app, int code, int argc, ch
 		return bad;
 	case OPT_SHOW:
 		return set_show(o, app, argc, argv);
+	case OPT_SEQUENTIAL:
+		o->sequential = true;
+		return 0;
+	case OPT_GROUPS:
+		return app__integer(app, "--groups", optarg, 1, 256, &o->groups);
 	case OPT_JSON:
 		o->json = true;
 		return 0;
@@ -103,7 +123,7 @@ int options__read(struct options *o, const struct app *app, int argc, char **arg
 {
 	int code, bad;
 
-	*o = (struct options){.avatars = 10, .seed = 1, .show = -1};
+	*o = (struct options){.avatars = 10, .seed = 1, .groups = 1, .show = -1};
 	opterr = 0;
 	while ((code = getopt_long(argc, argv, ":h", option_table, NULL)) != -1) {
 		if (code == 'h' || code == OPT_VERSION) {

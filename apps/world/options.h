@@ -13,7 +13,8 @@ struct options {
 	long steps;	/* of each node; 0: no limit */
 	long avatars;	/* of each node */
 	uint64_t seed;
-	bool json;
+	long groups; /* sequential: nodes whose avatars walk */
+	bool sequential, json;
 	int show; /* the node that draws the scene; -1: none */
 	char scene[4096];
 };

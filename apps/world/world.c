@@ -12,8 +12,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "apps/common/sequential.h"
 #include "apps/world/options.h"
 #include "apps/world/show.h"
 #include "apps/world/terminal.h"
@@ -25,19 +25,6 @@ struct count {
 };
 
 /* ---- setting up ---- */
-
-static void place_avatar(const struct scene *s, struct avatar *a, long index, long group)
-{
-	const struct spot *at = &s->spawn[index % s->nspawns];
-
-	snprintf(a->name, sizeof(a->name), "n%hu-%hu", (unsigned short)(index / group),
-		 (unsigned short)(index % group));
-	a->x = at->column + 0.5;
-	a->y = at->row + 0.5;
-	a->energy = 100;
-	a->speed = 1.4;
-	a->goal = (int)(index % s->ngoals);
-}
 
 static void build_terrain(const struct scene *s, const struct tile *tiles)
 {
@@ -54,7 +41,7 @@ static void build_avatars(const struct scene *s, long nodes, long group)
 	struct avatar *avatars = dsm_new(struct avatar, (size_t)(nodes * group));
 
 	DSM_TX_FOR(i, 0, nodes * group)
-		place_avatar(s, dsm_at(avatars, i), i, group);
+		avatar__place(s, dsm_at(avatars, i), i, group);
 	dsm_root_set("avatars", avatars);
 }
 
@@ -164,23 +151,18 @@ struct books {
 
 static void add_avatar(const struct world *w, struct books *b, const struct avatar *a)
 {
-	uint64_t bits[2];
 	const struct tile *t = world__tile(w, a->x, a->y);
 
 	b->avatar_steps += a->steps;
 	b->avatar_goals += (uint64_t)a->reached;
 	b->lost += !t || t->way[0] == SCENE_WALL;
-	memcpy(bits, (double[]){a->x, a->y}, sizeof(bits));
-	for (int i = 0; i < 2; i++) {
-		b->positions = (b->positions ^ bits[i]) * 0x100000001b3ull;
-		b->positions ^= b->positions >> 32;
-	}
+	b->positions = avatar__hash(b->positions, a);
 }
 
 /* Reads all the books in one transaction: they must agree as they stand together. */
 static struct books close_books(const struct world *w, long nodes)
 {
-	struct books b = {.positions = 0xcbf29ce484222325ull};
+	struct books b = {.positions = APP_HASH};
 
 	DSM_TX {
 		struct stats **table = dsm_root("stats");
@@ -254,6 +236,8 @@ int main(int argc, char **argv)
 
 	if (options__read(&o, &app, argc, argv, &status))
 		return status;
+	if (o.sequential)
+		return app__run_sequential(&app, dsm_nodes(), argv);
 	if (o.show >= dsm_nodes())
 		return app__bad(&app, "--show %d: this run has only the nodes 0 to %d", o.show,
 				dsm_nodes() - 1);

@@ -49,6 +49,10 @@ struct world {
 	uint64_t seed;
 };
 
+/* An avatar where it starts / the hash h with where it stands added. index: among all, group: avatars of a node. */
+void avatar__place(const struct scene *s, struct avatar *a, long index, long group);
+uint64_t avatar__hash(uint64_t h, const struct avatar *a);
+
 /* Moves an avatar of this node one step, as one transaction. Returns whether it reached its goal. */
 bool walk__step(const struct world *w, long index);
 

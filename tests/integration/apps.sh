@@ -85,6 +85,17 @@ else
 	echo "no MPI twins here: libopenmpi-dev was missing at build time"
 fi
 
+# The world's twin walks the avatars of as many nodes, to the same places.
+ldd "$apps/world-sequential" | grep -q libdsm && fail "world-sequential links the DSM"
+for n in 1 3; do
+	want=$("$apps/world" --sequential --groups $n --steps 700 --json | jq -c '[.steps, .goals, .avatars, .metres, .positions]')
+	got=$("$bin/dsmrun" -n $n "$apps/world" --steps 700 --json | jq -c '[.steps, .goals, .avatars, .metres, .positions]')
+	same "world on $n nodes and alone" "$got" "$want"
+done
+refuses 2 "--sequential is one process" "$bin/dsmrun" -n 2 "$apps/world" --sequential
+refuses 2 "--show is for runs with the DSM" "$apps/world-sequential" --show
+refuses 2 "--groups needs a whole number from 1 to 256" "$apps/world-sequential" --groups 0
+
 for app in mgs raytracer kmeans tsp lu hashmap; do
 	few='' # what a size of 5 asks for
 	[ "$app" != kmeans ] || few=--clusters=2
