@@ -24,6 +24,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 const volatile int keep_all = 0, names_only = 0;
 const volatile uint32_t user = 0; /* only processes of this user are heard */
 const volatile uint64_t pidns_dev = 0, pidns_ino = 0;
+const volatile int pidns_first = 0; /* the collector sees all processes by the kernel's own numbers */
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -65,6 +66,8 @@ static __always_inline uint32_t current_pid(void)
 {
 	struct bpf_pidns_info info = {0};
 
+	if (pidns_first) /* cheaper than to look into a namespace */
+		return bpf_get_current_pid_tgid() >> 32;
 	if (bpf_get_ns_current_pid_tgid(pidns_dev, pidns_ino, &info, sizeof(info)) == 0)
 		return info.tgid;
 	return DSM_BPF_FOREIGN | bpf_get_current_pid_tgid() >> 32;

@@ -26,6 +26,8 @@
 #include "dsm.skel.h"
 
 #define BATCH 4096
+/* The first pid namespace's inode is fixed in the kernel (PROC_PID_INIT_INO). */
+#define PIDNS_FIRST 0xeffffffcu
 
 /* Linux 6.6 has links for many uprobes, which the headers here may not know yet. They take no lock that
  * makes them wait for one another at the end. */
@@ -280,6 +282,7 @@ static int load(struct source_bpf *b, const struct source_options *options, bool
 	if (stat("/proc/self/ns/pid", &ns) == 0) {
 		b->skel->rodata->pidns_dev = ns.st_dev;
 		b->skel->rodata->pidns_ino = ns.st_ino;
+		b->skel->rodata->pidns_first = ns.st_ino == PIDNS_FIRST;
 	}
 	rc = bpf_map__set_max_entries(b->skel->maps.events, (uint32_t)options->ring_bytes);
 	if (!rc)
