@@ -31,7 +31,8 @@ struct seen {
 struct watched {
 	uint32_t page;
 	uint32_t n;
-	bool cut; /* more accesses than seen[] holds */
+	bool cut;  /* not all of its accesses are in seen[] */
+	bool full; /* there were more than seen[] holds */
 	struct seen seen[DSM_EV_ACCESS_LIST];
 };
 
@@ -123,7 +124,7 @@ void microscope__begin(void)
 		scope.suspect[i].looks++;
 		scope.watched[i].page = scope.suspect[i].page;
 		scope.watched[i].n = 0;
-		scope.watched[i].cut = false;
+		scope.watched[i].cut = scope.watched[i].full = false;
 		region__protect(node.region, scope.watched[i].page, 1, CORE_NONE);
 	}
 }
@@ -147,7 +148,7 @@ static void remember(struct watched *w, struct seen s)
 		if (w->seen[i].offset == s.offset && w->seen[i].access == s.access && w->seen[i].pc == s.pc)
 			return;
 	if (w->n == DSM_EV_ACCESS_LIST)
-		w->cut = true;
+		w->cut = w->full = true;
 	else
 		w->seen[w->n++] = s;
 }
@@ -160,6 +161,8 @@ void microscope__open(uint32_t page, uint16_t offset, bool write, ucontext_t *co
 		return;
 	remember(w, (struct seen){offset, write ? DSM_EV_ACCESS_WRITE : DSM_EV_ACCESS_READ,
 				  (const void *)context->uc_mcontext.gregs[REG_RIP]});
+	if (w->full)
+		return; /* no more of it can be kept: it stays open, and costs nothing more */
 	if (++scope.total >= SEEN_MAX || scope.nopen == OPEN_MAX) {
 		scope.over = true; /* this page and, at their next fault, the others stay open */
 		return;
