@@ -553,6 +553,91 @@ static void test_cached_lock_is_silent(void **state)
 	close_rc(c);
 }
 
+/* A name that node 0 manages. */
+static uint64_t lock_of_0(struct cluster *c, unsigned i)
+{
+	uint64_t name = 1;
+
+	for (;; name++)
+		if (core__manager(c->core[0], name) == 0 && !i--)
+			return name;
+}
+
+static struct core_event lock_event(struct cluster *c, unsigned node, enum core_event_type type,
+				    uint64_t name)
+{
+	return (struct core_event){.type = type, .lock = name, .changed = port__changed(c, node)};
+}
+
+/* A lock that leaves a barrier does not arrive before what the barrier counts. */
+static void test_lock_waits_for_what_is_counted(void **state)
+{
+	struct cluster *c = open_rc(3);
+	uint64_t lock = lock_of_0(c, 0);
+	uint32_t page = page_of(1, 0);
+
+	(void)state;
+	put(c, 1, page, 0, 1);
+	expect(c, 2, page, 0, 1);
+	act(c, 1, lock_event(c, 1, CORE_ACQUIRE, lock));
+	put(c, 1, page, 0, 2);
+	act(c, 1, lock_event(c, 1, CORE_RELEASE, lock));
+	cluster__forget(c);
+	begin_step(c, 1, (struct core_event){.type = CORE_BARRIER, .changed = port__changed(c, 1)});
+	begin_step(c, 2, lock_event(c, 2, CORE_ACQUIRE, lock));
+	deliver_type(c, 0, CORE_MSG_ACQUIRE);
+	deliver_type(c, 1, CORE_MSG_WANT);
+	assert_int_equal(c->sent[CORE_MSG_BACK], 0);
+	assert_int_equal(c->sent[CORE_MSG_SPREAD], 2);
+	deliver_type(c, 2, CORE_MSG_SPREAD);
+	deliver_type(c, 2, CORE_MSG_SPREAD);
+	assert_int_equal(c->sent[CORE_MSG_SEEN], 1);
+	deliver_type(c, 1, CORE_MSG_SEEN);
+	assert_int_equal(c->sent[CORE_MSG_BACK], 1);
+	deliver_type(c, 0, CORE_MSG_BACK);
+	assert_int_equal(deliver_type(c, 2, CORE_MSG_GIVE), CORE_DO_RESUME);
+	expect(c, 2, page, 0, 2);
+	close_rc(c);
+}
+
+/* A second FLUSH of one that has become the owner comes when that is about to end: it does not make it the owner again. */
+static void test_owner_flushes_again(void **state)
+{
+	struct cluster *c = open_rc(4);
+	uint64_t first = lock_of_0(c, 0), second = lock_of_0(c, 1);
+	uint32_t page = page_of(0, 0);
+	int verdict = -1;
+	uint8_t value;
+
+	(void)state;
+	get(c, 1, page, 0, &value);
+	act(c, 1, lock_event(c, 1, CORE_ACQUIRE, first));
+	act(c, 1, lock_event(c, 1, CORE_RELEASE, first));
+	act(c, 1, lock_event(c, 1, CORE_ACQUIRE, second));
+	act(c, 1, lock_event(c, 1, CORE_RELEASE, second));
+	put(c, 1, page, 1, 1);
+	begin_step(c, 2, lock_event(c, 2, CORE_ACQUIRE, first));
+	deliver_type(c, 0, CORE_MSG_ACQUIRE);
+	deliver_type(c, 1, CORE_MSG_WANT);
+	put(c, 1, page, 2, 2);
+	begin_step(c, 0, lock_event(c, 0, CORE_ACQUIRE, second));
+	deliver_type(c, 1, CORE_MSG_WANT);
+	assert_int_equal(c->sent[CORE_MSG_FLUSH], 2);
+	deliver_type(c, 0, CORE_MSG_FLUSH);
+	begin_step(c, 3, (struct core_event){.type = CORE_ACCESS, .page = page});
+	deliver_type(c, 0, CORE_MSG_ASK);
+	assert_int_equal(c->sent[CORE_MSG_REVOKE], 1);
+	deliver(c, 3, &verdict);
+	assert_int_equal(verdict, CORE_DO_RESUME);
+	expect(c, 3, page, 1, 1);
+	expect(c, 3, page, 2, 2);
+	put(c, 1, page, 3, 3);
+	meet(c);
+	expect(c, 3, page, 3, 3);
+	check_whole(c, page);
+	close_rc(c);
+}
+
 /* ---- loss ---- */
 
 static void lose(struct cluster *c, unsigned dead)
@@ -715,6 +800,8 @@ int main(void)
 		cmocka_unit_test(test_given_up_and_asked_for_again),
 		cmocka_unit_test(test_lock_brings_changes),
 		cmocka_unit_test(test_cached_lock_is_silent),
+		cmocka_unit_test(test_lock_waits_for_what_is_counted),
+		cmocka_unit_test(test_owner_flushes_again),
 		cmocka_unit_test(test_owner_lost),
 		cmocka_unit_test(test_owner_lost_while_asked),
 		cmocka_unit_test(test_holder_lost_while_spread),
