@@ -89,7 +89,37 @@ static int scenario(struct cluster *c, long *budget)
 	return rc;
 }
 
-static int run(long budget)
+/* Sequential and release consistency and locks: all have many pages, each writes some, all meet. */
+static int scenario_sync(struct cluster *c, long *budget)
+{
+	unsigned node;
+	uint32_t p;
+	int rc = 0;
+
+	for (node = 0; node < 3 && !rc; node++) {
+		rc = try_act(c, node, (struct core_event){.type = CORE_ACQUIRE, .lock = node}, budget);
+		for (p = 1; p < 180 && !rc; p += 5)
+			rc = try_act(c, node,
+				     (struct core_event){.type = CORE_ACCESS, .page = p, .write = p % 2},
+				     budget);
+		if (!rc)
+			rc = try_act(c, node, (struct core_event){.type = CORE_TICK}, budget);
+		if (!rc)
+			rc = try_act(c, node, (struct core_event){.type = CORE_RELEASE, .lock = node},
+				     budget);
+	}
+	for (p = 0; p < 300 && !rc; p++) {
+		rc = try_act(c, p % 3, (struct core_event){.type = CORE_ACQUIRE, .lock = p / 2}, budget);
+		if (!rc)
+			rc = try_act(c, p % 3, (struct core_event){.type = CORE_RELEASE, .lock = p / 2},
+				     budget);
+	}
+	for (node = 0; node < 3 && !rc; node++)
+		rc = try_act(c, node, (struct core_event){.type = CORE_BARRIER}, budget);
+	return rc;
+}
+
+static int run(long budget, bool sync)
 {
 	struct cluster *c = calloc(1, sizeof(*c));
 	unsigned i;
@@ -101,6 +131,8 @@ static int run(long budget)
 					     .nodes = 3,
 					     .pages = PAGES,
 					     .pages_per_home = 70,
+					     .sc_from = 0,
+					     .rc_from = sync ? 35 : 0,
 					     .migrate_after = 1};
 		left = budget;
 		rc = core__open(&c->core[i], &config);
@@ -108,21 +140,20 @@ static int run(long budget)
 		left = -1;
 	}
 	if (!rc)
-		rc = scenario(c, &budget);
+		rc = sync ? scenario_sync(c, &budget) : scenario(c, &budget);
 	if (c->head) /* the message that was being handled */
 		free(c->mail[c->head - 1].entries);
 	cluster__close(c);
 	return rc;
 }
 
-static void test_each_allocation(void **state)
+static void test_all(bool sync)
 {
 	long k;
 	int rc;
 
-	(void)state;
 	for (k = 0; k < 100000; k++) {
-		rc = run(k);
+		rc = run(k, sync);
 		if (!rc)
 			break;
 		assert_int_equal(rc, -ENOMEM);
@@ -130,9 +161,22 @@ static void test_each_allocation(void **state)
 	assert_in_range(k, 50, 99999); /* so many allocations there are, and the last run had enough */
 }
 
+static void test_each_allocation(void **state)
+{
+	(void)state;
+	test_all(false);
+}
+
+static void test_each_allocation_without_transactions(void **state)
+{
+	(void)state;
+	test_all(true);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_allocation)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_allocation),
+					   cmocka_unit_test(test_each_allocation_without_transactions)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,12 +16,14 @@
 
 static struct dsm_core *core; /* node 1 */
 
-static int open_core(uint32_t migrate_after)
+static int open_core(uint32_t migrate_after, uint32_t sc_from, uint32_t rc_from)
 {
 	const struct core_config config = {.node = 1,
 					   .nodes = NODES,
 					   .pages = PAGES,
 					   .pages_per_home = 100,
+					   .sc_from = sc_from,
+					   .rc_from = rc_from,
 					   .generation = 5,
 					   .migrate_after = migrate_after};
 
@@ -31,14 +33,21 @@ static int open_core(uint32_t migrate_after)
 static int setup(void **state)
 {
 	(void)state;
-	return open_core(0);
+	return open_core(0, 0, 0);
 }
 
 /* With homes that stay where they were born. */
 static int setup_fixed(void **state)
 {
 	(void)state;
-	return open_core(CORE_NEVER);
+	return open_core(CORE_NEVER, 0, 0);
+}
+
+/* A third of the pages has each model. */
+static int setup_models(void **state)
+{
+	(void)state;
+	return open_core(0, 34, 67);
 }
 
 static int teardown(void **state)
@@ -198,14 +207,14 @@ static struct core_msg garbage(void)
 	struct core_msg msg = {0};
 	uint32_t i;
 
-	msg.type = (uint8_t)(draw() % 26);
+	msg.type = (uint8_t)(draw() % 38);
 	msg.channel =
 		draw() % 4 ? (msg.type == CORE_MSG_FETCH || msg.type == CORE_MSG_PAGE) : (uint8_t)draw();
 	msg.from = (uint16_t)(draw() % 8 ? (draw() % 2) * 2 : draw());
 	msg.to = (uint16_t)(draw() % 8 ? 1 : draw());
 	msg.generation = draw() % 8 ? 5 : (uint32_t)draw();
 	msg.clock = draw();
-	msg.number = draw() % 3;
+	msg.number = draw() % 5;
 	msg.tx = (struct core_party){
 		.node = (uint16_t)(draw() % 4), .number = draw() % 3, .attempt = draw() % 2};
 	msg.other = (struct core_party){.node = (uint16_t)(draw() % 4), .number = draw() % 3};
@@ -219,9 +228,23 @@ static struct core_msg garbage(void)
 						 .stamp = draw() % 5};
 	if (draw() % 2) /* ascending on one home */
 		for (i = 0; i < msg.npages && i < sizeof(entries) / sizeof(entries[0]); i++)
-			entries[i].page = (uint32_t)(draw() % 3 * 100) % 300 / 100 * 100 + i;
+			entries[i].page = i ? entries[i - 1].page + 1 : (uint32_t)(draw() % 300);
 	msg.entries = entries;
 	return msg;
+}
+
+/* So that some of it finds copies, and questions that are open. */
+static void access_some(void)
+{
+	static const uint32_t pages[] = {140, 180, 241}; /* sc and rc at home, sc of another */
+	struct core_event event = {.type = CORE_ACCESS, .write = true};
+	const struct core_actions *actions;
+	size_t i;
+
+	for (i = 0; core__model(core, pages[0]) != CORE_TX && i < 3; i++) {
+		event.page = pages[i];
+		assert_int_equal(core_step(core, &event, &actions), 0);
+	}
 }
 
 static void test_garbage(void **state)
@@ -233,6 +256,7 @@ static void test_garbage(void **state)
 	int rc;
 
 	(void)state;
+	access_some();
 	for (i = 0; i < 400000; i++) {
 		msg = garbage();
 		if (!core_msg__sane(core, &msg))
@@ -258,6 +282,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_garbage, setup_fixed, teardown),
 		cmocka_unit_test_setup_teardown(test_names, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_garbage, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_garbage, setup_models, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
