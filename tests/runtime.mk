@@ -9,7 +9,10 @@ unit/coarse_test_SRCS := tests/unit/coarse_test.c dsmcore/memory/region.c dsmcor
 unit/coarse_test_LIBS := -lcmocka
 
 # Programs that the scripts run under dsmrun
-PROGRAMS += undo misuse
+PROGRAMS += undo misuse loops
+loops_SRCS := tests/integration/loops.c
+loops_NEEDS := dsm
+loops_DIR := tests/integration
 undo_SRCS := tests/integration/undo.c
 undo_NEEDS := dsm
 undo_LIBS := -lm
@@ -18,7 +21,7 @@ misuse_SRCS := tests/integration/misuse.c
 misuse_NEEDS := dsm
 misuse_LIBS := -lpthread
 misuse_DIR := tests/integration
-SCRIPT_TESTS += tests/integration/node_loss.sh tests/integration/undo.sh tests/integration/misuse.sh tests/integration/chain_sources.sh tests/integration/short_runs.sh
+SCRIPT_TESTS += tests/integration/node_loss.sh tests/integration/undo.sh tests/integration/loops.sh tests/integration/misuse.sh tests/integration/chain_sources.sh tests/integration/short_runs.sh
 
 PROGRAMS += loss
 loss_SRCS := tests/integration/loss.c

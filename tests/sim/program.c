@@ -105,6 +105,12 @@ static void draw_size(struct profile *p, struct rng *rng)
 		p->transactions = 400;
 		p->phases = 1;
 		p->pages = 1;
+	} else if (kind < 126) {
+		p->name = "rows";
+		p->nodes = rng__between(rng, 1, 3);
+		p->pages = rng__between(rng, 24, 80);
+		p->transactions = 80;
+		p->phases = 1;
 	} else if (kind >= 180) {
 		p->name = "homes";
 		p->nodes = rng__between(rng, 4, 10);
@@ -112,6 +118,19 @@ static void draw_size(struct profile *p, struct rng *rng)
 		p->phases = 1;
 		p->pages = rng__between(rng, 1, 2);
 	}
+}
+
+/* Loops that write row by row, mostly what nobody else wants: opened at the BEGIN, and used. */
+static void draw_rows(struct profile *p, struct rng *rng)
+{
+	p->loop_percent = 70;
+	p->row_max = rng__chance(rng, 70) ? 0 : rng__between(rng, 2, 8);
+	p->write_percent = 90;
+	p->ops_max = 12;
+	p->hot_percent = rng__between(rng, 0, 20);
+	p->read_only_percent = rng__between(rng, 0, 5);
+	p->cancel_percent = rng__between(rng, 0, 5);
+	p->retry_percent = p->sole_percent = p->walk_percent = p->long_percent = 0;
 }
 
 /* Everybody reads and writes the same few pages and comes back at once, and many commits are given up. */
@@ -168,6 +187,8 @@ void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced)
 		p->pages_per_home = p->pages; /* all on node 0 */
 	else if (spread == 1)
 		p->pages_per_home = 1; /* one on each, the rest on the last */
+	if (!strcmp(p->name, "rows"))
+		draw_rows(p, rng);
 	if (!strcmp(p->name, "updates") || !strcmp(p->name, "homes"))
 		draw_updates(p, rng);
 	if (p->relay) {

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * loops MODE: loops that commit within themselves. Each mode checks its result; loops.sh counts the commits.
+ *	every		a number of the program's own
+ *	rows		each node walks over rows of its own again and again, for long enough to be opened in rows
+ *	segv		the same, and the program wants SIGSEGV for itself half-way
+ *	shared		all iterations of all nodes change one number, and some are left by break
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <dsm.h>
+
+#define ROW    1024 /* longs: two pages */
+#define ROWS   800
+#define ROUNDS 30
+
+static sigjmp_buf back;
+static volatile int *volatile nowhere;
+
+static void fail(const char *what)
+{
+	fprintf(stderr, "loops: node %d: %s\n", dsm_node(), what);
+	exit(1);
+}
+
+static void on_segv(int sig)
+{
+	(void)sig;
+	siglongjmp(back, 1);
+}
+
+static void take_segv(void)
+{
+	struct sigaction sa = {.sa_handler = on_segv, .sa_flags = SA_NODEFER};
+
+	sigaction(SIGSEGV, &sa, NULL);
+	if (!sigsetjmp(back, 1)) {
+		*nowhere = 1;
+		fail("no SIGSEGV");
+	}
+}
+
+static void every(void)
+{
+	long *sum = dsm_new(long, 1), got;
+
+	DSM_TX_FOR_EVERY(i, 0, 1000, 10)
+	*sum += i;
+	dsm_peek(&got, sum, sizeof(got));
+	if (got != 499500)
+		fail("wrong sum");
+}
+
+static void rows(bool segv)
+{
+	long *m = dsm_new_flat(long, (size_t)ROWS *ROW), got;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		if (segv && round == ROUNDS / 2)
+			take_segv();
+		DSM_TX_FOR(i, 0, ROWS)
+			for (long k = 0; k < ROW; k++)
+				m[i * ROW + k] += i + k;
+	}
+	for (long i = 0; i < ROWS; i++)
+		for (long k = 0; k < ROW; k += 37) {
+			dsm_peek(&got, &m[i * ROW + k], sizeof(got));
+			if (got != ROUNDS * (i + k))
+				fail("wrong number in a row");
+		}
+}
+
+static void shared(void)
+{
+	long *sum, got, mine = 0;
+
+	if (dsm_node() == 0)
+		dsm_root_set("sum", dsm_new(long, 1));
+	dsm_barrier();
+	sum = dsm_root("sum");
+	for (int round = 0; round < 200; round++) {
+		DSM_TX_FOR(i, 0, 100) {
+			if (round % 10 == 9 && i == 50)
+				break;
+			++*sum;
+		}
+		mine += round % 10 == 9 ? 50 : 100;
+	}
+	dsm_barrier();
+	dsm_peek(&got, sum, sizeof(got));
+	if (got != mine * dsm_nodes())
+		fail("wrong sum");
+	dsm_barrier();
+}
+
+int main(int argc, char **argv)
+{
+	const char *mode = argc > 1 ? argv[1] : "";
+
+	if (!strcmp(mode, "every"))
+		every();
+	else if (!strcmp(mode, "rows") || !strcmp(mode, "segv"))
+		rows(mode[0] == 's');
+	else if (!strcmp(mode, "shared"))
+		shared();
+	else
+		fail("which mode?");
+	dsm_barrier();
+	return 0;
+}

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Loops that commit within themselves: the result, and how often they commit.
+set -u
+BUILD=${BUILD:-build}
+stats=$TMPDIR/stats.json
+
+# run NODES MODE: prints commits, aborts and faults on first writes of all nodes
+run() {
+	timeout 60 "$BUILD/bin/dsmrun" -n "$1" --stats "$stats" "$BUILD/tests/integration/loops" "$2" >&2 || return 1
+	jq -r '[.nodes[].counters | [.commits, .aborts, .faults_upgrade + .faults_rearm]] | transpose | map(add) | join(" ")' "$stats"
+}
+
+check() {
+	echo "  $1: $2 commits, $3 aborts, $4 faults"
+	[ "$2" -ge "$5" ] && [ "$2" -le "$6" ] || { echo "not $5 to $6 commits"; exit 1; }
+}
+
+out=$(run 1 every) || { echo "every failed"; exit 1; }
+check every $out 100 110
+# 30 rounds over 1600 pages. The 22,400 looks at single numbers are transactions, too.
+for mode in rows segv; do
+	out=$(run 2 $mode) || { echo "$mode failed"; exit 1; }
+	set -- $out
+	check $mode "$1" "$2" "$3" 1 60000
+	[ "$3" -le 6000 ] || { echo "nearly each page faults in each round"; exit 1; }
+done
+for n in 1 2 4; do
+	out=$(run $n shared) || { echo "shared with $n nodes failed"; exit 1; }
+	check "shared on $n" $out $((200 * n)) $((20400 * n))
+done

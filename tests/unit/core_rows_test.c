@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* core_rows_test.c - what the transactions of a loop write, opened when they begin. */
+#include "tests/unit/core_util.h"
+
+#define ROW 4u /* pages that a transaction of the loop writes */
+
+static void begin(struct cluster *c, uint32_t units, bool goes_on)
+{
+	cluster__forget(c);
+	act(c, 0, (struct core_event){.type = CORE_BEGIN, .site = 9, .units = units, .goes_on = goes_on});
+}
+
+static uint32_t dirty(struct cluster *c)
+{
+	size_t n;
+
+	core__dirty(c->core[0], &n);
+	return (uint32_t)n;
+}
+
+/* Writes what is not open yet; how many faults that took. */
+static unsigned write_row(struct cluster *c, uint32_t page, uint32_t count)
+{
+	unsigned faults = 0;
+
+	for (uint32_t p = page; p < page + count; p++) {
+		if (core__rights(c->core[0], p) == CORE_WRITE)
+			continue;
+		faults++;
+		WRITE(c, 0, p);
+	}
+	return faults;
+}
+
+/* What was opened and not written does not differ from its twin. */
+static void commit(struct cluster *c, uint32_t page, uint32_t count)
+{
+	size_t n;
+	const uint32_t *list = core__dirty(c->core[0], &n);
+	bool changed[256];
+
+	for (size_t i = 0; i < n; i++)
+		changed[i] = list[i] >= page && list[i] < page + count;
+	act(c, 0, (struct core_event){.type = CORE_COMMIT, .changed = changed});
+}
+
+static void own_all(struct cluster *c, uint32_t pages)
+{
+	for (uint32_t p = 0; p < pages; p++) {
+		BEGIN(c, 0);
+		WRITE(c, 0, p);
+		COMMIT(c, 0);
+	}
+	for (int i = 0; i < 10; i++) { /* none of them stays writable */
+		BEGIN(c, 0);
+		COMMIT_SILENT(c, 0);
+	}
+}
+
+static void test_rows(void **state)
+{
+	struct cluster *c = cluster__open(1, 128, 128, 0);
+	uint64_t opened, used;
+
+	(void)state;
+	own_all(c, 128);
+	begin(c, ROW, false);
+	write_row(c, 0, ROW);
+	commit(c, 0, ROW);
+	for (uint32_t page = ROW; page < 10 * ROW; page += ROW) {
+		begin(c, ROW, true);
+		if (page > 2 * ROW) { /* it knows by now that nothing lies between */
+			assert_int_equal(find(c, 0, CORE_DO_TWIN, 0, 0)->action.page, page);
+			assert_int_equal(find(c, 0, CORE_DO_TWIN, 0, 0)->action.count, ROW + 1);
+			assert_int_equal(write_row(c, page, ROW), 0);
+		} else {
+			write_row(c, page, ROW);
+		}
+		commit(c, page, ROW);
+		assert_int_equal(find(c, 0, CORE_DO_EMIT, CORE_EMIT_COMMIT, 0)->action.nwritten, ROW);
+		assert_int_equal(core__rights(c->core[0], page + ROW), CORE_READ);
+	}
+	/* Twice the work, twice the pages. */
+	begin(c, 2 * ROW, true);
+	assert_int_equal(dirty(c), 2 * ROW + 1);
+	assert_int_equal(write_row(c, 10 * ROW, 2 * ROW), 0);
+	commit(c, 10 * ROW, 2 * ROW);
+	/* The loop runs again: one fault opens its first row. */
+	begin(c, 2 * ROW, false);
+	assert_int_equal(dirty(c), 0);
+	assert_int_equal(write_row(c, 0, 2 * ROW), 1);
+	commit(c, 0, 2 * ROW);
+	core__ahead(c->core[0], &opened, &used);
+	assert_in_range(used, 40, opened);
+	cluster__close(c);
+}
+
+/* An attempt that is undone gives back what it opened; what it did not own it does not open. */
+static void test_not_owned(void **state)
+{
+	struct cluster *c = cluster__open(2, 64, 64, 0);
+
+	(void)state;
+	own_all(c, 64);
+	for (uint32_t page = 0; page < 4 * ROW; page += ROW) {
+		begin(c, ROW, page > 0);
+		write_row(c, page, ROW);
+		commit(c, page, ROW);
+	}
+	BEGIN(c, 1);
+	READ(c, 1, 4 * ROW + 1);
+	COMMIT(c, 1);
+	begin(c, ROW, true);
+	assert_int_equal(core__rights(c->core[0], 4 * ROW), CORE_WRITE);
+	assert_int_equal(core__rights(c->core[0], 4 * ROW + 1), CORE_READ);
+	assert_int_equal(core__rights(c->core[0], 4 * ROW + 2), CORE_WRITE);
+	CANCEL(c, 0);
+	assert_non_null(find(c, 0, CORE_DO_RESTORE, 0, 0));
+	assert_int_equal(core__rights(c->core[0], 4 * ROW), CORE_READ);
+	cluster__close(c);
+}
+
+/* Guesses that come to nothing become rare. */
+static void test_wrong(void **state)
+{
+	struct cluster *c = cluster__open(1, 200, 200, 0);
+	unsigned guesses = 0;
+
+	(void)state;
+	own_all(c, 200);
+	for (uint32_t i = 0; i < 40; i++) {
+		uint32_t page = i * 77 % 190;
+
+		begin(c, ROW, i > 0);
+		guesses += dirty(c) > 0;
+		for (uint32_t p = page; p < page + ROW; p++)
+			if (core__rights(c->core[0], p) != CORE_WRITE)
+				WRITE(c, 0, p);
+		commit(c, page, ROW);
+	}
+	assert_in_range(guesses, 0, 8);
+	cluster__close(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_rows),
+		cmocka_unit_test(test_not_owned),
+		cmocka_unit_test(test_wrong),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
