@@ -65,11 +65,12 @@ static void advise_locks(struct work *w)
 		double truly, others, share;
 		struct advice *a;
 
-		if (l->of_object || l->ns < WORTH * w->lost_ns || l->count < FEW_LOCKS ||
-		    !(l->nodes & (l->nodes - 1)))
+		if (l->ns < WORTH * w->lost_ns || l->count < FEW_LOCKS || !(l->nodes & (l->nodes - 1)))
 			continue;
 		conflicts_of_site(w->tally, l->site, &truly, &others);
 		share = truly + others > 0 ? truly / (truly + others) : 0;
+		if (l->of_object) /* it is named already: what is left is that it is handed over */
+			share = 1;
 		a = advice_work__add(w, share < 0.5 ? ADVICE_LOCK_OBJECT : ADVICE_COARSER, GROUP_NONE,
 				     l->site);
 		a->lock = l;

@@ -43,7 +43,8 @@ struct who {
 	uint64_t number;
 	uint32_t attempt;
 	bool interval;
-	uint64_t since; /* 0: `number` alone. What was written since then is told under that number */
+	uint64_t since;	 /* 0: `number` alone */
+	uint64_t opened; /* what was written since then is told under that number; 0: under `number` */
 };
 
 #define ANY_SITE UINT32_MAX /* profile of all intervals of a node, wherever they begin */

@@ -145,7 +145,7 @@ static bool gather_kind(struct evidence *e, const struct page_view *v, dsm_ev_pa
 	const struct entry *entry;
 
 	window__find(&e->window, &c, v->run, who.node, who.generation,
-		     number__of(who.since ? who.since : who.number, who.interval), page);
+		     number__of(who.opened ? who.opened : who.number, who.interval), page);
 	while ((entry = window__next(&c))) {
 		const struct dsm_ev_writes *w = (const void *)entry->record;
 

@@ -19,7 +19,9 @@ static struct who holder_of(const struct dsm_ev_meet *m, const struct dsm_ev_met
 			    .generation = m->hdr.generation,
 			    .number = m->interval.number,
 			    .interval = true,
-			    .since = met->since};
+			    .since = met->since ? met->since
+						: 1, /* from the start on, for all that is known */
+			    .opened = met->opened};
 }
 
 static struct who asker_of(const struct dsm_ev_meet *m)

@@ -6,6 +6,7 @@
 
 #define SHAPE_BYTES ((size_t)128 << 20)
 #define USAGE_BYTES ((size_t)64 << 20)
+#define NAME_BYTES  ((size_t)32 << 20)
 
 void tally__init(struct tally *t, struct model *m, struct layouts *l)
 {
@@ -28,6 +29,8 @@ void tally__free(struct tally *t)
 	table__free(&t->line_keys);
 	table__free(&t->line_best_keys);
 	table__free(&t->touch_keys);
+	table__free(&t->name_keys);
+	VEC_FREE(&t->names);
 	VEC_FREE(&t->rows);
 	VEC_FREE(&t->shapes);
 	VEC_FREE(&t->usages);
@@ -159,17 +162,50 @@ static uint32_t first_leaf(const struct page_view *v, const struct byteset *set,
 	return UINT32_MAX;
 }
 
+/* The same bytes of the same objects have the same name: looked up once. */
+static struct side_name *known_name(struct tally *t, const struct page_view *v, const struct byteset *set,
+				    uint32_t group)
+{
+	struct {
+		uint64_t page;
+		uint32_t run, group, objects, first;
+	} head = {v->start, v->run, group, (uint32_t)v->n, v->n ? v->object[0] : 0};
+	size_t bytes = sizeof(head) + set->n * sizeof(struct span);
+	char *key = mem__alloc(bytes);
+	uint32_t n;
+
+	memcpy(key, &head, sizeof(head));
+	if (set->n)
+		memcpy(key + sizeof(head), set->at, set->n * sizeof(struct span));
+	n = t->name_keys.nbytes < NAME_BYTES ? table__intern(&t->name_keys, key, bytes)
+					     : table__find(&t->name_keys, key, bytes);
+	mem__free(key);
+	if (n == TABLE_NONE)
+		return NULL;
+	if (n == t->names.n)
+		*VEC_ADD(&t->names) = (struct side_name){0};
+	return &t->names.at[n];
+}
+
 static void name_side(struct tally *t, const struct page_view *v, const struct byteset *set,
 		      struct row_side *side)
 {
+	struct side_name *known = known_name(t, v, set, side->group);
 	char fields[160] = "";
 
 	side->leaf = UINT32_MAX;
+	if (known && known->known) {
+		side->fields = known->fields;
+		side->leaf = known->leaf;
+		return;
+	}
 	if (side->group != GROUP_NONE) {
 		place__fields(v, set, side->group, fields, sizeof(fields));
 		side->leaf = first_leaf(v, set, side->group);
 	}
 	side->fields = table__intern(&t->texts, fields, strlen(fields) + 1);
+	if (known)
+		*known = (struct side_name){true, side->fields, side->leaf};
 }
 
 /* The other side's instruction: one that accessed the bytes in question, a write rather than a read. */

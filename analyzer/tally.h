@@ -83,6 +83,11 @@ struct ledger {
 	double by_cause[DSM_EV_CAUSE_MAX];
 };
 
+struct side_name { /* of bytes of one page: what name_side() found */
+	bool known;
+	uint32_t fields, leaf;
+};
+
 struct line_best {
 	struct code code;
 	double count;
@@ -99,6 +104,8 @@ struct tally {
 	struct model *model;
 	struct layouts *layouts;
 	struct table texts;
+	struct table name_keys;
+	VEC(struct side_name) names;
 	struct table row_keys;
 	VEC(struct row) rows;
 	struct table shape_keys;

@@ -201,6 +201,13 @@ void waits__lock(struct waits *w, uint32_t run, const struct dsm_ev_lock *lock)
 	w->nlocks++;
 }
 
+static int by_lock_ns(const void *a, const void *b)
+{
+	double x = ((const struct lock_sum *)a)->ns, y = ((const struct lock_sum *)b)->ns;
+
+	return x < y ? 1 : x > y ? -1 : 0;
+}
+
 /* ---- pages that lie with one node and are written by another alone ---- */
 
 static struct misplaced *misplaced_at(struct waits *w, const struct wait_page *p)
@@ -264,6 +271,8 @@ static void fill_gaps(struct waits *w, struct misplaced *x)
 void waits__finish(struct waits *w)
 {
 	spread_flushes(w);
+	if (w->locks.n)
+		qsort(w->locks.at, w->locks.n, sizeof(*w->locks.at), by_lock_ns);
 	for (size_t i = 0; i < w->pages.n; i++) {
 		const struct wait_page *p = &w->pages.at[i];
 		struct misplaced *x;

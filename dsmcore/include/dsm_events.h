@@ -379,8 +379,8 @@ struct dsm_ev_ended { /* INTERVAL: one is over in which anything remote or share
 
 struct dsm_ev_met {
 	dsm_ev_page page;
-	uint64_t
-		since; /* number of the interval in which this node got what it had of the page; 0: not known */
+	uint64_t since;	 /* interval in which this node got what it had of the page; 0: not known */
+	uint64_t opened; /* in which it got the right to write: its WRITES of the page bear it; 0: none */
 	uint8_t access;	 /* of this node since then: DSM_EV_ACCESS_* */
 	uint8_t tracked; /* 1: `access` is exact; 0: the page was left mapped */
 	uint8_t wanted;	 /* by the other: WRITE: to change it (rc: has changed it); READ: to read it */
@@ -471,7 +471,7 @@ struct dsm_ev_lock { /* a lock came from another node; one that is here already 
 	X(handed_over, "exclusive pages given up to a node that was going to write them")                    \
 	X(homes_moved, "as a home: pages whose home it left to another node")                                \
 	X(homes_asked, "requests for a page whose home is elsewhere, sent there")                            \
-	X(intervals, "intervals between acquires, releases and barriers (sc, rc)")                           \
+	X(intervals, "intervals in which anything remote or shared happened (sc, rc)")                       \
 	X(meets, "as the holder of a copy: conflicts of its interval with another node's (sc, rc)")          \
 	X(locks, "locks acquired")                                                                           \
 	X(locks_remote, "of these: that came from another node")                                             \

@@ -205,17 +205,17 @@ enum core_event_type {
 
 struct core_event {
 	enum core_event_type type;
-	uint32_t site;		    /* BEGIN, ACQUIRE, RELEASE, BARRIER */
-	uint32_t units;		    /* BEGIN: how much work it is, by the program's measure; 0: not known */
-	bool goes_on;		    /* BEGIN: where the last one of this site ended (both in loops, rows.c) */
-	bool read_only;		    /* BEGIN: it will not write */
-	uint32_t page;		    /* ACCESS */
-	uint32_t count;		    /* ACCESS: pages from that one on, at most CORE_ACCESS_PAGES; 0 = one */
-	bool write;		    /* ACCESS */
-	bool pinned;		    /* ACCESS: cannot unwind here (library code): serve even if doomed */
-	const bool *changed;	    /* COMMIT: one for each of core__dirty() in its order. BARRIER, RELEASE, and
+	uint32_t site;	     /* BEGIN, ACQUIRE, RELEASE, BARRIER */
+	uint32_t units;	     /* BEGIN: how much work it is, by the program's measure; 0: not known */
+	bool goes_on;	     /* BEGIN: where the last one of this site ended (both in loops, rows.c) */
+	bool read_only;	     /* BEGIN: it will not write */
+	uint32_t page;	     /* ACCESS */
+	uint32_t count;	     /* ACCESS: pages from that one on, at most CORE_ACCESS_PAGES; 0 = one */
+	bool write;	     /* ACCESS */
+	bool pinned;	     /* ACCESS: cannot unwind here (library code): serve even if doomed */
+	const bool *changed; /* COMMIT: one for each of core__dirty() in its order. BARRIER, RELEASE, and
 				       a MESSAGE for which core__flushes() says so: of core__written() */
-	uint64_t lock;		    /* ACQUIRE, RELEASE */
+	uint64_t lock;	     /* ACQUIRE, RELEASE */
 	const struct core_msg *msg; /* MESSAGE: already checked by core_msg__sane() */
 	uint16_t node;		    /* LOST */
 };
@@ -305,6 +305,7 @@ struct core_meeting {
 	uint64_t winner_version; /* the winner's commit makes */
 	bool read, written;	 /* by the loser in this attempt */
 	bool tracked;		 /* false: the page was left mapped from earlier, `read` is a guess (false) */
+	bool wanted_write;	 /* EMIT_MEET: the other wants to write it (sc), or has (rc) */
 	bool sticky; /* it was left writable too: `written` is a guess (true), FRAME and TWIN tell */
 };
 

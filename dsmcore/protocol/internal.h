@@ -813,7 +813,8 @@ void migrate__free(struct dsm_core *core);
 /* model.c */
 bool model__is(const struct dsm_core *core, uint32_t page, enum core_model model);
 /* Another node's interval has changed, or wants, a page that this one has in use. */
-void model__meet(struct dsm_core *core, const struct core_party *other, uint32_t page, uint64_t version);
+void model__meet(struct dsm_core *core, const struct core_party *other, uint32_t page, uint64_t version,
+		 bool write);
 void model__emit_meetings(struct dsm_core *core);
 /* The mutator synchronises: its interval is over, and the next one begins at `site`. */
 void model__next_interval(struct dsm_core *core, uint32_t site);

@@ -28,7 +28,8 @@ struct core_party core__interval(const struct dsm_core *core)
 	return core->interval;
 }
 
-void model__meet(struct dsm_core *core, const struct core_party *other, uint32_t page, uint64_t version)
+void model__meet(struct dsm_core *core, const struct core_party *other, uint32_t page, uint64_t version,
+		 bool write)
 {
 	const struct client_page *cp = &core->client[page];
 	struct use *use = &core->use;
@@ -42,6 +43,7 @@ void model__meet(struct dsm_core *core, const struct core_party *other, uint32_t
 				      .version = cp->version,
 				      .winner_version = version,
 				      .read = true,
+				      .wanted_write = write,
 				      .written = cp->flags & CLIENT_DIRTY || cp->rights == CORE_WRITE,
 				      .tracked = true};
 }

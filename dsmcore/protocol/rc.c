@@ -121,7 +121,6 @@ static void share(struct dsm_core *core, const struct core_msg *msg, uint32_t i,
 	*answer = (struct core_entry){.page = page, .version = cp->version};
 	if (cp->state != CLIENT_EXCLUSIVE) /* closed since its home is said to be lost */
 		return;
-	model__meet(core, &msg->tx, page, cp->version);
 	if (core_mutant(exclusive_kept)) {
 		answer->flags = CORE_ENTRY_WRITE;
 		answer->data = msg->from != core->config.node ? CORE_DATA_COMMITTED : CORE_DATA_NONE;
@@ -183,7 +182,7 @@ bool rc__update(struct dsm_core *core, const struct core_party *other, uint32_t 
 	struct client_page *cp = &core->client[page];
 	struct core_action *a;
 
-	model__meet(core, other, page, version);
+	model__meet(core, other, page, version, true);
 	if (version > cp->version)
 		cp->version = version;
 	a = core__emit(core, CORE_EMIT_UPDATE);
@@ -279,6 +278,7 @@ static bool take(struct dsm_core *core, uint32_t page)
 	bool own = core__birth(core, page) == core->config.node;
 	struct core_entry e = {.page = page, .data = CORE_DATA_CHANGES};
 	struct rc *rc = &core->rc;
+	struct core_action *emit;
 
 	core->client[page].clean = 0;
 	if (own && rc_home__own(core, page)) {
@@ -286,6 +286,11 @@ static bool take(struct dsm_core *core, uint32_t page)
 		drop_twin(core, page);
 		return false;
 	}
+	emit = core__emit(core, CORE_EMIT_WRITES); /* while the twin tells */
+	emit->page = page;
+	emit->party = core->interval;
+	emit->version = core->client[page].version;
+	emit->committed = true;
 	e.hold = core__take(core, page);
 	if (own) {
 		e.version = core->client[page].version = rc_home__version(core, page);

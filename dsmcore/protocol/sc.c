@@ -103,7 +103,7 @@ static struct core_entry yield(struct dsm_core *core, const struct sc_wait *w)
 	struct core_entry e = {.page = w->page};
 
 	if (w->who.node != core->config.node) /* which may be the oldest of those who want to write it */
-		model__meet(core, &w->who, w->page, cp->version + 1);
+		model__meet(core, &w->who, w->page, cp->version + 1, w->drop);
 	if (cp->state == CLIENT_EXCLUSIVE) {
 		cp->version++;
 		if (w->home != core->config.node)

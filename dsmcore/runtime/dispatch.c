@@ -19,6 +19,7 @@
 #include "dsmcore/runtime/await.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/evidence.h"
+#include "dsmcore/runtime/intervals.h"
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/tx.h"
 
@@ -114,6 +115,7 @@ static void protect(uint32_t page, uint32_t count, enum core_rights rights)
 
 	if (err)
 		node__fatal(NULL, "page %u: rights cannot be set: %s", page, strerror(-err));
+	intervals__rights(page, count, rights);
 }
 
 /* Keeps a copy of the blob as `hold`. */
@@ -577,6 +579,8 @@ void dispatch__message(const struct core_msg *msg, const struct wire_blob *blobs
 	struct core_event event = {.type = CORE_MESSAGE, .msg = msg};
 	const struct core_actions *actions;
 
+	if (msg->type == CORE_MSG_FLUSHED)
+		intervals__flushed();
 	if (core__flushes(node.core, msg))
 		event.changed = dispatch__written();
 	int err = core_step(node.core, &event, &actions);

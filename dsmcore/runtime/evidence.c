@@ -13,6 +13,7 @@
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/history.h"
+#include "dsmcore/runtime/intervals.h"
 #include "dsmcore/runtime/microscope.h"
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/tx.h"
@@ -99,9 +100,20 @@ static struct dsm_ev_interval interval(void)
 {
 	struct core_party p = core__attempt(node.core, NULL);
 
-	if (!p.number)
-		p = core__interval(node.core);
 	return interval_of(&p);
+}
+
+/* That accesses the page now. */
+static struct dsm_ev_interval accessor(uint32_t page)
+{
+	struct core_party p = core__interval(node.core);
+
+	return core__model(node.core, page) == CORE_TX ? interval() : interval_of(&p);
+}
+
+static uint8_t page_flags(uint32_t page)
+{
+	return core__model(node.core, page) == CORE_TX ? 0 : DSM_EV_F_INTERVAL;
 }
 
 static uint8_t flags_of(const struct core_party *p)
@@ -154,7 +166,7 @@ static void commit(const struct core_action *a)
 	COUNT_LOCKED(commit_ns, in_commit);
 	__atomic_store_n(&node.shm->counters.sticky_pages, core__sticky(node.core), __ATOMIC_RELAXED);
 	publish_prefetch();
-	microscope__end(&a->party);
+	microscope__end(&a->party, false);
 	history__end(&a->party, true);
 	bool scoped = microscope__used();
 
@@ -225,7 +237,7 @@ static void abort_attempt(const struct core_action *a)
 
 	wasted += contention__lost(a->cause);
 	count_abort(a->cause, wasted);
-	microscope__end(&a->party);
+	microscope__end(&a->party, false);
 	history__end(&a->party, false);
 	if (a->cause != CORE_CAUSE_CANCEL)
 		microscope__suspect(a->meetings, a->nmeetings);
@@ -264,7 +276,7 @@ static void writes(const struct core_action *a)
 		size_t part = n - at < DSM_EV_RUNS ? n - at : DSM_EV_RUNS;
 
 		*r = (struct dsm_ev_writes){
-			.hdr.flags = flags_of(&a->party),
+			.hdr.flags = (uint8_t)(flags_of(&a->party) | page_flags(a->page)),
 			.interval = interval_of(&a->party),
 			.page = page_id(a->page),
 			.version = a->version,
@@ -381,12 +393,13 @@ void evidence__emit(const struct core_action *a, const struct core_msg *msg, con
 		COUNT(homes_asked, 1);
 		break;
 	case CORE_EMIT_INTERVAL:
-		COUNT(intervals, 1);
+		intervals__ended(a);
 		break;
 	case CORE_EMIT_LOCK:
-		COUNT(locks_remote, 1);
+		intervals__lock_came(a);
 		break;
 	case CORE_EMIT_MEET:
+		intervals__meet(a);
 		break;
 	case CORE_EMIT_BARRIER: /* recorded by the mutator, which knows how long it waited */
 		break;
@@ -440,11 +453,14 @@ void evidence__fault(enum core_fault kind, uint32_t page, uint16_t offset, bool 
 		COUNT(copies_rearmed, 1);
 	bool local = kind != CORE_FAULT_FETCH;
 
+	if (!local && core__model(node.core, page) == CORE_SC)
+		microscope__suspect(&(struct core_meeting){.page = page}, 1);
+
 	if (!events__wanted(DSM_EV_FAULT) || (local && !(weight = sample(&faults, events__now()))))
 		return;
 	struct dsm_ev_fault r = {
-		.hdr.weight = weight,
-		.interval = interval(),
+		.hdr = {.weight = weight, .flags = page_flags(page)},
+		.interval = accessor(page),
 		.page = page_id(page),
 		.version = core__version(node.core, page),
 		.wait_ns = wait_ns,

@@ -129,6 +129,19 @@ void microscope__begin(void)
 	}
 }
 
+bool microscope__wanted(void)
+{
+	return scope.look;
+}
+
+bool microscope__watches(uint32_t page)
+{
+	for (uint32_t i = 0; i < scope.nwatched && !scope.over; i++)
+		if (scope.watched[i].page == page)
+			return true;
+	return false;
+}
+
 bool microscope__used(void)
 {
 	return scope.used;
@@ -205,13 +218,14 @@ _Static_assert(sizeof(struct dsm_ev_accesses) + (DSM_EV_ACCESS_LIST + 1) * sizeo
 		       DSM_EV_MAX,
 	       "room");
 
-static void emit(const struct watched *w, const struct core_party *attempt)
+static void emit(const struct watched *w, const struct core_party *attempt, bool interval)
 {
 	static _Alignas(struct dsm_ev_accesses) uint8_t buffer[DSM_EV_MAX];
 	struct dsm_ev_accesses *r = (void *)buffer;
 
 	*r = (struct dsm_ev_accesses){
-		.hdr.flags = (uint8_t)(DSM_EV_F_MICROSCOPE | (attempt->attempt ? DSM_EV_F_RETRY : 0)),
+		.hdr.flags = (uint8_t)(DSM_EV_F_MICROSCOPE | (attempt->attempt ? DSM_EV_F_RETRY : 0) |
+				       (interval ? DSM_EV_F_INTERVAL : 0)),
 		.interval = {attempt->number, attempt->attempt, attempt->site},
 		.page = DSM_EV_PAGE((uint64_t)w->page << DSM_PAGE_LOG2, DSM_PAGE_LOG2),
 		.version = core__version(node.core, w->page),
@@ -229,10 +243,10 @@ static void emit(const struct watched *w, const struct core_party *attempt)
 	events__emit(&r->hdr, DSM_EV_ACCESSES, sizeof(*r) + w->n * sizeof(r->access[0]), r->page, w->n);
 }
 
-void microscope__end(const struct core_party *attempt)
+void microscope__end(const struct core_party *attempt, bool interval)
 {
 	if (scope.nwatched && events__wanted(DSM_EV_ACCESSES))
 		for (uint32_t i = 0; i < scope.nwatched; i++)
-			emit(&scope.watched[i], attempt);
+			emit(&scope.watched[i], attempt, interval);
 	scope.nwatched = scope.nopen = 0;
 }

@@ -23,7 +23,11 @@ void microscope__suspect(const struct core_meeting *meetings, uint32_t n);
 /* An attempt begins: closes the suspected pages if the budget allows. */
 void microscope__begin(void);
 /* The attempt ends: emits what was seen. */
-void microscope__end(const struct core_party *attempt);
+void microscope__end(const struct core_party *attempt, bool interval);
+/* Would the next attempt or interval be looked at, as far as is known? */
+bool microscope__wanted(void);
+/* Is the page kept closed for the running one? */
+bool microscope__watches(uint32_t page);
 /* Did the microscope slow the running attempt, or the one that ends? */
 bool microscope__used(void);
 /* The mutator faulted on a page, which is accessible now. Records the access if the page is watched, and

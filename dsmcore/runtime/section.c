@@ -20,6 +20,7 @@
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/events.h"
+#include "dsmcore/runtime/intervals.h"
 
 #define PLACES	    64u /* remembered */
 #define PLACE_NAMES (1ull << 63)
@@ -110,6 +111,11 @@ static uint64_t name_of_object(const void *object)
 	return (uint64_t)region__offset(node.region, object);
 }
 
+bool section__of_place(uint64_t lock)
+{
+	return lock & PLACE_NAMES;
+}
+
 /* ---- locks ---- */
 
 static void acquire(uint64_t lock, uint32_t site, const void *pc)
@@ -125,8 +131,9 @@ static void acquire(uint64_t lock, uint32_t site, const void *pc)
 		uint64_t start = events__now();
 
 		dispatch__mutator(&event, NULL);
-		COUNT_LOCKED(lock_ns, events__now() - start);
+		intervals__locked(lock, start);
 	}
+	intervals__next();
 	pthread_mutex_unlock(&node.lock);
 }
 
@@ -139,6 +146,7 @@ static void release(uint64_t lock, uint32_t site)
 		event.changed = dispatch__written();
 		dispatch__mutator(&event, NULL);
 	}
+	intervals__next();
 	pthread_mutex_unlock(&node.lock);
 }
 

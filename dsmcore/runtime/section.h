@@ -34,4 +34,7 @@ void section__exit(int status);
 void section__require_none(const void *pc, const char *call);
 void section__check_object(const void *object, const void *pc, const char *call);
 
+/* Is a lock named by a place in the program, not by an object? */
+bool section__of_place(uint64_t lock);
+
 #endif

@@ -34,6 +34,7 @@
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/evidence.h"
 #include "dsmcore/runtime/history.h"
+#include "dsmcore/runtime/intervals.h"
 #include "dsmcore/runtime/microscope.h"
 #include "dsmcore/runtime/modules.h"
 #include "dsmcore/runtime/node.h"
@@ -514,8 +515,10 @@ void dsm_barrier(void)
 	tx.at_barrier = true;
 	event.site = site;
 	event.changed = dispatch__written();
+	intervals__barrier();
 	dispatch__mutator(&event, NULL);
 	tx.at_barrier = false;
+	intervals__next();
 	objects__barrier();
 	evidence__barrier(events__now() - start);
 	pthread_mutex_unlock(&node.lock);

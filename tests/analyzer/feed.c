@@ -260,6 +260,7 @@ void feed__meet(struct feed *f, struct feed_iv holder, struct feed_iv other, uns
 	m->model = f->consistency;
 	m->met[0] = (struct dsm_ev_met){.page = FEED_PAGE(page),
 					.since = since,
+					.opened = access & DSM_EV_ACCESS_WRITE ? since : 0,
 					.access = (uint8_t)access,
 					.wanted = (uint8_t)wanted};
 	f->counters[holder.node].meets++;

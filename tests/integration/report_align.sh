@@ -9,7 +9,7 @@ sor=$build/apps/sor
 record() {
 	local name=$1
 	shift
-	timeout 60 "$bin/dsmrun" -n 2 --monitor="$work/$name.dsmt" "$@" "$sor" --size 600 --iterations 60 --layout tuned \
+	timeout 60 "$bin/dsmrun" -n 2 --monitor="$work/$name.dsmt" "$@" "$sor" --size 600 --iterations 600 --layout tuned \
 		--misalign 31 >"$work/$name.out" 2>&1 || fail "$name: status $?: $(tail -n 5 "$work/$name.out")"
 	timeout 60 "$bin/dsmreport" --out-dir "$work/$name" "$work/$name.dsmt" >/dev/null 2>&1 || fail "$name: no report"
 }
@@ -26,6 +26,7 @@ holds stay "who waited for them is named with a line of SOR" '[.waits.copies[] |
 grep -q 'Align the partition: rows 3[0-9][0-9]' "$work/stay/report.txt" || fail "stay: the text does not name the rows"
 holds stay "no plan rule, since it is a change of the source" '.advice[0].plan_rule == null'
 
+# (A fetch may take long on a busy machine: the run is long enough for that to count little.)
 record move
 holds move "little is left to gain where homes move" '[.advice[] | select(.kind == "relocate/align")
 	| .predicted.ns_per_s] | (add // 0) < 0.02 * 2e9'

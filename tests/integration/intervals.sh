@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
+# The chain where nothing is undone: world under sc and rc. What is planted as false sharing is named with its field and
+# lines and judged by intervals, what is really shared is not called false, the ledger of waits balances, and the plan helps.
+. "$(dirname "$0")/../lib.sh"
+needs_real_speed
+world=$build/apps/world
+
+# record NAME MODEL OPTION...
+record() {
+	local name=$1 model=$2
+	shift 2
+	timeout 60 "$bin/dsmrun" -n 2 --consistency "$model" --monitor="$work/$name.dsmt" "$@" "$world" \
+		--seconds 3 >"$work/$name.out" 2>&1 || fail "$name: status $?: $(tail -n 5 "$work/$name.out")"
+	timeout 60 "$bin/dsmreport" --out-dir "$work/$name" "$work/$name.dsmt" >/dev/null 2>&1 || fail "$name: no report"
+}
+# holds NAME TEXT CONDITION
+holds() {
+	jq -e "$3" "$work/$1/report.json" >/dev/null 2>&1 ||
+		fail "$1: $2: $(jq -c '[.objects[] | {type, classes: (.classes | map_values(.conflicts))}], .ledger' "$work/$1/report.json")"
+}
+# conflicts TYPE CLASS: a jq expression
+conflicts() { printf '([.objects[] | select(.type == "%s") | .classes.%s.conflicts] | add // 0)' "$1" "$2"; }
+
+for model in sc rc; do
+	record $model $model
+	holds $model "the model is told" ".run.consistency == \"$model\""
+	holds $model "the avatars are false sharing" "$(conflicts 'struct avatar' false) > 20 * $(conflicts 'struct avatar' true)"
+	holds $model "the score is true sharing" "$(conflicts 'struct score' true) > 5 * $(conflicts 'struct score' false)"
+	holds $model "both sides of it with field, line and node" '[.verdicts[] | select(.type == "struct avatar" and .class == "false")][0]
+		| .field != null and (.sides | length == 2 and all(.line > 0 and .node >= 0))'
+	holds $model "conflicts per interval" '.totals.conflicts_per_interval > 0'
+	holds $model "the ledger balances" '.ledger | (.attributed_ns + .unknown_ns + .untouched_ns + .other_ns + .copies_ns
+		+ .locks_ns + .flushes_ns + .lost_ns + .remainder_ns - .measured_ns | fabs) < 1000 and
+		(.remainder_ns | fabs) < 0.02 * .measured_ns'
+	grep -q "consistency $model" "$work/$model/report.txt" || fail "$model: not named in the text"
+done
+
+# Under sc false sharing is dear. (Under rc it costs a message or two, and nobody waits for it.)
+holds sc "advice to move the avatars" '[.advice[] | select(.type == "struct avatar" and (.kind | startswith("relocate")))] | length == 1'
+holds sc "no advice to move the score" '[.advice[] | select(.type == "struct score" and (.kind | startswith("relocate")))] | length == 0'
+holds sc "most of the time is waited for false sharing" '.ledger | .judged_ns.false + .apportioned_ns.false > 0.5 * .measured_ns'
+record planned sc --plan="$work/sc/plan.json"
+timeout 60 "$bin/dsmreport" --compare "$work/sc.dsmt" "$work/planned.dsmt" --predicted "$work/sc/report.json" \
+	--out-dir "$work/sc" >"$work/compare" || fail "no comparison"
+jq -e '.after.work_per_s > 1.2 * .before.work_per_s and .predicted.work_per_s > 1.2 * .before.work_per_s' "$work/sc/proof.json" >/dev/null ||
+	fail "the plan does not help: $(jq -c '{before, predicted, after}' "$work/sc/proof.json")"
+finish
