@@ -180,9 +180,7 @@ run_sequential() { # APP LAYOUT NODES
 }
 # shellcheck disable=SC2046
 run_dsm() { # APP LAYOUT MODEL NODES
-	local model=(--consistency "$3")
-	[ "$3" != tx ] || model=() # the default
-	one "$1, $3, $4 nodes, $2" "$bin/dsmrun" -n "$4" "${model[@]}" --transport "$transport" --timeout 120 --stats "$work/stats" \
+	one "$1, $3, $4 nodes, $2" "$bin/dsmrun" -n "$4" --consistency "$3" --transport "$transport" --timeout 120 --stats "$work/stats" \
 		"$apps_dir/$1" $(arguments "$1" "$2")
 	record "$1" dsm "$3" "$2" "$4"
 }
