@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "advice_work.h"
+#include "cores.h"
 #include "names.h"
 #include "turns.h"
 
@@ -31,8 +32,11 @@ const char advice__method[] =
 	"need\n"
 	"messages grow or shrink with the fetches. Saved time is then spent at the rate of now: work and "
 	"commits\n"
-	"per second grow by run time / (run time - saved time). Splitting a transaction leaves its "
-	"conflict,\n"
+	"per second grow by run time / (run time - saved time). Where there are more nodes than cores, the "
+	"run takes\n"
+	"as long as what is left needs of the cores, by the processor time of a sample of attempts, or as "
+	"what a\n"
+	"node computes and waits for, whichever is more. Splitting a transaction leaves its conflict,\n"
 	"wasting a commit and a fetch instead of the whole; committing m times leaves 1/m of the waste and "
 	"costs\n"
 	"m - 1 commits more. Not replayed: that a loser spared by its first winner may meet another, that "
@@ -136,6 +140,14 @@ void advice_work__predict(const struct work *w, double saved_ns, double saved_co
 	if (w->totals.intervals) {
 		predict_intervals(w, saved_ns * w->scale - added_ns, saved_conflicts, out);
 		return;
+	}
+	if (cores__known(&w->totals)) {
+		const struct saving none = {.wasted = 1},
+				    some = {.wasted = c->wasted_ns ? wasted / (double)c->wasted_ns : 1,
+					    .added_ns = added_ns,
+					    .commits = added_commits};
+
+		faster = cores__run_ns(&w->totals, &none) / cores__run_ns(&w->totals, &some);
 	}
 	advice__rates(&w->totals, &now);
 	out->rates = now;

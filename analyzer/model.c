@@ -453,9 +453,38 @@ static void take_consistency(const struct run *run, uint8_t *all, bool first)
 	}
 }
 
+/* Nodes of one host share its cores. 0: some node does not tell. */
+static double cores_of(const struct run *run)
+{
+	double cores = 0;
+
+	for (size_t i = 0; i < run->nodes.n; i++) {
+		const struct node *n = &run->nodes.at[i];
+		size_t k = 0;
+
+		if (!n->last.counters.cores || n->last.counters.cores > UINT16_MAX)
+			return 0;
+		while (k < i && strcmp(run->nodes.at[k].host, n->host))
+			k++;
+		if (k == i)
+			cores += (double)n->last.counters.cores;
+	}
+	return cores;
+}
+
 void model__totals(const struct model *m, struct totals *t)
 {
+	bool known = m->runs.n > 0;
+
 	memset(t, 0, sizeof(*t));
+	for (size_t r = 0; r < m->runs.n; r++) {
+		double cores = cores_of(&m->runs.at[r]);
+
+		known = known && cores > 0;
+		t->cores += cores / (double)m->runs.n;
+	}
+	if (!known)
+		t->cores = 0;
 	for (size_t r = 0; r < m->runs.n; r++) {
 		const struct run *run = &m->runs.at[r];
 		int64_t first = INT64_MAX, last = INT64_MIN, longest = 0;

@@ -193,6 +193,7 @@ struct totals {
 	double seconds;	     /* wall time of the runs, added up */
 	double node_seconds; /* the same times the nodes */
 	unsigned nodes;	     /* most in any run */
+	double cores;	     /* of all hosts of a run together, in the mean of the runs; 0: not known */
 	bool intervals; /* the runs' default is sc or rc: what counts is intervals, and what they waited */
 	uint8_t consistency; /* enum dsm_ev_consistency; 0: runs of several */
 };

@@ -1,6 +1,6 @@
 # Tests of the analyzer: its logic on synthetic records whose truth is known, the program on bad input.
 analyzer_test_LIBS := -lcmocka $(analyzer_LIBS)
-TESTS += unit/analyzer_sets_test unit/analyzer_symbols_test unit/analyzer_evidence_test unit/analyzer_report_test unit/analyzer_advice_test unit/analyzer_interval_test
+TESTS += unit/analyzer_sets_test unit/analyzer_symbols_test unit/analyzer_evidence_test unit/analyzer_report_test unit/analyzer_advice_test unit/analyzer_cores_test unit/analyzer_interval_test
 unit/analyzer_sets_test_SRCS  := tests/unit/analyzer_sets_test.c tests/analyzer/feed.c
 unit/analyzer_sets_test_NEEDS := analyzer trace
 unit/analyzer_sets_test_LIBS  := $(analyzer_test_LIBS)
@@ -13,6 +13,10 @@ unit/analyzer_evidence_test_LIBS  := $(analyzer_test_LIBS)
 unit/analyzer_report_test_SRCS  := tests/unit/analyzer_report_test.c $(addprefix tests/analyzer/,scene.c feed.c self.c)
 unit/analyzer_report_test_NEEDS := analyzer trace
 unit/analyzer_report_test_LIBS  := $(analyzer_test_LIBS)
+unit/analyzer_cores_test_SRCS   := tests/unit/analyzer_cores_test.c
+unit/analyzer_cores_test_NEEDS := analyzer trace
+unit/analyzer_cores_test_LIBS  := $(analyzer_test_LIBS)
+
 unit/analyzer_advice_test_SRCS  := tests/unit/analyzer_advice_test.c $(addprefix tests/analyzer/,scene.c feed.c self.c)
 unit/analyzer_advice_test_NEEDS := analyzer trace
 unit/analyzer_advice_test_LIBS  := $(analyzer_test_LIBS)

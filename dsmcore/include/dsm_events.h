@@ -486,7 +486,16 @@ struct dsm_ev_lock { /* a lock came from another node; one that is here already 
 	X(spreads, "rc, as a home: messages with changes to a holder of copies")                             \
 	X(spread_pages, "pages in them")                                                                     \
 	X(copies_rearmed, "rc: faults on copies that were closed to see whether they are used")              \
-	X(copies_given_up, "rc: copies given up because nobody used them")
+	X(copies_given_up, "rc: copies given up because nobody used them")                                   \
+	X(cores, "processors of the host")                                                                   \
+	X(cpu_ns, "ns of processor time, as of the last attempt looked at for the next ones")                \
+	X(cpu_mutator_ns, "of these: of the program's own thread")                                           \
+	X(cpu_locals, "attempts looked at: committed without a message")                                     \
+	X(cpu_local_ns, "ns of processor time in them")                                                      \
+	X(cpu_remotes, "attempts looked at: committed with messages")                                        \
+	X(cpu_remote_ns, "ns of processor time in them")                                                     \
+	X(cpu_aborts, "attempts looked at: aborted")                                                         \
+	X(cpu_abort_ns, "ns of processor time in them")
 
 struct dsm_counters {
 #define X(name, meaning) uint64_t name;

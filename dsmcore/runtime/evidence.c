@@ -10,6 +10,7 @@
 #include "dsmcore/memory/diff.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/contention.h"
+#include "dsmcore/runtime/cputime.h"
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/history.h"
@@ -130,6 +131,7 @@ void evidence__begin(void)
 
 	attempt_fetch_ns = attempt_local_ns = 0;
 	COUNT_LOCKED(begins, 1);
+	cputime__begin(tx.begin_ns);
 	if (!(weight = sample(&begins, tx.begin_ns)) || !events__wanted(DSM_EV_BEGIN))
 		return;
 	struct dsm_ev_begin r = {.hdr.weight = weight, .interval = interval()};
@@ -164,6 +166,7 @@ static void commit(const struct core_action *a)
 	COUNT_LOCKED(commits_local, a->local);
 	COUNT_LOCKED(committed_ns, took);
 	COUNT_LOCKED(commit_ns, in_commit);
+	cputime__committed(a->local, attempt_fetch_ns > 0);
 	__atomic_store_n(&node.shm->counters.sticky_pages, core__sticky(node.core), __ATOMIC_RELAXED);
 	publish_prefetch();
 	microscope__end(&a->party, false);
@@ -237,6 +240,7 @@ static void abort_attempt(const struct core_action *a)
 
 	wasted += contention__lost(a->cause);
 	count_abort(a->cause, wasted);
+	cputime__aborted();
 	microscope__end(&a->party, false);
 	history__end(&a->party, false);
 	if (a->cause != CORE_CAUSE_CANCEL)

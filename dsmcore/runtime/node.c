@@ -26,6 +26,7 @@
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/clocks.h"
 #include "dsmcore/runtime/contention.h"
+#include "dsmcore/runtime/cputime.h"
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/fault.h"
@@ -385,6 +386,7 @@ static void *start(void)
 		_exit(2);
 	node.crowded = node.options.local_nodes > sysconf(_SC_NPROCESSORS_ONLN);
 	must(open_shm(), "memory for the node's counters");
+	cputime__init();
 	objects_layout__zones(&zones, node.options.heap_bytes, node.options.nodes,
 			      (enum core_model)node.options.consistency);
 	if (region__open(&node.region, (uint64_t)zones.region_pages << DSM_PAGE_LOG2))
@@ -436,6 +438,7 @@ static void finish(int status, void *arg)
 	control__done(node.control, status);
 	__atomic_store_n(&service.over, true, __ATOMIC_RELEASE);
 	pthread_mutex_lock(&node.lock);
+	cputime__publish();
 	node__publish_counters();
 	phase__end();
 	events__rundown_if_due();
