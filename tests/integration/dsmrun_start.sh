@@ -7,14 +7,14 @@ for transport in shm unix tcp tls insecure-tcp; do
 	for n in 1 2 3 16 48; do
 		expect 0 '' "$dsmrun" -n $n --transport $transport "$member" pass
 	done
-	# Exactly the control line, the lifeline and two sockets to each peer (beside our epoll and eventfd).
+	# Exactly the control line, the lifeline and two sockets to each peer (beside our epoll sets, eventfd and timer).
 	expect 0 '' "$dsmrun" -n 5 --transport $transport "$member" fds
-	same "descriptors over $transport" "$(sort "$work/out" | uniq -c | tr -s ' ')" ' 5 sockets 9 others 5'
+	same "descriptors over $transport" "$(sort "$work/out" | uniq -c | tr -s ' ')" ' 5 sockets 9 others 6'
 done
 
 # Descriptors that dsmrun inherits do not leak into nodes.
 expect 0 '' bash -c 'exec 7</dev/null 8>/dev/null; exec "$@"' - "$dsmrun" -n 2 "$member" fds
-same "descriptors with inherited ones" "$(sort -u "$work/out")" 'sockets 3 others 5'
+same "descriptors with inherited ones" "$(sort -u "$work/out")" 'sockets 3 others 6'
 
 # Options arrive; they win over variables; variables win over defaults.
 echo '{"schema": "procope.plan/1", "program": "any", "rules": []}' >"$work/plan.json"

@@ -29,7 +29,7 @@ run 6000 -n 4 -- "$apps/world" --steps 1500
 run 6000 -n 4 --transport=tcp -- "$apps/world" --steps 1500
 run 6000 -n 4 --microscope 300 --monitor="$work/t.dsmt" -- "$apps/world" --steps 1500
 run 3500 -n 7 -- "$apps/world" --steps 500 --avatars 3
-run 300 -n 3 -- "$apps/sor" --size 200 --iterations 20
+run 300 -n 3 -- "$apps/sor" --size 200 --iterations 60
 run 900 -n 3 -- "$apps/tsp" --size 10
 run 1200 -n 3 --transport=tcp -- "$apps/hashmap" --size 600
 finish
