@@ -74,33 +74,47 @@ static int message(struct dsm_core *core, struct input *in)
 
 static int mutator(struct dsm_core *core, struct input *in, uint8_t kind)
 {
-	bool changed[PAGES];
-	struct core_event event = {.type = kind % 6, .page = byte(in), .changed = changed};
+	static const enum core_event_type types[] = {CORE_BEGIN, CORE_ACCESS,  CORE_COMMIT,  CORE_CANCEL,
+						     CORE_SAFE,	 CORE_BARRIER, CORE_ACQUIRE, CORE_RELEASE,
+						     CORE_TICK,	 CORE_ACCESS,  CORE_LOST};
+	struct core_event event = {.type = types[kind % (sizeof(types) / sizeof(types[0]))],
+				   .page = byte(in)};
 	const struct core_actions *actions;
 	uint8_t bits = byte(in);
+	bool changed[PAGES];
 	unsigned i;
 
 	for (i = 0; i < PAGES; i++)
 		changed[i] = bits >> i % 8 & 1;
+	event.changed = changed;
 	event.write = bits & 1;
 	event.pinned = bits & 2;
+	event.count = bits >> 4 & 3;
+	event.lock = event.page % 8;
+	event.node = event.page;
+	if (event.type == CORE_LOST && bits != 0x5a) /* it ends most conversations */
+		return 0;
 	return core_step(core, &event, &actions);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct core_config config = {.node = 1,
-					   .nodes = NODES,
-					   .pages = PAGES,
-					   .pages_per_home = 6,
-					   .generation = 1,
-					   .elevate_after = 2};
+	struct core_config config = {.node = 1,
+				     .nodes = NODES,
+				     .pages = PAGES,
+				     .pages_per_home = 6,
+				     .generation = 1,
+				     .elevate_after = 2};
 	struct input in = {data, size};
 	struct dsm_core *core;
 	uint8_t kind;
 	int rc;
 
+	if (byte(&in) & 1) { /* of each home's pages: 2 of transactions, 2 of sc, 2 of rc */
+		config.sc_from = 2;
+		config.rc_from = 4;
+	}
 	if (core__open(&core, &config))
 		abort();
 	while (in.left) {
