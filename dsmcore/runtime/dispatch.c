@@ -39,7 +39,8 @@ static struct {
 	size_t blobs;
 	struct wire_blob *held; /* changes kept beyond a step, by number - 1 */
 	size_t holds;
-	uint64_t tick_ns; /* when CORE_TICK is due, or 0 */
+	uint64_t tick_ns;  /* when CORE_TICK is due, or 0 */
+	uint64_t given_ns; /* when the mutator was last resumed from an access, 0 while it waits */
 } port;
 
 int dispatch__open(uint32_t pages)
@@ -388,13 +389,18 @@ static void doom(void)
 
 #define TICK_NS 50000u
 
-/* Whoever receives looks whether it is due; and a timer wakes the service thread, in case nobody does. */
+/* The mutator may keep what it was given for TICK_NS since then; if they are over, a nanosecond will do. While it waits
+ * for something else it keeps it. Whoever receives looks whether the tick is due; and a timer wakes the service thread,
+ * in case nobody does. */
 static void set_tick(void)
 {
+	uint64_t now = events__now(), end = (port.given_ns ? port.given_ns : now) + TICK_NS;
+	uint64_t left = end > now ? end - now : 1;
+
 	if (__atomic_load_n(&port.tick_ns, __ATOMIC_RELAXED) || !node.transport)
 		return;
-	__atomic_store_n(&port.tick_ns, events__now() + TICK_NS, __ATOMIC_RELEASE);
-	transport__alarm(node.transport, TICK_NS + TICK_NS / 16);
+	__atomic_store_n(&port.tick_ns, now + left, __ATOMIC_RELEASE);
+	transport__alarm(node.transport, left + left / 16);
 }
 
 /* ---- steps ---- */
@@ -416,9 +422,12 @@ static struct verdict carry_out(const struct core_actions *actions, const struct
 		switch (a->type) {
 		case CORE_DO_RESUME:
 			v = (struct verdict){RESUME, a->fault, 0};
+			if (a->fault != CORE_FAULT_NONE || !port.given_ns)
+				port.given_ns = events__now();
 			break;
 		case CORE_DO_WAIT:
 			v.what = WAIT;
+			port.given_ns = 0;
 			break;
 		case CORE_DO_ABORT:
 			v.what = ABORT;
