@@ -49,15 +49,13 @@ static void open_table(struct table *t, const struct hashmap_options *o)
 #define CHAINS_A_LOCK 64u
 static void add(const struct table *t, uint64_t place, uint64_t left, uint64_t key, uint64_t amount)
 {
-	DSM_TX_ON(table__place(t, t->chains ? place - place % CHAINS_A_LOCK : place))
-	{
+	DSM_TX_ON(table__place(t, t->chains ? place - place % CHAINS_A_LOCK : place)) {
 		enum table_added added = table__add_at(t, place, key, amount);
 
 		if (added == TABLE_NEXT && left)
 			add(t, (place + 1) % t->places, left - 1, key, amount);
 		if (added == TABLE_MADE && t->chains)
-			DSM_TX_ON(&t->chains->used)
-			{
+			DSM_TX_ON(&t->chains->used) {
 				t->chains->used++;
 			}
 	}
@@ -79,8 +77,7 @@ static struct tally look_up_all(const struct table *t, long keys, const struct a
 	struct tally tally = {0};
 
 	for (long k = dsm_node(); k < 2 * keys; k += dsm_nodes()) {
-		DSM_TX_READ_ON(table__place(t, (uint64_t)dsm_node() % t->places))
-		{
+		DSM_TX_READ_ON(table__place(t, (uint64_t)dsm_node() % t->places)) {
 			tally__look(&tally, t, k, keys);
 		}
 		dsm_progress(1);

@@ -87,8 +87,7 @@ static void fill(const struct shared *s, long first, long end)
 	struct point *points = rows__at(&s->points, first);
 	int32_t *labels = rows__at(&s->labels, first);
 
-	DSM_TX_FOR_ON(s->tally[dsm_node()], i, first, end)
-	{
+	DSM_TX_FOR_ON(s->tally[dsm_node()], i, first, end) {
 		point__make(&points[i - first], i, s->clusters);
 		labels[i - first] = -1;
 	}
@@ -110,14 +109,12 @@ static void assign(const struct shared *s, long first, long end)
 	int32_t *labels = rows__at(&s->labels, first);
 
 	/* All of it is this node's own until the barrier. */
-	DSM_TX_ON(tally)
-	{
+	DSM_TX_ON(tally) {
 		for (long c = 0; c < s->clusters; c++)
 			*sum_of(s, me, c) = (struct sum){0};
 		*tally = (struct tally){0};
 	}
-	DSM_TX_FOR_ON(tally, i, 0, end - first)
-	{
+	DSM_TX_FOR_ON(tally, i, 0, end - first) {
 		int64_t square;
 		int c = point__nearest(&points[i], s->centres, (int)s->clusters, &square);
 		sum__add(sum_of(s, me, c), &points[i]);
@@ -128,8 +125,7 @@ static void assign(const struct shared *s, long first, long end)
 
 static void move_centres(const struct shared *s)
 {
-	DSM_TX_ON(s->total)
-	{
+	DSM_TX_ON(s->total) {
 		struct tally all = {0};
 		for (int i = 0; i < dsm_nodes(); i++) {
 			all.moved += s->tally[i]->moved;
@@ -167,12 +163,11 @@ static uint64_t reduce(const struct shared *s)
 {
 	uint64_t hash = APP_HASH;
 
-	DSM_TX_READ_ON(s->total)
-	{
+	DSM_TX_READ_ON(s->total) {
 		hash = app__hash(hash, s->centres, (size_t)s->clusters * sizeof(*s->centres));
 	}
 	DSM_TX_FOR_ON(s->total, i, 0, s->size)
-	hash = app__hash(hash, rows__at(&s->labels, i), sizeof(int32_t));
+		hash = app__hash(hash, rows__at(&s->labels, i), sizeof(int32_t));
 	return hash;
 }
 

@@ -46,7 +46,7 @@ static void fill(const struct blocks *b, struct list *mine)
 		for (long j = 0; j < b->across; j++)
 			add_own(mine, b, i, j);
 	DSM_TX_FOR_ON(own(b), t, 0, mine->count)
-	blocks__fill(b, mine->place[t].i, mine->place[t].j);
+		blocks__fill(b, mine->place[t].i, mine->place[t].j);
 }
 
 static void divide(const struct blocks *b, struct list *mine, long k)
@@ -56,8 +56,7 @@ static void divide(const struct blocks *b, struct list *mine, long k)
 		add_own(mine, b, k, j);
 		add_own(mine, b, j, k);
 	}
-	DSM_TX_FOR_ON(own(b), t, 0, mine->count)
-	{
+	DSM_TX_FOR_ON(own(b), t, 0, mine->count) {
 		struct place p = mine->place[t];
 		if (p.i == k)
 			block__divide_left(blocks__at(b, p.i, p.j), blocks__at(b, k, k));
@@ -73,8 +72,7 @@ static void update(const struct blocks *b, struct list *mine, long k)
 	for (long i = k + 1; i < b->across; i++)
 		for (long j = k + 1; j < b->across; j++)
 			add_own(mine, b, i, j);
-	DSM_TX_FOR_ON(own(b), t, 0, mine->count)
-	{
+	DSM_TX_FOR_ON(own(b), t, 0, mine->count) {
 		struct place p = mine->place[t];
 		block__update(blocks__at(b, p.i, p.j), blocks__at(b, p.i, k), blocks__at(b, k, p.j));
 		dsm_progress(1);
@@ -87,8 +85,7 @@ static void factorise(const struct blocks *b, struct list *mine, const struct ap
 		if (k == APP_FIRST)
 			dsm_phase("steady");
 		if (blocks__owner(b, k, k) == dsm_node())
-			DSM_TX_ON(own(b))
-			{
+			DSM_TX_ON(own(b)) {
 				block__factor(blocks__at(b, k, k));
 			}
 		dsm_barrier();

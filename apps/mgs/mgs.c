@@ -26,8 +26,7 @@ static void fill(const struct rows *rows)
 {
 	long mine = (rows->count - dsm_node() + rows->nodes - 1) / rows->nodes;
 
-	DSM_TX_FOR_ON(own(rows), k, 0, mine)
-	{
+	DSM_TX_FOR_ON(own(rows), k, 0, mine) {
 		long i = k * rows->nodes + dsm_node();
 		vectors__fill_row(rows__at(rows, i), (size_t)rows->count, (size_t)i);
 	}
@@ -40,8 +39,12 @@ static void orthogonalise(const struct rows *rows, long i)
 	long first = i + 1 + ((dsm_node() - i - 1) % rows->nodes + rows->nodes) % rows->nodes;
 	long mine = first < rows->count ? (rows->count - first + rows->nodes - 1) / rows->nodes : 0;
 
-	DSM_TX_FOR_ON(own(rows), k, 0, mine)
-	{
+	/* All of another node's row in one round trip. */
+	if (mine && i % rows->nodes != dsm_node())
+		DSM_TX_ON(own(rows)) {
+			dsm_touch(rows__at(rows, i), n * sizeof(double), DSM_READ);
+		}
+	DSM_TX_FOR_ON(own(rows), k, 0, mine) {
 		vectors__orthogonalise(rows__at(rows, first + k * rows->nodes), rows__at(rows, i), n);
 		dsm_progress(1);
 	}
@@ -53,8 +56,7 @@ static void run(const struct rows *rows, const struct app *app)
 		if (i == APP_FIRST * rows->nodes)
 			dsm_phase("steady");
 		if (i % rows->nodes == dsm_node())
-			DSM_TX_ON(own(rows))
-			{
+			DSM_TX_ON(own(rows)) {
 				vectors__normalise(rows__at(rows, i), (size_t)rows->count);
 			}
 		dsm_barrier();

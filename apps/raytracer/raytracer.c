@@ -44,8 +44,7 @@ static void render(const struct scene *scene, const struct rows *rows, const str
 		if (first)
 			dsm_phase("steady");
 		long end = first + 64 < mine ? first + 64 : mine;
-		DSM_TX_FOR_ON(own(rows), k, first, end)
-		{
+		DSM_TX_FOR_ON(own(rows), k, first, end) {
 			long y = k * rows->nodes + dsm_node();
 			trace__row(scene, rows->count, y, rows__at(rows, y));
 			dsm_progress(1);

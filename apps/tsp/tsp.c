@@ -62,8 +62,7 @@ static void publish(const struct work *work, long count, const struct tour *firs
 enum step { TAKE, SEARCH, REPORT };
 static void step(const struct shared *s, enum step step, struct work *piece, long *left, struct tour *found)
 {
-	DSM_TX_ON(step == TAKE ? (const void *)s->queue : s->best)
-	{
+	DSM_TX_ON(step == TAKE ? (const void *)s->queue : s->best) {
 		switch (step) {
 		case TAKE:
 			*left = s->queue->count - s->queue->next;

@@ -175,8 +175,7 @@ static void tire(struct avatar *a, double climbed)
 /* It has come to its goal: everybody's score counts it, then it picks another. */
 static void arrive(const struct world *w, struct avatar *a, long index)
 {
-	DSM_TX_ON(w->score)
-	{
+	DSM_TX_ON(w->score) {
 		w->score->reached++;
 		w->score->by_goal[a->goal]++;
 		memcpy(w->score->last, a->name, sizeof(w->score->last));
@@ -194,8 +193,7 @@ bool walk__step(const struct world *w, long index)
 	bool arrived = false;
 
 	/* Its group and the statistics are this node's own; only the score is everybody's. */
-	DSM_TX_ON(w->stats)
-	{
+	DSM_TX_ON(w->stats) {
 		struct avatar *a = dsm_at(w->avatars, index);
 		struct point at = {.x = a->x, .y = a->y}, next = next_cell(w, at, a->goal);
 		struct others o = look_around(w, index, at);

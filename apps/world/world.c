@@ -255,8 +255,7 @@ int main(int argc, char **argv)
 	dsm_phase("first");
 	double start = app__now();
 	struct count mine = walk(&app, &w, &o);
-	DSM_TX_ON(w.stats)
-	{
+	DSM_TX_ON(w.stats) {
 		w.stats->own_steps = mine.steps;
 		w.stats->own_goals = mine.goals;
 	}

@@ -387,8 +387,9 @@ static void clear(enum core_model model, void *address, size_t bytes)
 {
 	if (model == CORE_TX)
 		DSM_TX_ALWAYS
-	memset(address, 0, bytes);
-	else memset(address, 0, bytes);
+			memset(address, 0, bytes);
+	else
+		memset(address, 0, bytes);
 }
 
 void *dsm__new(size_t size, size_t count, const char *type, int flags)

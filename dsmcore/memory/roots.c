@@ -160,7 +160,7 @@ int dsm_root_set(const char *name, const void *object)
 	strncpy(root.name, name, NAME - 1);
 	root.offset = offset;
 	DSM_TX_ALWAYS
-	err = set(&root);
+		err = set(&root);
 	return err;
 }
 
@@ -172,8 +172,7 @@ void *dsm_root(const char *name)
 	objects__check_caller(NODE_CALLER, "dsm_root()");
 	if (!name || !name[0] || strlen(name) >= NAME)
 		return NULL;
-	DSM_TX_ALWAYS
-	{
+	DSM_TX_ALWAYS {
 		slot = find(name, &vacant);
 		offset = slot ? slot->offset : 0;
 	}

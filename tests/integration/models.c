@@ -50,16 +50,14 @@ static void build(void)
 static void add_deferred(void *arg)
 {
 	check("a deferred call runs outside the block", dsm_in_tx(), false);
-	DSM_TX_ON(&s->deferred)
-	{
+	DSM_TX_ON(&s->deferred) {
 		s->deferred += *(const long *)arg;
 	}
 }
 
 static void inner(int depth)
 {
-	DSM_TX_ON(&s->nested)
-	{
+	DSM_TX_ON(&s->nested) {
 		s->nested++;
 		if (depth)
 			inner(depth - 1);
@@ -73,8 +71,7 @@ static void count(void)
 		DSM_TX {
 			s->site++;
 		}
-		DSM_TX_ON(&s->named)
-		{
+		DSM_TX_ON(&s->named) {
 			s->named++;
 			inner(1); /* an inner block, and one within itself */
 			dsm_defer(add_deferred, &(long){2}, sizeof(long));
@@ -88,16 +85,14 @@ static void count(void)
 			++*of[k];
 			dsm_unlock(of[k]);
 		}
-		DSM_TX_ALWAYS
-		{
+		DSM_TX_ALWAYS {
 			++*of[DSM_TXN];
 		}
 	}
 	DSM_TX_FOR_ON(&s->looped, i, 0, ROUNDS)
-	s->looped++;
+		s->looped++;
 	for (long i = 0; i < 10; i++) {
-		DSM_TX_ON(&s->part[dsm_node()])
-		{
+		DSM_TX_ON(&s->part[dsm_node()]) {
 			s->part[dsm_node()].value++;
 			if (i % 2)
 				continue; /* leaves the block, and gives its lock back */
@@ -196,8 +191,7 @@ static void read_in_transaction(void)
 {
 	long seen = 0;
 
-	DSM_TX_ALWAYS
-	{
+	DSM_TX_ALWAYS {
 		seen = *of[DSM_REL];
 	}
 	check("rc memory read in a transaction", seen, 2l * dsm_nodes() * ROUNDS);
@@ -210,8 +204,7 @@ static int work(void)
 	dsm_barrier();
 	check_counts();
 	read_in_transaction();
-	DSM_TX_ON(s)
-	{
+	DSM_TX_ON(s) {
 		dsm_irrevocable();
 	}
 	dsm_barrier();
@@ -238,10 +231,11 @@ static void misuse(const char *kind)
 		DSM_TX
 			dsm_retry(); /* retry */
 	if (!strcmp(kind, "allocate"))
-		DSM_TX_ALWAYS(void) dsm_new_in(DSM_REL, long, 1); /* allocate */
+		DSM_TX_ALWAYS(void)
+			dsm_new_in(DSM_REL, long, 1); /* allocate */
 	if (!strcmp(kind, "write"))
 		DSM_TX_ALWAYS
-	*of[DSM_SEQ] = 1; /* write */
+			*of[DSM_SEQ] = 1; /* write */
 	if (!strcmp(kind, "unlock"))
 		dsm_unlock(s); /* unlock */
 	if (!strcmp(kind, "unlock-twice")) {
@@ -251,10 +245,10 @@ static void misuse(const char *kind)
 	}
 	if (!strcmp(kind, "unlock-block"))
 		DSM_TX_ON(s)
-	dsm_unlock(s); /* unlock-block */
+			dsm_unlock(s); /* unlock-block */
 	if (!strcmp(kind, "lock-inside"))
 		DSM_TX_ALWAYS
-	dsm_lock(s); /* lock-inside */
+			dsm_lock(s); /* lock-inside */
 	if (!strcmp(kind, "barrier-inside"))
 		DSM_TX
 			dsm_barrier(); /* barrier-inside */
@@ -268,7 +262,7 @@ static void misuse(const char *kind)
 	}
 	if (!strcmp(kind, "exit-inside"))
 		DSM_TX_ON(s) /* exit-inside */
-	exit(0);
+			exit(0);
 }
 
 int main(int argc, char **argv)

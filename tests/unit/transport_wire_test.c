@@ -342,13 +342,60 @@ static void test_notes(void **state)
 	wire__free(&f);
 }
 
+/* One entry of a message of this type with this blob. */
+static int measured(unsigned type, const struct wire_blob *blob)
+{
+	struct core_entry entry = {.page = 3, .data = CORE_DATA_CHANGES};
+	struct core_msg msg = {.type = (uint8_t)type, .from = 0, .to = 1, .npages = 1, .entries = &entry};
+	struct wire_frame f = {0};
+	uint8_t out[8192];
+	size_t head, total;
+	int rc = wire__measure(&msg, blob, &head, &total);
+
+	if (rc)
+		return rc;
+	assert_true(total <= sizeof(out));
+	wire__put(&msg, blob, total, out);
+	assert_int_equal(wire__decode(out, total, &f), 0);
+	assert_int_equal(f.blobs[0].kind, blob->kind);
+	assert_memory_equal(f.blobs[0].data, blob->data, blob->bytes);
+	if (blob->kind == WIRE_MASK) { /* one bit more than bytes */
+		out[head] ^= 2;
+		assert_int_equal(wire__decode(out, total, &f), -EPROTO);
+	}
+	wire__free(&f);
+	return 0;
+}
+
+/* What changes a page that others change, too, is exact: no whole page, no more than a mask and all bytes. */
+static void test_exact_changes(void **state)
+{
+	uint8_t mask[TRANSPORT_PAGE / 8 + 3] = {1, [100] = 0x81, [TRANSPORT_PAGE / 8] = 7, 8, 9};
+	uint8_t run[4 + 2] = {16, 0, 2, 0, 5, 6};
+	struct wire_blob blob = {WIRE_MASK, sizeof(mask), mask}, diff = {WIRE_DIFF, sizeof(run), run},
+			 whole = {WIRE_PAGE, TRANSPORT_PAGE, page};
+
+	(void)state;
+	assert_int_equal(measured(CORE_MSG_FLUSH, &blob), 0);
+	assert_int_equal(measured(CORE_MSG_SPREAD, &diff), 0);
+	assert_int_equal(measured(CORE_MSG_SPREAD, &whole), -EINVAL);
+	assert_int_equal(measured(CORE_MSG_PUBLISH, &blob), -EINVAL);
+	assert_int_equal(measured(CORE_MSG_PUBLISH, &whole), 0);
+	blob.bytes--;
+	assert_int_equal(measured(CORE_MSG_FLUSH, &blob), -EINVAL);
+	blob.bytes = TRANSPORT_PAGE / 8;
+	memset(mask, 0, sizeof(mask));
+	assert_int_equal(measured(CORE_MSG_FLUSH, &blob), -EINVAL); /* no bytes at all */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_truncations),
-		cmocka_unit_test(test_canonical),  cmocka_unit_test(test_garbage),
-		cmocka_unit_test(test_counts),	   cmocka_unit_test(test_sender_limits),
-		cmocka_unit_test(test_diffs),	   cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_truncations),
+		cmocka_unit_test(test_canonical),     cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_counts),	      cmocka_unit_test(test_sender_limits),
+		cmocka_unit_test(test_diffs),	      cmocka_unit_test(test_notes),
+		cmocka_unit_test(test_exact_changes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
