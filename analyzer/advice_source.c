@@ -265,6 +265,8 @@ static void split_transaction(struct work *w, const struct true_loss *l)
 	saved = each > 0 ? l->ns * (1 - fmin(1, after / each)) : 0;
 	if (saved < WORTH * w->wasted_ns || after > each / 2 || !touches_others(w, l->site, l->group))
 		return;
+	if (seen <= 0) /* only stand-ins say so: too little to change a program for */
+		return;
 	if (other != GROUP_NONE) {
 		note_cycle(w, l->site, l->group, other);
 		return;

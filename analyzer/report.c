@@ -48,6 +48,16 @@ static double group_cost(const struct tally *t, uint32_t g)
 	return ns;
 }
 
+/* Under rc most conflicts cost nobody a wait; they are told all the same. */
+static bool has_conflicts(const struct tally *t, uint32_t g)
+{
+	double n = 0;
+
+	for (int v = 0; v < VERDICTS; v++)
+		n += t->groups[g].seen[v] + t->groups[g].estimated[v];
+	return n > 0;
+}
+
 static int by_group_cost(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
@@ -74,7 +84,7 @@ static void sort(struct report *r)
 		qsort(r->waits, t->waits.rows.n, sizeof(*r->waits), by_wait);
 	r->groups = mem__alloc(r->model.groups.n * sizeof(*r->groups));
 	for (uint32_t g = 0; g < r->model.groups.n; g++)
-		if (group_cost(t, g) > 0)
+		if (group_cost(t, g) > 0 || has_conflicts(t, g))
 			r->groups[r->ngroups++] = g;
 	if (r->ngroups)
 		qsort(r->groups, r->ngroups, sizeof(*r->groups), by_group_cost);
