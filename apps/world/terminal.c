@@ -109,7 +109,7 @@ static void remember(const char *name)
 	const char *s = tigetstr(name);
 	size_t n = s && s != (const char *)-1 ? strlen(s) : 0;
 
-	if (terminal.restore_len + n > sizeof(terminal.restore))
+	if (!n || terminal.restore_len + n > sizeof(terminal.restore))
 		return;
 	memcpy(terminal.restore + terminal.restore_len, s, n);
 	terminal.restore_len += n;
