@@ -311,6 +311,8 @@ int core_step(struct dsm_core *core, const struct core_event *event, const struc
 		return -ENOMEM;
 	if (rc)
 		return rc;
+	if (core->verdict != VERDICT_NONE)
+		sc__resumed(core);
 	if (core->verdict == VERDICT_RESUME)
 		core__do(core, CORE_DO_RESUME, event->page)->fault = core->fault;
 	else if (core->verdict == VERDICT_ABORT)

@@ -840,6 +840,8 @@ int sc__on_ask(struct dsm_core *core, const struct core_msg *msg);
 int sc__on_revoke(struct dsm_core *core, const struct core_msg *msg);
 int sc__on_revoked(struct dsm_core *core, const struct core_msg *msg);
 int sc__tick(struct dsm_core *core);
+/* The mutator goes on after a wait. */
+void sc__resumed(struct dsm_core *core);
 /* The mutator has an event that is no access: the instructions that were given pages have ended. */
 void sc__progress(struct dsm_core *core);
 void sc__lose(struct dsm_core *core, uint16_t node);

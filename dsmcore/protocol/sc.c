@@ -145,12 +145,13 @@ static bool keeps(const struct dsm_core *core, const struct sc_wait *w)
 	       (!copies__awaits(core, w->page) && older(&core->interval, &w->who));
 }
 
-/* While anything waits a TICK is under way. */
+/* While anything waits and the mutator runs a TICK is under way. (If it waits itself, no instruction retires, and a TICK
+ * would only be asked for again: over a slow link, without end.) */
 static void ask_tick(struct dsm_core *core)
 {
 	struct sc *sc = &core->sc;
 
-	if (!sc->nwaits || sc->ticking)
+	if (!sc->nwaits || sc->ticking || core->mutator != MUTATOR_RUNS)
 		return;
 	sc->ticking = true;
 	sc->given = false;
@@ -176,6 +177,11 @@ void sc__progress(struct dsm_core *core)
 	core->sc.nfresh = 0;
 	core->interval.birth = 0;
 	go_on(core);
+}
+
+void sc__resumed(struct dsm_core *core)
+{
+	ask_tick(core);
 }
 
 int sc__tick(struct dsm_core *core)
