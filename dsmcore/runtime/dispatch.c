@@ -25,6 +25,13 @@
 
 enum { IDLE, WAITING, RESUMED, ABORTED, LOST, INTERRUPTED };
 
+/* Which pages of a list differ from their twins, and where. */
+struct comparison {
+	bool *changed;	  /* by place in the list */
+	uint64_t *blocks; /* the same: diff__blocks() */
+	size_t room;
+};
+
 static struct {
 	struct shadow *twin, *next;
 	uint32_t state; /* of the mutator */
@@ -32,9 +39,8 @@ static struct {
 	uint16_t lost_with; /* LOST */
 	uint8_t *scratch;   /* encoded diffs of one message */
 	size_t scratch_bytes;
-	bool *changed;	  /* by place in core__dirty(), of the attempt that commits */
-	uint64_t *blocks; /* the same: what differs from the twin (diff__blocks()) */
-	size_t dirty;
+	/* Two, since a lock may be wanted, and what was written flushed, while a commit waits. */
+	struct comparison dirty, written;
 	struct wire_blob *blob; /* of the message being sent */
 	size_t blobs;
 	struct wire_blob *held; /* changes kept beyond a step, by number - 1 */
@@ -291,16 +297,16 @@ static void take_back(struct shadow *s, uint32_t page)
 
 /* ---- pages that stay writable ---- */
 
-static void reserve_changes(size_t n)
+static void reserve_changes(struct comparison *c, size_t n)
 {
-	if (n <= port.dirty)
+	if (n <= c->room)
 		return;
-	free(port.changed);
-	free(port.blocks);
-	port.dirty = 2 * n;
-	port.changed = malloc(port.dirty * sizeof(*port.changed));
-	port.blocks = malloc(port.dirty * sizeof(*port.blocks));
-	if (!port.changed || !port.blocks)
+	free(c->changed);
+	free(c->blocks);
+	c->room = 2 * n;
+	c->changed = malloc(c->room * sizeof(*c->changed));
+	c->blocks = malloc(c->room * sizeof(*c->blocks));
+	if (!c->changed || !c->blocks)
 		node__fatal(NULL, "out of memory for a write set of %zu pages", n);
 }
 
@@ -315,14 +321,14 @@ static uint64_t changed_blocks(uint32_t page)
 	return diff__any(frame, twin) ? ~0ull : 0;
 }
 
-static const bool *compare(const uint32_t *page, size_t n)
+static const bool *compare(struct comparison *c, const uint32_t *page, size_t n)
 {
-	reserve_changes(n);
+	reserve_changes(c, n);
 	for (size_t i = 0; i < n; i++) {
-		port.blocks[i] = changed_blocks(page[i]);
-		port.changed[i] = port.blocks[i] != 0;
+		c->blocks[i] = changed_blocks(page[i]);
+		c->changed[i] = c->blocks[i] != 0;
 	}
-	return port.changed;
+	return c->changed;
 }
 
 const bool *dispatch__changes(void)
@@ -330,7 +336,7 @@ const bool *dispatch__changes(void)
 	size_t n;
 	const uint32_t *page = core__dirty(node.core, &n);
 
-	return compare(page, n);
+	return compare(&port.dirty, page, n);
 }
 
 const bool *dispatch__written(void)
@@ -338,7 +344,7 @@ const bool *dispatch__written(void)
 	size_t n;
 	const uint32_t *page = core__written(node.core, &n);
 
-	return compare(page, n);
+	return compare(&port.written, page, n);
 }
 
 /* Its place in core__dirty(). */
@@ -365,7 +371,7 @@ static void refresh(uint32_t page, uint32_t count)
 
 	for (uint32_t i = 0; i < count; i++)
 		diff__copy_blocks(shadow__get(port.twin, page + i), region__frame(node.region, page + i),
-				  port.blocks[at + i]);
+				  port.dirty.blocks[at + i]);
 }
 
 static void reset(uint32_t page, uint32_t count)

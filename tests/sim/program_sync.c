@@ -355,13 +355,15 @@ void sync__move(struct world *w, struct node *n)
 	}
 }
 
-/* While it waits for several pages of sequential consistency, who needs one of them for an older instruction gets it. */
+/* While it waits for several pages of sequential consistency, who needs one of them for an older instruction gets it; and
+ * a copy of release consistency whose home has died is closed as soon as that is heard. */
 static void check_wants(struct world *w, struct node *n)
 {
 	uint32_t i;
 
 	for (i = n->wants; i < n->wants + n->nwants; i++)
-		if (n->memory[i].rights == CORE_NONE && (n->nwants == 1 || !is_of(w, i, CORE_SC)))
+		if (n->memory[i].rights == CORE_NONE && (n->nwants == 1 || !is_of(w, i, CORE_SC)) &&
+		    (n->nwants == 1 || !w->nodes[core__birth(n->core, i)].dead))
 			world__fail(w, FAIL_INVARIANT, "node %u: page %u is still closed after its access",
 				    world__id(w, n), i);
 	for (i = n->wants; i < n->wants + n->nwants; i++)
