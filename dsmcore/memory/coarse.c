@@ -17,7 +17,7 @@
  * Where 2 MiB are coarse and are opened again and again, their memory is made one piece (MADV_COLLAPSE, which
  * needs no setting of the system). The view keeps its small pages, but the kernel looks up one piece instead of
  * 512 to change their rights: less than half as long; and the runtime's view has one entry for all, which
- * makes the twins cheaper. It costs some 5 ms, once.
+ * makes the twins cheaper. It costs some 5 ms, once: not before the openings have cost as much more.
  *
  * On its way from one to the other no page is ever more open than its rights, whatever the mutator does
  * meanwhile: a block is readable only while it becomes coarse (which happens when the mutator itself opens
@@ -42,7 +42,7 @@
 #define BLOCKS	   8192u /* coarse at a time: so many blocks cannot come near the limit of mappings */
 
 #define UNIT  512u /* pages that can be one piece */
-#define WORTH 8u   /* openings */
+#define WORTH 64u  /* openings: each costs some 60 us more than of one piece */
 
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
