@@ -45,9 +45,14 @@ done
 for try in 1 2 3; do
 	"$dsmrun" -n 2 --fabric shm "$member" wait >"$work/out" 2>"$work/err" &
 	launcher=$!
-	for _ in $(seq 2000); do
-		name=$(for p in $(cat "/proc/$launcher/task/$launcher/children" 2>/dev/null); do find /dev/shm -name "$p:*" -printf '%f\n'; done | head -n 1)
-		[ -n "$name" ] && break
+	name= children= give_up=$((SECONDS + 20))
+	while [ -z "$name" ] && [ $SECONDS -lt $give_up ]; do # no forks: the name is there for a moment only
+		read -r children 2>/dev/null <"/proc/$launcher/task/$launcher/children" || true
+		for p in $children; do
+			for file in /dev/shm/"$p":*; do
+				[ -e "$file" ] && name=${file#/dev/shm/}
+			done
+		done
 	done
 	[ -n "$name" ] && kill -KILL "${name%%:*}"
 	[ -n "$name" ] || { fail "no node over shm has shown a file"; kill "$launcher"; }
