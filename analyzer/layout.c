@@ -293,8 +293,9 @@ static bool find_below(Dwarf_Die *parent, const struct wanted *w, int depth, Dwa
 		if (matches(&die, w)) {
 			type = die;
 			dwarf_peel_type(&die, &type);
-			if (size_of(&type) &&
-			    (w->rows ? w->size % size_of(&type) == 0 : size_of(&type) == w->size)) {
+			uint64_t bytes = size_of(&type);
+
+			if (bytes && (w->rows ? w->size % bytes == 0 : bytes == w->size)) {
 				*out = type;
 				return true;
 			}
@@ -348,14 +349,16 @@ static struct field *build(struct layouts *l, uint32_t type_number, uint32_t sit
 		return NULL;
 	f = mem__alloc(sizeof(*f));
 	f->size = type->size;
-	if (w.rows) {
-		f->stride = (uint32_t)size_of(&die);
-		f->count = f->size / f->stride;
+	uint32_t element = (uint32_t)size_of(&die);
+
+	if (w.rows && element) {
+		f->stride = element;
+		f->count = f->size / element;
 		f->children = 1;
 		f->child = mem__alloc(sizeof(*f->child));
 		f->child->size = f->stride;
 	}
-	fill(w.rows ? f->child : f, &die, 0, &budget);
+	fill(f->child ? f->child : f, &die, 0, &budget);
 	return f;
 }
 

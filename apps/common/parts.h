@@ -23,9 +23,9 @@ void parts__share(const char *name, void *mine, void **part);
 			    : NULL)
 /* The same for rows of several elements, which tools then name. */
 #define parts__new_rows(type, rows)                                                                          \
-	(parts__bytes(rows) ? dsm_new_rows(type, parts__bytes(rows) / (rows)->pitch,                         \
-					   (rows)->pitch / sizeof(type))                                     \
-			    : NULL)
+	(parts__bytes(rows)                                                                                  \
+		 ? dsm_new_rows(type, parts__bytes(rows) / (rows)->pitch, (rows)->pitch / sizeof(type))      \
+		 : NULL)
 size_t parts__bytes(const struct rows *rows);
 
 /* Makes the rows' parts known, as parts__share() does. */

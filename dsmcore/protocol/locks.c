@@ -243,8 +243,7 @@ bool core__keep(struct dsm_core *core, uint64_t name, uint32_t site)
 {
 	struct lock *l = find(core, name);
 
-	if (!l || !l->depth || core->attempt.running ||
-	    (l->depth == 1 && (l->wanted || untold(core))))
+	if (!l || !l->depth || core->attempt.running || (l->depth == 1 && (l->wanted || untold(core))))
 		return false;
 	if (!--l->depth)
 		model__next_interval(core, site);

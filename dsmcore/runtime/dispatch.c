@@ -138,7 +138,10 @@ static void keep(uint32_t hold, const struct wire_blob *blob)
 		node__fatal(NULL, "out of memory for the changes of a page");
 	if (blob->bytes)
 		memcpy(copy, blob->data, blob->bytes);
-	port.held[hold - 1] = (struct wire_blob){blob->kind, blob->bytes, copy};
+	struct wire_blob *to = &port.held[hold - 1];
+
+	*to = *blob;
+	to->data = copy;
 }
 
 const struct wire_blob *dispatch__held(uint32_t hold)

@@ -49,7 +49,7 @@ static void every(void)
 	long *sum = dsm_new(long, 1), got;
 
 	DSM_TX_FOR_EVERY(i, 0, 1000, 10)
-	*sum += i;
+		*sum += i;
 	dsm_peek(&got, sum, sizeof(got));
 	if (got != 499500)
 		fail("wrong sum");
