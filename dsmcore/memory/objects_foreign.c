@@ -162,6 +162,8 @@ static struct batch *join(const struct objects_layout *layout)
 
 void objects_foreign__barrier(const struct objects_layout *layout)
 {
+	if (!later.count)
+		return;
 	qsort(later.offset, later.count, sizeof(*later.offset), by_offset);
 	send_frees(layout, later.offset, later.count);
 	later.count = 0;

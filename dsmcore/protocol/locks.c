@@ -27,7 +27,7 @@
 
 #include "dsmcore/protocol/internal.h"
 
-#define BUCKETS 64u /* at first; doubled when there are more locks than that */
+#define BUCKETS 64u /* at first; doubled when there are more locks than that; always a power of two */
 
 /* A name as this node knows it: as its user, and as its manager. */
 struct lock {
@@ -94,7 +94,7 @@ void locks__free(struct dsm_core *core)
 
 static struct lock **bucket(const struct dsm_core *core, uint64_t name)
 {
-	return &core->locks.bucket[spread(name) / core->config.nodes % core->locks.nbuckets];
+	return &core->locks.bucket[spread(name) / core->config.nodes & (core->locks.nbuckets - 1)];
 }
 
 static struct lock *find(const struct dsm_core *core, uint64_t name)

@@ -262,8 +262,8 @@ int sc__on_revoked(struct dsm_core *core, const struct core_msg *msg)
 
 static void forget(struct dsm_core *core, uint32_t page, struct dir_page *d, uint16_t node)
 {
-	struct dir_more *m = directory__more(core, d);
 	const struct waiter *queue;
+	struct dir_more *m;
 	size_t i = 0, n;
 
 	while (queue = home__queue(core, d, &n), i < n && !core_mutant(lost_waiter_served))

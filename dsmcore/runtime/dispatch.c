@@ -222,11 +222,17 @@ static void apply(uint8_t *to, const struct wire_blob *blob)
 		node__fatal(NULL, "another node sent a damaged diff");
 }
 
-static void store(const struct core_action *a, const struct core_msg *msg, const struct wire_blob *blobs)
+/* What came with the message, or was kept. */
+static const struct wire_blob *blob_of(const struct core_action *a, const struct wire_blob *blobs)
 {
-	if (!msg && !a->hold)
+	if (!blobs && !a->hold)
 		node__fatal(NULL, "the protocol stores a page without a message");
-	const struct wire_blob *blob = a->hold ? dispatch__held(a->hold) : &blobs[a->entry];
+	return a->hold ? dispatch__held(a->hold) : &blobs[a->entry];
+}
+
+static void store(const struct core_action *a, const struct wire_blob *blobs)
+{
+	const struct wire_blob *blob = blob_of(a, blobs);
 
 	if (a->type == CORE_DO_STORE) {
 		apply(region__frame(node.region, a->page), blob);
@@ -268,7 +274,7 @@ static void apply_exactly(uint8_t *to, const struct wire_blob *blob)
 /* The twin, too: what came from elsewhere is no change of this node. */
 static void merge(const struct core_action *a, const struct wire_blob *blobs)
 {
-	const struct wire_blob *blob = a->hold ? dispatch__held(a->hold) : &blobs[a->entry];
+	const struct wire_blob *blob = blob_of(a, blobs);
 	uint8_t *twin = shadow__get(port.twin, a->page);
 
 	apply_exactly(region__frame(node.region, a->page), blob);
@@ -475,9 +481,11 @@ static struct verdict carry_out(const struct core_actions *actions, const struct
 			break;
 		case CORE_DO_STORE:
 		case CORE_DO_STORE_NEXT:
-			store(a, msg, blobs);
+			store(a, blobs);
 			break;
 		case CORE_DO_HOLD:
+			if (!blobs)
+				node__fatal(NULL, "the protocol keeps a page without a message");
 			keep(a->hold, &blobs[a->entry]);
 			break;
 		case CORE_DO_TAKE:
