@@ -3,6 +3,7 @@
 # make compare: its rows hold together, a wrong or failed run is told, bad input refused, Ctrl-C leaves nothing. Nothing
 # here depends on how fast anything is.
 . "$(dirname "$0")/../lib.sh"
+export ASAN_OPTIONS=detect_leaks=0 # of MPI, in the twins
 compare=apps/compare/compare.sh
 small=(--size sor=60 --size kmeans=900 --size mgs=40 --size raytracer=20 --size tsp=9 --size lu=64 --size hashmap=200 --size world=60)
 
