@@ -36,7 +36,11 @@ static inline struct port_node *port_of(struct cluster *c, unsigned node)
 static inline const struct changes *changes_of(struct port_node *n, const struct core_action *a,
 					       const struct mail *mail)
 {
-	return a->hold ? &n->hold[a->hold] : &((const struct changes *)mail->data)[a->entry];
+	if (a->hold)
+		return &n->hold[a->hold];
+	if (!mail)
+		abort(); /* a step without a message has nothing to store */
+	return &((const struct changes *)mail->data)[a->entry];
 }
 
 static inline void port__send(struct port_node *n, const struct core_action *a, struct mail *mail)
@@ -118,6 +122,8 @@ static inline void port__do(struct cluster *c, unsigned node, const struct core_
 		break;
 	case CORE_DO_HOLD:
 		assert_true(a->hold < PORT_HOLDS);
+		if (!mail)
+			abort();
 		n->hold[a->hold] = ((const struct changes *)mail->data)[a->entry];
 		break;
 	case CORE_DO_TAKE:
