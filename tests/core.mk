@@ -1,5 +1,5 @@
 # The protocol core and the checker of histories, one rule at a time.
-TESTS += unit/core_test unit/core_prefetch_test unit/core_rows_test unit/core_update_test unit/core_hand_test unit/core_migrate_test unit/core_loss_test unit/core_rc_test unit/core_sc_test unit/core_locks_test unit/core_message_test unit/core_memory_test unit/copyset_test unit/verify_test
+TESTS += unit/core_test unit/core_prefetch_test unit/core_rows_test unit/core_update_test unit/core_hand_test unit/core_migrate_test unit/core_loss_test unit/core_rc_test unit/core_rc_sync_test unit/core_sc_test unit/core_locks_test unit/core_message_test unit/core_memory_test unit/copyset_test unit/verify_test
 
 unit/core_rows_test_SRCS  := tests/unit/core_rows_test.c
 unit/core_rows_test_NEEDS := core
@@ -35,6 +35,10 @@ unit/core_locks_test_LIBS  := -lcmocka
 unit/core_rc_test_SRCS  := tests/unit/core_rc_test.c
 unit/core_rc_test_NEEDS := core
 unit/core_rc_test_LIBS  := -lcmocka
+
+unit/core_rc_sync_test_SRCS  := tests/unit/core_rc_sync_test.c
+unit/core_rc_sync_test_NEEDS := core
+unit/core_rc_sync_test_LIBS  := -lcmocka
 
 unit/core_hand_test_SRCS  := tests/unit/core_hand_test.c
 unit/core_hand_test_NEEDS := core

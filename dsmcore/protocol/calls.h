@@ -28,6 +28,8 @@ void core__protect(struct dsm_core *core, uint32_t page, enum core_rights rights
 void core__gather_rights(struct dsm_core *core, uint32_t page, enum core_rights rights);
 void core__flush_rights(struct dsm_core *core);
 /* One action for pages in a row. */
+/* Entry i of a message into FRAME, if it brings bytes. Returns the EMIT that says so, else NULL. */
+struct core_action *core__store(struct dsm_core *core, const struct core_msg *msg, uint32_t i);
 void core__do_range(struct dsm_core *core, enum core_action_type type, uint32_t page);
 /* Keeps what came with an entry of the event's message beyond the step: its number, 0 without memory. */
 uint32_t core__hold(struct dsm_core *core, uint32_t entry);
@@ -41,6 +43,8 @@ void core__free_step(struct dsm_core *core);
 bool core_rank__beats(const struct core_party *a, bool a_committing, const struct core_party *b);
 bool core_rank__sole(const struct core_party *a);
 bool core_party__same(const struct core_party *a, const struct core_party *b);
+/* In logical time; of two of the same time, the lower node. */
+bool core_party__older(const struct core_party *a, const struct core_party *b);
 
 /* attempt.c */
 int attempt__begin(struct dsm_core *core, const struct core_event *event);
@@ -189,6 +193,10 @@ size_t home__collect(struct dsm_core *core, const struct core_entry *pages, size
 		     enum home_set which, uint16_t tx, struct of_node **list);
 void home__wait(struct dsm_core *core, struct dir_page *d, const struct waiter *waiter);
 void home__remove_waiting_lock(struct dsm_core *core, struct dir_page *d, uint16_t node);
+/* Does a node wait for a copy of the page? */
+bool home__waits(const struct dsm_core *core, const struct dir_page *d, uint16_t node);
+/* A lost node waits no more. */
+void home__forget_waiter(struct dsm_core *core, struct dir_page *d, uint16_t node);
 void home__remove_waiter(struct dsm_core *core, struct dir_page *d, size_t i);
 void home__store(struct dsm_core *core, const struct core_msg *msg, uint32_t entry);
 void home__take(struct dsm_core *core, const struct core_entry *e, uint16_t from);

@@ -187,20 +187,6 @@ static bool fits(struct dsm_core *core, const struct core_msg *msg)
 	return true;
 }
 
-static void store(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
-{
-	const struct core_entry *e = &msg->entries[i];
-	struct core_action *a;
-
-	if (e->data == CORE_DATA_NONE)
-		return;
-	core__do(core, CORE_DO_STORE, e->page)->entry = i;
-	a = core__emit(core, CORE_EMIT_TRANSFER);
-	a->page = e->page;
-	a->version = e->version;
-	a->node = msg->from;
-}
-
 static void end(struct dsm_core *core, uint32_t page)
 {
 	struct asks *a = &core->asks;
@@ -226,7 +212,7 @@ static void land(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 	struct ask *ask = find(core, e->page);
 
 	if (lost_in(core, msg, e) == NOBODY) {
-		store(core, msg, i);
+		core__store(core, msg, i);
 		if (of_sc(core, e->page))
 			sc__arrived(core, e);
 		else

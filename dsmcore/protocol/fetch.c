@@ -206,17 +206,10 @@ static void land_without(struct dsm_core *core, struct flight *f, bool refused)
 
 static void keep(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 {
-	const struct core_entry *e = &msg->entries[i];
-	struct core_action *a;
+	struct core_action *emit = core__store(core, msg, i);
 
-	if (e->data == CORE_DATA_NONE)
-		return;
-	core__do(core, CORE_DO_STORE, e->page)->entry = i;
-	a = core__emit(core, CORE_EMIT_TRANSFER);
-	a->page = e->page;
-	a->version = e->version;
-	a->node = msg->from;
-	a->ahead = !fetch__find(core, e->page)->wanted;
+	if (emit)
+		emit->ahead = !fetch__find(core, msg->entries[i].page)->wanted;
 }
 
 /* With whom a page is lost, as this answer says; or NOBODY. */

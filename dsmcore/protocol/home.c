@@ -124,6 +124,31 @@ void home__remove_waiter(struct dsm_core *core, struct dir_page *d, size_t i)
 	directory__tidy(core, d);
 }
 
+/* A node asks for a page once at a time. */
+bool home__waits(const struct dsm_core *core, const struct dir_page *d, uint16_t node)
+{
+	const struct waiter *queue;
+	size_t i, n;
+
+	queue = home__queue(core, d, &n);
+	for (i = 0; i < n; i++)
+		if (!queue[i].lock && queue[i].node == node)
+			return true;
+	return false;
+}
+
+void home__forget_waiter(struct dsm_core *core, struct dir_page *d, uint16_t node)
+{
+	const struct waiter *queue;
+	size_t i = 0, n;
+
+	while (queue = home__queue(core, d, &n), i < n && !core_mutant(lost_waiter_served))
+		if (queue[i].node == node)
+			home__remove_waiter(core, d, i);
+		else
+			i++;
+}
+
 void home__remove_waiting_lock(struct dsm_core *core, struct dir_page *d, uint16_t node)
 {
 	const struct waiter *w;
@@ -316,19 +341,6 @@ void home__serve(struct dsm_core *core, uint32_t page)
 	}
 }
 
-/* A node asks for a page once at a time. */
-static bool waits_already(const struct dsm_core *core, const struct dir_page *d, uint16_t node)
-{
-	const struct waiter *w;
-	size_t i, n;
-
-	w = home__queue(core, d, &n);
-	for (i = 0; i < n; i++)
-		if (!w[i].lock && w[i].node == node)
-			return true;
-	return false;
-}
-
 /* Can it be given away at once? */
 static bool idle(const struct dsm_core *core, const struct dir_page *d)
 {
@@ -364,7 +376,7 @@ static bool may_ask(struct dsm_core *core, const struct core_msg *msg)
 		d = directory__get(core, e->page);
 		if (!d)
 			return true; /* out of memory */
-		if (waits_already(core, d, msg->from))
+		if (home__waits(core, d, msg->from))
 			return false;
 		if ((d->owner == msg->from || e->version > d->version) &&
 		    home__recalled(core, d) != msg->from)

@@ -128,14 +128,7 @@ bool loss__waits_for(const struct dsm_core *core, uint16_t node)
 
 static void forget_at(struct dsm_core *core, uint32_t page, struct dir_page *d, uint16_t node)
 {
-	const struct waiter *queue;
-	size_t i = 0, n;
-
-	while (queue = home__queue(core, d, &n), i < n && !core_mutant(lost_waiter_served))
-		if (queue[i].node == node)
-			home__remove_waiter(core, d, i);
-		else
-			i++;
+	home__forget_waiter(core, d, node);
 	if (home__recalled(core, d) == node)
 		home__end_recall(core, d);
 	migrate__stays(core, d);

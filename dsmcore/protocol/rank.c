@@ -10,10 +10,15 @@
  */
 #include "dsmcore/protocol/internal.h"
 
+bool core_party__older(const struct core_party *a, const struct core_party *b)
+{
+	return a->birth != b->birth ? a->birth < b->birth : a->node < b->node;
+}
+
 bool core_rank__beats(const struct core_party *a, bool a_committing, const struct core_party *b)
 {
 	if (a->birth && b->birth)
-		return a->birth != b->birth ? a->birth < b->birth : a->node < b->node;
+		return core_party__older(a, b);
 	if (a->birth || b->birth)
 		return a->birth != 0;
 	if (core_mutant(mutual_abort))

@@ -89,18 +89,6 @@ static void serve(struct dsm_core *core, uint32_t page, struct dir_page *d)
 	}
 }
 
-static bool waits(const struct dsm_core *core, const struct dir_page *d, uint16_t node)
-{
-	const struct waiter *queue;
-	size_t i, n;
-
-	queue = home__queue(core, d, &n);
-	for (i = 0; i < n; i++)
-		if (queue[i].node == node)
-			return true;
-	return false;
-}
-
 static void revoke(struct dsm_core *core, uint32_t page, struct dir_page *d)
 {
 	struct core_entry e = {.page = page, .version = d->version};
@@ -120,7 +108,7 @@ static bool may_ask(struct dsm_core *core, const struct core_msg *msg)
 
 	for (i = 0; i < msg->npages; i++) {
 		d = directory__find(core, msg->entries[i].page);
-		if (d && (home__holds(core, d, msg->from) || waits(core, d, msg->from)))
+		if (d && (home__holds(core, d, msg->from) || home__waits(core, d, msg->from)))
 			return false;
 	}
 	return true;
@@ -515,14 +503,7 @@ int rc__on_seen(struct dsm_core *core, const struct core_msg *msg)
 
 static void forget(struct dsm_core *core, uint32_t page, struct dir_page *d, uint16_t node)
 {
-	const struct waiter *queue;
-	size_t i = 0, n;
-
-	while (queue = home__queue(core, d, &n), i < n)
-		if (queue[i].node == node)
-			home__remove_waiter(core, d, i);
-		else
-			i++;
+	home__forget_waiter(core, d, node);
 	if (home__recalled(core, d) == node)
 		home__end_recall(core, d);
 	if (d->owner == node)

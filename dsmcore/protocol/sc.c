@@ -129,11 +129,6 @@ static void answer(struct dsm_core *core, const struct sc_wait *w)
 	core__send_entry(core, CORE_MSG_REVOKED, w->home, &core->interval, &e);
 }
 
-static bool older(const struct core_party *a, const struct core_party *b)
-{
-	return a->birth != b->birth ? a->birth < b->birth : a->node < b->node;
-}
-
 /* May the mutator keep the page for now? */
 static bool keeps(const struct dsm_core *core, const struct sc_wait *w)
 {
@@ -142,7 +137,7 @@ static bool keeps(const struct dsm_core *core, const struct sc_wait *w)
 	if (core_mutant(sc_fresh_forever) && core->mutator == MUTATOR_ASKS)
 		return true;
 	return core->mutator != MUTATOR_ASKS ||
-	       (!copies__awaits(core, w->page) && older(&core->interval, &w->who));
+	       (!copies__awaits(core, w->page) && core_party__older(&core->interval, &w->who));
 }
 
 /* While anything waits and the mutator runs a TICK is under way. (If it waits itself, no instruction retires, and a TICK

@@ -34,18 +34,13 @@ static void send_gives(struct dsm_core *core)
 	core->sc.ngives = 0;
 }
 
-static bool older(const struct waiter *a, const struct waiter *b)
-{
-	return a->party.birth != b->party.birth ? a->party.birth < b->party.birth : a->node < b->node;
-}
-
 static const struct core_party *oldest(const struct waiter *queue, size_t n)
 {
 	const struct waiter *w = &queue[0];
 	size_t i;
 
 	for (i = 1; i < n; i++)
-		if (older(&queue[i], w))
+		if (core_party__older(&queue[i].party, &w->party))
 			w = &queue[i];
 	return &w->party;
 }
@@ -134,21 +129,13 @@ static void serve(struct dsm_core *core, uint32_t page, struct dir_page *d)
 
 static bool may_ask(struct dsm_core *core, const struct core_msg *msg)
 {
-	const struct waiter *queue;
 	const struct dir_page *d;
-	size_t i, n;
-	uint32_t k;
+	uint32_t i;
 
-	for (k = 0; k < msg->npages; k++) {
-		d = directory__find(core, msg->entries[k].page);
-		if (!d)
-			continue;
-		if (d->owner == msg->from)
+	for (i = 0; i < msg->npages; i++) {
+		d = directory__find(core, msg->entries[i].page);
+		if (d && (d->owner == msg->from || home__waits(core, d, msg->from)))
 			return false;
-		queue = home__queue(core, d, &n);
-		for (i = 0; i < n; i++)
-			if (queue[i].node == msg->from)
-				return false;
 	}
 	return true;
 }
@@ -217,20 +204,6 @@ static bool fits(const struct dsm_core *core, const struct core_msg *msg)
 	return true;
 }
 
-static void store(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
-{
-	const struct core_entry *e = &msg->entries[i];
-	struct core_action *a;
-
-	if (e->data == CORE_DATA_NONE)
-		return;
-	core__do(core, CORE_DO_STORE, e->page)->entry = i;
-	a = core__emit(core, CORE_EMIT_TRANSFER);
-	a->page = e->page;
-	a->version = e->version;
-	a->node = msg->from;
-}
-
 int sc__on_revoked(struct dsm_core *core, const struct core_msg *msg)
 {
 	const struct core_entry *e;
@@ -244,7 +217,7 @@ int sc__on_revoked(struct dsm_core *core, const struct core_msg *msg)
 		e = &msg->entries[i];
 		d = directory__find(core, e->page);
 		m = directory__more(core, d);
-		store(core, msg, i);
+		core__store(core, msg, i);
 		d->version = e->version;
 		if (d->owner == msg->from)
 			d->owner = NOBODY;
@@ -262,15 +235,9 @@ int sc__on_revoked(struct dsm_core *core, const struct core_msg *msg)
 
 static void forget(struct dsm_core *core, uint32_t page, struct dir_page *d, uint16_t node)
 {
-	const struct waiter *queue;
 	struct dir_more *m;
-	size_t i = 0, n;
 
-	while (queue = home__queue(core, d, &n), i < n && !core_mutant(lost_waiter_served))
-		if (queue[i].node == node)
-			home__remove_waiter(core, d, i);
-		else
-			i++;
+	home__forget_waiter(core, d, node);
 	if (d->owner != node && !core_mutant(lost_holder_kept))
 		home__drop_holder(core, d, node);
 	m = directory__more(core, d);

@@ -94,7 +94,7 @@ static void work(struct pool *p, uint32_t index)
 			s->done++;
 		}
 	}
-	memcpy(p->cover + index * p->cells, cover__counts(NULL), p->cells * sizeof(*p->cover));
+	cover__save(p->cover + index * p->cells);
 }
 
 static int start(struct pool *p, uint32_t index)
@@ -221,14 +221,11 @@ static void add_totals(struct totals *to, const struct totals *from)
 
 static void gather(struct pool *p, struct totals *totals)
 {
-	uint64_t *cover = cover__counts(NULL);
 	uint32_t i;
-	size_t k;
 
 	for (i = 0; i < p->jobs; i++) {
 		add_totals(totals, &p->worker[i].totals);
-		for (k = 0; k < p->cells; k++)
-			cover[k] += p->cover[i * p->cells + k];
+		cover__add(p->cover + i * p->cells);
 	}
 }
 
@@ -237,7 +234,7 @@ static int open_pool(struct pool *p)
 	size_t workers = p->jobs * sizeof(struct worker), cover;
 	char *at;
 
-	cover__counts(&p->cells);
+	p->cells = cover__cells();
 	cover = p->jobs * p->cells * sizeof(uint64_t);
 	p->bytes = sizeof(struct shared) + workers + cover;
 	at = mmap(NULL, p->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -9,8 +9,9 @@
  *   main.c, mutants.c  the two test programs     world.c    time, links, the loop
  *   pool.c             many seeds on all cores   port.c     memory and actions
  *   program.c          what the nodes run        core.c     the core, compiled with its mutants
- *   check.c            invariants, the end       cover.c    which event met which state of the core
- *   death.c            nodes that die
+ *   profile.c          the measures of a world   cover.c    which event met which state of the core,
+ *   check.c            invariants, the end       cover_tx.c   with transactions
+ *   check_history.c    what attempts have read   death.c    nodes that die
  *   program_sync.c     programs on pages of sequential and release consistency, and their locks
  *   check_sync.c       what these must read, and what must hold at rest
  *
@@ -254,10 +255,11 @@ struct world {
 #define PATIENCE  2000000u /* virtual time without a commit or a barrier, and */
 #define ROUNDS	  8u /* on top, for each step of the longest transaction: so many times the worst delay */
 
-/* world.c */
+/* profile.c */
 void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced);
 void profile__draw_wild(struct profile *p, struct rng *rng);
 void profile__draw_homes(struct profile *p, struct rng *rng);
+/* world.c */
 /* Runs a seed. Returns false and says what failed in w->kind and w->failure. */
 struct run {
 	uint64_t seed;
@@ -364,11 +366,14 @@ void check__waits(struct world *w);
 void check__end(struct world *w);
 /* Nothing is under way, and not all programs are done. */
 void check__stuck(struct world *w);
-void check__whole_history(struct world *w);
+/* check_history.c: an attempt has ended; all have */
 void check__history(struct world *w, struct node *n, bool committed);
+void check__whole_history(struct world *w);
 
-/* cover.c: counts over all seeds of this process; all cells of all tables as one list */
-uint64_t *cover__counts(size_t *cells);
+/* cover.c: counts over all seeds of this process; all cells of all tables as one list, to be added up over processes */
+size_t cover__cells(void);
+void cover__save(uint64_t *to);
+void cover__add(const uint64_t *from);
 /* Prints what was never met though it can be, or was met though it cannot; returns how many. */
 unsigned cover__report(bool table);
 

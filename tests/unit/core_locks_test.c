@@ -9,29 +9,7 @@
 /* Pages of CORE_RC but the first of each node. */
 static struct cluster *open_locks(unsigned nodes)
 {
-	struct cluster *c = calloc(1, sizeof(*c));
-	unsigned i;
-
-	assert_non_null(c);
-	c->nodes = nodes;
-	for (i = 0; i < nodes; i++) {
-		struct core_config config = {.node = (uint16_t)i,
-					     .nodes = (uint16_t)nodes,
-					     .pages = nodes * HOMED,
-					     .pages_per_home = HOMED,
-					     .sc_from = 1,
-					     .rc_from = 1,
-					     .generation = 7};
-		assert_int_equal(core__open(&c->core[i], &config), 0);
-	}
-	port__open(c);
-	return c;
-}
-
-static void close_locks(struct cluster *c)
-{
-	port__close(c);
-	cluster__close(c);
+	return port__cluster(nodes, nodes * HOMED, HOMED, 1, 1);
 }
 
 /* A name whose manager is this node. */
@@ -86,7 +64,7 @@ static void test_cached(void **state)
 	core__locks(c->core[1], &cached, &fetched);
 	assert_int_equal(cached, 1);
 	assert_int_equal(fetched, 1);
-	close_locks(c);
+	port__end(c);
 }
 
 static void test_recursion(void **state)
@@ -105,7 +83,7 @@ static void test_recursion(void **state)
 	assert_false(resumed(c, 1));
 	assert_int_equal(release(c, 0, name), CORE_DO_RESUME);
 	assert_true(resumed(c, 1));
-	close_locks(c);
+	port__end(c);
 }
 
 static void test_misuse(void **state)
@@ -123,7 +101,7 @@ static void test_misuse(void **state)
 	BEGIN(c, 1);
 	event.type = CORE_ACQUIRE;
 	assert_int_equal(step(c, 1, &event, &verdict), -EINVAL);
-	close_locks(c);
+	port__end(c);
 }
 
 /* First come, first served; who has just given it back comes last. */
@@ -151,7 +129,7 @@ static void test_order(void **state)
 	cluster__forget(c);
 	release(c, 2, name);
 	assert_true(resumed(c, 1));
-	close_locks(c);
+	port__end(c);
 }
 
 /* A cached lock that somebody wants goes at once, whatever its holder does. */
@@ -171,7 +149,7 @@ static void test_wanted_while_free(void **state)
 	assert_int_equal(c->sent[CORE_MSG_WANT], 1);
 	assert_int_equal(c->sent[CORE_MSG_BACK], 1);
 	assert_int_equal(total_sent(c), 2);
-	close_locks(c);
+	port__end(c);
 }
 
 static void write_byte(struct cluster *c, unsigned node, uint32_t page, uint8_t value)
@@ -209,7 +187,7 @@ static void test_flush_before_back(void **state)
 	assert_int_equal(port_of(c, 0)->frame[page][3], 77);
 	release(c, 0, name);
 	assert_int_equal(find(c, 1, CORE_DO_EMIT, CORE_EMIT_LOCK, 0)->action.number, name);
-	close_locks(c);
+	port__end(c);
 }
 
 /* The manager gives away a lock that it has cached itself: the step of the ACQUIRE flushes. */
@@ -228,7 +206,7 @@ static void test_manager_flushes(void **state)
 	assert_int_equal(port_of(c, 1)->frame[page][3], 0);
 	assert_int_equal(acquire(c, 1, name), CORE_DO_RESUME);
 	assert_int_equal(port_of(c, 1)->frame[page][3], 78);
-	close_locks(c);
+	port__end(c);
 }
 
 static void test_many(void **state)
@@ -256,7 +234,7 @@ static void test_many(void **state)
 	core__locks(c->core[1], &cached, &fetched);
 	assert_int_equal(fetched, 999);
 	assert_int_equal(cached, 999);
-	close_locks(c);
+	port__end(c);
 }
 
 /* Names that are addresses are spread over all managers. */
@@ -270,17 +248,7 @@ static void test_managers(void **state)
 		count[core__manager(c->core[0], 0x100000000000ull + 4096ull * i)]++;
 	for (i = 0; i < 4; i++)
 		assert_in_range(count[i], 800, 1200);
-	close_locks(c);
-}
-
-static int hear(struct cluster *c, unsigned node, unsigned lost)
-{
-	struct core_event event = {.type = CORE_LOST, .node = (uint16_t)lost};
-	int verdict;
-
-	assert_int_equal(step(c, node, &event, &verdict), 0);
-	deliver(c, node, &verdict);
-	return verdict;
+	port__end(c);
 }
 
 /* A lock is lost with who has it; a lost node that waits is passed over. */
@@ -309,7 +277,7 @@ static void test_lost_holder(void **state)
 	cluster__forget(c);
 	release(c, 1, other);
 	assert_true(resumed(c, 0));
-	close_locks(c);
+	port__end(c);
 }
 
 static void test_lost_manager(void **state)
@@ -329,7 +297,7 @@ static void test_lost_manager(void **state)
 	hear(c, 1, 0);
 	assert_int_equal(acquire(c, 1, name), CORE_DO_RESUME);
 	assert_int_equal(release(c, 1, name), CORE_DO_RESUME);
-	close_locks(c);
+	port__end(c);
 }
 
 /* What no manager, no client would say. */
@@ -354,7 +322,7 @@ static void test_lies(void **state)
 	msg.number = name;
 	assert_int_equal(step(c, 0, &event, &verdict), 0);
 	assert_int_equal(step(c, 0, &event, &verdict), -EPROTO); /* waits already */
-	close_locks(c);
+	port__end(c);
 }
 
 int main(void)

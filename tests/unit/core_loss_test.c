@@ -11,11 +11,6 @@ static void kill_node(struct cluster *c, unsigned node)
 	c->dead[node] = true;
 }
 
-static int hear(struct cluster *c, unsigned node, unsigned dead)
-{
-	return act(c, node, (struct core_event){.type = CORE_LOST, .node = (uint16_t)dead});
-}
-
 static uint16_t lost_with(const struct cluster *c, unsigned node)
 {
 	const struct logged *l = find(c, node, CORE_DO_LOST, 0, 0);

@@ -147,17 +147,37 @@ static inline const bool *port__changed(struct cluster *c, unsigned node)
 	return n->changed;
 }
 
-static inline void port__open(struct cluster *c)
+/* Nodes with memory. Pages [sc_from, rc_from) of each home are of sequential consistency, the rest behind them of release
+ * consistency. port__end() frees all. */
+static inline struct cluster *port__cluster(unsigned nodes, uint32_t pages, uint32_t per_home,
+					    uint32_t sc_from, uint32_t rc_from)
 {
+	struct cluster *c = calloc(1, sizeof(*c));
+	unsigned i;
+
+	assert_non_null(c);
+	c->nodes = nodes;
+	for (i = 0; i < nodes; i++) {
+		struct core_config config = {.node = (uint16_t)i,
+					     .nodes = (uint16_t)nodes,
+					     .pages = pages,
+					     .pages_per_home = per_home,
+					     .sc_from = sc_from,
+					     .rc_from = rc_from,
+					     .generation = 7};
+		assert_int_equal(core__open(&c->core[i], &config), 0);
+	}
 	c->memory = calloc(1, sizeof(struct port));
 	assert_non_null(c->memory);
 	c->port = port__do;
 	c->changed = port__changed;
+	return c;
 }
 
-static inline void port__close(struct cluster *c)
+static inline void port__end(struct cluster *c)
 {
 	free(c->memory);
+	cluster__close(c);
 }
 
 #endif

@@ -7,29 +7,7 @@
 
 static struct cluster *open_sc(unsigned nodes)
 {
-	struct cluster *c = calloc(1, sizeof(*c));
-	unsigned i;
-
-	assert_non_null(c);
-	c->nodes = nodes;
-	for (i = 0; i < nodes; i++) {
-		struct core_config config = {.node = (uint16_t)i,
-					     .nodes = (uint16_t)nodes,
-					     .pages = nodes * HOMED,
-					     .pages_per_home = HOMED,
-					     .sc_from = 1,
-					     .rc_from = HOMED,
-					     .generation = 7};
-		assert_int_equal(core__open(&c->core[i], &config), 0);
-	}
-	port__open(c);
-	return c;
-}
-
-static void close_sc(struct cluster *c)
-{
-	port__close(c);
-	cluster__close(c);
+	return port__cluster(nodes, nodes * HOMED, HOMED, 1, HOMED);
 }
 
 /* What the mutator does when it has the right to. */
@@ -113,7 +91,7 @@ static void test_one_writer_or_many_readers(void **state)
 	assert_int_equal(do_access(c, 1, 2, false), CORE_DO_RESUME);
 	assert_int_equal(get(c, 1, 2, 0), 12);
 	assert_int_equal(get(c, 1, 2, 1), 13);
-	close_sc(c);
+	port__end(c);
 }
 
 /* What is at hand costs no message, and an upgrade brings no bytes. */
@@ -137,7 +115,7 @@ static void test_what_it_costs(void **state)
 	assert_int_equal(port_of(c, 0)->rights[2], CORE_NONE);
 	do_access(c, 1, 2, true);
 	assert_int_equal(total_sent(c), 0);
-	close_sc(c);
+	port__end(c);
 }
 
 /* A page that nobody has changed comes back without its bytes. */
@@ -156,7 +134,7 @@ static void test_unchanged(void **state)
 	assert_int_equal(get(c, 1, 2, 3), 5);
 	do_access(c, 1, 2, true);
 	assert_null(find(c, 1, CORE_DO_STORE, 0, 0));
-	close_sc(c);
+	port__end(c);
 }
 
 /* A page that was just given is not taken away before a TICK at which nothing new was given. */
@@ -184,7 +162,7 @@ static void test_fresh(void **state)
 	deliver(c, 0, &verdict);
 	assert_int_equal(verdict, CORE_DO_RESUME);
 	assert_null(find(c, 1, CORE_DO_TICK, 0, 2));
-	close_sc(c);
+	port__end(c);
 }
 
 /* Any event but an access ends it, too. */
@@ -201,7 +179,7 @@ static void test_fresh_until_an_event(void **state)
 	assert_int_equal(port_of(c, 1)->rights[2], CORE_WRITE);
 	begin_step(c, 1, (struct core_event){.type = CORE_ACQUIRE, .lock = 5});
 	assert_int_equal(port_of(c, 1)->rights[2], CORE_READ);
-	close_sc(c);
+	port__end(c);
 }
 
 /* Two nodes whose instructions need the same two pages, each of which has one: both end. */
@@ -226,7 +204,7 @@ static void test_two_pages(void **state)
 	settle(c, 0);
 	assert_int_equal(port_of(c, !winner)->rights[2], CORE_WRITE);
 	assert_int_equal(port_of(c, !winner)->rights[9], CORE_WRITE);
-	close_sc(c);
+	port__end(c);
 }
 
 /* Three nodes, three pages, each holds one and wants the next one's. */
@@ -261,7 +239,7 @@ static void test_three_in_a_circle(void **state)
 		}
 	}
 	assert_int_equal(done, 3);
-	close_sc(c);
+	port__end(c);
 }
 
 /* Node 1 has pages 2 and 3 and waits for page 4, which node 2 keeps. Node 3 wants page 2 and is younger than node 1: it waits.
@@ -290,7 +268,7 @@ static void test_older_one_in_the_queue(void **state)
 	assert_int_equal(port_of(c, 1)->rights[2], CORE_NONE);
 	settle(c, 2);
 	assert_int_equal(port_of(c, 2)->rights[2], CORE_WRITE);
-	close_sc(c);
+	port__end(c);
 }
 
 /* Who waits to write what it reads gives its copy up: both want the same. */
@@ -308,17 +286,7 @@ static void test_two_upgrades(void **state)
 	first = port_of(c, 1)->rights[2] == CORE_WRITE ? 1 : 2;
 	assert_int_equal(port_of(c, first)->rights[2], CORE_WRITE);
 	assert_int_equal(port_of(c, 3 - first)->rights[2], CORE_NONE);
-	close_sc(c);
-}
-
-static int hear(struct cluster *c, unsigned node, unsigned lost)
-{
-	struct core_event event = {.type = CORE_LOST, .node = (uint16_t)lost};
-	int verdict;
-
-	assert_int_equal(step(c, node, &event, &verdict), 0);
-	deliver(c, node, &verdict);
-	return verdict;
+	port__end(c);
 }
 
 /* A lost owner takes the page along; a lost reader is not waited for. */
@@ -338,7 +306,7 @@ static void test_loss(void **state)
 	assert_int_equal(do_access(c, 0, 2, false), CORE_DO_LOST);
 	assert_int_equal(do_access(c, 0, 3, true), CORE_DO_RESUME);
 	assert_int_equal(port_of(c, 1)->rights[3], CORE_NONE);
-	close_sc(c);
+	port__end(c);
 }
 
 /* The home is lost while it waits for a page that is fresh: the copy stays. */
@@ -357,7 +325,7 @@ static void test_lost_home(void **state)
 	tick(c, 1);
 	assert_int_equal(port_of(c, 1)->rights[2], CORE_WRITE);
 	assert_int_equal(begin_step(c, 1, access_to(3, false)), CORE_DO_LOST);
-	close_sc(c);
+	port__end(c);
 }
 
 int main(void)

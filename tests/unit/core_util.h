@@ -180,6 +180,12 @@ static inline int act(struct cluster *c, unsigned node, struct core_event event)
 	return verdict;
 }
 
+/* A node hears that another one is lost. Returns the verdict. */
+static inline int hear(struct cluster *c, unsigned node, unsigned lost)
+{
+	return act(c, node, (struct core_event){.type = CORE_LOST, .node = (uint16_t)lost});
+}
+
 #define BEGIN(c, node)	  act(c, node, (struct core_event){.type = CORE_BEGIN, .site = 3})
 #define READ(c, node, p)  act(c, node, (struct core_event){.type = CORE_ACCESS, .page = (p)})
 #define WRITE(c, node, p) act(c, node, (struct core_event){.type = CORE_ACCESS, .page = (p), .write = true})
