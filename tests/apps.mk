@@ -1,5 +1,5 @@
 # tests of the example programs and of the whole chain on them
-SCRIPT_TESTS += tests/ui/world_show_test.sh tests/integration/apps.sh tests/integration/apps_bad.sh tests/integration/compare.sh tests/integration/raytracer_scene.sh \
+SCRIPT_TESTS += tests/ui/world_show_test.sh tests/integration/apps.sh tests/integration/apps_bad.sh tests/integration/results.sh tests/integration/compare.sh tests/integration/raytracer_scene.sh \
 	tests/integration/sor_checksum.sh tests/integration/world_consistent.sh \
 	tests/integration/world_bad_input.sh tests/integration/world_interrupt.sh tests/integration/world_history.sh tests/integration/history_cut.sh \
 	tests/integration/demo_proof.sh tests/integration/demo_readme.sh tests/integration/generated_helps.sh
