@@ -7,7 +7,8 @@
  * page whose PUBLISH is still on its way waits at the home.
  *
  * Release consistency. What a node has written is flushed before it arrives. What lives at other homes is confirmed first:
- * a round trip. What lives at home is SPREAD to those who have copies, and nobody confirms that: the ARRIVE says how many
+ * a round trip; but not what lives at node 0, whose GO travels behind its SPREADs (a program whose node 0 allocates
+ * everything has all its pages there). What lives at home is SPREAD to those who have copies, and nobody confirms that: the ARRIVE says how many
  * SPREADs went to whom, node 0 adds that up, and the GO tells each node how many it must have got. So in a steady stencil
  * whose parts live at their writers, who reads a row gets its changes by one message, beside the barrier's own two, and
  * nobody waits for an answer. A node may pass this barrier and send the next one's SPREADs before others have heard of

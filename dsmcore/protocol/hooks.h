@@ -104,6 +104,8 @@
 	X(taken_not_refreshed, "(in the port) the twin is not brought up to what was taken")                 \
 	X(exclusive_kept, "an owner that is told to share goes on without a twin")                           \
 	X(go_without_counts, "a barrier opens before what it counts has come")                               \
+	X(barrier_before_flush,                                                                              \
+	  "a node arrives at a barrier before other homes than node 0 have its changes")                     \
 	X(counts_of_any_barrier, "a SPREAD of the next barrier counts for this one")                         \
 	X(dropped_in_use, "a copy is given up without having been closed, to see whether it is used")        \
 	X(unused_kept, "a copy that nobody uses is kept for ever")                                           \

@@ -370,6 +370,22 @@ static void send_out(struct dsm_core *core, uint64_t number)
 	}
 }
 
+/* All flushes up to this number have come to all copies; or will have, before the barrier opens: node 0 sends nobody its
+ * GO before the SPREADs of what was flushed to it before the ARRIVE. */
+static uint64_t done(const struct rc *rc, bool barrier)
+{
+	size_t i = 0;
+
+	while (i < rc->nflushes && barrier && (!rc->flushes[i].home || core_mutant(barrier_before_flush)))
+		i++;
+	return i < rc->nflushes ? rc->flushes[i].number - 1 : rc->flushed;
+}
+
+static uint64_t still_open(const struct rc *rc, bool barrier)
+{
+	return done(rc, barrier) < rc->flushed ? rc->flushed : 0;
+}
+
 uint64_t rc__flush(struct dsm_core *core, const bool *changed, uint64_t barrier)
 {
 	struct rc *rc = &core->rc;
@@ -377,7 +393,7 @@ uint64_t rc__flush(struct dsm_core *core, const bool *changed, uint64_t barrier)
 	size_t i;
 
 	if (!rc->nwritten && !core->count.nsent)
-		return rc->nflushes ? rc->flushed : 0;
+		return still_open(rc, barrier);
 	rc->flushed++;
 	take_all(core, changed);
 	send_out(core, rc->flushed);
@@ -391,20 +407,18 @@ uint64_t rc__flush(struct dsm_core *core, const bool *changed, uint64_t barrier)
 	for (i = 0; i < rc->nown; i++)
 		core__drop(core, rc->own[i].hold);
 	rc->nout = rc->nown = 0;
-	return rc->nflushes ? rc->flushed : 0;
+	return still_open(rc, barrier);
 }
 
 /* An answer is here, or will not come. */
 static void settle_flush(struct dsm_core *core, size_t at)
 {
 	struct rc *rc = &core->rc;
-	uint64_t upto;
 
 	rc->nflushes--;
 	memmove(&rc->flushes[at], &rc->flushes[at + 1], (rc->nflushes - at) * sizeof(*rc->flushes));
-	upto = rc->nflushes ? rc->flushes[0].number - 1 : rc->flushed;
-	locks__flushed(core, upto);
-	barrier__flushed(core, upto);
+	locks__flushed(core, done(rc, false));
+	barrier__flushed(core, done(rc, true));
 }
 
 static bool flushed_fits(const struct dsm_core *core, const struct core_msg *msg)

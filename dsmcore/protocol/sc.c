@@ -115,7 +115,8 @@ static struct core_entry yield(struct dsm_core *core, const struct sc_wait *w)
 		drop(core, w->page, &w->who);
 	} else {
 		cp->state = CLIENT_SHARED;
-		if (!core_mutant(sc_writer_kept))
+		/* One that came when a loss had ended the wait for it is closed, and stays so. */
+		if (cp->rights == CORE_WRITE && !core_mutant(sc_writer_kept))
 			core__gather_rights(core, w->page, CORE_READ);
 	}
 	return e;
