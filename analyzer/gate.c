@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * dsmgate - did this change make the program abort more, waste more, or work less? Compares runs of a
- * baseline with runs of a candidate and answers pass, regression or inconclusive; docs/gate.md.
+ * dsmgate - did this change make the program abort more (under sc and rc: meet and wait more), waste more, or work
+ * less? Compares runs of a baseline with runs of a candidate and answers pass, regression or inconclusive;
+ * docs/gate.md.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -21,11 +22,14 @@ static const char usage_text[] =
 	"hosts with the same run id are one run together); 3 of each side are the least, 10 are good.\n\n"
 	"  -b, --baseline TRACE...   runs of the program as it was\n"
 	"  -c, --candidate TRACE...  runs with the change\n"
-	"  -m, --metric NAME         aborts_per_commit (default), wasted_share, work_per_s, commits_per_s\n"
+	"  -m, --metric NAME         tx: aborts_per_commit (default), wasted_share, commits_per_s;\n"
+	"                            sc and rc: conflicts_per_interval (default),\n"
+	"                            conflicts_per_work, lost_share;\n"
+	"                            all of them: work_per_s\n"
 	"      --margin PERCENT      how much worse is tolerated (default 5)\n"
 	"      --alpha A             chance of a wrong verdict, each kind (default 0.05)\n"
 	"      --floor F             added to each value, so that differences far below F do not count\n"
-	"                            (default 0.001 for aborts_per_commit and wasted_share, else 0)\n"
+	"                            (default 0.001, for work_per_s and commits_per_s 0)\n"
 	"  -f, --format text|json    what to print (default text; schema " GATE_SCHEMA ")\n"
 	"  -o, --output FILE         where to (default standard output)\n"
 	"  -h, --help                this text\n"
@@ -33,7 +37,7 @@ static const char usage_text[] =
 	"Exit code: 0 pass, 1 regression, 3 inconclusive (more runs needed), 2 bad usage or bad input.\n";
 
 struct options {
-	enum gate_metric metric;
+	int metric;		     /* enum gate_metric; -1: that of the traces' model */
 	double margin, alpha, floor; /* floor NAN: the metric's */
 	bool json;
 	const char *output;
@@ -94,12 +98,13 @@ static int set_option(struct options *o, int c, char **argv, int *side)
 		add_path(o, *side, optarg);
 		return -1;
 	case 'm':
-		if (gate_metric__find(optarg) < 0)
-			return usage_error("--metric knows aborts_per_commit, wasted_share, work_per_s and "
-					   "commits_per_s, not",
-					   optarg);
-		o->metric = (enum gate_metric)gate_metric__find(optarg);
-		return -1;
+		o->metric = gate_metric__find(optarg);
+		return o->metric < 0
+			       ? usage_error("--metric knows aborts_per_commit, wasted_share, "
+					     "work_per_s, commits_per_s, "
+					     "conflicts_per_interval, conflicts_per_work and lost_share, not",
+					     optarg)
+			       : -1;
 	case 'f':
 		if (strcmp(optarg, "text") != 0 && strcmp(optarg, "json") != 0)
 			return usage_error("--format knows text and json, not", optarg);
@@ -195,11 +200,57 @@ static int refuse(const struct gate_run *a, const struct gate_run *b)
 	return -1;
 }
 
+static const struct gate_run *of_another_model(const struct gate_report *r)
+{
+	for (int side = 0; side < 2; side++)
+		for (size_t i = 0; i < r->side[side].n; i++)
+			if (r->side[side].run[i].consistency != r->side[0].run[0].consistency)
+				return &r->side[side].run[i];
+	return NULL;
+}
+
+/* What an interval is depends on the model, and nothing aborts where nothing is undone: only work can be held against
+ * work in any case. */
+static int choose_metric(struct gate_report *r, const struct options *o)
+{
+	const struct gate_run *first = &r->side[0].run[0], *other = of_another_model(r);
+	const char *model = gate_model__name(first->consistency);
+	bool intervals = gate_model__intervals(first->consistency);
+	const struct gate_metric_info *m;
+
+	r->metric = o->metric < 0 ? gate_model__metric(first->consistency) : (enum gate_metric)o->metric;
+	m = gate_metric__info(r->metric);
+	r->rule = (struct gate_rule){.margin = o->margin,
+				     .alpha = o->alpha,
+				     .floor = isnan(o->floor) ? m->floor : o->floor,
+				     .higher_is_better = m->higher_is_better};
+	if (m->of == GATE_ANY_MODEL)
+		return -1;
+	if (other) {
+		fprintf(stderr,
+			"dsmgate: %s ran under %s, %s under %s: %s can be compared within one consistency "
+			"model "
+			"only; give runs of one, or compare their work with --metric work_per_s\n",
+			first->path, model, other->path, gate_model__name(other->consistency), m->name);
+		return 2;
+	}
+	if (intervals == (m->of == GATE_INTERVALS))
+		return -1;
+	fprintf(stderr, "dsmgate: %s ran under %s, where %s: use --metric %s or work_per_s instead of %s\n",
+		first->path, model,
+		intervals ? "blocks are critical sections, which neither commit nor abort"
+			  : "transactions abort, and nothing is done in intervals",
+		intervals ? "conflicts_per_interval, conflicts_per_work, lost_share"
+			  : "aborts_per_commit, wasted_share",
+		m->name);
+	return 2;
+}
+
 /* Runs that are no comparison at all end the program; odd ones are named. */
 static int compare_runs(struct gate_report *r)
 {
 	const struct gate_run *first = &r->side[0].run[0];
-	size_t lossy = 0, cut = 0, damaged = 0, hosts = 0, models = 0, open = 0;
+	size_t lossy = 0, cut = 0, damaged = 0, hosts = 0, open = 0;
 
 	for (int side = 0; side < 2; side++) {
 		for (size_t i = 0; i < r->side[side].n; i++) {
@@ -213,7 +264,6 @@ static int compare_runs(struct gate_report *r)
 			damaged += run->damaged;
 			open += run->ending.open > 0;
 			hosts += strcmp(run->host, first->host) != 0;
-			models += run->consistency != first->consistency;
 		}
 	}
 	if (lossy)
@@ -227,7 +277,7 @@ static int compare_runs(struct gate_report *r)
 		warn(r, "%zu traces are damaged; their values rest on the chunks that are whole", damaged);
 	if (hosts)
 		warn(r, "not all runs are of host %s: machines differ more than most changes", first->host);
-	if (models)
+	if (of_another_model(r))
 		warn(r, "runs of different consistency models are compared");
 	return -1;
 }
@@ -276,8 +326,7 @@ static void look_at_conditions(struct gate_report *r)
 	if (fabs(m[0] - m[1]) > 0.01)
 		warn(r,
 		     "the microscope took %.1f %% of the baseline's time and %.1f %% of the candidate's; it "
-		     "slows "
-		     "transactions, so compare runs without it",
+		     "slows what it looks at, so compare runs without it",
 		     100 * m[0], 100 * m[1]);
 	span(&r->side[0], &first[0], &last[0]);
 	span(&r->side[1], &first[1], &last[1]);
@@ -371,6 +420,8 @@ static int run(const struct options *o, struct gate_report *r)
 	if (rc < 0)
 		rc = compare_runs(r);
 	if (rc < 0)
+		rc = choose_metric(r, o);
+	if (rc < 0)
 		rc = judge(r);
 	if (rc >= 0)
 		return rc;
@@ -379,7 +430,7 @@ static int run(const struct options *o, struct gate_report *r)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.margin = 0.05, .alpha = 0.05, .floor = NAN};
+	struct options o = {.metric = -1, .margin = 0.05, .alpha = 0.05, .floor = NAN};
 	struct gate_report r = {0};
 	int rc;
 
@@ -391,16 +442,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "dsmgate: out of memory\n");
 		rc = 2;
 	}
-	if (rc < 0) {
-		const struct gate_metric_info *m = gate_metric__info(o.metric);
-
-		r.metric = o.metric;
-		r.rule = (struct gate_rule){.margin = o.margin,
-					    .alpha = o.alpha,
-					    .floor = isnan(o.floor) ? m->floor : o.floor,
-					    .higher_is_better = m->higher_is_better};
+	if (rc < 0)
 		rc = run(&o, &r);
-	}
 	for (int side = 0; side < 2; side++) {
 		gate_runs__free(&r.side[side]);
 		free(r.value[side]);

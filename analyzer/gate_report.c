@@ -65,6 +65,18 @@ static void give_reason(const struct gate_report *r, char *dst, size_t size)
 
 /* ---- text ---- */
 
+/* The model of all runs; NULL: they are of several. */
+static const char *model(const struct gate_report *r)
+{
+	unsigned consistency = r->side[0].run[0].consistency;
+
+	for (int side = 0; side < 2; side++)
+		for (size_t i = 0; i < r->side[side].n; i++)
+			if (r->side[side].run[i].consistency != consistency)
+				return NULL;
+	return gate_model__name(consistency);
+}
+
 static void text_side(FILE *out, const char *name, const struct gate_side *s)
 {
 	fprintf(out, "  %-10s %4zu run%s  mean %-10.4g least %-10.4g most %-*.4g", name, s->n,
@@ -82,7 +94,8 @@ int gate_report__text(const struct gate_report *r, FILE *out)
 	char reason[512];
 
 	give_reason(r, reason, sizeof(reason));
-	fprintf(out, "%s: %s of %s, %u nodes\n", verdict_name(g->verdict), m->name, any->program, any->nodes);
+	fprintf(out, "%s: %s of %s, %u nodes%s%s\n", verdict_name(g->verdict), m->name, any->program,
+		any->nodes, model(r) ? ", " : "", model(r) ? model(r) : "");
 	text_side(out, "baseline", &g->baseline);
 	text_side(out, "candidate", &g->candidate);
 	if (g->judged) {
@@ -187,6 +200,7 @@ int gate_report__json(const struct gate_report *r, FILE *out)
 	put(o, "limit", number(g->limit));
 	put(o, "program", json_object_new_string(r->side[0].run[0].program));
 	put(o, "nodes", json_object_new_int64(r->side[0].run[0].nodes));
+	put(o, "consistency", model(r) ? json_object_new_string(model(r)) : NULL);
 	put(o, "ratio", json_ratio(r));
 	put(o, "runs_wanted", g->runs_wanted ? json_object_new_int64((int64_t)g->runs_wanted) : NULL);
 	put(o, "baseline", json_side(r, 0, &g->baseline));

@@ -2,6 +2,7 @@
 #include "analyzer/gate_run.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,11 +11,18 @@
 
 static const struct gate_metric_info metrics[GATE_METRICS] = {
 	/* a thousandth more aborts per commit, or of the time, is nobody's business */
-	[GATE_ABORTS_PER_COMMIT] = {"aborts_per_commit", "aborts / commits", false, 0.001},
+	[GATE_ABORTS_PER_COMMIT] = {"aborts_per_commit", "aborts / commits", false, 0.001, GATE_TRANSACTIONS},
 	[GATE_WASTED_SHARE] = {"wasted_share", "time in aborted attempts / time in all attempts", false,
-			       0.001},
-	[GATE_WORK_PER_S] = {"work_per_s", "units of work the program reported, per second", true, 0},
-	[GATE_COMMITS_PER_S] = {"commits_per_s", "commits per second", true, 0},
+			       0.001, GATE_TRANSACTIONS},
+	[GATE_WORK_PER_S] = {"work_per_s", "units of work the program reported, per second", true, 0,
+			     GATE_ANY_MODEL},
+	[GATE_COMMITS_PER_S] = {"commits_per_s", "commits per second", true, 0, GATE_TRANSACTIONS},
+	[GATE_CONFLICTS_PER_INTERVAL] = {"conflicts_per_interval", "meets / intervals", false, 0.001,
+					 GATE_INTERVALS},
+	[GATE_CONFLICTS_PER_WORK] = {"conflicts_per_work", "meets / units of work the program reported",
+				     false, 0.001, GATE_INTERVALS},
+	[GATE_LOST_SHARE] = {"lost_share", "time waited for copies, locks and flushes / time of all nodes",
+			     false, 0.001, GATE_INTERVALS},
 };
 
 const struct gate_metric_info *gate_metric__info(enum gate_metric metric)
@@ -28,6 +36,23 @@ int gate_metric__find(const char *name)
 		if (!strcmp(metrics[i].name, name))
 			return i;
 	return -EINVAL;
+}
+
+bool gate_model__intervals(unsigned consistency)
+{
+	return consistency == DSM_EV_SC || consistency == DSM_EV_RC;
+}
+
+const char *gate_model__name(unsigned consistency)
+{
+	static const char *const name[] = {[DSM_EV_TX] = "tx", [DSM_EV_SC] = "sc", [DSM_EV_RC] = "rc"};
+
+	return consistency >= DSM_EV_TX && consistency <= DSM_EV_RC ? name[consistency] : "?";
+}
+
+enum gate_metric gate_model__metric(unsigned consistency)
+{
+	return gate_model__intervals(consistency) ? GATE_CONFLICTS_PER_INTERVAL : GATE_ABORTS_PER_COMMIT;
 }
 
 /* ---- reading ---- */
@@ -249,9 +274,19 @@ void gate_runs__free(struct gate_runs *runs)
 
 struct sums {
 	double commits, aborts, committed_ns, wasted_ns, work, microscope_ns;
-	double seconds; /* of the longest node: hosts' clocks are not compared */
-	bool timed;	/* every node has a duration */
+	double intervals, meets, waited_ns;
+	double seconds;	     /* of the longest node: hosts' clocks are not compared */
+	double node_seconds; /* of all nodes together */
+	bool timed;	     /* every node has a duration */
 };
+
+/* What dsmreport calls lost where nothing is undone. Attempts run there too (roots, allocations); what those that
+ * abort wait for pages is in wasted_ns already. */
+static double waited(const struct dsm_counters *c)
+{
+	return (double)c->wasted_ns + (double)c->fetch_ns - (double)c->wasted_fetch_ns + (double)c->lock_ns +
+	       (double)c->flush_ns;
+}
 
 /* Counters count from the node's start. A collector that came late does not know when that was: then
  * rates are taken between its first and its last sample. */
@@ -268,6 +303,10 @@ static void add_node(struct sums *s, const struct gate_node *n, bool rates)
 	s->wasted_ns += (double)(n->last.wasted_ns - base->wasted_ns);
 	s->work += (double)(n->last.work - base->work);
 	s->microscope_ns += (double)(n->last.microscope_ns - base->microscope_ns);
+	s->intervals += (double)(n->last.intervals - base->intervals);
+	s->meets += (double)(n->last.meets - base->meets);
+	s->waited_ns += waited(&n->last) - waited(base);
+	s->node_seconds += seconds;
 	s->timed &= seconds > 0;
 	s->seconds = seconds > s->seconds ? seconds : s->seconds;
 }
@@ -285,7 +324,8 @@ static struct sums add_up(const struct gate_run *run, bool rates)
 double gate_run__microscope(const struct gate_run *run)
 {
 	struct sums s = add_up(run, false);
-	double all = s.committed_ns + s.wasted_ns;
+	double all =
+		gate_model__intervals(run->consistency) ? s.node_seconds * 1e9 : s.committed_ns + s.wasted_ns;
 
 	return all > 0 ? s.microscope_ns / all : 0;
 }
@@ -343,7 +383,7 @@ static int need(double amount, const char *path, const char *what, char *why, si
 int gate_run__value(const struct gate_run *run, enum gate_metric metric, double *value, char *why,
 		    size_t size)
 {
-	bool rates = metric == GATE_WORK_PER_S || metric == GATE_COMMITS_PER_S;
+	bool rates = metric == GATE_WORK_PER_S || metric == GATE_COMMITS_PER_S || metric == GATE_LOST_SHARE;
 	struct sums s = add_up(run, rates);
 	int rc = check_nodes(run, why, size);
 
@@ -365,6 +405,18 @@ int gate_run__value(const struct gate_run *run, enum gate_metric metric, double 
 	case GATE_WORK_PER_S:
 		rc = need(s.work, run->path, "the program reported no work (dsm_progress())", why, size);
 		*value = s.work / s.seconds;
+		break;
+	case GATE_CONFLICTS_PER_INTERVAL:
+		rc = need(s.intervals, run->path, "no interval in which anything was shared was counted", why,
+			  size);
+		*value = s.meets / s.intervals;
+		break;
+	case GATE_CONFLICTS_PER_WORK:
+		rc = need(s.work, run->path, "the program reported no work (dsm_progress())", why, size);
+		*value = s.meets / s.work;
+		break;
+	case GATE_LOST_SHARE:
+		*value = fmin(1, fmax(0, s.waited_ns) / (s.node_seconds * 1e9));
 		break;
 	default:
 		rc = need(s.commits, run->path, "nothing was committed", why, size);

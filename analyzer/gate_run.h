@@ -21,6 +21,9 @@ enum gate_metric {
 	GATE_WASTED_SHARE,
 	GATE_WORK_PER_S,
 	GATE_COMMITS_PER_S,
+	GATE_CONFLICTS_PER_INTERVAL,
+	GATE_CONFLICTS_PER_WORK,
+	GATE_LOST_SHARE,
 	GATE_METRICS
 };
 
@@ -28,9 +31,18 @@ struct gate_metric_info {
 	const char *name, *what;
 	bool higher_is_better;
 	double floor; /* see struct gate_rule */
+	enum {
+		GATE_ANY_MODEL,
+		GATE_TRANSACTIONS, /* tx: attempts commit or abort */
+		GATE_INTERVALS,	   /* sc, rc: intervals meet and wait */
+	} of;
 };
 const struct gate_metric_info *gate_metric__info(enum gate_metric metric);
 int gate_metric__find(const char *name); /* or -EINVAL */
+/* Of enum dsm_ev_consistency. The first metric of a model is what is judged where nobody names one. */
+bool gate_model__intervals(unsigned consistency);
+const char *gate_model__name(unsigned consistency); /* "tx", "sc", "rc"; "?" for none of these */
+enum gate_metric gate_model__metric(unsigned consistency);
 
 struct gate_node {
 	bool seen;	   /* some record or counters of it are in a trace */
@@ -73,7 +85,7 @@ void gate_runs__free(struct gate_runs *runs);
 int gate_run__value(const struct gate_run *run, enum gate_metric metric, double *value, char *why,
 		    size_t size);
 
-/* Share of the nodes' transaction time that the microscope took. */
+/* Share of the nodes' transaction time that the microscope took; under sc and rc, of all their time. */
 double gate_run__microscope(const struct gate_run *run);
 
 #endif

@@ -14,24 +14,36 @@
 
 #define MOST_REPORT ((size_t)256 << 20)
 
-static int measure(const char *path, struct rates *out, double *seconds, char *program, size_t size)
+static void fill(struct measured *out, const struct totals *t)
+{
+	const struct dsm_counters *c = &t->sum;
+
+	advice__rates(t, &out->rates);
+	out->seconds = t->seconds;
+	out->sections_per_s = t->seconds > 0 ? (double)c->sections / t->seconds : 0;
+	out->transfers_per_s = t->seconds > 0 ? (double)c->pages_in / t->seconds : 0;
+	out->bytes_per_s = t->seconds > 0 ? (double)c->bytes_in / t->seconds : 0;
+	out->transfers_per_work = c->work ? (double)c->pages_in / (double)c->work : NAN;
+	out->bytes_per_work = c->work ? (double)c->bytes_in / (double)c->work : NAN;
+}
+
+static int measure(const char *path, struct measured *out, struct totals *t, char *program, size_t size)
 {
 	struct ingest_options io = {0};
-	struct totals totals;
 	struct model m;
 	int err;
 
 	model__init(&m);
 	err = ingest__files(&m, NULL, &path, 1, &io);
 	if (!err) {
-		model__totals(&m, &totals);
-		advice__rates(&totals, out);
-		*seconds = totals.seconds;
+		model__totals(&m, t);
+		fill(out, t);
 		snprintf(program, size, "%s", m.runs.at[0].program);
-		if (!totals.sum.commits || !totals.measured) {
+		if (!(t->intervals ? t->sum.intervals : t->sum.commits) || !t->measured) {
 			fprintf(stderr, "dsmreport: %s: %s, so there is nothing to compare\n", path,
-				totals.measured ? "no transaction was counted in it"
-						: "its counters span too little of it, too short to judge");
+				!t->measured   ? "its counters span too little of it, too short to judge"
+				: t->intervals ? "no interval in which anything was shared was counted in it"
+					       : "no transaction was counted in it");
 			err = -ENODATA;
 		}
 	}
@@ -50,7 +62,7 @@ static bool number(struct json_object *from, const char *key, double *out)
 	return isfinite(*out);
 }
 
-static bool read_prediction(struct json_object *report, struct rates *out)
+static bool read_prediction(struct json_object *report, bool intervals, struct rates *out)
 {
 	struct json_object *schema, *plan, *p;
 
@@ -61,11 +73,12 @@ static bool read_prediction(struct json_object *report, struct rates *out)
 	       json_object_is_type(plan, json_type_object) &&
 	       json_object_object_get_ex(plan, "predicted", &p) && json_object_is_type(p, json_type_object) &&
 	       number(p, "aborts_per_commit", &out->aborts_per_commit) &&
+	       (!intervals || number(p, "conflicts_per_interval", &out->conflicts_per_interval)) &&
 	       number(p, "commits_per_s", &out->commits_per_s) &&
 	       number(p, "wasted_share", &out->wasted_share) && number(p, "work_per_s", &out->work_per_s);
 }
 
-static int predicted_by_report(const char *path, struct rates *out)
+static int predicted_by_report(const char *path, bool intervals, struct rates *out)
 {
 	struct json_tokener *tok;
 	struct json_object *o;
@@ -79,7 +92,7 @@ static int predicted_by_report(const char *path, struct rates *out)
 	}
 	tok = json_tokener_new();
 	o = json_tokener_parse_ex(tok, data, (int)bytes);
-	if (!o || !read_prediction(o, out)) {
+	if (!o || !read_prediction(o, intervals, out)) {
 		fprintf(stderr,
 			"dsmreport: %s: not a report (schema procope.report/1) with a prediction; make one "
 			"with "
@@ -106,9 +119,31 @@ static int predicted_by_trace(const char *trace, const char *debug_dir, struct r
 	return 0;
 }
 
+/* A plan is for one program under one model. */
+static int same_kind(const struct proof *p, const char *other, unsigned consistency)
+{
+	if (strcmp(p->program, other) != 0) {
+		fprintf(stderr,
+			"dsmreport: %s is a trace of \"%s\", %s one of \"%s\": they cannot be compared\n",
+			p->before_file, p->program, p->after_file, other);
+		return -EINVAL;
+	}
+	if (p->consistency != consistency) {
+		fprintf(stderr,
+			"dsmreport: %s ran under %s, %s under %s: what a plan does shows within one "
+			"consistency "
+			"model\n",
+			p->before_file, names__consistency(p->consistency), p->after_file,
+			names__consistency(consistency));
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int proof__make(struct proof *p, const char *before, const char *after, const char *report,
 		const char *debug_dir)
 {
+	struct totals totals;
 	char other[128];
 	int err;
 
@@ -116,44 +151,105 @@ int proof__make(struct proof *p, const char *before, const char *after, const ch
 	p->before_file = before;
 	p->after_file = after;
 	p->predicted_file = report;
-	err = measure(before, &p->before, &p->before_seconds, p->program, sizeof(p->program));
+	err = measure(before, &p->before, &totals, p->program, sizeof(p->program));
+	p->consistency = totals.consistency;
+	p->intervals = totals.intervals;
 	if (!err)
-		err = measure(after, &p->after, &p->after_seconds, other, sizeof(other));
-	if (!err && strcmp(p->program, other) != 0) {
-		fprintf(stderr,
-			"dsmreport: %s is a trace of \"%s\", %s one of \"%s\": they cannot be compared\n",
-			before, p->program, after, other);
-		err = -EINVAL;
-	}
+		err = measure(after, &p->after, &totals, other, sizeof(other));
 	if (!err)
-		err = report ? predicted_by_report(report, &p->predicted)
+		err = same_kind(p, other, totals.consistency);
+	if (!err)
+		err = report ? predicted_by_report(report, p->intervals, &p->predicted)
 			     : predicted_by_trace(before, debug_dir, &p->predicted);
 	return err;
 }
 
-enum line { ABORTS_PER_COMMIT, COMMITS_PER_S, WASTED_SHARE, WORK_PER_S, LINES };
+enum line {
+	ABORTS_PER_COMMIT,
+	COMMITS_PER_S,
+	CONFLICTS_PER_INTERVAL,
+	SECTIONS_PER_S,
+	WASTED_SHARE,
+	TRANSFERS_PER_S,
+	BYTES_PER_S,
+	TRANSFERS_PER_WORK,
+	BYTES_PER_WORK,
+	WORK_PER_S,
+	LINES
+};
+
+enum { TRANSACTIONS = 1, INTERVALS = 2, BOTH = 3 };
 
 static const struct {
 	const char *key, *text;
+	unsigned of, shown; /* runs that have it, and those where the text shows it */
 } lines[LINES] = {
-	[ABORTS_PER_COMMIT] = {"aborts_per_commit", "aborts per commit"},
-	[COMMITS_PER_S] = {"commits_per_s", "commits per second"},
-	[WASTED_SHARE] = {"wasted_share", "share of time wasted"},
-	[WORK_PER_S] = {"work_per_s", "work per second"},
+	[ABORTS_PER_COMMIT] = {"aborts_per_commit", "aborts per commit", TRANSACTIONS, TRANSACTIONS},
+	[COMMITS_PER_S] = {"commits_per_s", "commits per second", TRANSACTIONS, TRANSACTIONS},
+	[CONFLICTS_PER_INTERVAL] = {"conflicts_per_interval", "conflicts per interval", INTERVALS, INTERVALS},
+	[SECTIONS_PER_S] = {"sections_per_s", "blocks per second", INTERVALS, INTERVALS},
+	[WASTED_SHARE] = {"wasted_share", "share of time wasted", BOTH, BOTH},
+	[TRANSFERS_PER_S] = {"transfers_per_s", "transfers per second", BOTH, INTERVALS},
+	[BYTES_PER_S] = {"bytes_per_s", "bytes per second", BOTH, INTERVALS},
+	[TRANSFERS_PER_WORK] = {"transfers_per_work", "transfers per work", BOTH, INTERVALS},
+	[BYTES_PER_WORK] = {"bytes_per_work", "bytes per work", BOTH, INTERVALS},
+	[WORK_PER_S] = {"work_per_s", "work per second", BOTH, BOTH},
 };
 
-static double value(const struct rates *r, int line)
+/* NAN: there is no such figure. */
+static double of_rates(const struct rates *r, int line)
 {
 	switch (line) {
 	case ABORTS_PER_COMMIT:
 		return r->aborts_per_commit;
 	case COMMITS_PER_S:
 		return r->commits_per_s;
+	case CONFLICTS_PER_INTERVAL:
+		return r->conflicts_per_interval;
 	case WASTED_SHARE:
 		return r->wasted_share;
-	default:
+	case WORK_PER_S:
 		return r->work_per_s;
+	default:
+		return NAN;
 	}
+}
+
+static double of_run(const struct measured *m, int line)
+{
+	switch (line) {
+	case SECTIONS_PER_S:
+		return m->sections_per_s;
+	case TRANSFERS_PER_S:
+		return m->transfers_per_s;
+	case BYTES_PER_S:
+		return m->bytes_per_s;
+	case TRANSFERS_PER_WORK:
+		return m->transfers_per_work;
+	case BYTES_PER_WORK:
+		return m->bytes_per_work;
+	default:
+		return of_rates(&m->rates, line);
+	}
+}
+
+static bool has_line(const struct proof *p, int line)
+{
+	return lines[line].of & (p->intervals ? INTERVALS : TRANSACTIONS);
+}
+
+/* A faster program transfers more each second: where work is reported, its share of that tells more. */
+static bool shows_line(const struct proof *p, int line)
+{
+	bool work = p->before.rates.work_per_s > 0 && p->after.rates.work_per_s > 0;
+
+	if (!(lines[line].shown & (p->intervals ? INTERVALS : TRANSACTIONS)))
+		return false;
+	if (line == TRANSFERS_PER_S || line == BYTES_PER_S)
+		return !work;
+	if (line == TRANSFERS_PER_WORK || line == BYTES_PER_WORK)
+		return work;
+	return line != SECTIONS_PER_S || p->before.sections_per_s > 0 || p->after.sections_per_s > 0;
 }
 
 static struct json_object *as_double(double x)
@@ -164,12 +260,15 @@ static struct json_object *as_double(double x)
 	return isfinite(x) ? json_object_new_double_s(x, text) : NULL;
 }
 
-static struct json_object *rates_json(const struct rates *r)
+static struct json_object *rates_json(const struct proof *p, const struct rates *predicted,
+				      const struct measured *m)
 {
 	struct json_object *o = json_object_new_object();
 
 	for (int i = 0; i < LINES; i++)
-		json_object_object_add(o, lines[i].key, as_double(value(r, i)));
+		if (has_line(p, i) && (m || !isnan(of_rates(predicted, i))))
+			json_object_object_add(o, lines[i].key,
+					       as_double(m ? of_run(m, i) : of_rates(predicted, i)));
 	return o;
 }
 
@@ -180,21 +279,25 @@ void proof__json(const struct proof *p, struct text *out)
 
 	json_object_object_add(o, "schema", json_object_new_string("procope.proof/1"));
 	json_object_object_add(o, "program", json_object_new_string(p->program));
-	json_object_object_add(o, "before", rates_json(&p->before));
-	json_object_object_add(o, "predicted", rates_json(&p->predicted));
-	json_object_object_add(o, "after", rates_json(&p->after));
+	json_object_object_add(o, "consistency", json_object_new_string(names__consistency(p->consistency)));
+	json_object_object_add(o, "before", rates_json(p, NULL, &p->before));
+	json_object_object_add(o, "predicted", rates_json(p, &p->predicted, NULL));
+	json_object_object_add(o, "after", rates_json(p, NULL, &p->after));
 	for (int i = 0; i < LINES; i++) {
-		double b = value(&p->before, i), q = value(&p->predicted, i), a = value(&p->after, i);
+		double b = of_run(&p->before, i), q = of_rates(&p->predicted, i), a = of_run(&p->after, i);
 
+		if (!has_line(p, i))
+			continue;
 		json_object_object_add(ratio, lines[i].key, b != 0 ? as_double(a / b) : NULL);
-		json_object_object_add(error, lines[i].key, a != 0 ? as_double(q / a - 1) : NULL);
+		if (!isnan(q))
+			json_object_object_add(error, lines[i].key, a != 0 ? as_double(q / a - 1) : NULL);
 	}
 	json_object_object_add(o, "after_over_before", ratio);
 	json_object_object_add(o, "prediction_error", error);
 	json_object_object_add(o, "before_trace", json_object_new_string(p->before_file));
 	json_object_object_add(o, "after_trace", json_object_new_string(p->after_file));
-	json_object_object_add(o, "before_seconds", as_double(p->before_seconds));
-	json_object_object_add(o, "after_seconds", as_double(p->after_seconds));
+	json_object_object_add(o, "before_seconds", as_double(p->before.seconds));
+	json_object_object_add(o, "after_seconds", as_double(p->after.seconds));
 	text__add(out, "%s\n",
 		  json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
 							    JSON_C_TO_STRING_NOSLASHESCAPE));
@@ -203,56 +306,70 @@ void proof__json(const struct proof *p, struct text *out)
 
 static void show(int line, double x, char *out, size_t size)
 {
-	if (line == WASTED_SHARE)
+	if (isnan(x))
+		snprintf(out, size, "-");
+	else if (line == WASTED_SHARE)
 		snprintf(out, size, "%.1f %%", 100 * x);
-	else if (line == ABORTS_PER_COMMIT)
+	else if (line == ABORTS_PER_COMMIT || line == CONFLICTS_PER_INTERVAL)
 		snprintf(out, size, "%.4f", x);
+	else if (x < 100 && (line == TRANSFERS_PER_WORK || line == BYTES_PER_WORK))
+		snprintf(out, size, "%.3g", x);
 	else
 		names__count(x, out, size);
 }
 
 #define SAME 0.02 /* runs of one program differ by more */
 
-/* In one sentence, by the work done, or the commits of a program that does not report its work. */
+/* In one sentence, by the work done, or the commits (sc, rc: blocks) of a program that does not report its work. */
 static void sentence(const struct proof *p, struct text *out)
 {
-	bool work = p->before.work_per_s > 0 && p->after.work_per_s > 0;
-	const char *what = lines[work ? WORK_PER_S : COMMITS_PER_S].text;
-	double b = work ? p->before.work_per_s : p->before.commits_per_s;
-	double a = work ? p->after.work_per_s : p->after.commits_per_s;
+	bool work = p->before.rates.work_per_s > 0 && p->after.rates.work_per_s > 0;
+	int line = work ? WORK_PER_S : p->intervals ? SECTIONS_PER_S : COMMITS_PER_S;
+	double b = of_run(&p->before, line), a = of_run(&p->after, line);
 	double change = b > 0 ? a / b - 1 : 0;
+	const char *what = lines[line].text;
 
-	if (change < -SAME)
+	if (b <= 0)
+		text__add(out, "\nWhether the plan helped cannot be told: the program reports no work "
+			       "(dsm_progress()).\n");
+	else if (change < -SAME)
 		text__add(out, "\nThe plan did NOT help: %s fell by %.0f %%.\n", what, -100 * change);
 	else if (change <= SAME)
 		text__add(out, "\nThe plan made no difference: %s changed by %+.1f %%.\n", what,
 			  100 * change);
 	else
 		text__add(out, "\nThe plan helped: %s rose by %.0f %%.\n", what, 100 * change);
-	if (p->before_seconds < 1 || p->after_seconds < 1)
+	if (p->before.seconds < 1 || p->after.seconds < 1)
 		text__add(out, "A run of less than 1 s says little: compare longer ones, or several with "
 			       "dsmgate.\n");
 }
 
+static void one_line(const struct proof *p, int line, struct text *out)
+{
+	double b = of_run(&p->before, line), q = of_rates(&p->predicted, line), a = of_run(&p->after, line);
+	const char *what = line == WASTED_SHARE && p->intervals ? "share of time waited" : lines[line].text;
+	char x[3][40], ratio[40] = "-", error[40] = "-";
+
+	show(line, b, x[0], sizeof(x[0]));
+	show(line, q, x[1], sizeof(x[1]));
+	show(line, a, x[2], sizeof(x[2]));
+	if (b != 0)
+		snprintf(ratio, sizeof(ratio), "%.3f", a / b);
+	if (a != 0 && !isnan(q))
+		snprintf(error, sizeof(error), "%+.0f %%", 100 * (q / a - 1));
+	text__add(out, "  %-22s %12s %12s %12s %16s %18s\n", what, x[0], x[1], x[2], ratio, error);
+}
+
 void proof__text(const struct proof *p, struct text *out)
 {
-	text__add(out, "%s: before, predicted and after the plan (%.1f s and %.1f s)\n\n", p->program,
-		  p->before_seconds, p->after_seconds);
+	text__add(out, "%s%s%s: before, predicted and after the plan (%.1f s and %.1f s)\n\n", p->program,
+		  p->intervals ? ", consistency " : "",
+		  p->intervals ? names__consistency(p->consistency) : "", p->before.seconds,
+		  p->after.seconds);
 	text__add(out, "  %-22s %12s %12s %12s %16s %18s\n", "", "before", "predicted", "after",
 		  "after / before", "prediction off by");
-	for (int i = 0; i < LINES; i++) {
-		double b = value(&p->before, i), q = value(&p->predicted, i), a = value(&p->after, i);
-		char x[3][40], ratio[40] = "-", error[40] = "-";
-
-		show(i, b, x[0], sizeof(x[0]));
-		show(i, q, x[1], sizeof(x[1]));
-		show(i, a, x[2], sizeof(x[2]));
-		if (b != 0)
-			snprintf(ratio, sizeof(ratio), "%.3f", a / b);
-		if (a != 0)
-			snprintf(error, sizeof(error), "%+.0f %%", 100 * (q / a - 1));
-		text__add(out, "  %-22s %12s %12s %12s %16s %18s\n", lines[i].text, x[0], x[1], x[2], ratio,
-			  error);
-	}
+	for (int i = 0; i < LINES; i++)
+		if (shows_line(p, i))
+			one_line(p, i, out);
 	sentence(p, out);
 }

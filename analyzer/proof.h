@@ -5,9 +5,19 @@
 
 #include "advice.h"
 
+/* What a run did. Fetches and bytes are those of its nodes together, a second or a unit of work. */
+struct measured {
+	struct rates rates;
+	double sections_per_s, transfers_per_s, bytes_per_s;
+	double transfers_per_work, bytes_per_work; /* NAN: it reported no work */
+	double seconds;
+};
+
 struct proof {
-	struct rates before, predicted, after;
-	double before_seconds, after_seconds;
+	struct measured before, after;
+	struct rates predicted;
+	unsigned consistency;				       /* enum dsm_ev_consistency, of both runs */
+	bool intervals;					       /* it is sc or rc */
 	const char *before_file, *after_file, *predicted_file; /* NULL: predicted from the trace before */
 	char program[128];
 };

@@ -4,7 +4,8 @@
  *   gate_make_trace PATH KEY=VALUE...
  * Keys: run program host nodes first last commits aborts committed wasted work seconds micro lost
  * status start late (1: the collector came late) cut (bytes to take off the end) model nocounters crashed (a
- * node) nosummary open (nodes that still ran when the recording ended). Counters are each node's; nodes
+ * node) nosummary open (nodes that still ran when the recording ended) intervals meets fetched (ns waiting for pages)
+ * refetched (of these, in attempts that aborted) locked flushed (ns). Counters are each node's; nodes
  * first..last (of `nodes`) are written.
  */
 #include <stdint.h>
@@ -40,12 +41,19 @@ enum key {
 	CRASHED,
 	NOSUMMARY,
 	OPEN,
+	INTERVALS,
+	MEETS,
+	FETCHED,
+	REFETCHED,
+	LOCKED,
+	FLUSHED,
 	KEYS
 };
-static const char *const names[KEYS] = {"run",	   "program",	 "host",      "nodes",	   "first", "last",
-					"commits", "aborts",	 "committed", "wasted",	   "work",  "seconds",
-					"micro",   "lost",	 "status",    "start",	   "late",  "cut",
-					"model",   "nocounters", "crashed",   "nosummary", "open"};
+static const char *const names[KEYS] = {
+	"run",	     "program", "host",	     "nodes",	   "first",   "last",	   "commits", "aborts",
+	"committed", "wasted",	"work",	     "seconds",	   "micro",   "lost",	   "status",  "start",
+	"late",	     "cut",	"model",     "nocounters", "crashed", "nosummary", "open",    "intervals",
+	"meets",     "fetched", "refetched", "locked",	   "flushed"};
 static const char *text[KEYS];
 
 static double num(enum key k, double otherwise)
@@ -97,6 +105,12 @@ static int put_counters(struct trace_writer *w, unsigned node, uint64_t time_ns,
 	c.counters.wasted_ns = (uint64_t)(share * num(WASTED, 1e8));
 	c.counters.work = (uint64_t)(share * num(WORK, 5000));
 	c.counters.microscope_ns = (uint64_t)(share * num(MICRO, 0));
+	c.counters.intervals = (uint64_t)(share * num(INTERVALS, 0));
+	c.counters.meets = (uint64_t)(share * num(MEETS, 0));
+	c.counters.fetch_ns = (uint64_t)(share * num(FETCHED, 0));
+	c.counters.wasted_fetch_ns = (uint64_t)(share * num(REFETCHED, 0));
+	c.counters.lock_ns = (uint64_t)(share * num(LOCKED, 0));
+	c.counters.flush_ns = (uint64_t)(share * num(FLUSHED, 0));
 	return trace_writer__counters(w, &c, 1);
 }
 

@@ -137,9 +137,14 @@ check "but are told" has "1 runs lost records"
 gate -b "${A[@]}" -c micro?.dsmt
 check "the microscope is told" has "microscope took 0.0 % of the baseline's time and 4.5 %"
 check "not interleaved is told" has "take turns"
-make sc model=2
+make sc model=2 intervals=4000 meets=400
 gate -b "${A[@]}" -c same1.dsmt same2.dsmt sc.dsmt
-check "consistency models are told" has "different consistency models"
+check "another consistency model" code 2
+check "another consistency model: named" says "a1.dsmt ran under tx, sc.dsmt under sc"
+check "another consistency model: remedy" says "--metric work_per_s"
+gate -b "${A[@]}" -c same1.dsmt same2.dsmt sc.dsmt --metric work_per_s
+check "work can be held against work under any model" code 0
+check "but models are told" has "different consistency models"
 for i in 1 2 3; do
 	make "late$i" late=1
 done
@@ -158,6 +163,61 @@ check "a trace that nobody closed" has "1 traces are cut or were never closed"
 make broken open=1
 gate -b "${A[@]}" -c same1.dsmt same2.dsmt broken.dsmt
 check "a recording that ended early" has "1 traces end before their runs did"
+
+# sc and rc: intervals that meet and wait. Of 5 s a node waits 1 s for copies (0.2 s of them twice counted, in attempts
+# of the runtime's own that aborted), 0.25 s for locks, 0.15 s for flushes, and loses 0.3 s with those attempts.
+n=0
+for x in 990 1010 1000 1020 980; do
+	n=$((n + 1))
+	for m in 2 3; do
+		common=(model=$m intervals=10000 wasted=3e8 refetched=2e8 locked=25e7 flushed=15e7 work=5000)
+		make "m$m-$n" meets=$x fetched=$((x * 1000000)) "${common[@]}"
+		make "m$m-same$n" meets=$((2000 - x)) fetched=$(((2000 - x) * 1000000)) "${common[@]}"
+		make "m$m-worse$n" meets=$((x + 300)) fetched=$(((x + 300) * 1000000)) "${common[@]}"
+	done
+done
+for m in 2 3; do
+	model=$([ $m = 2 ] && echo sc || echo rc)
+	gate -b m$m-[1-5].dsmt -c m$m-same?.dsmt
+	check "$model, same program: exit code" code 0
+	check "$model: its own metric without a word" has "pass: conflicts_per_interval of world, 4 nodes, $model"
+	gate -b m$m-[1-5].dsmt -c m$m-worse?.dsmt --format json
+	check "$model, worse: exit code" code 1
+	check "$model, JSON: metric and model" json '"\(.metric) \(.consistency)"' "conflicts_per_interval $model"
+	check "$model, JSON: value" json '.baseline.runs[2].value' 0.1
+	check "$model, JSON: floor" json .floor 0.001
+	gate -b m$m-[1-5].dsmt -c m$m-same?.dsmt --metric lost_share --format json
+	check "$model: lost share, same" code 0
+	check "$model: lost share: value" json '.baseline.runs[2].value' 0.3
+	gate -b m$m-[1-5].dsmt -c m$m-worse?.dsmt --metric lost_share
+	check "$model: lost share, worse" code 1
+	gate -b m$m-[1-5].dsmt -c m$m-worse?.dsmt --metric conflicts_per_work --format json
+	check "$model: conflicts per work, worse" code 1
+	check "$model: conflicts per work: value" json '.baseline.runs[2].value' 0.2
+	for bad in aborts_per_commit wasted_share commits_per_s; do
+		gate -b m$m-[1-5].dsmt -c m$m-same?.dsmt --metric $bad
+		check "$model: no $bad" code 2
+		check "$model: no $bad: remedy" says "use --metric conflicts_per_interval, conflicts_per_work, lost_share or work_per_s"
+	done
+done
+gate -b m2-[1-5].dsmt -c m3-[1-5].dsmt
+check "sc against rc" code 2
+gate -b m2-[1-5].dsmt -c m3-[1-5].dsmt --metric lost_share
+check "sc against rc by lost share" code 2
+gate -b m2-[1-5].dsmt -c m3-[1-5].dsmt --metric work_per_s --format json
+check "sc against rc by work" code 0
+check "sc against rc by work: no one model" json .consistency null
+gate -b "${A[@]}" -c same?.dsmt --metric lost_share
+check "tx has no lost share" code 2
+check "tx has no lost share: remedy" says "use --metric aborts_per_commit, wasted_share"
+make idle-sc model=2 intervals=0 meets=0
+gate -b m2-[1-5].dsmt -c idle-sc.dsmt
+check "no interval" says "no interval in which anything was shared"
+for i in 1 2 3; do
+	make "late-sc$i" model=2 late=1 intervals=10000 meets=1000 fetched=1e9
+done
+gate -b late-sc?.dsmt -c m2-same?.dsmt --metric lost_share --format json
+check "late collectors: lost share between their samples" json '.baseline.geomean * 1000 | round' 220
 
 # files
 echo "no trace" >junk.dsmt

@@ -45,4 +45,19 @@ timeout 60 "$bin/dsmreport" --compare "$work/sc.dsmt" "$work/planned.dsmt" --pre
 	--out-dir "$work/sc" >"$work/compare" || fail "no comparison"
 jq -e '.after.work_per_s > 1.2 * .before.work_per_s and .predicted.work_per_s > 1.2 * .before.work_per_s' "$work/sc/proof.json" >/dev/null ||
 	fail "the plan does not help: $(jq -c '{before, predicted, after}' "$work/sc/proof.json")"
+# What is compared are intervals and what they cost, not transactions.
+for line in "world, consistency sc" "conflicts per interval" "share of time waited" "transfers per work" "bytes per work" "work per second" "The plan helped"; do
+	grep -q "$line" "$work/compare" || fail "--compare without \"$line\": $(cat "$work/compare")"
+done
+! grep -q "commit" "$work/compare" || fail "--compare speaks of commits: $(cat "$work/compare")"
+jq -e '.consistency == "sc" and .after.conflicts_per_interval < .before.conflicts_per_interval and .predicted.conflicts_per_interval >= 0
+	and .after.transfers_per_work < .before.transfers_per_work / 2 and .after.bytes_per_work < .before.bytes_per_work / 2
+	and .before.sections_per_s > 0 and .before.aborts_per_commit == null' "$work/sc/proof.json" >/dev/null || fail "proof: $(jq -c . "$work/sc/proof.json")"
+timeout 60 "$bin/dsmreport" --compare "$work/sc.dsmt" "$work/rc.dsmt" >"$work/out" 2>"$work/err"
+same "status of a comparison of two models" $? 2
+grep -q "sc.dsmt ran under sc, .*rc.dsmt under rc" "$work/err" || fail "two models are compared: $(cat "$work/err")"
+# dsmgate knows what the model calls worse
+timeout 60 "$bin/dsmgate" --format json --baseline "$work/sc.dsmt" --candidate "$work/planned.dsmt" >"$work/gate" 2>&1
+jq -e '.metric == "conflicts_per_interval" and .consistency == "sc" and .candidate.geomean < .baseline.geomean' "$work/gate" >/dev/null ||
+	fail "dsmgate on real runs: $(cat "$work/gate")"
 finish

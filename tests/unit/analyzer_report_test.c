@@ -283,13 +283,13 @@ static void before_predicted_and_after_are_compared(void **state)
 	assert_int_equal(feed__write(&f, after, NULL, 0), 0);
 	feed__free(&f);
 	assert_int_equal(proof__make(&p, before, after, NULL, NULL), 0);
-	assert_true(p.before.aborts_per_commit > 0.4 && p.after.aborts_per_commit == 0);
-	assert_true(p.predicted.aborts_per_commit < p.before.aborts_per_commit / 5);
-	assert_true(p.predicted.commits_per_s > p.before.commits_per_s);
-	assert_true(p.after.work_per_s > 490 && p.after.work_per_s < 510);
-	p.after.work_per_s = p.before.work_per_s = 0; /* then commits speak */
-	p.before.commits_per_s = 100;
-	p.after.commits_per_s = 90;
+	assert_true(p.before.rates.aborts_per_commit > 0.4 && p.after.rates.aborts_per_commit == 0);
+	assert_true(p.predicted.aborts_per_commit < p.before.rates.aborts_per_commit / 5);
+	assert_true(p.predicted.commits_per_s > p.before.rates.commits_per_s);
+	assert_true(p.after.rates.work_per_s > 490 && p.after.rates.work_per_s < 510);
+	p.after.rates.work_per_s = p.before.rates.work_per_s = 0; /* then commits speak */
+	p.before.rates.commits_per_s = 100;
+	p.after.rates.commits_per_s = 90;
 	proof__text(&p, &text);
 	assert_non_null(strstr(text.at, "The plan did NOT help: commits per second fell by 10 %"));
 	text__free(&text);
