@@ -28,6 +28,7 @@ raytracer_KERNEL_LIBS := $(libpng_LIBS)
 EXTRA_apps/raytracer/picture.c := -DWITH_LIBPNG $(libpng_CFLAGS)
 endif
 $(foreach a,$(APPS),$(eval $(call app,$(a))))
+hashmap_SRCS += apps/hashmap/batch.c
 
 PROGRAMS += world world-sequential
 world_DIR   := apps

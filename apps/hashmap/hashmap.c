@@ -2,14 +2,15 @@
 /*
  * hashmap.c - inserts and look-ups in one table that all nodes share.
  *
- * Each operation is a transaction; no two nodes' operations have an order, and the result does not depend on it. Nodes
- * meet where keys happen to fall: what is on a page is chance in both layouts, but how many pages an operation
- * touches is not.
+ * Natural: each operation is a transaction; no two nodes' operations have an order, and the result does not depend on it.
+ * Nodes meet where keys happen to fall, and pages and locks go to and fro with each operation. Tuned: the table is cut
+ * into parts that one node changes each, and operations travel in batches (batch.h).
  */
 #include <dsm.h>
 
 #include "apps/common/parts.h"
 #include "apps/common/sequential.h"
+#include "apps/hashmap/batch.h"
 #include "apps/hashmap/options.h"
 
 static struct entry *make_entry(void)
@@ -23,7 +24,7 @@ static void open_table(struct table *t, const struct hashmap_options *o)
 
 	*t = (struct table){.make = make_entry, .places = buckets};
 	if (o->common.layout == APP_TUNED) {
-		t->pages = (struct rows){.order = ROWS_CYCLIC,
+		t->pages = (struct rows){.order = ROWS_BLOCK,
 					 .count = (long)buckets,
 					 .nodes = dsm_nodes(),
 					 .pitch = sizeof(struct bucket)};
@@ -44,17 +45,14 @@ static void open_table(struct table *t, const struct hashmap_options *o)
 	}
 }
 
-/* Adds at a place, and if it is full at the next ones, within the same transaction. Under sc and rc each place has a lock
- * (a bucket its own; chains, which are eight bytes, one for 64 of them), and the count of all entries another. */
+/* Under sc and rc 64 neighbouring chains, which are eight bytes each, have a lock, and the count of all entries another. */
 #define CHAINS_A_LOCK 64u
-static void add(const struct table *t, uint64_t place, uint64_t left, uint64_t key, uint64_t amount)
+static void add(const struct table *t, uint64_t key, uint64_t amount)
 {
-	DSM_TX_ON(table__place(t, t->chains ? place - place % CHAINS_A_LOCK : place)) {
-		enum table_added added = table__add_at(t, place, key, amount);
+	uint64_t place = table__first(t, key);
 
-		if (added == TABLE_NEXT && left)
-			add(t, (place + 1) % t->places, left - 1, key, amount);
-		if (added == TABLE_MADE && t->chains)
+	DSM_TX_ON(table__place(t, place - place % CHAINS_A_LOCK)) {
+		if (table__add_at(t, place, key, amount) == TABLE_MADE)
 			DSM_TX_ON(&t->chains->used) {
 				t->chains->used++;
 			}
@@ -64,8 +62,7 @@ static void add(const struct table *t, uint64_t place, uint64_t left, uint64_t k
 static void add_all(const struct table *t, long keys, const struct app *app)
 {
 	for (long i = dsm_node(); i < 2 * keys; i += dsm_nodes()) {
-		uint64_t key = key__of(i, keys);
-		add(t, table__first(t, key), t->places - 1, key, (uint64_t)i + 1);
+		add(t, key__of(i, keys), (uint64_t)i + 1);
 		dsm_progress(1);
 		app__progress(app, (double)i / (double)(4 * keys), "added");
 	}
@@ -117,16 +114,21 @@ int main(int argc, char **argv)
 		return app__run_sequential(&app, dsm_nodes(), argv);
 	if (dsm_node() == 0)
 		dsm_root_set("tally", dsm_new(struct tally, 1));
+	bool tuned = o.common.layout == APP_TUNED;
 	open_table(&t, &o);
 	dsm_barrier();
 
 	dsm_phase("first");
 	double start = app__now();
-	add_all(&t, o.common.size, &app);
+	if (!tuned)
+		add_all(&t, o.common.size, &app);
+	else if (batch__add_all(&t, o.common.size, &app))
+		return app__bad(&app, "no memory for %ld keys: take a smaller --size", o.common.size);
 	dsm_barrier();
 	r.insert = app__now() - start;
 	dsm_phase("steady");
-	struct tally mine = look_up_all(&t, o.common.size, &app);
+	struct tally mine =
+		tuned ? batch__look_up_all(&t, o.common.size, &app) : look_up_all(&t, o.common.size, &app);
 	dsm_barrier();
 	r.look_up = app__now() - start - r.insert;
 	dsm_phase("result");

@@ -47,6 +47,15 @@ void *table__place(const struct table *t, uint64_t place)
 	return t->chains ? (void *)&t->heads[place] : rows__at(&t->pages, (long)place);
 }
 
+uint64_t table__next(const struct table *t, uint64_t place)
+{
+	long places = (long)t->places, nodes = t->pages.nodes;
+	long part = rows__owner(places, nodes, (long)place);
+	uint64_t end = (uint64_t)rows__block(places, nodes, part + 1);
+
+	return place + 1 < end ? place + 1 : (uint64_t)rows__block(places, nodes, part);
+}
+
 static void add(struct value *v, uint64_t amount)
 {
 	v->count++;
@@ -101,11 +110,11 @@ enum table_added table__add_at(const struct table *t, uint64_t place, uint64_t k
 
 bool table__add(const struct table *t, uint64_t key, uint64_t amount)
 {
-	uint64_t places = t->places, first = table__first(t, key);
-	enum table_added added = TABLE_NEXT;
+	uint64_t first = table__first(t, key), place = first;
+	enum table_added added = table__add_at(t, place, key, amount);
 
-	for (uint64_t i = 0; i < places && added == TABLE_NEXT; i++)
-		added = table__add_at(t, (first + i) % places, key, amount);
+	while (added == TABLE_NEXT && (place = table__next(t, place)) != first)
+		added = table__add_at(t, place, key, amount);
 	if (added == TABLE_MADE && t->chains)
 		t->chains->used++;
 	return added == TABLE_ADDED || added == TABLE_MADE;
@@ -119,13 +128,14 @@ const struct value *table__find(const struct table *t, uint64_t key)
 			e = e->next;
 		return e ? &e->value : NULL;
 	}
-	uint64_t places = t->places, first = table__first(t, key);
+	uint64_t first = table__first(t, key), place = first;
 
-	for (uint64_t i = 0; i < places; i++) {
-		struct bucket *b = table__place(t, (first + i) % places);
+	do {
+		struct bucket *b = table__place(t, place);
 		const struct slot *s = find_slot(b, key);
 		if (s)
 			return s != &b->slot[b->used] ? &s->value : NULL;
-	}
+		place = table__next(t, place);
+	} while (place != first);
 	return NULL;
 }

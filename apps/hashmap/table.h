@@ -3,7 +3,8 @@
  * table.h - two hash tables from keys to (count, sum), for all programs of hashmap.
  *
  * chain: an array of pointers to chains of entries that are allocated one by one, and a count of all entries.
- * pages: an array of buckets of a page each, which hold their entries; what overflows goes to the next bucket.
+ * pages: an array of buckets of a page each, which hold their entries; what overflows goes to the next bucket of the
+ * same node's part.
  */
 #ifndef APPS_HASHMAP_TABLE_H
 #define APPS_HASHMAP_TABLE_H
@@ -55,6 +56,9 @@ uint64_t table__buckets(enum app_layout layout, long keys);
 /* A key's first place (a chain, or a bucket), and what lies at one. Neither touches shared memory. */
 uint64_t table__first(const struct table *t, uint64_t key);
 void *table__place(const struct table *t, uint64_t place);
+
+/* Buckets: where it goes on when a place is full. Each part is a ring of its own, so that a part is changed by one node. */
+uint64_t table__next(const struct table *t, uint64_t place);
 
 /* table__add() at one place: the key is not there and there is no room: go on at the next one. made: it is new. */
 enum table_added { TABLE_ADDED, TABLE_MADE, TABLE_NEXT, TABLE_FAILED };

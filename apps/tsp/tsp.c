@@ -4,7 +4,8 @@
  *
  * The bound is what nodes really share: whoever finds a shorter tour makes everybody's search shorter. In the natural
  * layout a search reads it as it goes, inside its transaction: a better bound makes the searches that have
- * read the old one run again. But the queue lies on the same page, so each piece that another node takes does, too.
+ * read the old one run again. But the queue lies on the same page, so each piece that another node takes does, too. In
+ * the tuned layout a node takes several pieces at a time, the fewer the fewer are left.
  */
 #include <dsm.h>
 
@@ -57,20 +58,36 @@ static void publish(const struct work *work, long count, const struct tour *firs
 	}
 }
 
+/* What a node has taken from the queue. */
+#define PIECES 16
+struct taken {
+	struct work piece[PIECES];
+	long count, left; /* left: in the queue before */
+};
+
+/* So few pieces at the end that all nodes end at about the same time. */
+static long share_of(long left, bool tuned)
+{
+	long share = left / (4l * dsm_nodes());
+
+	return !tuned || share < 1 ? 1 : share < PIECES ? share : PIECES;
+}
+
 /* All that touches queue or bound stands in this one block. Under sc and rc it takes the lock of the one or the other: so
  * work is handed out while a search of the natural layout, which reads the bound as it goes, has the other lock. */
 enum step { TAKE, SEARCH, REPORT };
-static void step(const struct shared *s, enum step step, struct work *piece, long *left, struct tour *found)
+static void step(const struct shared *s, enum step step, struct taken *t, struct tour *found)
 {
 	DSM_TX_ON(step == TAKE ? (const void *)s->queue : s->best) {
 		switch (step) {
 		case TAKE:
-			*left = s->queue->count - s->queue->next;
-			if (*left)
-				*piece = s->work[s->queue->next++];
+			t->left = s->queue->count - s->queue->next;
+			t->count = t->left ? share_of(t->left, s->tuned) : 0;
+			memcpy(t->piece, s->work + s->queue->next, (size_t)t->count * sizeof(*t->piece));
+			s->queue->next += t->count;
 			break;
 		case SEARCH:
-			cities__search(s->cities, piece, s->best, found);
+			cities__search(s->cities, &t->piece[0], s->best, found);
 			/* fall through */
 		case REPORT:
 			if (found->length < s->best->length)
@@ -80,28 +97,34 @@ static void step(const struct shared *s, enum step step, struct work *piece, lon
 	}
 }
 
+/* The bound is looked at before a search; what the search finds is reported. */
+static void search(const struct shared *s, struct taken *t, const struct work *piece)
+{
+	struct tour bound, found;
+
+	dsm_peek(&bound, s->best, sizeof(bound));
+	cities__search(s->cities, piece, &bound, &found);
+	if (found.length < bound.length)
+		step(s, REPORT, t, &found);
+}
+
 static void run(const struct shared *s, long count, const struct app *app)
 {
-	struct work piece;
-	struct tour bound, found;
-	long left = 0;
+	struct tour found;
+	struct taken t;
 
-	for (long pieces = 0;; pieces++) {
-		if (pieces == APP_FIRST)
+	for (long turn = 0;; turn++) {
+		if (turn == APP_FIRST)
 			dsm_phase("steady");
-		step(s, TAKE, &piece, &left, &found);
-		if (!left)
+		step(s, TAKE, &t, &found);
+		if (!t.count)
 			break;
-		if (s->tuned) {
-			dsm_peek(&bound, s->best, sizeof(bound));
-			cities__search(s->cities, &piece, &bound, &found);
-			if (found.length < bound.length)
-				step(s, REPORT, &piece, &left, &found);
-		} else {
-			step(s, SEARCH, &piece, &left, &found);
-		}
-		dsm_progress(1);
-		app__progress(app, (double)(count - left + 1) / (double)count, "pieces of work");
+		if (!s->tuned)
+			step(s, SEARCH, &t, &found);
+		for (long i = 0; s->tuned && i < t.count; i++)
+			search(s, &t, &t.piece[i]);
+		dsm_progress((uint64_t)t.count);
+		app__progress(app, (double)(count - t.left + t.count) / (double)count, "pieces of work");
 	}
 	app__progress_end(app);
 }

@@ -32,4 +32,5 @@ run 3500 -n 7 -- "$apps/world" --steps 500 --avatars 3
 run 300 -n 3 -- "$apps/sor" --size 200 --iterations 60
 run 900 -n 3 -- "$apps/tsp" --size 10
 run 1200 -n 3 --transport=tcp -- "$apps/hashmap" --size 600
+run 50 -n 3 -- "$apps/hashmap" --size 120000 --layout tuned
 finish

@@ -223,6 +223,22 @@ static void a_full_page_overflows(void **state)
 	free(t.pages.part[0]);
 }
 
+/* A part is a ring: what overflows in it never comes to another node's. */
+static void each_part_overflows_into_itself(void **state)
+{
+	struct table t = {.places = 7, .pages = {.count = 7, .nodes = 3}};
+
+	(void)state;
+	for (long node = 0; node < 3; node++)
+		for (long place = rows__block(7, 3, node); place < rows__block(7, 3, node + 1); place++) {
+			uint64_t next = table__next(&t, (uint64_t)place);
+			assert_int_equal(rows__owner(7, 3, (long)next), node);
+			assert_int_equal(next, place + 1 < rows__block(7, 3, node + 1)
+						       ? place + 1
+						       : rows__block(7, 3, node));
+		}
+}
+
 static void chains_hold_all_keys(void **state)
 {
 	enum { KEYS = 100 };
@@ -277,10 +293,15 @@ static void a_sphere_is_lit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_have_places),	      cmocka_unit_test(both_layouts_relax_alike),
-		cmocka_unit_test(the_shortest_tour_is_found), cmocka_unit_test(a_slanted_row_is_seen),
-		cmocka_unit_test(a_wrong_factor_is_seen),     cmocka_unit_test(a_full_page_overflows),
-		cmocka_unit_test(chains_hold_all_keys),	      cmocka_unit_test(a_sphere_is_lit),
+		cmocka_unit_test(rows_have_places),
+		cmocka_unit_test(both_layouts_relax_alike),
+		cmocka_unit_test(the_shortest_tour_is_found),
+		cmocka_unit_test(a_slanted_row_is_seen),
+		cmocka_unit_test(a_wrong_factor_is_seen),
+		cmocka_unit_test(a_full_page_overflows),
+		cmocka_unit_test(each_part_overflows_into_itself),
+		cmocka_unit_test(chains_hold_all_keys),
+		cmocka_unit_test(a_sphere_is_lit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
