@@ -53,7 +53,7 @@ static const char usage[] =
 	"      --source KIND      of the trace: auto (default), bpf or ring\n"
 	"      --ring-size SIZE   a node's event ring, a power of two (default 8M)\n"
 	"      --microscope N     thousandths of the run time for looking at single accesses,\n"
-	"                         0 = off (default 50)\n"
+	"                         0 = off (default 20)\n"
 	"      --stats FILE       write all counters as JSON at the end\n"
 	"      --history FOLDER   write what every transaction read and wrote, for checking\n"
 	"\n"

@@ -169,7 +169,7 @@ static void commit(const struct core_action *a)
 	cputime__committed(a->local, attempt_fetch_ns > 0);
 	__atomic_store_n(&node.shm->counters.sticky_pages, core__sticky(node.core), __ATOMIC_RELAXED);
 	publish_prefetch();
-	microscope__end(&a->party, false);
+	microscope__end(&a->party, false, true);
 	history__end(&a->party, true);
 	bool scoped = microscope__used();
 
@@ -241,7 +241,7 @@ static void abort_attempt(const struct core_action *a)
 	wasted += contention__lost(a->cause);
 	count_abort(a->cause, wasted);
 	cputime__aborted();
-	microscope__end(&a->party, false);
+	microscope__end(&a->party, false, false);
 	history__end(&a->party, false);
 	if (a->cause != CORE_CAUSE_CANCEL)
 		microscope__suspect(a->meetings, a->nmeetings);

@@ -232,7 +232,7 @@ void intervals__next(void)
 	if (events__wanted(DSM_EV_INTERVAL))
 		own.begin_ns = events__now();
 	if (microscope__used() && own.scoped.number)
-		microscope__end(&own.scoped, true);
+		microscope__end(&own.scoped, true, true);
 	own.scoped.number = 0;
 	if (!microscope__used() && !microscope__wanted())
 		return;

@@ -8,17 +8,30 @@
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/tx.h"
 
 #define PAGES	      DSM_EV_MEETINGS
 #define FORGET_ABORTS 64       /* a page where none of so many aborts met is no suspect any more */
 #define OPEN_MAX      8	       /* pages one instruction can touch, with room */
 #define SEEN_MAX      2048     /* accesses of one attempt, repeats included; then the pages stay open */
 #define ACCESS_NS     40000ull /* most that one access is charged: beyond, the node was off its core */
-#define FIRST_NS                                                                                             \
-	20000000ull /* budget that a run has from its start, so that short runs learn something too */
-/* So many looks at a page, then every second retry only, after as many more every fourth ...: what is known
- * need not be slowed down. Never less than one in 2^HALVINGS, since programs change. */
-#define LOOKS	  64u
+/* Time to look with, in nanoseconds: what a run has from its start, so that short runs learn something too; and what
+ * it saves at most of its share while there is nothing to see or nobody listens, so that it is not spent at once. */
+#define FIRST_NS 20000000ll
+#define SAVED_NS 250000ll /* times the share in thousandths: that of a quarter of a second */
+/* Where nodes met at a barrier not so long ago, each look makes all of them wait: they share one share. */
+#define TOGETHER_NS 2000000000ull
+#define EARN_NS	    1000000ull
+/* An attempt with more accesses than SEEN_MAX is not seen whole. So many looks are brief then before the next long one: the
+ * first accesses show a conflict to be true as well as all of them, and none of these looks shows one to be false. */
+#define BRIEF_LOOKS 7
+#define BRIEF_SEEN  256
+/* What is known need not be slowed down: after so many whole looks at a page, the next twice as many are at every
+ * second retry only, then twice as many at every fourth ... Never less than one in 2^HALVINGS, since programs change.
+ * A look that did not see all, or whose attempt aborted, is worth less than a whole one. */
+#define LOOKS	  8u
+#define WHOLE	  4u
+#define PART	  1u
 #define HALVINGS  6u
 #define TRAP_FLAG 0x100
 
@@ -40,7 +53,7 @@ static struct {
 	struct {
 		uint32_t page;
 		uint64_t met;	/* at which abort, last */
-		uint32_t looks; /* attempts that ran with it closed */
+		uint32_t known; /* from attempts that ran with it closed: WHOLE or PART each */
 	} suspect[PAGES];
 	uint32_t nsuspects;
 	uint64_t aborts;
@@ -49,7 +62,11 @@ static struct {
 	uint32_t nwatched;
 	uint32_t open[OPEN_MAX], nopen; /* for the instruction that runs alone now */
 	uint32_t total;			/* accesses in this attempt */
-	uint64_t opened_ns, spent_ns, run_begin_ns;
+	uint32_t most, brief;		/* that may be seen in it; looks until the next full one */
+	uint64_t opened_ns, spent_ns;
+	int64_t credit_ns;	   /* may be spent; below 0 after a look that took longer */
+	uint64_t earned_ns;	   /* when it was last added to */
+	uint64_t barriers, met_ns; /* passed until then; when some were, last */
 	bool used, over;
 } scope;
 
@@ -68,10 +85,12 @@ static unsigned place_of(uint32_t page)
 }
 
 /* The page known least decides. */
-static bool worth_a_look(uint32_t looks)
+static bool worth_a_look(uint32_t known)
 {
-	uint32_t halvings = looks / LOOKS < HALVINGS ? looks / LOOKS : HALVINGS;
+	uint32_t halvings = 0;
 
+	while (halvings < HALVINGS && known >> (halvings + 1) >= LOOKS * WHOLE)
+		halvings++;
 	return (scope.aborts * 0x9e3779b97f4a7c15ull >> 40 & ((1u << halvings) - 1)) == 0;
 }
 
@@ -86,11 +105,11 @@ void microscope__suspect(const struct core_meeting *meetings, uint32_t n)
 		unsigned place = place_of(meetings[i].page);
 
 		if (scope.suspect[place].page != meetings[i].page || !scope.suspect[place].met)
-			scope.suspect[place].looks = 0;
+			scope.suspect[place].known = 0;
 		scope.suspect[place].page = meetings[i].page;
 		scope.suspect[place].met = scope.aborts;
-		if (scope.suspect[place].looks < least)
-			least = scope.suspect[place].looks;
+		if (scope.suspect[place].known < least)
+			least = scope.suspect[place].known;
 	}
 	scope.look = n > 0 && worth_a_look(least);
 	for (unsigned i = 0; i < scope.nsuspects;)
@@ -100,14 +119,40 @@ void microscope__suspect(const struct core_meeting *meetings, uint32_t n)
 			i++;
 }
 
+static void earn(uint64_t now)
+{
+	uint64_t took = now - scope.earned_ns;
+	int64_t share = (int64_t)(took / 1000 * node.options.microscope_permille);
+	int64_t most = SAVED_NS * node.options.microscope_permille;
+
+	if (!scope.earned_ns) {
+		scope.earned_ns = now;
+		scope.credit_ns = FIRST_NS;
+		scope.barriers = tx.barriers; /* those of the beginning do not count */
+		return;
+	}
+	if (took < EARN_NS)
+		return;
+	if (tx.barriers != scope.barriers)
+		scope.met_ns = now;
+	if (scope.met_ns && now - scope.met_ns < TOGETHER_NS)
+		share /= node.options.nodes;
+	scope.barriers = tx.barriers;
+	scope.earned_ns = now;
+	if (scope.credit_ns < most)
+		scope.credit_ns = scope.credit_ns + share < most ? scope.credit_ns + share : most;
+}
+
 static bool affordable(void)
 {
-	uint64_t now = events__now();
+	earn(events__now());
+	return scope.credit_ns > 0;
+}
 
-	if (!scope.run_begin_ns)
-		scope.run_begin_ns = now;
-	return scope.spent_ns <
-	       FIRST_NS + (now - scope.run_begin_ns) / 1000 * node.options.microscope_permille;
+static void spend(uint64_t ns)
+{
+	scope.spent_ns += ns;
+	scope.credit_ns -= (int64_t)ns;
 }
 
 void microscope__begin(void)
@@ -120,8 +165,12 @@ void microscope__begin(void)
 	scope.total = scope.nopen = 0;
 	scope.nwatched = look ? scope.nsuspects : 0;
 	scope.look = false;
+	scope.most = SEEN_MAX;
+	if (look && scope.brief) {
+		scope.brief--;
+		scope.most = BRIEF_SEEN;
+	}
 	for (uint32_t i = 0; i < scope.nwatched; i++) {
-		scope.suspect[i].looks++;
 		scope.watched[i].page = scope.suspect[i].page;
 		scope.watched[i].n = 0;
 		scope.watched[i].cut = scope.watched[i].full = false;
@@ -176,7 +225,7 @@ void microscope__open(uint32_t page, uint16_t offset, bool write, ucontext_t *co
 				  (const void *)context->uc_mcontext.gregs[REG_RIP]});
 	if (w->full)
 		return; /* no more of it can be kept: it stays open, and costs nothing more */
-	if (++scope.total >= SEEN_MAX || scope.nopen == OPEN_MAX) {
+	if (++scope.total >= scope.most || scope.nopen == OPEN_MAX) {
 		scope.over = true; /* this page and, at their next fault, the others stay open */
 		return;
 	}
@@ -203,11 +252,10 @@ bool microscope__close(ucontext_t *context)
 	for (uint32_t i = 0; i < scope.nopen && !scope.over; i++)
 		region__protect(node.region, scope.open[i], 1, CORE_NONE);
 	scope.nopen = 0;
-	/* Fault, trap and two returns cost about as much again as what lies between the two clock readings.
-	 */
-	uint64_t took = 2 * (events__now() - scope.opened_ns);
+	/* What lies before and after the two looks at the clock is two fifths more of processor time (18 us in all). */
+	uint64_t took = (events__now() - scope.opened_ns) * 7 / 5;
 
-	scope.spent_ns += took < ACCESS_NS ? took : ACCESS_NS;
+	spend(took < ACCESS_NS ? took : ACCESS_NS);
 	pthread_mutex_unlock(&node.lock);
 	COUNT(microscope_accesses, 1);
 	__atomic_store_n(&node.shm->counters.microscope_ns, scope.spent_ns, __ATOMIC_RELAXED);
@@ -243,8 +291,20 @@ static void emit(const struct watched *w, const struct core_party *attempt, bool
 	events__emit(&r->hdr, DSM_EV_ACCESSES, sizeof(*r) + w->n * sizeof(r->access[0]), r->page, w->n);
 }
 
-void microscope__end(const struct core_party *attempt, bool interval)
+static void learn(bool committed)
 {
+	if (scope.over && scope.most == SEEN_MAX)
+		scope.brief = BRIEF_LOOKS;
+	for (uint32_t i = 0; i < scope.nwatched; i++)
+		for (uint32_t k = 0; k < scope.nsuspects; k++)
+			if (scope.suspect[k].page == scope.watched[i].page)
+				scope.suspect[k].known +=
+					committed && !scope.watched[i].cut && !scope.over ? WHOLE : PART;
+}
+
+void microscope__end(const struct core_party *attempt, bool interval, bool committed)
+{
+	learn(committed);
 	if (scope.nwatched && events__wanted(DSM_EV_ACCESSES))
 		for (uint32_t i = 0; i < scope.nwatched; i++)
 			emit(&scope.watched[i], attempt, interval);

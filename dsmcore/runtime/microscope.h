@@ -22,8 +22,8 @@
 void microscope__suspect(const struct core_meeting *meetings, uint32_t n);
 /* An attempt begins: closes the suspected pages if the budget allows. */
 void microscope__begin(void);
-/* The attempt ends: emits what was seen. */
-void microscope__end(const struct core_party *attempt, bool interval);
+/* The attempt (or the interval) ends, committed or not: emits what was seen. */
+void microscope__end(const struct core_party *attempt, bool interval, bool committed);
 /* Would the next attempt or interval be looked at, as far as is known? */
 bool microscope__wanted(void);
 /* Is the page kept closed for the running one? */
