@@ -21,8 +21,8 @@ int coarse__allow(struct coarse *c, bool allow);
 bool coarse__has(const struct coarse *c, uint32_t page);
 /* Pages that are about to be opened for writing together: what fits of them becomes coarse. Opens nothing. */
 void coarse__take(struct coarse *c, uint32_t page, uint32_t count);
-/* Makes coarse pages writable, or readable only. Returns 1, or 0 when they are not coarse any more and nothing
- * else has been done, because single pages have been asked for too often. Errors: negative errno. */
+/* Makes the mappings of those that are coarse writable, or readable only; a closed page stays closed. Where single
+ * pages have been asked for too often they are not coarse any more. Errors: negative errno. */
 int coarse__set(struct coarse *c, uint32_t page, uint32_t count, bool write);
 /* The page is not coarse any more. Rights stay. Errors: negative errno. */
 int coarse__leave(struct coarse *c, uint32_t page);

@@ -11,7 +11,7 @@
  *	READ   entry, uffd-wp  -> a write is a write-protect fault
  *	WRITE  plain entry
  *
- * But for long rows of pages that are opened and closed together: coarse.c.
+ * But for long rows of pages that are opened and closed together, READ and WRITE are rights of their mapping: coarse.c.
  *
  * A hole in the memfd would be a missing fault, which UFFDIO_CONTINUE cannot resolve; so a page is touched
  * through the runtime's view before it is opened for the first time.
@@ -42,7 +42,8 @@
 #define UFFD_USER_MODE_ONLY 1
 #endif
 
-#define LARGE ((size_t)2 << 20)
+#define LARGE	 ((size_t)2 << 20)
+#define GAP_MOST 64u /* pages between rows that are opened and closed together */
 
 struct region {
 	int memfd, uffd;
@@ -263,41 +264,93 @@ static int protect_fine(struct region *r, uint32_t page, uint32_t count, enum co
 	return set_write(r, page, count, to == CORE_WRITE);
 }
 
+/* A run of pages of a block that is or is not coarse; if it is, the mapping is as it shall be. */
 static int protect_run(struct region *r, uint32_t page, uint32_t count, enum core_rights from,
 		       enum core_rights to)
 {
-	int done = coarse__has(r->coarse, page) ? coarse__set(r->coarse, page, count, to == CORE_WRITE) : 0;
+	if (!coarse__has(r->coarse, page))
+		return protect_fine(r, page, count, from, to);
+	if (to == CORE_NONE)
+		return take_all(r, page, count);
+	return from == CORE_NONE ? open_pages(r, page, count, to == CORE_WRITE) : 0;
+}
 
-	if (done)
-		return done < 0 ? done : 0;
-	return protect_fine(r, page, count, from, to);
+static int protect_row(struct region *r, const struct region_row *row, enum core_rights to)
+{
+	uint32_t page = row->page, end = page + row->count, n;
+
+	for (; page < end; page += n) {
+		enum core_rights from = r->rights[page];
+		bool coarse = coarse__has(r->coarse, page);
+		int err;
+
+		for (n = 1; page + n < end && r->rights[page + n] == from &&
+			    coarse__has(r->coarse, page + n) == coarse;)
+			n++;
+		if (from == to)
+			continue;
+		err = protect_run(r, page, n, from, to);
+		if (err)
+			return err;
+		memset(r->rights + page, to, n);
+	}
+	return 0;
+}
+
+static bool all_are(const struct region *r, uint32_t page, uint32_t end, enum core_rights rights)
+{
+	while (page < end && r->rights[page] == rights)
+		page++;
+	return page == end;
+}
+
+/* Rows with nothing but closed pages between them are one to a mapping: closed pages have no entry, so there
+ * it does not matter what the mapping allows. One past the last that belongs to the first. */
+static size_t group_end(const struct region *r, const struct region_row *row, size_t n)
+{
+	size_t i = 1;
+
+	for (; i < n; i++) {
+		uint32_t gap = row[i - 1].page + row[i - 1].count;
+
+		if (row[i].page - gap > GAP_MOST || !all_are(r, gap, row[i].page, CORE_NONE))
+			break;
+	}
+	return i;
+}
+
+static int protect_group(struct region *r, const struct region_row *row, size_t n, enum core_rights to)
+{
+	uint32_t page = row->page, count = row[n - 1].page + row[n - 1].count - page;
+	int err = 0;
+
+	if (n == 1 && all_are(r, page, page + count, to))
+		return 0;
+	if (to == CORE_WRITE)
+		coarse__take(r->coarse, page, count);
+	if (to != CORE_NONE)
+		err = coarse__set(r->coarse, page, count, to == CORE_WRITE);
+	for (size_t i = 0; i < n && !err; i++)
+		err = protect_row(r, &row[i], to);
+	return err;
+}
+
+int region__protect_rows(struct region *r, const struct region_row *row, size_t n, enum core_rights to)
+{
+	int err = 0;
+
+	for (size_t i = 0, members; i < n && !err; i += members) {
+		members = to == CORE_NONE ? 1 : group_end(r, row + i, n - i);
+		err = protect_group(r, row + i, members, to);
+	}
+	return err;
 }
 
 int region__protect(struct region *r, uint32_t page, uint32_t count, enum core_rights to)
 {
-	uint32_t end = page + count;
+	struct region_row row = {page, count};
 
-	if (to == CORE_WRITE)
-		coarse__take(r->coarse, page, count);
-	while (page < end) {
-		enum core_rights from = r->rights[page];
-		int err = to == CORE_NONE ? coarse__leave(r->coarse, page) : 0;
-		bool coarse = coarse__has(r->coarse, page);
-		uint32_t n = 1;
-
-		while (page + n < end && r->rights[page + n] == from &&
-		       coarse__has(r->coarse, page + n) == coarse)
-			n++;
-		if (from != to) {
-			if (!err)
-				err = protect_run(r, page, n, from, to);
-			if (err)
-				return err;
-			memset(r->rights + page, to, n);
-		}
-		page += n;
-	}
-	return 0;
+	return region__protect_rows(r, &row, 1, to);
 }
 
 int region__coarse(struct region *r, bool allow)
@@ -307,8 +360,14 @@ int region__coarse(struct region *r, bool allow)
 
 int region__open_again(struct region *r, uint32_t page, enum core_rights to)
 {
+	bool coarse = coarse__has(r->coarse, page);
+
+	if (coarse && r->rights[page] != to)
+		return region__protect(r, page, 1, to);
 	int err = open_pages(r, page, 1, to == CORE_WRITE);
 
+	if (err == -EEXIST && coarse)
+		return 0;
 	if (err == -EEXIST)
 		err = set_write(r, page, 1, to == CORE_WRITE);
 	if (!err)

@@ -26,6 +26,12 @@ int region__open(struct region **out, uint64_t bytes);
 void region__close(struct region *r);
 /* Sets the mutator's rights on `count` pages from `page`. Any thread under node.lock. */
 int region__protect(struct region *r, uint32_t page, uint32_t count, enum core_rights rights);
+/* The same for several rows, ascending and apart: with nothing but closed pages between them they may cost as much
+ * as one row. */
+struct region_row {
+	uint32_t page, count;
+};
+int region__protect_rows(struct region *r, const struct region_row *row, size_t n, enum core_rights rights);
 /* Whether long rows of pages may have their rights by mapping (coarse.c; at first they may not): then a write
  * to a page that is not to be written may raise SIGSEGV (SEGV_ACCERR) instead of SIGBUS. Errors: negative errno. */
 int region__coarse(struct region *r, bool allow);

@@ -27,10 +27,12 @@ static struct row *row_of(struct dsm_core *core, uint32_t site)
 	return &core->rows.of[site * 0x9e3779b1u >> 16 & (CORE_ROWS - 1)];
 }
 
-/* How many pages so many units of work will write; one more, since rows of a matrix end within pages. */
+/* How many pages so many units of work will write; one more, since rows of a matrix end within pages. What the
+ * last transaction wrote, and the gap behind it, which also is between the units of one transaction. */
 static uint32_t expected(const struct dsm_core *core, const struct row *r)
 {
-	uint64_t pages = ((uint64_t)r->span * core->rows.units + r->units - 1) / r->units + 1;
+	uint32_t gap = r->gap == ROW_NO_GAP || r->gap < 2 ? 0 : r->gap - 1;
+	uint64_t pages = ((uint64_t)(r->span + gap) * core->rows.units + r->units - 1) / r->units + 1 - gap;
 
 	return pages < core->config.row_max ? (uint32_t)pages : core->config.row_max;
 }

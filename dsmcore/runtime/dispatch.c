@@ -15,61 +15,27 @@
 #include "dsmcore/memory/alloc_hooks.h"
 #include "dsmcore/memory/diff.h"
 #include "dsmcore/memory/region.h"
-#include "dsmcore/memory/shadow.h"
 #include "dsmcore/runtime/await.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/evidence.h"
 #include "dsmcore/runtime/intervals.h"
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/pages.h"
 #include "dsmcore/runtime/tx.h"
 
 enum { IDLE, WAITING, RESUMED, ABORTED, LOST, INTERRUPTED };
 
-/* Which pages of a list differ from their twins, and where. */
-struct comparison {
-	bool *changed;	  /* by place in the list */
-	uint64_t *blocks; /* the same: diff__blocks() */
-	size_t room;
-};
-
 static struct {
-	struct shadow *twin, *next;
 	uint32_t state; /* of the mutator */
 	enum core_fault fault;
 	uint16_t lost_with; /* LOST */
 	uint8_t *scratch;   /* encoded diffs of one message */
 	size_t scratch_bytes;
-	/* Two, since a lock may be wanted, and what was written flushed, while a commit waits. */
-	struct comparison dirty, written;
 	struct wire_blob *blob; /* of the message being sent */
 	size_t blobs;
-	struct wire_blob *held; /* changes kept beyond a step, by number - 1 */
-	size_t holds;
 	uint64_t tick_ns;  /* when CORE_TICK is due, or 0 */
 	uint64_t given_ns; /* when the mutator was last resumed from an access, 0 while it waits */
 } port;
-
-int dispatch__open(uint32_t pages)
-{
-	int err = shadow__open(&port.twin, pages);
-
-	return err ? err : shadow__open(&port.next, pages);
-}
-
-/* The committed bytes of a page on this node. */
-static const uint8_t *committed_bytes(uint32_t page)
-{
-	uint8_t *bytes = shadow__get(port.next, page);
-
-	if (!bytes)
-		bytes = shadow__get(port.twin, page);
-	return bytes ? bytes : region__frame(node.region, page);
-}
-
-const uint8_t *dispatch__twin(uint32_t page)
-{
-	return shadow__get(port.twin, page);
-}
 
 bool dispatch__waiting(void)
 {
@@ -101,70 +67,7 @@ void dispatch__interrupt(void)
 		transport__kick(node.transport); /* it may be just about to block */
 }
 
-/* ---- single actions ---- */
-
-static uint8_t *shadow_or_die(struct shadow *s, uint32_t page)
-{
-	uint8_t *copy = shadow__make(s, page);
-
-	if (!copy)
-		node__fatal(NULL, "out of memory for the twin of a page");
-	return copy;
-}
-
-static void protect(uint32_t page, uint32_t count, enum core_rights rights)
-{
-	/* Between transactions strict mode keeps all pages closed (strict__end()). */
-	if (node.options.strict && core__model(node.core, page) == CORE_TX &&
-	    !core__attempt(node.core, NULL).number)
-		rights = CORE_NONE;
-	int err = region__protect(node.region, page, count, rights);
-
-	if (err)
-		node__fatal(NULL, "page %u: rights cannot be set: %s", page, strerror(-err));
-	intervals__rights(page, count, rights);
-}
-
-/* Keeps a copy of the blob as `hold`. */
-static void keep(uint32_t hold, const struct wire_blob *blob)
-{
-	uint8_t *copy = malloc(blob->bytes + 1);
-
-	if (hold > port.holds) {
-		port.held = realloc(port.held, 2 * hold * sizeof(*port.held));
-		port.holds = 2 * hold;
-	}
-	if (!copy || !port.held)
-		node__fatal(NULL, "out of memory for the changes of a page");
-	if (blob->bytes)
-		memcpy(copy, blob->data, blob->bytes);
-	struct wire_blob *to = &port.held[hold - 1];
-
-	*to = *blob;
-	to->data = copy;
-}
-
-const struct wire_blob *dispatch__held(uint32_t hold)
-{
-	return &port.held[hold - 1];
-}
-
-static struct wire_blob attach(const struct core_entry *e, uint8_t *room)
-{
-	if (e->data == CORE_DATA_NONE)
-		return (struct wire_blob){.kind = WIRE_NONE};
-	if (e->hold)
-		return *dispatch__held(e->hold);
-	if (e->data == CORE_DATA_CHANGES) {
-		const uint8_t *twin = shadow__get(port.twin, e->page);
-		const uint8_t *frame = region__frame(node.region, e->page);
-		size_t n = twin ? diff__encode(frame, twin, room) : 0;
-
-		return n ? (struct wire_blob){WIRE_DIFF, (uint32_t)n, room}
-			 : (struct wire_blob){WIRE_PAGE, TRANSPORT_PAGE, frame};
-	}
-	return (struct wire_blob){WIRE_PAGE, TRANSPORT_PAGE, committed_bytes(e->page)};
-}
+/* ---- messages ---- */
 
 static void reserve(size_t entries)
 {
@@ -206,191 +109,12 @@ static void send_message(const struct core_msg *msg)
 
 	reserve(n);
 	for (size_t i = 0; i < n; i++)
-		port.blob[i] = attach(&msg->entries[i], port.scratch + i * DIFF_PAGE);
+		port.blob[i] = pages__attach(&msg->entries[i], port.scratch + i * DIFF_PAGE);
 	int err = transport__send(node.transport, msg, port.blob);
 
 	/* A peer that has died: the core hears of it soon (dispatch__lost()). */
 	if (err && err != -EPIPE)
 		node__fatal(NULL, "%s to node %u: %s", core_msg__name(msg->type), msg->to, strerror(-err));
-}
-
-static void apply(uint8_t *to, const struct wire_blob *blob)
-{
-	if (blob->kind == WIRE_PAGE)
-		memcpy(to, blob->data, DSM_PAGE_BYTES);
-	else if (blob->kind == WIRE_DIFF && diff__apply(to, blob->data, blob->bytes))
-		node__fatal(NULL, "another node sent a damaged diff");
-}
-
-/* What came with the message, or was kept. */
-static const struct wire_blob *blob_of(const struct core_action *a, const struct wire_blob *blobs)
-{
-	if (!blobs && !a->hold)
-		node__fatal(NULL, "the protocol stores a page without a message");
-	return a->hold ? dispatch__held(a->hold) : &blobs[a->entry];
-}
-
-static void store(const struct core_action *a, const struct wire_blob *blobs)
-{
-	const struct wire_blob *blob = blob_of(a, blobs);
-
-	if (a->type == CORE_DO_STORE) {
-		apply(region__frame(node.region, a->page), blob);
-		return;
-	}
-	const uint8_t *committed = committed_bytes(a->page);
-	uint8_t *next = shadow_or_die(port.next, a->page);
-
-	if (next != committed)
-		memcpy(next, committed, DSM_PAGE_BYTES);
-	apply(next, blob);
-}
-
-/* The mutator may be writing: what is compared and what the twin becomes must be the same bytes. */
-static void take(const struct core_action *a)
-{
-	uint8_t now[DSM_PAGE_BYTES], diff[DIFF_EXACT_BYTES], *twin = shadow__get(port.twin, a->page);
-	bool mask;
-
-	if (!twin)
-		node__fatal(NULL, "the protocol takes changes of page %u, which has no twin", a->page);
-	memcpy(now, region__frame(node.region, a->page), sizeof(now));
-	size_t n = diff__encode_exact(now, twin, diff, &mask);
-
-	memcpy(twin, now, sizeof(now));
-	keep(a->hold, &(struct wire_blob){mask ? WIRE_MASK : WIRE_DIFF, (uint32_t)n, diff});
-}
-
-static void apply_exactly(uint8_t *to, const struct wire_blob *blob)
-{
-	int err = blob->kind == WIRE_MASK   ? diff__apply_mask(to, blob->data, blob->bytes)
-		  : blob->kind == WIRE_DIFF ? diff__apply(to, blob->data, blob->bytes)
-					    : -EBADMSG;
-
-	if (err)
-		node__fatal(NULL, "another node sent damaged changes of a page");
-}
-
-/* The twin, too: what came from elsewhere is no change of this node. */
-static void merge(const struct core_action *a, const struct wire_blob *blobs)
-{
-	const struct wire_blob *blob = blob_of(a, blobs);
-	uint8_t *twin = shadow__get(port.twin, a->page);
-
-	apply_exactly(region__frame(node.region, a->page), blob);
-	if (twin)
-		apply_exactly(twin, blob);
-}
-
-static void make_twins(uint32_t page, uint32_t count)
-{
-	for (uint32_t i = page; i < page + count; i++)
-		memcpy(shadow_or_die(port.twin, i), region__frame(node.region, i), DSM_PAGE_BYTES);
-}
-
-/* The last one first: the next twins lie where these lay, and in the same order. */
-static void drop_twins(uint32_t page, uint32_t count)
-{
-	for (uint32_t i = page + count; i-- > page;)
-		shadow__drop(port.twin, i);
-}
-
-static void take_back(struct shadow *s, uint32_t page)
-{
-	const uint8_t *copy = shadow__get(s, page);
-
-	if (copy)
-		memcpy(region__frame(node.region, page), copy, DSM_PAGE_BYTES);
-	shadow__drop(s, page);
-}
-
-/* ---- pages that stay writable ---- */
-
-static void reserve_changes(struct comparison *c, size_t n)
-{
-	if (n <= c->room)
-		return;
-	free(c->changed);
-	free(c->blocks);
-	c->room = 2 * n;
-	c->changed = malloc(c->room * sizeof(*c->changed));
-	c->blocks = malloc(c->room * sizeof(*c->blocks));
-	if (!c->changed || !c->blocks)
-		node__fatal(NULL, "out of memory for a write set of %zu pages", n);
-}
-
-/* What stays writable has its twin brought up to date, block by block; of others it is enough to know whether
- * they differ, and mostly their first bytes tell. */
-static uint64_t changed_blocks(uint32_t page)
-{
-	const uint8_t *frame = region__frame(node.region, page), *twin = shadow__get(port.twin, page);
-
-	if (core__stays(node.core, page))
-		return diff__blocks(frame, twin);
-	return diff__any(frame, twin) ? ~0ull : 0;
-}
-
-static const bool *compare(struct comparison *c, const uint32_t *page, size_t n)
-{
-	reserve_changes(c, n);
-	for (size_t i = 0; i < n; i++) {
-		c->blocks[i] = changed_blocks(page[i]);
-		c->changed[i] = c->blocks[i] != 0;
-	}
-	return c->changed;
-}
-
-const bool *dispatch__changes(void)
-{
-	size_t n;
-	const uint32_t *page = core__dirty(node.core, &n);
-
-	return compare(&port.dirty, page, n);
-}
-
-const bool *dispatch__written(void)
-{
-	size_t n;
-	const uint32_t *page = core__written(node.core, &n);
-
-	return compare(&port.written, page, n);
-}
-
-/* Its place in core__dirty(). */
-static size_t place_of(uint32_t page)
-{
-	size_t low = 0, high;
-	const uint32_t *list = core__dirty(node.core, &high);
-
-	while (high - low > 1) {
-		size_t middle = low + (high - low) / 2;
-
-		if (list[middle] <= page)
-			low = middle;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* The mutator has waited since dispatch__changes() compared the pages, so no other block has changed. */
-static void refresh(uint32_t page, uint32_t count)
-{
-	size_t at = place_of(page);
-
-	for (uint32_t i = 0; i < count; i++)
-		diff__copy_blocks(shadow__get(port.twin, page + i), region__frame(node.region, page + i),
-				  port.dirty.blocks[at + i]);
-}
-
-static void reset(uint32_t page, uint32_t count)
-{
-	for (uint32_t i = page; i < page + count; i++) {
-		uint8_t *frame = region__frame(node.region, i);
-		const uint8_t *twin = shadow__get(port.twin, i);
-
-		diff__copy_blocks(frame, twin, diff__blocks(frame, twin));
-	}
 }
 
 static void doom(void)
@@ -457,48 +181,24 @@ static struct verdict carry_out(const struct core_actions *actions, const struct
 			send_message(&a->msg);
 			break;
 		case CORE_DO_PROTECT:
-			protect(a->page, a->count, a->rights);
+			i += pages__protect(a, actions->count - i) - 1;
 			break;
 		case CORE_DO_TWIN:
-			make_twins(a->page, a->count);
-			break;
 		case CORE_DO_UNTWIN:
-			drop_twins(a->page, a->count);
-			break;
 		case CORE_DO_RESTORE:
-			for (uint32_t p = a->page; p < a->page + a->count; p++)
-				take_back(port.twin, p);
-			break;
 		case CORE_DO_REFRESH:
-			COUNT_LOCKED(sticky_writes, a->count);
-			refresh(a->page, a->count);
-			break;
 		case CORE_DO_RESET:
-			reset(a->page, a->count);
-			break;
 		case CORE_DO_PROMOTE:
-			take_back(port.next, a->page);
-			break;
 		case CORE_DO_STORE:
 		case CORE_DO_STORE_NEXT:
-			store(a, blobs);
-			break;
 		case CORE_DO_HOLD:
-			if (!blobs)
-				node__fatal(NULL, "the protocol keeps a page without a message");
-			keep(a->hold, &blobs[a->entry]);
-			break;
 		case CORE_DO_TAKE:
-			take(a);
-			break;
 		case CORE_DO_MERGE:
-			merge(a, blobs);
+		case CORE_DO_DROP:
+			pages__carry_out(a, blobs);
 			break;
 		case CORE_DO_TICK:
 			set_tick();
-			break;
-		case CORE_DO_DROP:
-			free((void *)dispatch__held(a->hold)->data);
 			break;
 		case CORE_DO_EMIT:
 			evidence__emit(a, msg, blobs);
@@ -608,7 +308,7 @@ void dispatch__message(const struct core_msg *msg, const struct wire_blob *blobs
 	if (msg->type == CORE_MSG_FLUSHED)
 		intervals__flushed();
 	if (core__flushes(node.core, msg))
-		event.changed = dispatch__written();
+		event.changed = pages__written();
 	int err = core_step(node.core, &event, &actions);
 
 	if (err)

@@ -11,12 +11,12 @@
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/contention.h"
 #include "dsmcore/runtime/cputime.h"
-#include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/history.h"
 #include "dsmcore/runtime/intervals.h"
 #include "dsmcore/runtime/microscope.h"
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/pages.h"
 #include "dsmcore/runtime/tx.h"
 
 /* One in so many, and no more than about 2,500 a second of each kind: a record costs a microsecond or two, a
@@ -217,7 +217,7 @@ static void count_abort(enum core_cause cause, uint64_t wasted)
 /* A page that stayed writable from earlier is not known to be written, but its twin tells. */
 static bool really_written(const struct core_meeting *m)
 {
-	const uint8_t *twin = m->sticky ? dispatch__twin(m->page) : NULL;
+	const uint8_t *twin = m->sticky ? pages__twin(m->page) : NULL;
 
 	return m->written && (!twin || diff__any(region__frame(node.region, m->page), twin));
 }
@@ -267,7 +267,7 @@ static void writes(const struct core_action *a)
 	static _Alignas(struct dsm_ev_writes) uint8_t buffer[DSM_EV_MAX];
 	struct dsm_ev_writes *r = (void *)buffer;
 	static struct dsm_ev_run run[DIFF_RUNS_MAX];
-	const uint8_t *twin = dispatch__twin(a->page);
+	const uint8_t *twin = pages__twin(a->page);
 
 	if (!events__wanted(DSM_EV_WRITES) || !twin)
 		return;
@@ -311,7 +311,7 @@ static uint32_t bytes_of(uint32_t page, uint32_t hold, const struct core_msg *ms
 			 const struct wire_blob *blobs)
 {
 	if (hold)
-		return dispatch__held(hold)->bytes;
+		return pages__held(hold)->bytes;
 	for (uint32_t i = 0; msg && blobs && i < msg->npages; i++)
 		if (msg->entries[i].page == page)
 			return blobs[i].bytes;

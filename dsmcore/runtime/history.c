@@ -13,9 +13,9 @@
 #include "dsm_history.h"
 #include "dsmcore/memory/diff.h"
 #include "dsmcore/memory/region.h"
-#include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/pages.h"
 #include "dsmcore/runtime/tx.h"
 
 static struct {
@@ -90,7 +90,7 @@ static void grow(void)
 
 static void touched(void *arg, uint32_t page, uint64_t version, bool read, bool written, bool tracked)
 {
-	const uint8_t *frame = region__frame(node.region, page), *twin = dispatch__twin(page);
+	const uint8_t *frame = region__frame(node.region, page), *twin = pages__twin(page);
 
 	(void)arg, (void)read, (void)tracked;
 	grow();

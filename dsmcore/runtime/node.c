@@ -7,6 +7,7 @@
  * node.lock.
  */
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/pages.h"
 #include "dsmcore/runtime/safepoint.h"
 
 #include <errno.h>
@@ -337,7 +338,7 @@ static int open_core(const struct objects_zones *zones)
 	};
 	int err = core__open(&node.core, &config);
 
-	return err ? err : dispatch__open(zones->region_pages);
+	return err ? err : pages__open(zones->region_pages);
 }
 
 static int open_transport(struct links *links)

@@ -21,6 +21,7 @@
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/intervals.h"
+#include "dsmcore/runtime/pages.h"
 
 #define PLACES	    64u /* remembered */
 #define PLACE_NAMES (1ull << 63)
@@ -143,7 +144,7 @@ static void release(uint64_t lock, uint32_t site)
 
 	pthread_mutex_lock(&node.lock);
 	if (!core__keep(node.core, lock, site)) {
-		event.changed = dispatch__written();
+		event.changed = pages__written();
 		dispatch__mutator(&event, NULL);
 	}
 	intervals__next();

@@ -11,9 +11,9 @@
 #include "dsmcore/memory/diff.h"
 #include "dsmcore/memory/objects.h"
 #include "dsmcore/memory/region.h"
-#include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/modules.h"
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/pages.h"
 #include "dsmcore/runtime/tx.h"
 
 #define REPORTS_MAX 256 /* different places; each is reported once */
@@ -152,7 +152,7 @@ static const char *private_memory(uintptr_t value)
 
 static void check_page(uint32_t page)
 {
-	const uint8_t *frame = region__frame(node.region, page), *twin = dispatch__twin(page);
+	const uint8_t *frame = region__frame(node.region, page), *twin = pages__twin(page);
 
 	for (unsigned at = 0; at < DSM_PAGE_BYTES; at += sizeof(uintptr_t)) {
 		uintptr_t value;

@@ -38,6 +38,7 @@
 #include "dsmcore/runtime/microscope.h"
 #include "dsmcore/runtime/modules.h"
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/pages.h"
 #include "dsmcore/runtime/safepoint.h"
 #include "dsmcore/runtime/sanitizer.h"
 #include "dsmcore/runtime/section.h"
@@ -364,7 +365,7 @@ static void commit(void)
 	strict__check_commit();
 	pthread_mutex_lock(&node.lock);
 	tx.commit_begin_ns = events__now();
-	event.changed = dispatch__changes();
+	event.changed = pages__changes();
 	if (tx.read_only)
 		check_unchanged(event.changed);
 	enum outcome outcome = dispatch__mutator(&event, NULL);
@@ -514,7 +515,7 @@ void dsm_barrier(void)
 	node__check_finished_peers(pc);
 	tx.at_barrier = true;
 	event.site = site;
-	event.changed = dispatch__written();
+	event.changed = pages__written();
 	intervals__barrier();
 	dispatch__mutator(&event, NULL);
 	tx.at_barrier = false;

@@ -134,7 +134,56 @@ static void test_rows(void **state)
 	check_all();
 }
 
-/* One page taken away makes its block fine; the third time it stays so. */
+#define WIDE 4u /* pages */
+
+/* Rows by turns with others' that are closed. */
+static void protect_turns(uint32_t page, size_t rows, enum core_rights rights)
+{
+	struct region_row row[PAGES / WIDE];
+
+	for (size_t i = 0; i < rows; i++) {
+		row[i] = (struct region_row){page + (uint32_t)i * 2 * WIDE, WIDE};
+		memset(model + row[i].page, rights, WIDE);
+	}
+	assert_int_equal(region__protect_rows(region, row, rows, rights), 0);
+}
+
+static void test_turns(void **state)
+{
+	uint32_t page, stride = 40 * 2 * WIDE;
+
+	(void)state;
+	catch_faults();
+	protect_turns(0, PAGES / (2 * WIDE), CORE_READ);
+	for (int round = 0; round < 80; round++)
+		for (page = 0; page + stride <= PAGES; page += stride) {
+			protect_turns(page, 40, CORE_WRITE);
+			if (round % 8 == 0)
+				check_all();
+			protect_turns(page, 40, CORE_READ);
+		}
+	check_all();
+	assert_in_range(closed_mappings(), 1, 3);
+	/* A page of another row in the middle: read, then taken away, and those beside it written. */
+	for (int round = 0; round < 8; round++) {
+		protect(70, 1, CORE_READ);
+		check_all();
+		protect_turns(0, 40, CORE_WRITE);
+		check_all();
+		protect(70, 1, CORE_NONE);
+		check_all();
+		protect(70, 1, CORE_READ);
+		check_all();
+		protect_turns(0, 40, CORE_READ);
+		check_all();
+		protect(70, 1, CORE_NONE);
+	}
+	assert_int_equal(region__coarse(region, false), 0);
+	assert_int_equal(closed_mappings(), 0);
+	check_all();
+}
+
+/* Single pages wanted again and again make a block fine; the third time it stays so. */
 static void test_rough(void **state)
 {
 	(void)state;
@@ -143,17 +192,17 @@ static void test_rough(void **state)
 	for (int round = 0; round < 5; round++) {
 		protect(64, 128, CORE_WRITE);
 		protect(64, 128, CORE_READ);
-		assert_int_equal(closed_mappings() != 0, 1);
-		protect(70, 1, CORE_NONE);
-		check_all();
-		protect(70, 1, CORE_READ);
-		check_all();
-	}
-	for (int round = 0; round < 5; round++) {
-		protect(130, 1, CORE_WRITE);
-		check_all();
-		protect(130, 1, CORE_READ);
-		check_all();
+		assert_int_equal(closed_mappings() != 0, round < 3);
+		for (uint32_t page = 70; page < 140; page += 64)
+			for (int i = 0; i < 4; i++) {
+				protect(page, 1, CORE_NONE);
+				check_all();
+				protect(page, 1, CORE_READ);
+				check_all();
+				protect(page, 1, CORE_WRITE);
+				check_all();
+				protect(page, 1, CORE_READ);
+			}
 	}
 	assert_int_equal(closed_mappings(), 0);
 }
@@ -166,7 +215,7 @@ static void test_random(void **state)
 	for (int i = 0; i < 4000; i++) {
 		uint32_t page = below(PAGES);
 
-		switch (below(8)) {
+		switch (below(9)) {
 		case 0:
 			protect(page, 1, CORE_NONE);
 			break;
@@ -178,6 +227,9 @@ static void test_random(void **state)
 			break;
 		case 3:
 			assert_int_equal(region__coarse(region, below(20) != 0), 0);
+			break;
+		case 4:
+			protect_turns(page / 2, 40, below(3));
 			break;
 		default:
 			protect(page, 32 + below(300), CORE_WRITE);
@@ -193,6 +245,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_rows, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_turns, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_rough, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_random, set_up, tear_down),
 	};

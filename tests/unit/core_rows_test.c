@@ -120,6 +120,32 @@ static void test_not_owned(void **state)
 	cluster__close(c);
 }
 
+/* Every second page is another node's. What so many units will write is told from a transaction that was shorter. */
+static void test_turns(void **state)
+{
+	struct cluster *c = cluster__open(2, 128, 128, 0);
+
+	(void)state;
+	own_all(c, 128);
+	for (uint32_t page = 1; page < 128; page += 2) {
+		BEGIN(c, 1);
+		WRITE(c, 1, page);
+		COMMIT(c, 1);
+	}
+	for (uint32_t page = 0; page < 32; page += 2 * ROW) {
+		begin(c, ROW, page > 0);
+		for (uint32_t p = page; p < page + 2 * ROW; p += 2)
+			write_row(c, p, 1);
+		commit(c, page, 2 * ROW - 1);
+	}
+	begin(c, 32, true);
+	assert_in_range(dirty(c), 32, 33);
+	for (uint32_t p = 32; p < 96; p += 2)
+		assert_int_equal(core__rights(c->core[0], p), CORE_WRITE);
+	CANCEL(c, 0);
+	cluster__close(c);
+}
+
 /* Guesses that come to nothing become rare. */
 static void test_wrong(void **state)
 {
@@ -147,6 +173,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_not_owned),
+		cmocka_unit_test(test_turns),
 		cmocka_unit_test(test_wrong),
 	};
 
