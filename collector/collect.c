@@ -349,6 +349,7 @@ static uint64_t sample_interval(const struct collect *c)
 static void one_round(struct collect *c)
 {
 	uint64_t now = collect__now();
+	bool flush;
 
 	look_for_nodes(c, now);
 	poll_source(c);
@@ -356,11 +357,13 @@ static void one_round(struct collect *c)
 		ask_for_rundowns(c, now);
 	if (c->live && live__poll(c->live))
 		tell_clients(c, now, true, false);
-	if (now - c->last_sample_ns >= sample_interval(c)) {
+	/* What is written is of now: pages are counted by samples. */
+	flush = now - c->last_flush_ns >= FLUSH_NS;
+	if (flush || now - c->last_sample_ns >= sample_interval(c)) {
 		sample(c, now);
 		tell_clients(c, now, false, false);
 	}
-	if (now - c->last_flush_ns >= FLUSH_NS) {
+	if (flush) {
 		write_statistics(c);
 		c->last_flush_ns = now;
 	}
