@@ -64,7 +64,8 @@ static const char usage[] =
 	"Variables DSM_HEAP, DSM_CONSISTENCY, DSM_RING_SIZE, DSM_STRICT, DSM_MICROSCOPE, DSM_PLAN, "
 	"DSM_HISTORY,\n"
 	"DSM_TRANSPORT, DSM_FABRIC, DSM_KEY_FILE, DSM_INTERFACE and DSM_RSH set the same; options win.\n"
-	"DSM_UPDATES=0 is --no-updates. DSM_RUN names the run (hexadecimal digits). DSM_SILENCE:\n"
+	"DSM_UPDATES=0 is --no-updates, DSM_MIGRATION=0 is --no-migration. DSM_RUN names the run "
+	"(hexadecimal digits). DSM_SILENCE:\n"
 	"seconds until a silent host is taken for dead.\n"
 	"\n"
 	"Exit status: 0 when every node returned 0, else the first other status; 2 for bad usage, bad\n"
@@ -206,10 +207,26 @@ static int set_source(struct run *run, const char *text, char *why, size_t size)
 	return 0;
 }
 
+/* An empty variable means none; an empty option is a slip, most often of a shell variable that is not set. */
+static bool needs_name(int opt)
+{
+	return opt == OPT_PLAN || opt == OPT_HISTORY || opt == OPT_KEY_FILE || opt == OPT_FABRIC ||
+	       opt == 'm';
+}
+
 static int set_option(struct run *run, int opt, char *why, size_t size)
 {
 	struct run_options *o = &run->options;
 
+	if (optarg && !*optarg && needs_name(opt)) {
+		snprintf(why, size, "--%s: its value is empty; name one, or leave the option out",
+			 opt == OPT_PLAN       ? "plan"
+			 : opt == OPT_HISTORY  ? "history"
+			 : opt == OPT_KEY_FILE ? "key-file"
+			 : opt == OPT_FABRIC   ? "fabric"
+					       : "monitor");
+		return -EINVAL;
+	}
 	switch (opt) {
 	case 'n':
 		return set_nodes(run, optarg, why, size);

@@ -49,6 +49,10 @@ no "history folder .* is not a folder" --history "$member" "$member" pass
 no "statistics file '/nonexistent/x'" --stats /nonexistent/x "$member" pass
 no "statistics file '$work' is a folder" --stats "$work" "$member" pass
 no "trace file '/nonexistent/x'" --monitor=/nonexistent/x "$member" pass
+# What a shell makes of "$UNSET".
+for o in plan history key-file fabric monitor; do
+	no "--$o: its value is empty" "--$o=" "$member" pass
+done
 
 no "program 'no-such-program-here': No such file" -n 2 no-such-program-here
 no "program './no-such'" -n 2 ./no-such
