@@ -155,7 +155,7 @@ all: $(LIBDSM) $(PLUGIN_FILES) $(BUILD)/lib/pkgconfig/dsm.pc
 # For programs built against the checkout: PKG_CONFIG_PATH=build/lib/pkgconfig
 $(BUILD)/lib/pkgconfig/dsm.pc: dsmcore/dsm.pc.in
 	@mkdir -p $(@D)
-	$(Q)sed -e 's|@LIBDIR@|$(abspath $(BUILD))/lib|' -e 's|@INCLUDEDIR@|$(abspath dsmcore/include)|' $< >$@
+	$(Q)sed -e 's|@PREFIX@|$(abspath $(BUILD))|' -e 's|@LIBDIR@|$${prefix}/lib|' -e 's|@INCLUDEDIR@|$(abspath dsmcore/include)|' $< >$@
 
 # ---- checks ----
 .PHONY: test test-build asan tsan coverage fuzz lint bench format
@@ -204,7 +204,7 @@ install: all
 	install $(LIBDSM) $(PLUGIN_FILES) $(LIBDIR)
 	$(if $(WITH_pmix),install -D $(BUILD)/lib/procope/dsm-pmix $(LIBDIR)/procope/dsm-pmix)
 	install -m 644 dsmcore/include/dsm.h dsmcore/include/dsm_events.h $(INCLUDEDIR)
-	sed -e 's|@LIBDIR@|$(PREFIX)/lib|' -e 's|@INCLUDEDIR@|$(PREFIX)/include|' dsmcore/dsm.pc.in >$(LIBDIR)/pkgconfig/dsm.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$${prefix}/lib|' -e 's|@INCLUDEDIR@|$${prefix}/include|' dsmcore/dsm.pc.in >$(LIBDIR)/pkgconfig/dsm.pc
 	install -m 644 docs/man/*.1 $(MANDIR)/man1
 	install -m 644 docs/man/*.3 $(MANDIR)/man3
 	install $(addprefix $(BUILD)/apps/,world world-sequential $(APPS) $(APPS:%=%-sequential)) $(BINDIR)
