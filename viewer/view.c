@@ -12,6 +12,8 @@
 
 /* ---- the header ---- */
 
+#define FIGURE_LEAST 5 /* columns: 99.9%, 1.087, 34.1k */
+
 static void draw_title(struct canvas *c, const struct model *m, const struct ui *ui)
 {
 	const struct model_sample *s = &m->shown;
@@ -38,8 +40,9 @@ static void draw_title(struct canvas *c, const struct model *m, const struct ui 
 	canvas__text(c, end + 1 > 0 ? end + 1 : 0, 0, 0, style, state);
 }
 
-/* Figures flow like words: as many a line as fit, so that no width needs a layout of its own. Returns
- * the first row after them. */
+/* Figures flow like words: as many a line as fit, so that no width needs a layout of its own. Each has room for
+ * the longest usual value, so that what follows stays where it is from one sample to the next. Returns the first
+ * row after them. */
 static int draw_totals(struct canvas *c, const struct model *m, int y, int rows)
 {
 	const struct model_sample *s = &m->shown;
@@ -61,8 +64,8 @@ static int draw_totals(struct canvas *c, const struct model *m, int y, int rows)
 	int last = y + rows, x = 0;
 
 	for (size_t i = 0; i < sizeof(figure) / sizeof(figure[0]); i++) {
-		int need =
-			(int)(strlen(figure[i].name) + strlen(figure[i].value) + strlen(figure[i].unit)) + 1;
+		int value = (int)strlen(figure[i].value), room = value < FIGURE_LEAST ? FIGURE_LEAST : value;
+		int need = (int)(strlen(figure[i].name) + strlen(figure[i].unit)) + 1 + room, from;
 
 		if (x && x + need > c->width) {
 			x = 0;
@@ -70,9 +73,11 @@ static int draw_totals(struct canvas *c, const struct model *m, int y, int rows)
 		}
 		if (y >= last)
 			return y;
+		from = x;
 		x = canvas__text(c, x, y, 0, STYLE_DIM, figure[i].name);
 		x = canvas__text(c, x + 1, y, 0, figure[i].style, figure[i].value);
-		x = canvas__text(c, x, y, 0, STYLE_DIM, figure[i].unit) + 2;
+		canvas__text(c, x, y, 0, STYLE_DIM, figure[i].unit);
+		x = from + need + 2;
 	}
 	return y + 1;
 }
