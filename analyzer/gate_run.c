@@ -237,8 +237,9 @@ int gate_runs__read(struct gate_runs *runs, const char *path, char *why, size_t 
 		goto out;
 	if (!r.nodes || !has_counters(&r)) {
 		snprintf(why, size,
-			 "%s has no %s: it was cut before its first statistics; leave this run out", path,
-			 r.nodes ? "counters" : "node record");
+			 "%s has no %s: the run was too short for statistics, or its trace was cut; leave "
+			 "this run out",
+			 path, r.nodes ? "counters" : "node record");
 		rc = -EBADMSG;
 		goto out;
 	}

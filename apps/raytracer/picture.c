@@ -8,6 +8,8 @@
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 int picture__open(const struct app *app, const char *path, FILE **out)
 {
@@ -58,14 +60,18 @@ out:
 
 int picture__write(const struct app *app, const char *path, FILE *file, const uint32_t *pixels, long size)
 {
+	struct stat st;
 	int rc = encode(file, pixels, size);
 	int failed = ferror(file);
 
 	if (fclose(file) || failed)
 		rc = rc ? rc : -EIO;
-	if (rc)
-		return app__bad(app, "cannot write the picture %s: %s", path, strerror(errno ? errno : -rc));
-	return 0;
+	if (!rc)
+		return 0;
+	rc = errno ? errno : -rc;
+	if (!stat(path, &st) && S_ISREG(st.st_mode)) /* half a picture is none */
+		unlink(path);
+	return app__bad(app, "cannot write the picture %s: %s", path, strerror(rc));
 }
 
 #else

@@ -71,8 +71,8 @@ void dsm_phase(const char *name)
 	tx__require_mutator(pc, "dsm_phase()");
 	if (tx.depth)
 		node__fatal(pc, "dsm_phase() inside a transaction, where it could never be undone");
-	if (!*name || strlen(name) >= sizeof(phase.now->name))
-		node__fatal(pc, "dsm_phase(\"%.40s\"): a name has 1 to %zu bytes", name,
+	if (!name || !*name || strlen(name) >= sizeof(phase.now->name))
+		node__fatal(pc, "dsm_phase(\"%.40s\"): a name has 1 to %zu bytes", name ? name : "",
 			    sizeof(phase.now->name) - 1);
 	pthread_mutex_lock(&node.lock);
 	node__publish_counters();
