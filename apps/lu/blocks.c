@@ -25,17 +25,17 @@ long blocks__owner(const struct blocks *b, long i, long j)
 	return i % b->high * b->wide + j % b->wide;
 }
 
-/* Blocks of a node that lie side by side, at most. */
-static long part_width(const struct blocks *b)
+/* Blocks of a node that lie one above the other, at most. */
+static long part_height(const struct blocks *b)
 {
-	return (b->across + b->wide - 1) / b->wide;
+	return (b->across + b->high - 1) / b->high;
 }
 
 size_t blocks__part(const struct blocks *b, long node)
 {
 	if (!b->apart)
 		return node ? 0 : (size_t)b->n * (size_t)b->n;
-	return (size_t)((b->across + b->high - 1) / b->high * part_width(b)) * b->block_size;
+	return (size_t)((b->across + b->wide - 1) / b->wide * part_height(b)) * b->block_size;
 }
 
 static long least(long a, long b)
@@ -51,7 +51,7 @@ struct block blocks__at(const struct blocks *b, long i, long j)
 
 	if (b->apart)
 		block.at = b->part[blocks__owner(b, i, j)] +
-			   (size_t)(i / b->high * part_width(b) + j / b->wide) * b->block_size;
+			   (size_t)(j / b->wide * part_height(b) + i / b->high) * b->block_size;
 	else
 		block.at = b->part[0] + (size_t)(i * b->side) * block.stride + (size_t)(j * b->side);
 	return block;

@@ -31,6 +31,18 @@ static void add_own(struct list *l, const struct blocks *b, long i, long j)
 		l->place[l->count++] = (struct place){i, j};
 }
 
+/* All below and to the right of block (first, first), and itself, in the order in which they lie. */
+static void add_own_from(struct list *l, const struct blocks *b, long first)
+{
+	l->count = 0;
+	for (long outer = first; outer < b->across; outer++)
+		for (long inner = first; inner < b->across; inner++)
+			if (b->apart)
+				add_own(l, b, inner, outer);
+			else
+				add_own(l, b, outer, inner);
+}
+
 /* What this node's blocks are about: the first of them. No other node names it, so under sc and rc its lock stays here. */
 static void *own(const struct blocks *b)
 {
@@ -41,12 +53,40 @@ static void *own(const struct blocks *b)
 
 static void fill(const struct blocks *b, struct list *mine)
 {
-	mine->count = 0;
-	for (long i = 0; i < b->across; i++)
-		for (long j = 0; j < b->across; j++)
-			add_own(mine, b, i, j);
+	add_own_from(mine, b, 0);
 	DSM_TX_FOR_ON(own(b), t, 0, mine->count)
 		blocks__fill(b, mine->place[t].i, mine->place[t].j);
+}
+
+/* Blocks (i, j), (i + high, j) ... of a column, all of one node: asked for at once, if that is another node. Only where they
+ * lie in one piece. */
+static void bring(const struct blocks *b, long i, long j, long count)
+{
+	if (!b->apart || count <= 0 || i >= b->across || j >= b->across ||
+	    blocks__owner(b, i, j) == dsm_node())
+		return;
+	DSM_TX_READ_ON(own(b)) {
+		dsm_touch(blocks__at(b, i, j).at, (size_t)count * b->block_size * sizeof(double), DSM_READ);
+	}
+}
+
+/* The first of this node's rows (columns) of blocks after number k; they are dealt to `dealt` nodes. */
+static long first_after(long k, long own, long dealt)
+{
+	return k + 1 + ((own - k - 1) % dealt + dealt) % dealt;
+}
+
+/* What this node's updates of step k need of other nodes: blocks of column k in one round trip, of row k in one each. */
+static void bring_step(const struct blocks *b, long k)
+{
+	long i = first_after(k, dsm_node() / b->wide, b->high),
+	     j = first_after(k, dsm_node() % b->wide, b->wide);
+
+	if (i >= b->across || j >= b->across)
+		return;
+	bring(b, i, k, (b->across - i + b->high - 1) / b->high);
+	for (; j < b->across; j += b->wide)
+		bring(b, k, j, 1);
 }
 
 static void divide(const struct blocks *b, struct list *mine, long k)
@@ -56,6 +96,8 @@ static void divide(const struct blocks *b, struct list *mine, long k)
 		add_own(mine, b, k, j);
 		add_own(mine, b, j, k);
 	}
+	if (mine->count)
+		bring(b, k, k, 1);
 	DSM_TX_FOR_ON(own(b), t, 0, mine->count) {
 		struct place p = mine->place[t];
 		if (p.i == k)
@@ -68,10 +110,8 @@ static void divide(const struct blocks *b, struct list *mine, long k)
 
 static void update(const struct blocks *b, struct list *mine, long k)
 {
-	mine->count = 0;
-	for (long i = k + 1; i < b->across; i++)
-		for (long j = k + 1; j < b->across; j++)
-			add_own(mine, b, i, j);
+	add_own_from(mine, b, k + 1);
+	bring_step(b, k);
 	DSM_TX_FOR_ON(own(b), t, 0, mine->count) {
 		struct place p = mine->place[t];
 		block__update(blocks__at(b, p.i, p.j), blocks__at(b, p.i, k), blocks__at(b, k, p.j));
