@@ -33,6 +33,9 @@ faults, transfers, aborts and lost time.
       --out FOLDER        for compare.txt, compare.json, compare.svg, runs.jsonl (default: BUILD/compare)
   -h, --help              this text
 
+A run that fails or takes more than 5 minutes is told in its row, and the others go on. Ctrl-C ends it with the results of
+the runs so far.
+
 Exit code: 0; 1 a run failed or gave a wrong result (the rows say which); 2 bad usage; 130 interrupted.
 END
 }
@@ -115,6 +118,7 @@ fi
 mkdir -p "$out" || exit 1
 work=$(mktemp -d "$out/.run.XXXXXX") || exit 1
 child=''
+# What has been done until then is a result, too.
 interrupted() {
 	trap '' INT TERM HUP
 	if [ -n "$child" ]; then
@@ -122,8 +126,13 @@ interrupted() {
 		wait "$child" 2>/dev/null
 	fi
 	clear_bar
-	rm -rf "$work"
-	echo "compare: interrupted; no result was written" >&2
+	# The last line may be cut off.
+	jq -R -c 'fromjson? // empty' "$work/runs.jsonl" >"$work/whole" 2>/dev/null
+	if [ -s "$work/whole" ] && mv "$work/whole" "$work/runs.jsonl" && put_together 1; then
+		echo "compare: interrupted after $(wc -l <"$out/runs.jsonl") of $all_runs runs; what they gave is in $out" >&2
+	else
+		echo "compare: interrupted; no result was written" >&2
+	fi
 	exit 130
 }
 trap interrupted INT TERM HUP
@@ -136,9 +145,10 @@ done_runs=0 all_runs=0
 clear_bar() { [ -z "$bar" ] || printf '\r\033[K' >&2; }
 show_bar() { # WHAT
 	[ -n "$bar" ] || return 0
-	local width=30 filled=$((done_runs * 30 / all_runs)) text
+	local width=30 filled=$((done_runs * 30 / all_runs)) text left=''
 	printf -v text '%*s' "$filled" ''
-	printf '\rcompare [%s%*s] %d/%d  %s\033[K' "${text// /#}" $((width - filled)) '' "$done_runs" "$all_runs" "$1" >&2
+	[ $done_runs -lt 10 ] || left=", about $(((SECONDS * (all_runs - done_runs) / done_runs + 59) / 60)) min left"
+	printf '\rcompare [%s%*s] %d/%d%s  %s\033[K' "${text// /#}" $((width - filled)) '' "$done_runs" "$all_runs" "$left" "$1" >&2
 }
 
 # ---- runs ----
@@ -211,6 +221,18 @@ each() {
 count() { all_runs=$((all_runs + repeat)); }
 perform() { "$@"; }
 
+# ---- what came of it ----
+# put_together INTERRUPTED: the table, the picture and all figures from the runs that there are
+put_together() {
+	local f
+	jq -s -f "$here/rows.jq" --arg when "$began" --arg kernel "$(uname -r)" --arg load "$load" --argjson cores "$(nproc)" \
+		--arg transport "$transport" --argjson repeat "$repeat" --argjson quick "${quick:-0}" --argjson mpi_here "${mpi:-0}" \
+		--argjson wanted "$all_runs" --argjson interrupted "$1" "$work/runs.jsonl" >"$work/compare.json" &&
+		jq -r -f "$here/table.jq" "$work/compare.json" >"$work/compare.txt" &&
+		jq -r -f "$here/plot.jq" "$work/compare.json" >"$work/compare.svg" || return
+	for f in runs.jsonl compare.json compare.txt compare.svg; do mv "$work/$f" "$out/$f" || return; done
+}
+
 each count
 began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 load=$(cut -d' ' -f1 /proc/loadavg)
@@ -219,17 +241,11 @@ for apps in $all_apps; do # one after the other, so that what is compared lies c
 	for ((turn = 0; turn < repeat; turn++)); do each perform; done
 done
 clear_bar
-
-# ---- what came of it ----
-jq -s -f "$here/rows.jq" --arg when "$began" --arg kernel "$(uname -r)" --arg load "$load" --argjson cores "$(nproc)" \
-	--arg transport "$transport" --argjson repeat "$repeat" --argjson quick "${quick:-0}" --argjson mpi_here "${mpi:-0}" \
-	"$work/runs.jsonl" >"$work/compare.json" &&
-	jq -r -f "$here/table.jq" "$work/compare.json" >"$work/compare.txt" &&
-	jq -r -f "$here/plot.jq" "$work/compare.json" >"$work/compare.svg" || {
+trap '' INT TERM HUP
+put_together 0 || {
 	echo "compare: the results cannot be put together (see above)" >&2
 	exit 1
 }
-for f in runs.jsonl compare.json compare.txt compare.svg; do mv "$work/$f" "$out/$f" || exit 1; done
 cat "$out/compare.txt"
 printf '\n%s has all figures, %s the picture.\n' "$out/compare.json" "$out/compare.svg"
 ! jq -e 'any(.rows[]; .checksum_ok != true)' "$out/compare.json" >/dev/null

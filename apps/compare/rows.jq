@@ -33,6 +33,7 @@ to_entries | map(.value + {index: .key}) as $runs
 {
 	schema: "procope.compare/1", when: $when, kernel: $kernel, cores: $cores, load_before: ($load | tonumber),
 	transport: $transport, repeat: $repeat, quick: ($quick == 1), mpi: ($mpi_here == 1),
+	runs: ($runs | length), runs_wanted: $wanted, interrupted: ($interrupted == 1),
 	sequential: $alone,
 	mpi_twins: [$mpi[] | . as $m | twin($m) as $t | del(.checksums) + {
 		speedup: over($t.seconds; .seconds), checksum_ok: (.failed == 0 and .checksums == [$t.checksum])}],

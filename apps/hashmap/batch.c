@@ -102,31 +102,35 @@ static void take_from(const struct table *t, const struct outbox *box)
 	take(t, &box->addition[range[0]], range[1] - range[0]);
 }
 
-static void exchange(struct batch *b, const struct table *t, void **boxes, long keys, const struct app *app)
+static void exchange(struct batch *b, const struct table *t, const struct outboxes *boxes, long keys,
+		     const struct app *app)
 {
 	int me = dsm_node(), nodes = dsm_nodes();
 
 	/* Two outboxes by turns: who is at a barrier has taken what came before the last one. */
 	for (long turn = 0, done = 0; done < 2 * keys; turn++, done += BATCH * nodes) {
 		collect(b, t, keys, done + me);
-		publish(b, t, keys, (struct outbox *)boxes[me] + turn % 2);
+		publish(b, t, keys, (struct outbox *)boxes->of[me] + turn % 2);
 		dsm_barrier();
 		for (int d = 0; d < nodes; d++)
-			take_from(t, (struct outbox *)boxes[(me + d) % nodes] + turn % 2);
+			take_from(t, (struct outbox *)boxes->of[(me + d) % nodes] + turn % 2);
 		app__progress(app, (double)done / (double)(4 * keys), "added");
 	}
 }
 
-int batch__add_all(const struct table *t, long keys, const struct app *app)
+void batch__open(struct outboxes *boxes)
+{
+	parts__share("outbox", dsm_new_flat(struct outbox, 2), boxes->of);
+}
+
+int batch__add_all(const struct table *t, const struct outboxes *boxes, long keys, const struct app *app)
 {
 	struct batch b = {.at = malloc((t->places + 1) * sizeof(*b.at)),
 			  .slot = malloc(BATCH * sizeof(*b.slot))};
-	void *boxes[ROWS_NODES];
 	int rc = -ENOMEM;
 
 	if (!b.at || !b.slot)
 		goto out;
-	parts__share("outbox", dsm_new_flat(struct outbox, 2), boxes);
 	exchange(&b, t, boxes, keys, app);
 	rc = 0;
 out:

@@ -13,9 +13,14 @@
 #include "apps/common/app.h"
 #include "apps/hashmap/options.h"
 
-/* All of this node's additions, and the others' to its part. Every node must call it (it holds barriers). Returns
- * 0 or -ENOMEM. */
-int batch__add_all(const struct table *t, long keys, const struct app *app);
+/* The outboxes of all nodes. Every node must call it, and the next one (they hold barriers). */
+struct outboxes {
+	void *of[ROWS_NODES];
+};
+void batch__open(struct outboxes *boxes);
+
+/* All of this node's additions, and the others' to its part. Returns 0 or -ENOMEM. */
+int batch__add_all(const struct table *t, const struct outboxes *boxes, long keys, const struct app *app);
 
 /* Looks this node's share of the keys up; nobody adds any more. */
 struct tally batch__look_up_all(const struct table *t, long keys, const struct app *app);

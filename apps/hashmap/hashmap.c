@@ -105,6 +105,7 @@ int main(int argc, char **argv)
 	struct app app = {.name = "hashmap", .speaks = dsm_node() == 0};
 	struct hashmap_result r = {.nodes = dsm_nodes()};
 	struct hashmap_options o;
+	struct outboxes boxes;
 	struct table t;
 	int status;
 
@@ -116,13 +117,15 @@ int main(int argc, char **argv)
 		dsm_root_set("tally", dsm_new(struct tally, 1));
 	bool tuned = o.common.layout == APP_TUNED;
 	open_table(&t, &o);
+	if (tuned)
+		batch__open(&boxes);
 	dsm_barrier();
 
 	dsm_phase("first");
 	double start = app__now();
 	if (!tuned)
 		add_all(&t, o.common.size, &app);
-	else if (batch__add_all(&t, o.common.size, &app))
+	else if (batch__add_all(&t, &boxes, o.common.size, &app))
 		return app__bad(&app, "no memory for %ld keys: take a smaller --size", o.common.size);
 	dsm_barrier();
 	r.insert = app__now() - start;

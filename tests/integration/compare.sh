@@ -104,4 +104,18 @@ kill -INT -- "-$leader"
 session_ends "a comparison after Ctrl-C"
 grep -q "interrupted; no result was written" "$work/err" || fail "after Ctrl-C it says: $(cat "$work/err")"
 same "what Ctrl-C leaves" "$(ls -A "$work/stopped")" ""
+# ... and after some runs: their rows, and that they are not all
+in_session $compare --apps sor,mgs --models tx,rc --nodes 1,2 --layouts tuned --repeat 1000 --size sor=60 --size mgs=60 --out "$work/part"
+for _ in $(seq 200); do
+	[ "$(cat "$work"/part/.run.*/runs.jsonl 2>/dev/null | wc -l)" -lt 9 ] || break
+	sleep 0.1
+done
+kill -INT -- "-$leader"
+session_ends "a comparison after Ctrl-C"
+grep -q "interrupted after [0-9]* of [0-9]* runs; what they gave is in $work/part" "$work/err" ||
+	fail "after Ctrl-C it says: $(cat "$work/err")"
+grep -q '^Interrupted: [0-9]* of [0-9]* runs' "$work/part/compare.txt" || fail "the table does not say that it was interrupted"
+jq -e '.interrupted and .runs >= 9 and .runs < .runs_wanted and ([.rows[] | .checksum_ok and .seconds > 0] | length >= 2 and all)' \
+	"$work/part/compare.json" >/dev/null || fail "what Ctrl-C left does not hold together: $(jq -c '{runs, runs_wanted, rows}' "$work/part/compare.json")"
+same "what Ctrl-C leaves after some runs" "$(ls -A "$work/part" | tr '\n' ' ')" "compare.json compare.svg compare.txt runs.jsonl "
 finish
