@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # make compare: the example programs under each consistency model, beside their sequential and MPI twins.
 #
-# Each app is run REPEAT times under each model, layout and number of nodes; the runs that are compared take turns, so
+# Each app is run several times under each model, layout and number of nodes; the runs that are compared take turns, so
 # that what else the machine does meets them all. runs.jsonl has one line a run; rows.jq makes the medians of it,
 # table.jq the text, plot.jq the picture.
 set -u
@@ -13,6 +13,7 @@ apps_dir=$build/apps
 out=$build/compare
 
 known_apps='sor mgs raytracer kmeans tsp lu hashmap world'
+often='sor mgs raytracer' # more runs: the applications that have MPI twins
 known_models='tx sc rc'
 known_layouts='natural tuned'
 
@@ -28,7 +29,8 @@ faults, transfers, aborts and lost time.
       --layouts LIST      of: ${known_layouts// /,} (default: both; tuned with --quick); world has one only
       --size APP=N        another size for an app (world: steps of each node); may be given several times
       --transport KIND    of dsmrun (default: insecure-tcp); with one of tcp the MPI twin uses TCP, too
-      --repeat N          runs of each, of which the median counts (default: 5; 1 with --quick)
+      --repeat N          runs of each, of which the median counts (default: 5 of ${often// /, }, 3 of the others;
+                          1 with --quick)
       --quick             small sizes, about a minute
       --out FOLDER        for compare.txt, compare.json, compare.svg, runs.jsonl (default: BUILD/compare)
   -h, --help              this text
@@ -60,8 +62,8 @@ number() { # WHAT TEXT LEAST MOST
 	echo $((10#$2))
 }
 
-# What is computed: large enough that a run takes about a second, and small enough for a minute in all.
-declare -A size=([sor]=2000 [mgs]=1024 [raytracer]=500 [kmeans]=60000 [tsp]=17 [lu]=1024 [hashmap]=50000 [world]=20000)
+# What is computed: large enough that most runs take seconds, and small enough for half an hour in all; or for a minute.
+declare -A size=([sor]=2000 [mgs]=2048 [raytracer]=500 [kmeans]=60000 [tsp]=17 [lu]=1024 [hashmap]=50000 [world]=20000)
 declare -A quick_size=([sor]=1000 [mgs]=512 [raytracer]=150 [kmeans]=20000 [tsp]=14 [lu]=512 [hashmap]=5000 [world]=5000)
 declare -A own_size=()
 apps=$known_apps models=$known_models nodes='1 2 4' layouts='' transport=insecure-tcp repeat='' quick=''
@@ -104,7 +106,13 @@ done
 [ -n "$layouts" ] || layouts=${quick:+tuned}
 [ -n "$layouts" ] || layouts=$known_layouts
 [ -n "$repeat" ] || repeat=${quick:+1}
-[ -n "$repeat" ] || repeat=5
+repeats_of() { # APP
+	if [ -n "$repeat" ]; then
+		echo "$repeat"
+	else
+		case " $often " in *" $1 "*) echo 5 ;; *) echo 3 ;; esac
+	fi
+}
 
 for program in "$bin/dsmrun" "$apps_dir/sor"; do
 	[ -x "$program" ] || bad "$program is missing: run make first"
@@ -190,7 +198,7 @@ run_sequential() { # APP LAYOUT NODES
 }
 # shellcheck disable=SC2046
 run_dsm() { # APP LAYOUT MODEL NODES
-	one "$1, $3, $4 nodes, $2" "$bin/dsmrun" -n "$4" --consistency "$3" --transport "$transport" --timeout 120 --stats "$work/stats" \
+	one "$1, $3, $4 nodes, $2" "$bin/dsmrun" -n "$4" --consistency "$3" --transport "$transport" --timeout 280 --stats "$work/stats" \
 		"$apps_dir/$1" $(arguments "$1" "$2")
 	record "$1" dsm "$3" "$2" "$4"
 }
@@ -218,7 +226,7 @@ each() {
 		done
 	done
 }
-count() { all_runs=$((all_runs + repeat)); }
+count() { all_runs=$((all_runs + $(repeats_of "$2"))); }
 perform() { "$@"; }
 
 # ---- what came of it ----
@@ -226,7 +234,7 @@ perform() { "$@"; }
 put_together() {
 	local f
 	jq -s -f "$here/rows.jq" --arg when "$began" --arg kernel "$(uname -r)" --arg load "$load" --argjson cores "$(nproc)" \
-		--arg transport "$transport" --argjson repeat "$repeat" --argjson quick "${quick:-0}" --argjson mpi_here "${mpi:-0}" \
+		--arg transport "$transport" --argjson repeat "${repeat:-null}" --argjson quick "${quick:-0}" --argjson mpi_here "${mpi:-0}" \
 		--argjson wanted "$all_runs" --argjson interrupted "$1" "$work/runs.jsonl" >"$work/compare.json" &&
 		jq -r -f "$here/table.jq" "$work/compare.json" >"$work/compare.txt" &&
 		jq -r -f "$here/plot.jq" "$work/compare.json" >"$work/compare.svg" || return
@@ -238,7 +246,7 @@ began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 load=$(cut -d' ' -f1 /proc/loadavg)
 all_apps=$apps
 for apps in $all_apps; do # one after the other, so that what is compared lies close together
-	for ((turn = 0; turn < repeat; turn++)); do each perform; done
+	for ((turn = $(repeats_of "$apps"); turn; turn--)); do each perform; done
 done
 clear_bar
 trap '' INT TERM HUP

@@ -24,7 +24,7 @@ def mpi_line: "  " + (.nodes | left(6)) + ("MPI" | left(6)) + (.seconds | fixed(
 
 . as $all
 | "Consistency models compared: \(.when), \(.cores) cores, load before \(.load_before), \(.transport), "
-	+ (if .repeat == 1 then "one run of each" else "medians of \(.repeat) runs" end) + (if .quick then " (quick: small sizes)" else "" end),
+	+ (if .repeat == 1 then "one run of each" else "medians of \(.repeat // "3 or 5") runs" end) + (if .quick then " (quick: small sizes)" else "" end),
   (if .interrupted then "Interrupted: \(.runs) of \(.runs_wanted) runs." else empty end),
   (if .mpi then empty else "No MPI twins here: mpirun, or libopenmpi-dev when this was built, is missing." end),
   (.sequential | map([.app, .layout]) | reduce .[] as $k ([]; if index([$k]) then . else . + [$k] end)
