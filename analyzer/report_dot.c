@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * report_dot.c - who meets whom, as a graph: nodes of the cluster around the objects that they met on. Graph
+ * report_dot.c - who meets whom, as a graph: nodes of the cluster around the objects that they met on. Where
+ * transactions ran, the left side won and the right side aborted; where intervals of sc or rc ran, the left side had the
+ * page in use, and the right side wanted it (sc) or changed it (rc), and waited. Graph
  * programs take time that explodes with dense graphs, so only the costliest edges are drawn and the legend
  * says what was left out. All names come from traces: identifiers are numbers and labels are escaped.
  */
@@ -23,6 +25,36 @@ struct edges {
 	struct edge *at;
 	size_t n, cap;
 };
+
+struct words {
+	const char *left, *right, *legend, *cost;
+};
+
+static const struct words *words(const struct report *r)
+{
+	static const struct words transactions = {
+		"won", "aborted",
+		"left: nodes whose commits won; right: nodes whose transactions aborted for it", "wasted"};
+	static const struct words sequential = {
+		"had it", "waited",
+		"left: nodes whose intervals had a page in use; right: nodes whose intervals waited for it",
+		"waited"};
+	static const struct words release = {"used it", "changed it",
+					     "left: nodes whose intervals used a page; right: nodes whose "
+					     "intervals changed it, and waited to "
+					     "tell them",
+					     "waited"};
+	static const struct words either = {"had it", "waited",
+					    "left: nodes whose intervals had a page in use; right: nodes "
+					    "whose intervals wanted or changed it",
+					    "waited"};
+
+	if (!r->model.intervals)
+		return &transactions;
+	return r->totals.consistency == DSM_EV_SC   ? &sequential
+	       : r->totals.consistency == DSM_EV_RC ? &release
+						    : &either;
+}
 
 /* Escapes for a double-quoted DOT string; \G and \N would expand, so every backslash is doubled. */
 static void escaped(struct text *out, const char *text)
@@ -113,7 +145,7 @@ static void object_box(const struct report *r, uint32_t group, struct text *out)
 	}
 	text__add(out, "\\n");
 	escaped(out, born);
-	text__add(out, "\\n%s wasted\"];\n", time);
+	text__add(out, "\\n%s %s\"];\n", time, words(r)->cost);
 }
 
 static void draw_edge(const struct edge *e, double most, struct text *out)
@@ -133,11 +165,11 @@ static void draw_edge(const struct edge *e, double most, struct text *out)
 }
 
 /* A node stands on both sides: once for what it won, once for what it lost. */
-static void draw_node(const struct edge *e, struct text *out)
+static void draw_node(const struct report *r, const struct edge *e, struct text *out)
 {
 	text__add(out,
 		  "  %c%u [shape=ellipse, style=filled, fillcolor=\"#eeeeee\", label=\"node %u\\n%s\"];\n",
-		  e->winner ? 'w' : 'l', e->node, e->node, e->winner ? "won" : "aborted");
+		  e->winner ? 'w' : 'l', e->node, e->node, e->winner ? words(r)->left : words(r)->right);
 }
 
 void report__dot(struct report *r, const struct report_options *o, struct text *out)
@@ -157,14 +189,16 @@ void report__dot(struct report *r, const struct report_options *o, struct text *
 		       "  edge [fontname=\"sans-serif\", fontsize=9];\n  labelloc=t;\n  label=\"");
 	escaped(out,
 		r->model.runs.n && r->model.runs.at[0].program[0] ? r->model.runs.at[0].program : "program");
-	text__add(out, ": who met whom, and on what\\n"
-		       "left: nodes that won; right: nodes whose transactions aborted for it\\n"
-		       "red: false sharing, blue: true, violet: silent, grey: unknown or untouched; "
-		       "width: wasted time");
+	text__add(out,
+		  ": who met whom, and on what\\n"
+		  "%s\\n"
+		  "red: false sharing, blue: true, violet: silent, grey: unknown or untouched; "
+		  "width: time %s",
+		  words(r)->legend, words(r)->cost);
 	if (shown < e.n) {
 		names__duration(cut, time, sizeof(time));
-		text__add(out, "\\nleft out: %zu of %zu arrows, %.1f %% of the wasted time", e.n - shown, e.n,
-			  all > 0 ? 100 * cut / all : 0);
+		text__add(out, "\\nleft out: %zu of %zu arrows, %.1f %% of the time %s", e.n - shown, e.n,
+			  all > 0 ? 100 * cut / all : 0, words(r)->cost);
 	}
 	text__add(out, "\";\n");
 	for (size_t i = 0; i < shown; i++) {
@@ -177,7 +211,7 @@ void report__dot(struct report *r, const struct report_options *o, struct text *
 		if (object)
 			object_box(r, e.at[i].group, out);
 		if (node)
-			draw_node(&e.at[i], out);
+			draw_node(r, &e.at[i], out);
 	}
 	for (size_t i = 0; i < shown; i++)
 		draw_edge(&e.at[i], e.at[0].ns, out);

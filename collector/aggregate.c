@@ -139,6 +139,7 @@ static int node_record(struct aggregate *a, const struct dsm_ev_node *record)
 		return -ENOMEM;
 	n = find_node(a, record->hdr.node);
 	n->described = true;
+	n->consistency = record->consistency;
 	memcpy(n->host, record->host, sizeof(n->host));
 	memcpy(n->program, record->program, sizeof(n->program));
 	return 0;
@@ -205,7 +206,13 @@ static double share(double part, double rest)
 
 struct change { /* of the counters that rates are made of, over an interval */
 	double commits, aborts, work, fetches, bytes_in, wasted, committed;
+	double intervals, meets, transfers, lock_waits, flushes, lost_ns;
 };
+
+static double ratio(double part, double whole)
+{
+	return whole > 0 ? part / whole : 0;
+}
 
 static struct agg_rates rates_of(const struct change *c, double seconds)
 {
@@ -216,8 +223,16 @@ static struct agg_rates rates_of(const struct change *c, double seconds)
 		.work = c->work / seconds,
 		.fetches = c->fetches / seconds,
 		.bytes_in = c->bytes_in / seconds,
-		.aborts_per_commit = c->commits > 0 ? c->aborts / c->commits : 0,
+		.aborts_per_commit = ratio(c->aborts, c->commits),
 		.wasted_share = share(c->wasted, c->committed),
+		.intervals = c->intervals / seconds,
+		.meets = c->meets / seconds,
+		.transfers = c->transfers / seconds,
+		.lock_waits = c->lock_waits / seconds,
+		.flushes = c->flushes / seconds,
+		.conflicts_per_interval = ratio(c->meets, c->intervals),
+		/* a wait is counted when it ends, so one may reach back past the interval */
+		.lost_share = c->lost_ns < seconds * 1e9 ? c->lost_ns / (seconds * 1e9) : 1,
 	};
 }
 
@@ -230,6 +245,8 @@ static double grown(uint64_t now, uint64_t before)
 static struct change change_of(const struct agg_node *n)
 {
 	const struct dsm_counters *now = &n->counters, *then = &n->before;
+	double fetch_ns = grown(now->fetch_ns, then->fetch_ns);
+	double again = grown(now->wasted_fetch_ns, then->wasted_fetch_ns); /* these are in wasted_ns, too */
 
 	return (struct change){
 		.commits = grown(now->commits, then->commits),
@@ -239,6 +256,14 @@ static struct change change_of(const struct agg_node *n)
 		.bytes_in = grown(now->bytes_in, then->bytes_in),
 		.wasted = grown(now->wasted_ns, then->wasted_ns),
 		.committed = grown(now->committed_ns, then->committed_ns),
+		.intervals = grown(now->intervals, then->intervals),
+		.meets = grown(now->meets, then->meets),
+		.transfers = grown(now->pages_in, then->pages_in),
+		.lock_waits = grown(now->locks_remote, then->locks_remote),
+		.flushes = grown(now->flushes, then->flushes),
+		.lost_ns = grown(now->wasted_ns, then->wasted_ns) +
+			   (fetch_ns > again ? fetch_ns - again : 0) + grown(now->lock_ns, then->lock_ns) +
+			   grown(now->flush_ns, then->flush_ns),
 	};
 }
 
@@ -263,6 +288,7 @@ struct agg_rates aggregate__total(const struct aggregate *a)
 {
 	struct agg_rates total = {0};
 	struct change sum = {0};
+	double known = 0;
 
 	for (size_t i = 0; i < a->nnodes; i++) {
 		const struct agg_node *n = a->nodes[i];
@@ -275,10 +301,19 @@ struct agg_rates aggregate__total(const struct aggregate *a)
 		total.work += n->rates.work;
 		total.fetches += n->rates.fetches;
 		total.bytes_in += n->rates.bytes_in;
+		total.intervals += n->rates.intervals;
+		total.meets += n->rates.meets;
+		total.transfers += n->rates.transfers;
+		total.lock_waits += n->rates.lock_waits;
+		total.flushes += n->rates.flushes;
+		total.lost_share += n->rates.lost_share;
+		known++;
 		sum.wasted += c.wasted;
 		sum.committed += c.committed;
 	}
-	total.aborts_per_commit = total.commits > 0 ? total.aborts / total.commits : 0;
+	total.aborts_per_commit = ratio(total.aborts, total.commits);
+	total.conflicts_per_interval = ratio(total.meets, total.intervals);
+	total.lost_share = ratio(total.lost_share, known);
 	total.wasted_share = share(sum.wasted, sum.committed);
 	return total;
 }
@@ -316,6 +351,12 @@ bool aggregate__page_of(const struct dsm_ev_hdr *record, struct trace_page_stat 
 		stat->page = a->nmeetings ? a->meeting[0].page : 0;
 		stat->aborts = 1;
 		stat->wasted_ns = a->wasted_ns;
+		return true;
+	}
+	case DSM_EV_MEET: {
+		const struct dsm_ev_meet *m = (const void *)record;
+		stat->page = m->nmet ? m->met[0].page : 0;
+		stat->aborts = 1;
 		return true;
 	}
 	default:
@@ -448,6 +489,8 @@ static int hotter(const void *x, const void *y)
 
 	if (a->total.wasted_ns != b->total.wasted_ns)
 		return a->total.wasted_ns > b->total.wasted_ns ? -1 : 1;
+	if (a->total.aborts != b->total.aborts) /* of sc and rc, where no attempt is wasted */
+		return a->total.aborts > b->total.aborts ? -1 : 1;
 	if (a->total.fetches != b->total.fetches)
 		return a->total.fetches > b->total.fetches ? -1 : 1;
 	return a->page < b->page ? -1 : a->page > b->page;

@@ -21,6 +21,9 @@ struct agg_rates {					 /* over the last sample interval */
 	bool known;					 /* two samples exist */
 	double commits, aborts, work, fetches, bytes_in; /* per second */
 	double aborts_per_commit, wasted_share;
+	/* Under sc and rc; lock waits are for locks that came from another node, flushes messages with changes. */
+	double intervals, meets, transfers, lock_waits, flushes;
+	double conflicts_per_interval, lost_share;
 };
 
 struct agg_node {
@@ -30,6 +33,7 @@ struct agg_node {
 	bool ended, crashed; /* crashed: it went away without an END record */
 	int32_t status;	     /* of END */
 	uint64_t run_id;
+	unsigned consistency; /* enum dsm_ev_consistency, by its NODE record; 0: not known */
 	char host[64];
 	char program[128];
 	uint64_t sampled_ns; /* time of the counters; 0 = none yet */
@@ -92,7 +96,7 @@ uint64_t aggregate__lost(const struct aggregate *a);
 const uint64_t *aggregate__counts(const struct aggregate *a);
 uint64_t aggregate__repeated(const struct aggregate *a);
 
-/* Hottest first (wasted_ns, then fetches, then the page's own order), at most `most`. Returns the count. */
+/* Hottest first (wasted_ns, then aborts, then fetches, then the page's own order), at most `most`. Returns the count. */
 size_t aggregate__hottest(struct aggregate *a, const struct agg_page **pages, size_t most);
 /* The nodes on which something happened to this page, ascending, at most `most`. */
 size_t aggregate__page_nodes(const struct aggregate *a, dsm_ev_page page, uint16_t *nodes, size_t most);

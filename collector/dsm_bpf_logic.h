@@ -41,7 +41,7 @@ DSM_BPF_INLINE int dsm_bpf__sends(unsigned type, int all, int names_only)
 DSM_BPF_INLINE int dsm_bpf__counts(unsigned type)
 {
 	return type == DSM_EV_FAULT || type == DSM_EV_TRANSFER || type == DSM_EV_INVALIDATE ||
-	       type == DSM_EV_UPDATE || type == DSM_EV_ABORT;
+	       type == DSM_EV_UPDATE || type == DSM_EV_ABORT || type == DSM_EV_MEET;
 }
 
 /* Counts one event. `kind` is the fault's (enum dsm_ev_fault_kind), `value` the probe's: ns or bytes. */
@@ -67,6 +67,9 @@ DSM_BPF_INLINE void dsm_bpf__count(struct dsm_bpf_page *p, unsigned type, unsign
 	case DSM_EV_ABORT:
 		DSM_BPF_ADD(p->aborts, 1);
 		DSM_BPF_ADD(p->wasted_ns, value);
+		return;
+	case DSM_EV_MEET: /* a conflict where nothing is undone */
+		DSM_BPF_ADD(p->aborts, 1);
 		return;
 	}
 }

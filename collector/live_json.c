@@ -41,6 +41,11 @@ static void put_rates(struct json_object *o, const struct agg_rates *r)
 	put_number(o, "work_per_s", r->known, r->work);
 	put_number(o, "fetches_per_s", r->known, r->fetches);
 	put_number(o, "bytes_in_per_s", r->known, r->bytes_in);
+	put_number(o, "intervals_per_s", r->known, r->intervals);
+	put_number(o, "conflicts_per_s", r->known, r->meets);
+	put_number(o, "transfers_per_s", r->known, r->transfers);
+	put_number(o, "lock_waits_per_s", r->known, r->lock_waits);
+	put_number(o, "flushes_per_s", r->known, r->flushes);
 }
 
 /* Bytes that are not UTF-8 would make the whole line invalid JSON. */
@@ -103,6 +108,7 @@ static struct json_object *page_json(struct aggregate *known, const struct agg_p
 		json_object_array_add(nodes, json_object_new_int(on[i]));
 	put(o, "nodes", nodes);
 	put_u64(o, "fetches", p->total.fetches);
+	put_u64(o, "fetch_ns", p->total.fetch_ns);
 	put_number(o, "fetches_per_s", p->fetches_per_s >= 0, p->fetches_per_s);
 	put_u64(o, "transfers", p->total.transfers);
 	put_u64(o, "invalidations", p->total.invalidations);
@@ -123,16 +129,26 @@ static struct json_object *total_json(const struct aggregate *known)
 	put_rates(o, &r);
 	put_number(o, "aborts_per_commit", r.known, r.aborts_per_commit);
 	put_number(o, "wasted_share", r.known, r.wasted_share);
+	put_number(o, "conflicts_per_interval", r.known, r.conflicts_per_interval);
+	put_number(o, "lost_share", r.known, r.lost_share);
 	return o;
 }
 
-/* Nodes and the program's name, and the number of records that the nodes have emitted. */
+/* Of the run: the same on all nodes. */
+static const char *model_name(unsigned consistency)
+{
+	static const char *const name[] = {[DSM_EV_TX] = "tx", [DSM_EV_SC] = "sc", [DSM_EV_RC] = "rc"};
+
+	return consistency < sizeof(name) / sizeof(name[0]) ? name[consistency] : NULL;
+}
+
+/* Nodes, the program's name and its consistency model, and the number of records that the nodes have emitted. */
 static void put_nodes(struct json_object *o, const struct aggregate *known)
 {
 	const struct agg_node *const *nodes;
 	size_t n = aggregate__nodes(known, &nodes);
 	struct json_object *list = json_object_new_array();
-	const char *program = NULL;
+	const char *program = NULL, *model = NULL;
 	char clean[128];
 	uint64_t events = 0;
 
@@ -141,8 +157,10 @@ static void put_nodes(struct json_object *o, const struct aggregate *known)
 		events += nodes[i]->counters.events;
 		if (!program && nodes[i]->program[0])
 			program = plain(nodes[i]->program, clean, sizeof(clean));
+		model = model ? model : model_name(nodes[i]->consistency);
 	}
 	put_text(o, "program", program);
+	put_text(o, "consistency", model);
 	put(o, "nodes", list);
 	put_u64(o, "events", events);
 }

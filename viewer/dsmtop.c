@@ -19,13 +19,15 @@
 static const char usage_text[] =
 	"Usage: dsmtop [SOCKET] [options]\n"
 	"       dsmtop --trace FILE [options]\n"
-	"Shows what a running cluster does: nodes, hottest pages with their objects, abort rate, losses.\n"
+	"Shows what a running cluster does: nodes, hottest pages with their objects, aborts (under sc and "
+	"rc:\n"
+	"conflicts of intervals, waits for pages, locks and flushes), losses.\n"
 	"Without SOCKET it takes your newest live run.\n\n"
 	"  -b, --batch         print text instead of taking over the terminal\n"
 	"  -n, --count N       stop after N screens (batch: the default is until the run ends)\n"
 	"  -d, --delay SECONDS least time between two screens (default: each sample of the collector)\n"
-	"  -s, --sort KEY      order of the pages: wasted (default), aborts, fetches, transfers,\n"
-	"                      invalidations, updates, page, object\n"
+	"  -s, --sort KEY      order of the pages: wasted (default), aborts (of sc and rc: waited,\n"
+	"                      conflicts), fetches, transfers, invalidations, updates, page, object\n"
 	"      --pages N       pages printed in batch mode (default 20; 0: all)\n"
 	"      --json          print samples as JSON lines (schema " LIVE_SCHEMA "); implies -b\n"
 	"      --trace FILE    show a recorded trace instead, as if it were live\n"
@@ -86,7 +88,8 @@ static int set_sort(struct loop_options *o, const char *name)
 	int key = model__page_key(name);
 
 	if (key < 0)
-		return usage_error("--sort knows wasted, aborts, fetches, transfers, invalidations, updates, "
+		return usage_error("--sort knows wasted or waited, aborts or conflicts, fetches, transfers, "
+				   "invalidations, updates, "
 				   "page and object, not",
 				   name);
 	o->sort = (enum page_key)key;

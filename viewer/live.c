@@ -64,6 +64,11 @@ static struct model_rates rates(struct json_object *o)
 		.work = real(o, "work_per_s"),
 		.fetches = real(o, "fetches_per_s"),
 		.bytes_in = real(o, "bytes_in_per_s"),
+		.intervals = real(o, "intervals_per_s"),
+		.conflicts = real(o, "conflicts_per_s"),
+		.transfers = real(o, "transfers_per_s"),
+		.lock_waits = real(o, "lock_waits_per_s"),
+		.flushes = real(o, "flushes_per_s"),
 	};
 }
 
@@ -79,7 +84,7 @@ static void parse_node(struct json_object *o, struct model_node *n)
 	DSM_COUNTERS(X)
 #undef X
 	n->rate = rates(member(o, "rates", json_type_object));
-	n->committed = n->wasted = n->barrier = NAN;
+	n->committed = n->wasted = n->barrier = n->fetching = n->locking = n->flushing = n->lost = NAN;
 }
 
 /* Node numbers as "0-3,7": short where neighbours share, which is the usual case. */
@@ -131,6 +136,7 @@ static void parse_page(struct json_object *o, struct model_page *p)
 	p->updates = whole(o, "updates");
 	p->aborts = whole(o, "aborts");
 	p->wasted_ns = whole(o, "wasted_ns");
+	p->fetch_ns = whole(o, "fetch_ns");
 	p->home_moves = whole(o, "home_moves");
 	p->home = (unsigned)whole(o, "home");
 	p->fetches_per_s = real(o, "fetches_per_s");
@@ -207,10 +213,14 @@ static int parse_sample(struct json_object *o, struct model_sample *s)
 	string(o, "source", s->source, sizeof(s->source));
 	string(o, "program", s->program, sizeof(s->program));
 	string(o, "run_id", s->run_id, sizeof(s->run_id));
+	string(o, "consistency", s->consistency, sizeof(s->consistency));
+	s->intervals = !strcmp(s->consistency, "sc") || !strcmp(s->consistency, "rc");
 	s->ended = truth(o, "ended");
 	s->rate = rates(total);
 	s->aborts_per_commit = real(total, "aborts_per_commit");
 	s->wasted_share = real(total, "wasted_share");
+	s->conflicts_per_interval = real(total, "conflicts_per_interval");
+	s->lost_share = real(total, "lost_share");
 	s->has_rates = !isnan(s->rate.commits);
 	s->lost_total = whole(o, "lost_total");
 	s->events = whole(o, "events");

@@ -9,20 +9,22 @@
 
 #include "viewer/live.h"
 
-static const char *const page_key_names[PAGE_KEYS] = {
-	[PAGE_WASTED] = "wasted",
-	[PAGE_ABORTS] = "aborts",
-	[PAGE_FETCHES] = "fetches",
-	[PAGE_TRANSFERS] = "transfers",
-	[PAGE_INVALIDATIONS] = "invalidations",
-	[PAGE_UPDATES] = "updates",
-	[PAGE_ADDRESS] = "page",
-	[PAGE_OBJECT] = "object",
+/* Of transactions that abort, and of intervals that wait. */
+static const char *const page_key_names[PAGE_KEYS][2] = {
+	[PAGE_WASTED] = {"wasted", "waited"},
+	[PAGE_ABORTS] = {"aborts", "conflicts"},
+	[PAGE_FETCHES] = {"fetches", "fetches"},
+	[PAGE_TRANSFERS] = {"transfers", "transfers"},
+	[PAGE_INVALIDATIONS] = {"invalidations", "invalidations"},
+	[PAGE_UPDATES] = {"updates", "updates"},
+	[PAGE_ADDRESS] = {"page", "page"},
+	[PAGE_OBJECT] = {"object", "object"},
 };
 
-static const char *const node_key_names[NODE_KEYS] = {
-	[NODE_NUMBER] = "node",	  [NODE_COMMITS] = "commits", [NODE_ABORTS] = "aborts",
-	[NODE_WASTED] = "wasted", [NODE_WORK] = "work",	      [NODE_FETCHES] = "fetches",
+static const char *const node_key_names[NODE_KEYS][2] = {
+	[NODE_NUMBER] = {"node", "node"},	 [NODE_COMMITS] = {"commits", "intervals"},
+	[NODE_ABORTS] = {"aborts", "conflicts"}, [NODE_WASTED] = {"wasted", "lost"},
+	[NODE_WORK] = {"work", "work"},		 [NODE_FETCHES] = {"fetches", "transfers"},
 };
 
 void model__init(struct model *m)
@@ -36,20 +38,20 @@ void model__free(struct model *m)
 	live__free(&m->last);
 }
 
-const char *model__page_key_name(enum page_key key)
+const char *model__page_key_name(enum page_key key, bool intervals)
 {
-	return (unsigned)key < PAGE_KEYS ? page_key_names[key] : "?";
+	return (unsigned)key < PAGE_KEYS ? page_key_names[key][intervals] : "?";
 }
 
-const char *model__node_key_name(enum node_key key)
+const char *model__node_key_name(enum node_key key, bool intervals)
 {
-	return (unsigned)key < NODE_KEYS ? node_key_names[key] : "?";
+	return (unsigned)key < NODE_KEYS ? node_key_names[key][intervals] : "?";
 }
 
 int model__page_key(const char *name)
 {
 	for (int i = 0; i < PAGE_KEYS; i++)
-		if (!strcmp(name, page_key_names[i]))
+		if (!strcmp(name, page_key_names[i][0]) || !strcmp(name, page_key_names[i][1]))
 			return i;
 	return -EINVAL;
 }
@@ -68,22 +70,31 @@ static int compare_real(double a, double b)
 	return a < b ? 1 : a > b ? -1 : 0;
 }
 
-static int compare_pages(const void *va, const void *vb, void *vkey)
+static int by_fetches(const struct model_page *a, const struct model_page *b)
+{
+	int d = compare_real(a->fetches_per_s, b->fetches_per_s);
+
+	return d ? d : compare_u64(a->fetches, b->fetches);
+}
+
+static int compare_pages(const void *va, const void *vb, void *vm)
 {
 	const struct model_page *a = va, *b = vb;
+	const struct model *m = vm;
 	int d = 0;
 
-	switch (*(enum page_key *)vkey) {
+	switch (m->page_key) {
 	case PAGE_WASTED:
-		d = compare_u64(a->wasted_ns, b->wasted_ns);
+		d = m->shown.intervals ? compare_u64(a->fetch_ns, b->fetch_ns)
+				       : compare_u64(a->wasted_ns, b->wasted_ns);
+		d = d ? d : by_fetches(a, b);
 		break;
 	case PAGE_ABORTS:
 		d = compare_real(a->aborts_per_s, b->aborts_per_s);
 		d = d ? d : compare_u64(a->aborts, b->aborts);
 		break;
 	case PAGE_FETCHES:
-		d = compare_real(a->fetches_per_s, b->fetches_per_s);
-		d = d ? d : compare_u64(a->fetches, b->fetches);
+		d = by_fetches(a, b);
 		break;
 	case PAGE_TRANSFERS:
 		d = compare_u64(a->transfers, b->transfers);
@@ -105,30 +116,31 @@ static int compare_pages(const void *va, const void *vb, void *vkey)
 	return d;
 }
 
-static int compare_nodes(const void *va, const void *vb, void *vkey)
+static double node_value(const struct model_node *n, enum node_key key, bool intervals)
+{
+	switch (key) {
+	case NODE_COMMITS:
+		return intervals ? n->rate.intervals : n->rate.commits;
+	case NODE_ABORTS:
+		return intervals ? n->rate.conflicts : n->rate.aborts;
+	case NODE_WASTED:
+		return intervals ? n->lost : n->wasted;
+	case NODE_WORK:
+		return n->rate.work;
+	case NODE_FETCHES:
+		return intervals ? n->rate.transfers : n->rate.fetches;
+	default:
+		return 0;
+	}
+}
+
+static int compare_nodes(const void *va, const void *vb, void *vm)
 {
 	const struct model_node *a = va, *b = vb;
-	int d = 0;
+	const struct model *m = vm;
+	int d = compare_real(node_value(a, m->node_key, m->shown.intervals),
+			     node_value(b, m->node_key, m->shown.intervals));
 
-	switch (*(enum node_key *)vkey) {
-	case NODE_COMMITS:
-		d = compare_real(a->rate.commits, b->rate.commits);
-		break;
-	case NODE_ABORTS:
-		d = compare_real(a->rate.aborts, b->rate.aborts);
-		break;
-	case NODE_WASTED:
-		d = compare_real(a->wasted, b->wasted);
-		break;
-	case NODE_WORK:
-		d = compare_real(a->rate.work, b->rate.work);
-		break;
-	case NODE_FETCHES:
-		d = compare_real(a->rate.fetches, b->rate.fetches);
-		break;
-	default:
-		break;
-	}
 	return d ? d : a->node < b->node ? -1 : a->node > b->node;
 }
 
@@ -136,16 +148,14 @@ void model__sort_pages(struct model *m, enum page_key key)
 {
 	m->page_key = key;
 	if (m->shown.npages)
-		qsort_r(m->shown.pages, m->shown.npages, sizeof(*m->shown.pages), compare_pages,
-			&m->page_key);
+		qsort_r(m->shown.pages, m->shown.npages, sizeof(*m->shown.pages), compare_pages, m);
 }
 
 void model__sort_nodes(struct model *m, enum node_key key)
 {
 	m->node_key = key;
 	if (m->shown.nnodes)
-		qsort_r(m->shown.nodes, m->shown.nnodes, sizeof(*m->shown.nodes), compare_nodes,
-			&m->node_key);
+		qsort_r(m->shown.nodes, m->shown.nnodes, sizeof(*m->shown.nodes), compare_nodes, m);
 }
 
 /* ---- samples ---- */
@@ -182,6 +192,11 @@ static void fill_shares(struct model_sample *now, const struct model_sample *bef
 		n->committed = share(n->counters.committed_ns, b->counters.committed_ns, ns);
 		n->wasted = share(n->counters.wasted_ns, b->counters.wasted_ns, ns);
 		n->barrier = share(n->counters.barrier_ns, b->counters.barrier_ns, ns);
+		n->fetching = share(n->counters.fetch_ns - n->counters.wasted_fetch_ns,
+				    b->counters.fetch_ns - b->counters.wasted_fetch_ns, ns);
+		n->locking = share(n->counters.lock_ns, b->counters.lock_ns, ns);
+		n->flushing = share(n->counters.flush_ns, b->counters.flush_ns, ns);
+		n->lost = fmin(1, n->wasted + n->fetching + n->locking + n->flushing);
 	}
 }
 
@@ -195,6 +210,10 @@ static void keep_shares(struct model_sample *now, const struct model_sample *bef
 			now->nodes[i].committed = b->committed;
 			now->nodes[i].wasted = b->wasted;
 			now->nodes[i].barrier = b->barrier;
+			now->nodes[i].fetching = b->fetching;
+			now->nodes[i].locking = b->locking;
+			now->nodes[i].flushing = b->flushing;
+			now->nodes[i].lost = b->lost;
 		}
 	}
 }
@@ -222,8 +241,8 @@ int model__line(struct model *m, const char *line, size_t length)
 		fill_shares(&s, before);
 		keep_shares(&s, before);
 	}
-	if (!isnan(s.rate.aborts))
-		m->history[m->nhistory++ % MODEL_HISTORY] = s.rate.aborts;
+	if (!isnan(s.intervals ? s.rate.conflicts : s.rate.aborts))
+		m->history[m->nhistory++ % MODEL_HISTORY] = s.intervals ? s.rate.conflicts : s.rate.aborts;
 	m->samples++;
 	m->ended |= s.ended;
 	if (m->paused && m->shown.valid) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * model.h - what dsmtop knows: the newest sample, the one before, and the history of the abort rate.
+ * model.h - what dsmtop knows: the newest sample, the one before, and the history of aborts (sc, rc: conflicts) a
+ * second.
  *
  * Pure: lines of the live socket (schema procope.live/1) go in, rows in the wanted order come out. It
  * owns no descriptor, clock or terminal. A line is data from another process: strings are made safe on
@@ -23,6 +24,7 @@
 
 struct model_rates { /* per second; NAN until two samples exist */
 	double commits, aborts, work, fetches, bytes_in;
+	double intervals, conflicts, transfers, lock_waits, flushes; /* of sc and rc */
 };
 
 struct model_node {
@@ -34,6 +36,8 @@ struct model_node {
 	struct model_rates rate;
 	/* Shares of the last interval's wall time, from the counters of two samples; NAN before. */
 	double committed, wasted, barrier;
+	double fetching, locking, flushing; /* of sc and rc */
+	double lost;			    /* these three, and what was wasted */
 };
 
 struct model_page {
@@ -46,6 +50,7 @@ struct model_page {
 	char nodes[64];		/* "0,1,2" or "0-3", cut with "+" */
 	unsigned nnodes;
 	uint64_t fetches, transfers, invalidations, updates, aborts, wasted_ns;
+	uint64_t fetch_ns; /* waited for it */
 	double fetches_per_s, aborts_per_s;
 	uint64_t home_moves;
 	unsigned home; /* after the last of them */
@@ -55,9 +60,10 @@ struct model_sample {
 	bool valid, ended, has_rates;
 	uint64_t time_ns;
 	double elapsed_s;
-	char source[16], program[128], run_id[24];
+	char source[16], program[128], run_id[24], consistency[8];
+	bool intervals;		 /* it is sc or rc: intervals that wait, in place of attempts that abort */
 	struct model_rates rate; /* of all nodes */
-	double aborts_per_commit, wasted_share;
+	double aborts_per_commit, wasted_share, conflicts_per_interval, lost_share;
 	uint64_t lost_total, events;
 	char lost[256]; /* "abort 12, fault 3" */
 	size_t nnodes, npages;
@@ -65,6 +71,7 @@ struct model_sample {
 	struct model_page *pages;
 };
 
+/* Of sc and rc WASTED is what was waited, ABORTS are conflicts, COMMITS of nodes intervals, FETCHES of nodes transfers. */
 enum page_key {
 	PAGE_WASTED,
 	PAGE_ABORTS,
@@ -107,9 +114,10 @@ void model__pause(struct model *m, bool paused);
 void model__sort_pages(struct model *m, enum page_key key);
 void model__sort_nodes(struct model *m, enum node_key key);
 
-/* The words for --sort and menus: "wasted", "aborts", ... Key of a word: -EINVAL when there is none. */
-const char *model__page_key_name(enum page_key key);
-const char *model__node_key_name(enum node_key key);
+/* The words for --sort and menus: "wasted", "aborts", ...; `intervals`: those of sc and rc. Key of a word, of either:
+ * -EINVAL when there is none. */
+const char *model__page_key_name(enum page_key key, bool intervals);
+const char *model__node_key_name(enum node_key key, bool intervals);
 int model__page_key(const char *name);
 
 /* "avatars: struct avatar[64] +0x1000, 2 more", or words that say that no object is known. */

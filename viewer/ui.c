@@ -6,10 +6,12 @@ int ui__menu_entries(const struct ui *ui)
 	return ui->pane == UI_NODES ? (int)NODE_KEYS : (int)PAGE_KEYS;
 }
 
-const char *ui__menu_name(const struct ui *ui, int entry)
+const char *ui__menu_name(const struct ui *ui, const struct model *m, int entry)
 {
-	return ui->pane == UI_NODES ? model__node_key_name((enum node_key)entry)
-				    : model__page_key_name((enum page_key)entry);
+	bool intervals = m->shown.intervals;
+
+	return ui->pane == UI_NODES ? model__node_key_name((enum node_key)entry, intervals)
+				    : model__page_key_name((enum page_key)entry, intervals);
 }
 
 static void sort_by(struct ui *ui, struct model *m, int entry)

@@ -43,6 +43,6 @@ bool ui__key(struct ui *ui, struct model *m, int key);
 
 /* Entries of the sort menu of the active pane, and the name of one. */
 int ui__menu_entries(const struct ui *ui);
-const char *ui__menu_name(const struct ui *ui, int entry);
+const char *ui__menu_name(const struct ui *ui, const struct model *m, int entry);
 
 #endif

@@ -33,11 +33,62 @@ static void draw_title(struct canvas *c, const struct model *m, const struct ui 
 	x = canvas__text(c, x + 2, 0, end, STYLE_TITLE, text__elapsed(t, sizeof(t), s->elapsed_s));
 	snprintf(t, sizeof(t), "%zu node%s", s->nnodes, s->nnodes == 1 ? "" : "s");
 	x = canvas__text(c, x + 2, 0, end, STYLE_TITLE, t);
+	if (s->consistency[0])
+		x = canvas__text(c, x + 2, 0, end, STYLE_TITLE, s->consistency);
 	x = canvas__text(c, x + 2, 0, end, STYLE_TITLE, s->source);
 	x = canvas__text(c, x + 2, 0, end, STYLE_TITLE, s->run_id[0] ? "run " : "");
 	canvas__text(c, x, 0, end, STYLE_TITLE, s->run_id);
 	canvas__cell(c, end, 0, STYLE_TITLE, ' ');
 	canvas__text(c, end + 1 > 0 ? end + 1 : 0, 0, 0, style, state);
+}
+
+#define FIGURES 10
+struct figure {
+	const char *name, *unit;
+	char value[32];
+	enum style style;
+};
+
+static int transaction_figures(const struct model_sample *s, struct figure *f)
+{
+	int n = 0;
+
+	f[n] = (struct figure){"aborts/commit", "", "", STYLE_BOLD};
+	text__ratio(f[n++].value, 32, s->aborts_per_commit);
+	f[n] = (struct figure){"wasted", "", "", s->wasted_share > 0.1 ? STYLE_WASTE : STYLE_BOLD};
+	text__share(f[n++].value, 32, s->wasted_share);
+	f[n] = (struct figure){"work", "/s", "", STYLE_GOOD};
+	text__count(f[n++].value, 32, s->rate.work);
+	f[n] = (struct figure){"commits", "/s", "", STYLE_BOLD};
+	text__count(f[n++].value, 32, s->rate.commits);
+	f[n] = (struct figure){"aborts", "/s", "", STYLE_BOLD};
+	text__count(f[n++].value, 32, s->rate.aborts);
+	f[n] = (struct figure){"fetches", "/s", "", STYLE_BOLD};
+	text__count(f[n++].value, 32, s->rate.fetches);
+	return n;
+}
+
+static int interval_figures(const struct model_sample *s, struct figure *f)
+{
+	int n = 0;
+
+	f[n] = (struct figure){"conflicts/interval", "", "", STYLE_BOLD};
+	text__ratio(f[n++].value, 32, s->conflicts_per_interval);
+	f[n] = (struct figure){"lost", "", "", s->lost_share > 0.1 ? STYLE_WASTE : STYLE_BOLD};
+	text__share(f[n++].value, 32, s->lost_share);
+	f[n] = (struct figure){"work", "/s", "", STYLE_GOOD};
+	text__count(f[n++].value, 32, s->rate.work);
+	f[n] = (struct figure){"intervals", "/s", "", STYLE_BOLD};
+	text__count(f[n++].value, 32, s->rate.intervals);
+	f[n] = (struct figure){"conflicts", "/s", "", STYLE_BOLD};
+	text__count(f[n++].value, 32, s->rate.conflicts);
+	f[n] = (struct figure){"transfers", "/s", "", STYLE_BOLD};
+	text__count(f[n++].value, 32, s->rate.transfers);
+	f[n] = (struct figure){"lock waits", "/s", "", STYLE_BOLD};
+	text__count(f[n++].value, 32, s->rate.lock_waits);
+	f[n] = (struct figure){"flushes", "/s", "", STYLE_BOLD};
+	text__count(f[n++].value, 32, s->rate.flushes);
+	return n;
 }
 
 /* Figures flow like words: as many a line as fit, so that no width needs a layout of its own. Each has room for
@@ -46,24 +97,15 @@ static void draw_title(struct canvas *c, const struct model *m, const struct ui 
 static int draw_totals(struct canvas *c, const struct model *m, int y, int rows)
 {
 	const struct model_sample *s = &m->shown;
-	char v[8][32];
-	const struct {
-		const char *name, *value, *unit;
-		enum style style;
-	} figure[] = {
-		{"aborts/commit", text__ratio(v[0], 32, s->aborts_per_commit), "", STYLE_BOLD},
-		{"wasted", text__share(v[1], 32, s->wasted_share), "",
-		 s->wasted_share > 0.1 ? STYLE_WASTE : STYLE_BOLD},
-		{"work", text__count(v[2], 32, s->rate.work), "/s", STYLE_GOOD},
-		{"commits", text__count(v[3], 32, s->rate.commits), "/s", STYLE_BOLD},
-		{"aborts", text__count(v[4], 32, s->rate.aborts), "/s", STYLE_BOLD},
-		{"fetches", text__count(v[5], 32, s->rate.fetches), "/s", STYLE_BOLD},
-		{"in", text__bytes(v[6], 32, s->rate.bytes_in), "/s", STYLE_BOLD},
-		{"records", text__count(v[7], 32, (double)s->events), "", STYLE_BOLD},
-	};
+	struct figure figure[FIGURES];
+	int n = s->intervals ? interval_figures(s, figure) : transaction_figures(s, figure);
 	int last = y + rows, x = 0;
 
-	for (size_t i = 0; i < sizeof(figure) / sizeof(figure[0]); i++) {
+	figure[n] = (struct figure){"in", "/s", "", STYLE_BOLD};
+	text__bytes(figure[n++].value, 32, s->rate.bytes_in);
+	figure[n] = (struct figure){"records", "", "", STYLE_BOLD};
+	text__count(figure[n++].value, 32, (double)s->events);
+	for (int i = 0; i < n; i++) {
 		int value = (int)strlen(figure[i].value), room = value < FIGURE_LEAST ? FIGURE_LEAST : value;
 		int need = (int)(strlen(figure[i].name) + strlen(figure[i].unit)) + 1 + room, from;
 
@@ -185,7 +227,7 @@ static int draw_graph(struct canvas *c, const struct model *m, int y, int rows)
 
 	top = view__graph(c, m, label, y, c->width - label, rows);
 	if (label) {
-		canvas__text(c, 0, y, label, STYLE_DIM, "aborts/s");
+		canvas__text(c, 0, y, label, STYLE_DIM, m->shown.intervals ? "conflicts/s" : "aborts/s");
 		canvas__right(c, label - 1, y, STYLE_DIM, text__count(t, sizeof(t), top));
 		if (rows > 1)
 			canvas__right(c, label - 1, y + rows - 1, STYLE_DIM, "0");
@@ -195,37 +237,77 @@ static int draw_graph(struct canvas *c, const struct model *m, int y, int rows)
 
 /* ---- help, menu, key line ---- */
 
-static const char *const help[] = {
+static const char *const help_keys[] = {
 	"dsmtop: what the cluster is doing right now",
 	"",
 	"  q, F10, Ctrl-C  quit",
 	"  F1, ?, h        this help",
 	"  F6, s           choose what the pane is ordered by",
-	"  W A F T I U     pages by wasted time, aborts, fetches, transfers,",
-	"                  invalidations, updates",
+};
+
+static const char *const help_moves[] = {
 	"  P O             pages by address, by object",
 	"  Tab             the other pane",
 	"  Up Down k j     select; PgUp PgDn Home End move farther",
 	"  p               pause the screen (the graph goes on)",
 	"",
-	"  bar of a node: # committed  x wasted  - waiting at barriers,",
-	"  as shares of the last interval",
-	"  WASTED of a page: time of aborted attempts that first met there",
-	"  LOST: records the collector could not take; rates come from",
+};
+
+static const char *const help_transactions[2][6] = {
+	{
+		"  W A F T I U     pages by wasted time, aborts, fetches, transfers,",
+		"                  invalidations, updates",
+	},
+	{
+		"  bar of a node: # committed  x wasted  - waiting at barriers,",
+		"  as shares of the last interval",
+		"  WASTED of a page: time of aborted attempts that first met there",
+	},
+};
+
+static const char *const help_intervals[2][6] = {
+	{
+		"  W A F T I U     pages by time waited, conflicts, fetches, transfers,",
+		"                  invalidations, updates",
+	},
+	{
+		"  bar of a node: waiting for f pages  l locks  w flushes, and",
+		"  - at barriers, as shares of the last interval",
+		"  CONFL/s: pages in use that others wanted (sc) or changed (rc)",
+		"  LOST of a node: share of its time in f, l and w",
+		"  WAITED of a page: by all nodes, for its fetches",
+	},
+};
+
+static const char *const help_losses[] = {
+	"  LOST records: those the collector could not take; rates come from",
 	"  counters and stay exact",
 };
 
-static void draw_help(struct canvas *c)
+static int help_lines(struct canvas *c, const char *const *line, size_t n, int y)
 {
-	int n = (int)(sizeof(help) / sizeof(help[0]));
-
-	canvas__clear(c);
-	for (int i = 0; i < n && i < c->height; i++)
-		canvas__text(c, 0, i, 0, i ? STYLE_PLAIN : STYLE_BOLD, help[i]);
-	canvas__text(c, 0, c->height - 1, 0, STYLE_KEY, n < c->height ? "any key: back" : "key: back");
+	for (size_t i = 0; i < n && line[i]; i++, y++)
+		canvas__text(c, 0, y, 0, y ? STYLE_PLAIN : STYLE_BOLD, line[i]);
+	return y;
 }
 
-static void draw_menu(struct canvas *c, const struct ui *ui)
+static void draw_help(struct canvas *c, const struct model *m)
+{
+	const char *const(*words)[6] = m->shown.intervals ? help_intervals : help_transactions;
+	int y;
+
+	canvas__clear(c);
+	y = help_lines(c, help_keys, sizeof(help_keys) / sizeof(help_keys[0]), 0);
+	y = help_lines(c, words[0], 6, y);
+	y = help_lines(c, help_moves, sizeof(help_moves) / sizeof(help_moves[0]), y);
+	y = help_lines(c, words[1], 6, y);
+	y = help_lines(c, help_losses, sizeof(help_losses) / sizeof(help_losses[0]), y);
+	for (int x = 0; x < c->width; x++)
+		canvas__cell(c, x, c->height - 1, STYLE_PLAIN, ' ');
+	canvas__text(c, 0, c->height - 1, 0, STYLE_KEY, y < c->height ? "any key: back" : "key: back");
+}
+
+static void draw_menu(struct canvas *c, const struct model *m, const struct ui *ui)
 {
 	int n = ui__menu_entries(ui), width = 24, rows = c->height - 1 < n + 1 ? c->height - 1 : n + 1;
 	int first = ui->menu + 1 >= rows ? ui->menu + 2 - rows : 0;
@@ -242,7 +324,7 @@ static void draw_menu(struct canvas *c, const struct ui *ui)
 				     ui->pane == UI_NODES ? "order nodes by" : "order pages by");
 		else if (entry < n)
 			canvas__text(c, 2, row, width, entry == ui->menu ? STYLE_SELECTED : STYLE_PLAIN,
-				     ui__menu_name(ui, entry));
+				     ui__menu_name(ui, m, entry));
 		if (row && entry == ui->menu)
 			canvas__cell(c, 0, row, STYLE_SELECTED, '>');
 	}
@@ -290,7 +372,7 @@ static int draw_nodes(struct canvas *c, const struct model *m, struct ui *ui, in
 	for (int i = 0; i < rows - 1 && ui->top[UI_NODES] + (size_t)i < s->nnodes; i++) {
 		size_t at = ui->top[UI_NODES] + (size_t)i;
 
-		view_rows__node(c, &s->nodes[at], y + 1 + i);
+		view_rows__node(c, m, &s->nodes[at], y + 1 + i);
 		if (ui->pane == UI_NODES && at == ui->selected[UI_NODES])
 			canvas__style_row(c, y + 1 + i, STYLE_SELECTED, false);
 	}
@@ -310,7 +392,7 @@ static int draw_pages(struct canvas *c, const struct model *m, struct ui *ui, in
 	for (int i = 0; i < rows - 1 && ui->top[UI_PAGES] + (size_t)i < s->npages; i++) {
 		size_t at = ui->top[UI_PAGES] + (size_t)i;
 
-		view_rows__page(c, &s->pages[at], y + 1 + i);
+		view_rows__page(c, m, &s->pages[at], y + 1 + i);
 		if (ui->pane == UI_PAGES && at == ui->selected[UI_PAGES])
 			canvas__style_row(c, y + 1 + i, STYLE_SELECTED, false);
 	}
@@ -339,7 +421,7 @@ static void draw_panes(struct canvas *c, const struct model *m, struct ui *ui, i
 	y = draw_nodes(c, m, ui, y, nodes);
 	y = draw_pages(c, m, ui, y, left - nodes);
 	if (detail)
-		view_rows__detail(c, &m->shown.pages[ui->selected[UI_PAGES]], y);
+		view_rows__detail(c, m, &m->shown.pages[ui->selected[UI_PAGES]], y);
 }
 
 void view__draw(struct canvas *c, const struct model *m, struct ui *ui)
@@ -348,7 +430,7 @@ void view__draw(struct canvas *c, const struct model *m, struct ui *ui)
 
 	canvas__clear(c);
 	if (ui->mode == UI_HELP) {
-		draw_help(c);
+		draw_help(c, m);
 		return;
 	}
 	draw_title(c, m, ui);
@@ -366,7 +448,7 @@ void view__draw(struct canvas *c, const struct model *m, struct ui *ui)
 	else
 		draw_keys(c, ui);
 	if (ui->mode == UI_MENU)
-		draw_menu(c, ui);
+		draw_menu(c, m, ui);
 }
 
 static size_t batch_pages(const struct model *m, size_t pages)
@@ -391,13 +473,13 @@ int view__batch(struct canvas *c, const struct model *m, const struct ui *ui, si
 	y = draw_message(c, m, ui, y);
 	view_rows__node_heading(c, m, ++y, true);
 	for (size_t i = 0; i < s->nnodes; i++)
-		view_rows__node(c, &s->nodes[i], ++y);
+		view_rows__node(c, m, &s->nodes[i], ++y);
 	y += 2;
 	view_rows__page_heading(c, m, y, true);
 	if (!s->npages)
 		canvas__text(c, 2, ++y, 0, STYLE_DIM, "no page has moved between nodes yet");
 	for (size_t i = 0; i < batch_pages(m, pages); i++)
-		view_rows__page(c, &s->pages[i], ++y);
+		view_rows__page(c, m, &s->pages[i], ++y);
 	if (batch_pages(m, pages) < s->npages)
 		canvas__textf(c, 2, ++y, STYLE_DIM, "and %zu pages more (--pages 0 shows all)",
 			      s->npages - batch_pages(m, pages));

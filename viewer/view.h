@@ -15,7 +15,7 @@ void view__draw(struct canvas *c, const struct model *m, struct ui *ui);
 int view__batch_rows(const struct model *m, size_t pages);
 int view__batch(struct canvas *c, const struct model *m, const struct ui *ui, size_t pages);
 
-/* Draws the newest values of the abort rate in columns [x, x + width) of rows [y, y + height): braille,
+/* Draws the newest values of the rate of aborts (sc, rc: conflicts) in columns [x, x + width) of rows [y, y + height): braille,
  * two samples a column, or ASCII. Returns the value at the top of the scale. */
 double view__graph(struct canvas *c, const struct model *m, int x, int y, int width, int height);
 

@@ -7,49 +7,106 @@
 
 #include "viewer/text.h"
 
+enum what { /* a column shows */
+	    P_WASTED,
+	    P_ABORTS,
+	    P_WAITED,
+	    P_FETCHES,
+	    P_TRANSFERS,
+	    P_INVALIDATIONS,
+	    P_UPDATES,
+	    P_NODES,
+	    P_PAGE,
+	    N_NODE,
+	    N_COMMITS,
+	    N_ABORTS,
+	    N_WASTED,
+	    N_INTERVALS,
+	    N_CONFLICTS,
+	    N_LOST,
+	    N_WORK,
+	    N_FETCHES,
+	    N_TRANSFERS,
+	    N_LOCKS,
+	    N_FLUSHES,
+	    N_BYTES,
+	    N_PID,
+	    N_HOST,
+};
+
 struct column {
-	const char *heading;
+	const char *heading; /* NULL: the list ends */
+	enum what what;
 	int width;     /* without the blank after it */
 	int min_width; /* of the screen, for the column to be there */
 	int key;       /* enum page_key or node_key; -1: none */
 };
 
-enum { P_WASTED, P_ABORTS, P_FETCHES, P_TRANSFERS, P_INVALIDATIONS, P_UPDATES, P_NODES, P_PAGE, P_COLUMNS };
-static const struct column page_column[P_COLUMNS] = {
-	[P_WASTED] = {"WASTED", 7, 0, PAGE_WASTED},
-	[P_ABORTS] = {"ABORT/s", 7, 36, PAGE_ABORTS},
-	[P_FETCHES] = {"FETCH/s", 7, 56, PAGE_FETCHES},
-	[P_TRANSFERS] = {"TRANSF", 6, 110, PAGE_TRANSFERS},
-	[P_INVALIDATIONS] = {"INVAL", 6, 110, PAGE_INVALIDATIONS},
-	[P_UPDATES] = {"UPDATE", 6, 110, PAGE_UPDATES},
-	[P_NODES] = {"NODES", 8, 66, -1},
-	[P_PAGE] = {"PAGE", 10, 76, PAGE_ADDRESS},
+/* Of runs whose transactions abort, and of those whose intervals wait. */
+static const struct column page_columns[2][10] = {
+	{
+		{"WASTED", P_WASTED, 7, 0, PAGE_WASTED},
+		{"ABORT/s", P_ABORTS, 7, 36, PAGE_ABORTS},
+		{"FETCH/s", P_FETCHES, 7, 56, PAGE_FETCHES},
+		{"TRANSF", P_TRANSFERS, 6, 110, PAGE_TRANSFERS},
+		{"INVAL", P_INVALIDATIONS, 6, 110, PAGE_INVALIDATIONS},
+		{"UPDATE", P_UPDATES, 6, 110, PAGE_UPDATES},
+		{"NODES", P_NODES, 8, 66, -1},
+		{"PAGE", P_PAGE, 10, 76, PAGE_ADDRESS},
+		{0},
+	},
+	{
+		{"WAITED", P_WAITED, 7, 0, PAGE_WASTED},
+		{"CONFL/s", P_ABORTS, 7, 36, PAGE_ABORTS},
+		{"FETCH/s", P_FETCHES, 7, 56, PAGE_FETCHES},
+		{"TRANSF", P_TRANSFERS, 6, 110, PAGE_TRANSFERS},
+		{"INVAL", P_INVALIDATIONS, 6, 86, PAGE_INVALIDATIONS},
+		{"UPDATE", P_UPDATES, 6, 86, PAGE_UPDATES},
+		{"NODES", P_NODES, 8, 66, -1},
+		{"PAGE", P_PAGE, 10, 76, PAGE_ADDRESS},
+		{0},
+	},
 };
 
-enum { N_NODE, N_COMMITS, N_ABORTS, N_WASTED, N_WORK, N_FETCHES, N_BYTES, N_PID, N_HOST, N_COLUMNS };
-static const struct column node_column[N_COLUMNS] = {
-	[N_NODE] = {"NODE", 4, 0, NODE_NUMBER},
-	[N_COMMITS] = {"COMMIT/s", 8, 30, NODE_COMMITS},
-	[N_ABORTS] = {"ABORT/s", 7, 38, NODE_ABORTS},
-	[N_WASTED] = {"WASTED", 6, 50, NODE_WASTED},
-	[N_WORK] = {"WORK/s", 6, 70, NODE_WORK},
-	[N_FETCHES] = {"FETCH/s", 7, 90, NODE_FETCHES},
-	[N_BYTES] = {"IN/s", 6, 100, -1},
-	[N_PID] = {"PID", 7, 110, -1},
-	[N_HOST] = {"HOST", 12, 130, -1},
+static const struct column node_columns[2][12] = {
+	{
+		{"NODE", N_NODE, 4, 0, NODE_NUMBER},
+		{"COMMIT/s", N_COMMITS, 8, 30, NODE_COMMITS},
+		{"ABORT/s", N_ABORTS, 7, 38, NODE_ABORTS},
+		{"WASTED", N_WASTED, 6, 50, NODE_WASTED},
+		{"WORK/s", N_WORK, 6, 70, NODE_WORK},
+		{"FETCH/s", N_FETCHES, 7, 90, NODE_FETCHES},
+		{"IN/s", N_BYTES, 6, 100, -1},
+		{"PID", N_PID, 7, 110, -1},
+		{"HOST", N_HOST, 12, 130, -1},
+		{0},
+	},
+	{
+		{"NODE", N_NODE, 4, 0, NODE_NUMBER},
+		{"INTERV/s", N_INTERVALS, 8, 30, NODE_COMMITS},
+		{"CONFL/s", N_CONFLICTS, 7, 38, NODE_ABORTS},
+		{"LOST", N_LOST, 6, 50, NODE_WASTED},
+		{"WORK/s", N_WORK, 6, 70, NODE_WORK},
+		{"TRANSF/s", N_TRANSFERS, 8, 76, NODE_FETCHES},
+		{"LOCK/s", N_LOCKS, 6, 90, -1},
+		{"FLUSH/s", N_FLUSHES, 7, 100, -1},
+		{"IN/s", N_BYTES, 6, 110, -1},
+		{"PID", N_PID, 7, 120, -1},
+		{"HOST", N_HOST, 12, 140, -1},
+		{0},
+	},
 };
 
-static int heading(struct canvas *c, const struct column *col, int n, int y, int key)
+static int heading(struct canvas *c, const struct column *col, int y, int key)
 {
 	int x = 0;
 
-	for (int i = 0; i < n; i++) {
-		if (c->width < col[i].min_width)
+	for (; col->heading; col++) {
+		if (c->width < col->min_width)
 			continue;
-		canvas__right(c, x + col[i].width, y,
-			      col[i].key >= 0 && col[i].key == key ? STYLE_SORTED : STYLE_HEADING,
-			      col[i].heading);
-		x += col[i].width + 1;
+		canvas__right(c, x + col->width, y,
+			      col->key >= 0 && col->key == key ? STYLE_SORTED : STYLE_HEADING, col->heading);
+		x += col->width + 1;
 	}
 	return x;
 }
@@ -74,48 +131,87 @@ static void mark(struct canvas *c, int x, int y, bool active, const char *name)
 
 void view_rows__page_heading(struct canvas *c, const struct model *m, int y, bool active)
 {
-	int x = heading(c, page_column, P_COLUMNS, y, (int)m->page_key);
+	int x = heading(c, page_columns[m->shown.intervals], y, (int)m->page_key);
 
 	mark(c, x, y, active, active ? "*OBJECT" : " OBJECT");
 	if (m->page_key == PAGE_OBJECT)
 		canvas__text(c, x + 1, y, 0, STYLE_SORTED, "OBJECT");
 }
 
-void view_rows__page(struct canvas *c, const struct model_page *p, int y)
+static enum style page_text(const struct model_page *p, enum what what, char *t, size_t size)
+{
+	switch (what) {
+	case P_WASTED:
+		text__nanos(t, size, (double)p->wasted_ns);
+		return p->wasted_ns ? STYLE_WASTE : STYLE_PLAIN;
+	case P_WAITED:
+		text__nanos(t, size, (double)p->fetch_ns);
+		return p->fetch_ns ? STYLE_WASTE : STYLE_PLAIN;
+	case P_ABORTS:
+		text__count(t, size, p->aborts_per_s);
+		return STYLE_PLAIN;
+	case P_FETCHES:
+		text__count(t, size, p->fetches_per_s);
+		return STYLE_PLAIN;
+	case P_TRANSFERS:
+		text__count(t, size, (double)p->transfers);
+		return STYLE_PLAIN;
+	case P_INVALIDATIONS:
+		text__count(t, size, (double)p->invalidations);
+		return STYLE_PLAIN;
+	case P_UPDATES:
+		text__count(t, size, (double)p->updates);
+		return STYLE_PLAIN;
+	case P_NODES:
+		snprintf(t, size, "%s", p->nodes);
+		return STYLE_PLAIN;
+	default:
+		snprintf(t, size, "0x%llx", (unsigned long long)p->offset);
+		return STYLE_DIM;
+	}
+}
+
+void view_rows__page(struct canvas *c, const struct model *m, const struct model_page *p, int y)
 {
 	char t[300];
 	int x = 0;
 
-	x = put(c, &page_column[P_WASTED], x, y, p->wasted_ns ? STYLE_WASTE : STYLE_PLAIN,
-		text__nanos(t, sizeof(t), (double)p->wasted_ns));
-	x = put(c, &page_column[P_ABORTS], x, y, STYLE_PLAIN, text__count(t, sizeof(t), p->aborts_per_s));
-	x = put(c, &page_column[P_FETCHES], x, y, STYLE_PLAIN, text__count(t, sizeof(t), p->fetches_per_s));
-	x = put(c, &page_column[P_TRANSFERS], x, y, STYLE_PLAIN,
-		text__count(t, sizeof(t), (double)p->transfers));
-	x = put(c, &page_column[P_INVALIDATIONS], x, y, STYLE_PLAIN,
-		text__count(t, sizeof(t), (double)p->invalidations));
-	x = put(c, &page_column[P_UPDATES], x, y, STYLE_PLAIN, text__count(t, sizeof(t), (double)p->updates));
-	x = put(c, &page_column[P_NODES], x, y, STYLE_PLAIN, p->nodes);
-	snprintf(t, sizeof(t), "0x%llx", (unsigned long long)p->offset);
-	x = put(c, &page_column[P_PAGE], x, y, STYLE_DIM, t);
+	for (const struct column *col = page_columns[m->shown.intervals]; col->heading; col++) {
+		enum style style = page_text(p, col->what, t, sizeof(t));
+
+		x = put(c, col, x, y, style, t);
+	}
 	model_page__describe(p, t, sizeof(t));
 	canvas__text(c, x + 1, y, 0, p->named ? STYLE_OBJECT : STYLE_DIM, t);
 }
 
-void view_rows__detail(struct canvas *c, const struct model_page *p, int y)
+/* What it cost: where nothing is undone, the waits for it. */
+static int detail_cost(struct canvas *c, const struct model *m, const struct model_page *p, int x, int y)
 {
-	char t[300], wasted[32], size[32];
+	char t[32];
+
+	if (m->shown.intervals)
+		return canvas__textf(
+			c, x, y, STYLE_DIM, "%llu conflicts, %s waited in %llu fetches, %llu updates",
+			(unsigned long long)p->aborts, text__nanos(t, sizeof(t), (double)p->fetch_ns),
+			(unsigned long long)p->fetches, (unsigned long long)p->updates);
+	return canvas__textf(c, x, y, STYLE_DIM, "%llu aborts, %s wasted, %llu fetches",
+			     (unsigned long long)p->aborts, text__nanos(t, sizeof(t), (double)p->wasted_ns),
+			     (unsigned long long)p->fetches);
+}
+
+void view_rows__detail(struct canvas *c, const struct model *m, const struct model_page *p, int y)
+{
+	char t[300], size[32];
 	int x;
 
 	model_page__describe(p, t, sizeof(t));
 	x = canvas__textf(c, 0, y, STYLE_DIM, "page 0x%llx (%s) ", (unsigned long long)p->offset,
 			  text__bytes(size, sizeof(size), ldexp(1, (int)p->log2)));
 	x = canvas__text(c, x, y, 0, STYLE_OBJECT, t);
-	x = canvas__textf(c, x, y, STYLE_DIM,
-			  "; nodes %s; %llu aborts, %s wasted, %llu fetches, %llu invalidations",
-			  p->nodes[0] ? p->nodes : "-", (unsigned long long)p->aborts,
-			  text__nanos(wasted, sizeof(wasted), (double)p->wasted_ns),
-			  (unsigned long long)p->fetches, (unsigned long long)p->invalidations);
+	x = canvas__textf(c, x, y, STYLE_DIM, "; nodes %s; ", p->nodes[0] ? p->nodes : "-");
+	x = detail_cost(c, m, p, x, y);
+	x = canvas__textf(c, x, y, STYLE_DIM, ", %llu invalidations", (unsigned long long)p->invalidations);
 	if (p->home_moves)
 		canvas__textf(c, x, y, STYLE_DIM, "; home: node %u, %llu move%s", p->home,
 			      (unsigned long long)p->home_moves, p->home_moves == 1 ? "" : "s");
@@ -123,17 +219,28 @@ void view_rows__detail(struct canvas *c, const struct model_page *p, int y)
 
 void view_rows__node_heading(struct canvas *c, const struct model *m, int y, bool active)
 {
-	int x = heading(c, node_column, N_COLUMNS, y, (int)m->node_key);
+	int x = heading(c, node_columns[m->shown.intervals], y, (int)m->node_key);
 
 	mark(c, x, y, active, active ? "*TIME" : " TIME");
 }
 
-/* # committed, x wasted, - waiting at barriers: readable without colours too. */
-static void bar(struct canvas *c, const struct model_node *n, int x, int y)
+/* # committed, x wasted, - waiting at barriers; where nothing is undone f, l and w, waits for fetches, locks and
+ * flushes, stand in place of the first two: readable without colours too. */
+static void bar(struct canvas *c, const struct model *m, const struct model_node *n, int x, int y)
 {
-	const double share[3] = {n->committed, n->wasted, n->barrier};
-	static const char ascii[3] = {'#', 'x', '-'};
-	static const enum style style[3] = {STYLE_GOOD, STYLE_WASTE, STYLE_WAIT};
+	const struct {
+		double share;
+		char ascii;
+		enum style style;
+	} part[2][4] = {
+		{{n->committed, '#', STYLE_GOOD},
+		 {n->wasted, 'x', STYLE_WASTE},
+		 {n->barrier, '-', STYLE_WAIT}},
+		{{n->fetching, 'f', STYLE_WASTE},
+		 {n->locking, 'l', STYLE_WASTE},
+		 {n->flushing, 'w', STYLE_WASTE},
+		 {n->barrier, '-', STYLE_WAIT}},
+	};
 	int width = c->width - x - 2, at = 0;
 	double sum = 0;
 
@@ -145,30 +252,78 @@ static void bar(struct canvas *c, const struct model_node *n, int x, int y)
 		canvas__text(c, x + 1, y, x + width + 1, STYLE_DIM, "ended");
 		return;
 	}
-	for (int i = 0; i < 3; i++) {
-		sum += isnan(share[i]) ? 0 : share[i];
+	for (int i = 0; i < 4; i++) {
+		double share = part[m->shown.intervals][i].share;
+
+		sum += isnan(share) ? 0 : share;
 		/* rounding the sums, not the parts, keeps the whole bar right */
 		for (int end = (int)(sum * width + 0.5); at < end && at < width; at++)
-			canvas__cell(c, x + 1 + at, y, style[i], (uint32_t)ascii[i]);
+			canvas__cell(c, x + 1 + at, y, part[m->shown.intervals][i].style,
+				     (uint32_t)part[m->shown.intervals][i].ascii);
 	}
 }
 
-void view_rows__node(struct canvas *c, const struct model_node *n, int y)
+/* Columns that are one rate. */
+static double node_rate(const struct model_node *n, enum what what)
+{
+	switch (what) {
+	case N_COMMITS:
+		return n->rate.commits;
+	case N_ABORTS:
+		return n->rate.aborts;
+	case N_INTERVALS:
+		return n->rate.intervals;
+	case N_CONFLICTS:
+		return n->rate.conflicts;
+	case N_WORK:
+		return n->rate.work;
+	case N_FETCHES:
+		return n->rate.fetches;
+	case N_TRANSFERS:
+		return n->rate.transfers;
+	case N_LOCKS:
+		return n->rate.lock_waits;
+	default:
+		return n->rate.flushes;
+	}
+}
+
+static enum style node_text(const struct model_node *n, enum what what, char *t, size_t size)
+{
+	double share = what == N_LOST ? n->lost : n->wasted;
+
+	switch (what) {
+	case N_NODE:
+		snprintf(t, size, "%u", n->node);
+		return STYLE_BOLD;
+	case N_WASTED:
+	case N_LOST:
+		text__share(t, size, share);
+		return share > 0.1 ? STYLE_WASTE : STYLE_PLAIN;
+	case N_BYTES:
+		text__bytes(t, size, n->rate.bytes_in);
+		return STYLE_PLAIN;
+	case N_PID:
+		snprintf(t, size, "%ld", n->pid);
+		return STYLE_DIM;
+	case N_HOST:
+		snprintf(t, size, "%s", n->host);
+		return STYLE_DIM;
+	default:
+		text__count(t, size, node_rate(n, what));
+		return STYLE_PLAIN;
+	}
+}
+
+void view_rows__node(struct canvas *c, const struct model *m, const struct model_node *n, int y)
 {
 	char t[80];
 	int x = 0;
 
-	snprintf(t, sizeof(t), "%u", n->node);
-	x = put(c, &node_column[N_NODE], x, y, STYLE_BOLD, t);
-	x = put(c, &node_column[N_COMMITS], x, y, STYLE_PLAIN, text__count(t, sizeof(t), n->rate.commits));
-	x = put(c, &node_column[N_ABORTS], x, y, STYLE_PLAIN, text__count(t, sizeof(t), n->rate.aborts));
-	x = put(c, &node_column[N_WASTED], x, y, n->wasted > 0.1 ? STYLE_WASTE : STYLE_PLAIN,
-		text__share(t, sizeof(t), n->wasted));
-	x = put(c, &node_column[N_WORK], x, y, STYLE_PLAIN, text__count(t, sizeof(t), n->rate.work));
-	x = put(c, &node_column[N_FETCHES], x, y, STYLE_PLAIN, text__count(t, sizeof(t), n->rate.fetches));
-	x = put(c, &node_column[N_BYTES], x, y, STYLE_PLAIN, text__bytes(t, sizeof(t), n->rate.bytes_in));
-	snprintf(t, sizeof(t), "%ld", n->pid);
-	x = put(c, &node_column[N_PID], x, y, STYLE_DIM, t);
-	x = put(c, &node_column[N_HOST], x, y, STYLE_DIM, n->host);
-	bar(c, n, x, y);
+	for (const struct column *col = node_columns[m->shown.intervals]; col->heading; col++) {
+		enum style style = node_text(n, col->what, t, sizeof(t));
+
+		x = put(c, col, x, y, style, t);
+	}
+	bar(c, m, n, x, y);
 }

@@ -34,6 +34,16 @@ for model in sc rc; do
 		+ .locks_ns + .flushes_ns + .lost_ns + .remainder_ns - .measured_ns | fabs) < 1000 and
 		(.remainder_ns | fabs) < 0.02 * .measured_ns'
 	grep -q "consistency $model" "$work/$model/report.txt" || fail "$model: not named in the text"
+	# the graph and dsmtop speak of intervals as well
+	grep -q "nodes whose intervals" "$work/$model/report.dot" && ! grep -q -e aborted -e wasted "$work/$model/report.dot" ||
+		fail "$model: words of the graph: $(grep label= "$work/$model/report.dot" | head -n 3)"
+	COLUMNS=160 timeout 60 "$bin/dsmtop" --trace "$work/$model.dsmt" -b --sort conflicts --pages 3 >"$work/top" 2>&1 || fail "$model: dsmtop: $(tail -n 3 "$work/top")"
+	grep -q "2 nodes  $model  " "$work/top" && grep -q "conflicts/interval [0-9]" "$work/top" || fail "$model: dsmtop: $(head -n 2 "$work/top")"
+	tail -n 5 "$work/top" | grep -q -e avatars -e "struct stats" || fail "$model: hottest pages by dsmtop: $(tail -n 5 "$work/top")"
+	timeout 60 "$bin/dsmtop" --trace "$work/$model.dsmt" --json >"$work/top" 2>&1
+	jq -se 'map(select(.total.lost_share != null)) | (map(.total.lost_share >= 0 and .total.lost_share <= 1) | all) and
+		(map(.total.conflicts_per_s) | max) > 0 and (last.pages | map(.aborts) | max) > 100 and (last.pages | map(.fetch_ns) | max) > 0' "$work/top" >/dev/null ||
+		fail "$model: figures of dsmtop: $(tail -n 1 "$work/top" | jq -c '.total, .pages[0]')"
 done
 
 # Under sc false sharing is dear. (Under rc it costs a message or two, and nobody waits for it.)

@@ -31,6 +31,28 @@ start=$(date +%s%N)
 run "$top" "$work/a.sock" --json -n 3 -d 0.5
 check "-d keeps screens apart" test $((($(date +%s%N) - start) / 1000000)) -ge 1000
 
+# sc and rc: intervals that meet and wait, in place of transactions that abort
+for model in sc rc; do
+	serve "$work/$model.sock" interval 60 model $model
+	run "$top" "$work/$model.sock" -b -n 1
+	check "$model: one screen" code 0
+	check "$model: named" has "4 nodes  $model  ring"
+	check "$model: conflicts and loss" has "conflicts/interval 0.500  lost 25.0%"
+	check "$model: rates" grep -q "lock waits 160/s  *flushes 120/s" "$work/out"
+	check "$model: columns of nodes" has "NODE INTERV/s CONFL/s   LOST WORK/s TRANSF/s LOCK/s FLUSH/s"
+	check "$model: columns of pages" has "WAITED CONFL/s FETCH/s TRANSF  INVAL UPDATE"
+	check "$model: a node's row" has "0      700     350  50.0%    512      120     40      30"
+	check "$model: a bar" grep -q '\[f*l*w*-*  *\]' "$work/out"
+	check "$model: nothing commits" bash -c "! grep -qi -e commit -e abort -e wasted '$work/out'"
+	check "$model: what was waited for most is first" bash -c "grep -A1 OBJECT '$work/out' | tail -n 1 | grep -q '40.0ms .*0x28000'"
+	run "$top" "$work/$model.sock" -b -n 1 --sort conflicts --pages 1
+	check "$model: by conflicts" bash -c "grep -A1 OBJECT '$work/out' | tail -n 1 | grep -q 'struct avatar'"
+done
+serve "$work/tx.sock" interval 60 model tx
+run "$top" "$work/tx.sock" -b -n 1 --sort waited
+check "tx: named, with its own words" has "4 nodes  tx  ring"
+check "tx: aborts" has "aborts/commit 0.125"
+
 serve "$work/end.sock" interval 60 samples 6
 run "$top" "$work/end.sock" -b
 check "the end is a good end" code 0

@@ -28,7 +28,7 @@ for source in $sources; do
 	sleep 1.5
 	timeout 60 "$top" -b -n 1 $path >"$work/out" 2>"$work/err"
 	check "exit code" test $? = 0
-	check "the program" grep -q "dsmtop world .* 4 nodes  $source" "$work/out"
+	check "the program" grep -q "dsmtop world .* 4 nodes  tx  $source" "$work/out"
 	check "the hottest page is of the avatars" \
 		bash -c "grep -A1 OBJECT '$work/out' | tail -n 1 | grep -q 'avatars: struct avatar\['"
 	check "rates" bash -c "! grep -q 'commits -' '$work/out'"

@@ -95,6 +95,28 @@ wait_for "F1Help"
 tm send-keys -t t q
 restored 0
 
+serve "$work/rc.sock" interval 100 model rc
+start "rc" 100 24 "" "$work/rc.sock"
+wait_for "conflicts/interval 0.500"
+wait_for "WAITED"
+wait_for "CONFL/s"
+wait_for "conflicts/s"
+wait_for "fff"
+tm send-keys -t t F1
+wait_for "waiting for f pages  l locks  w flushes"
+lacks "aborts"
+tm send-keys -t t x
+wait_for "F1Help"
+tm send-keys -t t F6
+wait_for "> waited"
+wait_for "  conflicts"
+tm send-keys -t t Down Enter
+wait_for "avatars: struct avatar[64]"
+tm send-keys -t t Tab F6
+wait_for "  intervals"
+tm send-keys -t t Escape q
+restored 0
+
 start "braille" 80 24 "" "$work/a.sock"
 checks=$((checks + 1))
 wait_for "avatars: struct" && sleep 1

@@ -4,7 +4,7 @@
  * dsmtop need no cluster. The figures follow from the sample's number alone.
  *
  *   fake_live PATH [nodes N] [samples N] [interval MS] [lost N] [program NAME] [object NAME]
- *             [junk] [future] [die] [foreign]
+ *             [model NAME] [junk] [future] [die] [foreign]
  * junk: a malformed line before each sample. future: a later schema. die: closes without an end.
  * foreign: only lines that are no JSON. Prints "ready" once it listens.
  */
@@ -26,6 +26,7 @@ struct plan {
 	int nodes, samples, interval;
 	unsigned long lost;
 	const char *program, *object; /* as JSON string contents: the test escapes them */
+	const char *model;	      /* NULL: not said, as by older collectors */
 	int junk, future, die, foreign;
 };
 
@@ -40,6 +41,9 @@ static void put_counters(FILE *f, int node, int k)
 	c.committed_ns = (unsigned long)k * 250000000ul; /* half of each 500 ms */
 	c.wasted_ns = (unsigned long)k * 125000000ul;	 /* a quarter */
 	c.barrier_ns = (unsigned long)k * 50000000ul;
+	c.fetch_ns = (unsigned long)k * 75000000ul; /* 15 %, and a twentieth each */
+	c.lock_ns = (unsigned long)k * 25000000ul;
+	c.flush_ns = (unsigned long)k * 25000000ul;
 	fputc('{', f);
 #define X(name, meaning)                                                                                     \
 	fprintf(f, "%s\"" #name "\":%llu", comma, (unsigned long long)c.name);                               \
@@ -54,7 +58,8 @@ static void put_rates(FILE *f, int k, double scale)
 	if (!k) {
 		fputs("\"commits_per_s\":null,\"aborts_per_s\":null,\"work_per_s\":null,\"fetches_per_s\":"
 		      "null,"
-		      "\"bytes_in_per_s\":null",
+		      "\"bytes_in_per_s\":null,\"intervals_per_s\":null,\"conflicts_per_s\":null,"
+		      "\"transfers_per_s\":null,\"lock_waits_per_s\":null,\"flushes_per_s\":null",
 		      f);
 		return;
 	}
@@ -62,6 +67,10 @@ static void put_rates(FILE *f, int k, double scale)
 		"\"commits_per_s\":%.1f,\"aborts_per_s\":%.1f,\"work_per_s\":%.1f,\"fetches_per_s\":%.1f,"
 		"\"bytes_in_per_s\":%.1f",
 		2000 * scale, (200 + 20 * (k % 10)) * scale, 512 * scale, 300 * scale, 1048576 * scale);
+	fprintf(f,
+		",\"intervals_per_s\":%.1f,\"conflicts_per_s\":%.1f,\"transfers_per_s\":%.1f,"
+		"\"lock_waits_per_s\":%.1f,\"flushes_per_s\":%.1f",
+		700 * scale, 350 * scale, 120 * scale, 40 * scale, 30 * scale);
 }
 
 /* clang-format off: JSON is easier to read unbroken */
@@ -85,15 +94,17 @@ static void put_page(FILE *f, const struct plan *p, int k, int i)
 	fprintf(f,
 		"\"nodes\":[0,1,2,3],\"fetches\":%d,\"fetches_per_s\":%d,\"transfers\":%d,\"invalidations\":%"
 		"d,"
-		"\"updates\":0,\"aborts\":%d,\"aborts_per_s\":%d,\"wasted_ns\":%d}",
+		"\"updates\":0,\"aborts\":%d,\"aborts_per_s\":%d,\"wasted_ns\":%d,\"fetch_ns\":%d}",
 		10 * (k + 1) + i, 5 + i, 9 * (k + 1), 8 * (k + 1), (40 - i) * (k + 1), 40 - i,
-		2000000 * (40 - i));
+		2000000 * (40 - i), 1000000 * (i + 1));
 }
 
 static void put_sample(FILE *f, const struct plan *p, int k, int ended)
 {
 	fprintf(f, "{\"schema\":\"procope.live/%d\",\"time_ns\":%llu,\"elapsed_s\":%.1f,\"source\":\"ring\",",
 		p->future ? 2 : 1, 1000000000ull + (unsigned long long)k * 500000000ull, k * 0.5);
+	if (p->model)
+		fprintf(f, "\"consistency\":\"%s\",", p->model);
 	fprintf(f, "\"program\":\"%s\",\"run_id\":\"00000000deadbeef\",\"ended\":%s,\"nodes\":[", p->program,
 		ended ? "true" : "false");
 	for (int n = 0; n < p->nodes; n++) {
@@ -106,8 +117,11 @@ static void put_sample(FILE *f, const struct plan *p, int k, int ended)
 	}
 	fputs("],\"total\":{", f);
 	put_rates(f, k, p->nodes);
-	fprintf(f, ",\"aborts_per_commit\":%s,\"wasted_share\":%s},\"pages\":[", k ? "0.125" : "null",
-		k ? "0.333" : "null");
+	fprintf(f,
+		",\"aborts_per_commit\":%s,\"wasted_share\":%s,\"conflicts_per_interval\":%s,\"lost_share\":%"
+		"s},"
+		"\"pages\":[",
+		k ? "0.125" : "null", k ? "0.333" : "null", k ? "0.5" : "null", k ? "0.25" : "null");
 	for (int i = 0; i < 40; i++)
 		put_page(f, p, k, i);
 	fprintf(f, "],\"lost\":{%s", p->lost ? "\"abort\":" : "");
@@ -160,6 +174,8 @@ static int parse(int argc, char **argv, struct plan *p)
 			p->lost = strtoul(argv[++i], NULL, 10);
 		else if (v && !strcmp(a, "program"))
 			p->program = argv[++i];
+		else if (v && !strcmp(a, "model"))
+			p->model = argv[++i];
 		else if (v && !strcmp(a, "object"))
 			p->object = argv[++i];
 		else

@@ -260,6 +260,42 @@ static void test_rates(void **state)
 	assert_true(n->rates.commits == 0 && n->rates.aborts_per_commit == 0);
 }
 
+/* Two nodes for a second each: what they waited is a share of both their times; waits in attempts that abort are in
+ * wasted_ns already. */
+static void test_rates_of_intervals(void **state)
+{
+	struct trace_counters c = {.time_ns = 1000000000, .node = 1};
+	const struct agg_node *n;
+	struct agg_rates total;
+
+	(void)state;
+	aggregate__sample_node(a, &c);
+	c.node = 2;
+	aggregate__sample_node(a, &c);
+	c.time_ns += 1000000000;
+	aggregate__sample_node(a, &c);
+	c.node = 1;
+	c.counters = (struct dsm_counters){.intervals = 40,
+					   .meets = 10,
+					   .pages_in = 7,
+					   .locks_remote = 3,
+					   .flushes = 2,
+					   .wasted_ns = 100000000,
+					   .fetch_ns = 250000000,
+					   .wasted_fetch_ns = 50000000,
+					   .lock_ns = 60000000,
+					   .flush_ns = 40000000};
+	aggregate__sample_node(a, &c);
+	n = aggregate__node(a, 1);
+	assert_true(n->rates.intervals == 40 && n->rates.meets == 10 && n->rates.transfers == 7 &&
+		    n->rates.lock_waits == 3 && n->rates.flushes == 2);
+	assert_true(n->rates.conflicts_per_interval == 0.25);
+	assert_float_equal(n->rates.lost_share, 0.4, 1e-9);
+	total = aggregate__total(a);
+	assert_true(total.conflicts_per_interval == 0.25 && total.intervals == 40);
+	assert_float_equal(total.lost_share, 0.2, 1e-9);
+}
+
 static void test_losses(void **state)
 {
 	const struct trace_loss *l;
@@ -340,9 +376,16 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(test_table),	   CASE(test_rundown_repeats), CASE(test_objects_on_a_page),
-		CASE(test_page_of_record), CASE(test_page_deltas),     CASE(test_rates),
-		CASE(test_moves),	   CASE(test_losses),	       CASE(test_node_ends),
+		CASE(test_table),
+		CASE(test_rundown_repeats),
+		CASE(test_objects_on_a_page),
+		CASE(test_page_of_record),
+		CASE(test_page_deltas),
+		CASE(test_rates),
+		CASE(test_rates_of_intervals),
+		CASE(test_moves),
+		CASE(test_losses),
+		CASE(test_node_ends),
 		CASE(test_live_line),
 	};
 

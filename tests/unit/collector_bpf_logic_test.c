@@ -88,6 +88,7 @@ static void test_counts_agree(void **state)
 	struct dsm_ev_invalidate i = {.hdr.type = DSM_EV_INVALIDATE};
 	struct dsm_ev_update u = {.hdr.type = DSM_EV_UPDATE, .bytes = 33};
 	struct dsm_ev_abort a = {.hdr.type = DSM_EV_ABORT, .wasted_ns = 44};
+	struct dsm_ev_meet m = {.hdr.type = DSM_EV_MEET, .total = 3};
 	struct dsm_ev_commit c = {.hdr.type = DSM_EV_COMMIT, .duration_ns = 55};
 
 	(void)state;
@@ -106,6 +107,7 @@ static void test_counts_agree(void **state)
 	same_counts(&i.hdr, 0, 0);
 	same_counts(&u.hdr, 0, u.bytes);
 	same_counts(&a.hdr, 0, a.wasted_ns);
+	same_counts(&m.hdr, 0, m.total);
 	same_counts(&c.hdr, 0, c.duration_ns);
 }
 

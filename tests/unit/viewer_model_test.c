@@ -279,7 +279,9 @@ static void names_of_keys(void **state)
 {
 	(void)state;
 	for (int i = 0; i < PAGE_KEYS; i++)
-		assert_int_equal(model__page_key(model__page_key_name((enum page_key)i)), i);
+		for (int intervals = 0; intervals < 2; intervals++)
+			assert_int_equal(model__page_key(model__page_key_name((enum page_key)i, intervals)),
+					 i);
 	assert_int_equal(model__page_key("nonsense"), -EINVAL);
 	assert_int_equal(model__page_key(""), -EINVAL);
 }
