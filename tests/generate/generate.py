@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Writes a random DSM program with planted sharing, and the truth about it.
 
-    generate.py SEED FOLDER      ->  FOLDER/planted.c, FOLDER/truth.json
+    generate.py SEED FOLDER [locks]      ->  FOLDER/planted.c, FOLDER/truth.json
+
+With "locks" each object is updated in a block of its own that names it (DSM_TX_ON): what a program for sc and rc does, where
+one block for all would be one lock that all nodes take turns at.
 
 The tools never saw the program: types, fields, functions, sizes, order of allocation, padding and the
 way objects are dealt out to the nodes are all drawn from the seed. What is planted:
@@ -132,8 +135,12 @@ class Planted:
 			return "dsm_at(m->%s, dsm_node() + dsm_nodes() * (long)(%s %% %d))" % (self.root, which, self.each)
 		return "m->" + self.root
 
-	def use(self, condition):
+	def use(self, condition, locks):
 		call = "%s_%s(%s, seen);" % (self.type.verb, self.type.name, self.element("(step / 3)"))
+		if locks:
+			begin = "\tif (%s)" % condition if condition else None
+			block = ["\tDSM_TX_ON(%s) {" % self.element("(step / 3)"), "\t\t" + call, "\t}"]
+			return [begin + " {"] + ["\t" + line for line in block] + ["\t}"] if begin else block
 		return ["\t\tif (%s)" % condition, "\t\t\t" + call] if condition else ["\t\t" + call]
 
 	def count(self, condition):
@@ -155,8 +162,9 @@ class Planted:
 
 
 class Program:
-	def __init__(self, seed):
+	def __init__(self, seed, locks):
 		self.seed = seed
+		self.locks = locks
 		r = self.r = random.Random(seed)
 		names = r.sample(NOUNS, 8)
 		self.planted = []
@@ -201,7 +209,9 @@ class Program:
 		out += [table + " {", "\t%s cell[%d];" % (self.cell, self.cells), "};", ""]
 		out += ["struct counts {"] + ["\tuint64_t %s;" % p.root for p in shared] + ["};", ""]
 		out += ["struct mine {"] + ["\tstruct %s *%s;" % (p.type.name, p.root) for p in self.planted]
-		out += ["\t%s *%s;" % (table, self.table), "\tstruct counts *claims, did;", "};", ""]
+		out += ["\t%s *%s;" % (table, self.table), "\tstruct counts *claims, did;"]
+		out += ["\tchar *own; /* the name of a lock that nobody else takes */"] if self.locks else []
+		out += ["};", ""]
 		for p in self.planted:
 			out += p.update + [""]
 		out += self.build(shared) + self.meet() + self.look() + self.step() + self.audit(shared) + self.main()
@@ -228,6 +238,7 @@ class Program:
 		for p in self.planted:
 			out += p.find()
 		out += ['\t\tm->%s = dsm_root("%s");' % (self.table, self.table), '\t\tm->claims = dsm_root("claims");']
+		out += ["\t\tm->own = dsm_new(char, 1);"] if self.locks else []
 		return out + ["\t}", "}", ""]
 
 	def look(self):
@@ -238,13 +249,17 @@ class Program:
 			"\treturn seen;", "}", ""]
 
 	def step(self):
-		out = ["static void step_once(struct mine *m, uint64_t step)", "{", "\tDSM_TX {",
-		       "\t\tuint64_t seen = look(m, step * 0xd1342543de82ef95ull + (uint64_t)dsm_node());"]
-		uses = [p.use(self.condition(p)) for p in self.planted]
+		out = ["static void step_once(struct mine *m, uint64_t step)", "{"]
+		look = "seen = look(m, step * 0xd1342543de82ef95ull + (uint64_t)dsm_node());"
+		if self.locks:
+			out += ["\tuint64_t seen = 0;", "", "\tDSM_TX_ON(m->own) {", "\t\t" + look, "\t}"]
+		else:
+			out += ["\tDSM_TX {", "\t\tuint64_t " + look]
+		uses = [p.use(self.condition(p), self.locks) for p in self.planted]
 		self.r.shuffle(uses)
 		for use in uses:
 			out += use
-		out += ["\t}"]
+		out += [] if self.locks else ["\t}"]
 		for p in self.planted:
 			if p.truth != "private":
 				out += p.count(self.condition(p))
@@ -274,7 +289,7 @@ class Program:
 			"\tdouble seconds = argc > 1 ? atof(argv[1]) : 3;", "\tint wrong = 0;", "", "\tif (dsm_node() == 0)",
 			"\t\tbuild();", "\tdsm_barrier();", "\tmeet(&m);", "\tdsm_barrier();", "\tdouble end = now() + seconds;",
 			"\tfor (uint64_t step = 0; now() < end; step++) {", "\t\tstep_once(&m, step);", "\t\tdsm_progress(1);",
-			"\t}", "\tDSM_TX {"] + claims + ["\t}", "\tdsm_barrier();", "\tif (dsm_node() == 0)",
+			"\t}", "\tDSM_TX_ON(m.claims) {" if self.locks else "\tDSM_TX {"] + claims + ["\t}", "\tdsm_barrier();", "\tif (dsm_node() == 0)",
 			"\t\twrong = audit(&m);", "\tdsm_barrier();", "\treturn wrong;", "}"]
 
 	def truth(self):
@@ -284,9 +299,9 @@ class Program:
 
 
 def main():
-	if len(sys.argv) != 3 or not sys.argv[1].isdigit():
-		sys.exit("usage: generate.py SEED FOLDER")
-	program = Program(int(sys.argv[1]))
+	if len(sys.argv) not in (3, 4) or not sys.argv[1].isdigit() or sys.argv[3:] not in ([], ["locks"]):
+		sys.exit("usage: generate.py SEED FOLDER [locks]")
+	program = Program(int(sys.argv[1]), len(sys.argv) == 4)
 	os.makedirs(sys.argv[2], exist_ok=True)
 	for name, text in (("planted.c", program.source()), ("truth.json", program.truth())):
 		with open(os.path.join(sys.argv[2], name), "w") as out:
