@@ -30,6 +30,7 @@ struct control {
 	int fd;	      /* -1: no launcher */
 	int lifeline; /* -1: no launcher */
 	bool helped;  /* by dsm-pmix; else it is dsmrun */
+	bool leaving; /* the line is control__done()'s */
 };
 
 /* ---- opening ---- */
@@ -352,7 +353,7 @@ int control__open(struct control **out, struct run_options *o, struct links *lin
 
 	if (!c)
 		return complain(-ENOMEM, "start");
-	*c = (struct control){-1, -1, false};
+	*c = (struct control){.fd = -1, .lifeline = -1};
 	*links = (struct links){0};
 	if (where)
 		rc = open_launched(c, o, links, where);
@@ -427,6 +428,21 @@ void control__report(struct control *c, const char *text, const char *path, uint
 	if (rc)
 		report_alone(text, path, offset);
 	errno = saved;
+}
+
+bool control__asked(struct control *c)
+{
+	struct proto_packet p;
+	int fds[2];
+
+	if (c->fd < 0 || c->leaving || proto__recv(c->fd, &p, fds, MSG_DONTWAIT))
+		return false;
+	return p.type == PROTO_ASK;
+}
+
+void control__leave(struct control *c)
+{
+	c->leaving = true;
 }
 
 void control__done(struct control *c, int status)

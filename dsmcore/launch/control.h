@@ -47,6 +47,10 @@ int control__open(struct control **out, struct run_options *options, struct link
  * has the debug information reader): "dsm: node 2: TEXT at FILE:LINE (function)". Async-signal-safe.
  * Without a launcher prints module+offset itself. path may be NULL (no place). */
 void control__report(struct control *c, const char *text, const char *module_path, uint64_t file_offset);
+/* Has the launcher asked what the program is waiting for? Each question is told once, and none after
+ * control__leave(): then control__done() reads the line. The caller keeps the two apart by a lock. */
+bool control__asked(struct control *c);
+void control__leave(struct control *c);
 /* This node's program has returned from main or called exit (status). Blocks until dsmrun says that
  * all nodes are done (or has died), so that this node goes on serving its pages; afterwards the end of
  * its connections is no failure. Returns at once without a launcher. Call once, not from a handler. */

@@ -27,6 +27,7 @@
 #define SETTLE_MS 200	       /* for other hosts to say what made a node here fail */
 #define END_NS	  2000000000ll /* from SIGTERM to SIGKILL */
 #define STRAGGLER 2000000000ll /* what the others get when one has returned non-zero */
+#define ANSWER_NS 300000000ll  /* for what nodes say about themselves */
 #define LEAVE_S	  10ll	       /* what is left for destructors once all programs have returned */
 
 static void signal_all(struct run *run, int sig)
@@ -56,6 +57,24 @@ static void decide(struct run *run, int status)
 	}
 	if (!run->ending)
 		end_all(run, SIGTERM);
+}
+
+/* A run that does not end by itself: its nodes say what they wait for, and are ended then (on_deadline()). */
+static void end_asked(struct run *run, int status)
+{
+	if (run->failed || run->ending || run->told_end || !run->handed_over) {
+		decide(run, status);
+		return;
+	}
+	run->failed = true;
+	run->status = status;
+	run->deadline_ns = run__now() + ANSWER_NS;
+	for (unsigned n = 0; n < run->options.nodes; n++) {
+		if (run->procs[n].done)
+			fprintf(stderr, "dsm: node %u: its program has ended\n", n);
+		else if (run->procs[n].running)
+			hosts__send(run, &run->procs[n], PROTO_ASK, NULL, 0);
+	}
 }
 
 /* ---- what nodes say ---- */
@@ -348,7 +367,10 @@ static void on_signal(struct run *run)
 		}
 		run__say("%s: ending all nodes",
 			 si.ssi_signo == SIGINT ? "interrupted" : strsignal((int)si.ssi_signo));
-		decide(run, EXIT_SIGNAL + (int)si.ssi_signo);
+		if (si.ssi_signo == SIGQUIT)
+			end_asked(run, EXIT_SIGNAL + SIGQUIT);
+		else
+			decide(run, EXIT_SIGNAL + (int)si.ssi_signo);
 	}
 	reap_all(run);
 }
@@ -439,7 +461,7 @@ static void advance(struct run *run)
 	if (run->timeout_ns && run__now() >= run->timeout_ns && !run->ending) {
 		run__say("the run has not ended after %u s (--timeout): ending all nodes", run->timeout_s);
 		run->timeout_ns = 0;
-		decide(run, EXIT_TIMEOUT);
+		end_asked(run, EXIT_TIMEOUT);
 	}
 	if (run->deadline_ns && run__now() >= run->deadline_ns)
 		on_deadline(run);

@@ -27,6 +27,7 @@ ssize_t proto__body_bytes(uint32_t type)
 	case PROTO_DONE:
 		return sizeof(int32_t);
 	case PROTO_GO:
+	case PROTO_ASK:
 	case PROTO_END:
 		return 0;
 	}

@@ -10,6 +10,7 @@
  *	dsmrun -> node   FABRIC    over a fabric: one node's address there and the run's key; all of them
  *	dsmrun -> node   GO        all is handed over
  *	node -> dsmrun   REPORT    a message with a place in a program; any number, any time
+ *	dsmrun -> node   ASK       what does the program wait for? The answers are REPORTs
  *	node -> dsmrun   DONE      the program has returned; the node still serves its pages
  *	dsmrun -> node   END       all nodes are done: leave
  *
@@ -28,7 +29,7 @@
 #include "dsmcore/launch/options.h"
 #include "dsmcore/transport/fabric_address.h"
 
-#define PROTO_VERSION 6u
+#define PROTO_VERSION 7u
 #define PROTO_FD_ENV  "DSM_CONTROL_FD"
 
 enum proto_type {
@@ -41,6 +42,7 @@ enum proto_type {
 	PROTO_DONE,
 	PROTO_END,
 	PROTO_FABRIC,
+	PROTO_ASK,
 };
 
 struct proto_report {

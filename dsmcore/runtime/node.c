@@ -37,6 +37,7 @@
 #include "dsmcore/runtime/phase.h"
 #include "dsmcore/runtime/sanitizer.h"
 #include "dsmcore/runtime/section.h"
+#include "dsmcore/runtime/standing.h"
 #include "dsmcore/runtime/tx.h"
 #include "dsmcore/transport/stream.h"
 #include "dsmcore/transport/transport.h"
@@ -253,6 +254,7 @@ static void tick(void)
 	core__attempt(node.core, &doomed);
 	if (doomed && !dispatch__waiting())
 		tgkill(getpid(), node.mutator, SIGURG);
+	standing__tell_if_asked();
 	if (service.lost_peer >= 0 && events__now() - service.lost_ns > LOST_GRACE_S * 1000000000ull)
 		give_up_lost();
 	pthread_mutex_unlock(&node.lock);
@@ -436,6 +438,9 @@ static void finish(int status, void *arg)
 	fflush(NULL);
 	if (node.transport)
 		announce_end();
+	pthread_mutex_lock(&node.lock);
+	control__leave(node.control); /* what comes from now on is for control__done() */
+	pthread_mutex_unlock(&node.lock);
 	control__done(node.control, status);
 	__atomic_store_n(&service.over, true, __ATOMIC_RELEASE);
 	pthread_mutex_lock(&node.lock);

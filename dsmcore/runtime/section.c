@@ -57,6 +57,8 @@ static struct {
 	unsigned helds, held_room;
 	struct deferred *first, **last;
 	struct place place[PLACES];
+	bool waits; /* for this lock: */
+	uint64_t wanted;
 } section;
 
 /* ---- names ---- */
@@ -100,6 +102,24 @@ static const struct place *place_of(const void *pc)
 	return p;
 }
 
+bool section__awaits(uint64_t *lock)
+{
+	*lock = section.wanted;
+	return section.waits;
+}
+
+unsigned section__held(struct section_lock *held, unsigned most)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < section.helds && n < most; i++)
+		if (section.held[i].count) /* else it is asked for */
+			held[n++] = (struct section_lock){section.held[i].lock, section.held[i].pc};
+	for (unsigned i = 0; i < section.depth && n < most; i++)
+		held[n++] = (struct section_lock){section.block[i].lock, section.block[i].pc};
+	return n;
+}
+
 void section__check_object(const void *object, const void *pc, const char *call)
 {
 	if (node.started && region__offset(node.region, object) < 0)
@@ -131,7 +151,10 @@ static void acquire(uint64_t lock, uint32_t site, const void *pc)
 	if (!core__reacquire(node.core, lock, site)) {
 		uint64_t start = events__now();
 
+		section.waits = true;
+		section.wanted = lock;
 		dispatch__mutator(&event, NULL);
+		section.waits = false;
 		intervals__locked(lock, start);
 	}
 	intervals__next();

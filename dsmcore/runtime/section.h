@@ -2,7 +2,7 @@
 /*
  * section.h - what dsm.h's blocks are under sc and rc: critical sections on named locks. See section.c.
  *
- * Mutator thread only.
+ * Mutator thread only, if nothing else is said.
  */
 #ifndef DSM_RUNTIME_SECTION_H
 #define DSM_RUNTIME_SECTION_H
@@ -36,5 +36,15 @@ void section__check_object(const void *object, const void *pc, const char *call)
 
 /* Is a lock named by a place in the program, not by an object? */
 bool section__of_place(uint64_t lock);
+
+struct section_lock {
+	uint64_t lock;
+	const void *pc; /* where it was asked for */
+};
+
+/* Both while the mutator waits, under node.lock, on any thread. Is it for a lock? */
+bool section__awaits(uint64_t *lock);
+/* The locks that this node holds, at most `most`. Returns how many. */
+unsigned section__held(struct section_lock *held, unsigned most);
 
 #endif

@@ -76,6 +76,24 @@ for model in tx rc; do
 	misuse $model outside '(write to|read of) DSM memory outside a transaction'
 	misuse $model exit-locked 'with a lock that was not given back'
 done
+
+# hangs MODEL KIND (HOW_MANY PATTERN MARK)...: at the time limit the nodes say what they wait for, and at which marked line
+hangs() {
+	local model=$1 kind=$2 line
+	checks=$((checks + 1))
+	timeout 30 "$bin/dsmrun" -n 2 --timeout 2 --consistency "$model" "$models" "$kind" >"$work/out" 2>"$work/err"
+	same "exit status of $kind under $model" $? 124
+	shift 2
+	while [ $# -gt 0 ]; do
+		line=$(grep -nE "/\* $3 \*/" "$source" | cut -d: -f1)
+		same "times '$2' at $3 under $model" "$(grep -cE "node [01]: $2.* at .*models\.c:$line\b" "$work/err")" "$1" || cat "$work/err"
+		shift 3
+	done
+}
+for model in tx sc rc; do
+	hangs $model circle 2 'waits for the lock of 0x' circle 2 'holds the lock of 0x' held
+	hangs $model locked-barrier 1 'waits for the lock of 0x' locked 1 'holds the lock of 0x' locked 1 'waits at its barrier' barrier
+done
 refuses 2 "consistency 'lazy': give tx" "$bin/dsmrun" --consistency lazy "$models" work
 DSM_CONSISTENCY=rc "$bin/dsmrun" -n 2 --stats "$work/stats" "$models" work >"$work/out" 2>&1
 same "the model in the statistics" "$(jq -r .consistency "$work/stats")" rc

@@ -260,6 +260,15 @@ static void misuse(const char *kind)
 		dsm_lock(of[DSM_SEQ]); /* exit-locked */
 		exit(0);
 	}
+	if (!strcmp(kind, "circle")) {
+		dsm_lock(&s->part[dsm_node()]); /* held */
+		dsm_barrier();
+		dsm_lock(&s->part[!dsm_node()]); /* circle */
+	}
+	if (!strcmp(kind, "locked-barrier")) {
+		dsm_lock(s);   /* locked */
+		dsm_barrier(); /* barrier */
+	}
 	if (!strcmp(kind, "exit-inside"))
 		DSM_TX_ON(s) /* exit-inside */
 			exit(0);
