@@ -274,11 +274,15 @@ static void take_clock(struct model *m, uint32_t run, const struct dsm_ev_clock 
 	solve_clocks(m, run);
 }
 
+/* 73 years: no clock shows that, but a damaged trace may, and the difference of two times must be one. */
+#define TIME_MOST ((int64_t)1 << 61)
+
 int64_t model__time(const struct model *m, uint32_t run, uint16_t node, uint64_t time_ns)
 {
 	const struct node *n = model__find_node(m, run, node);
+	int64_t time = (int64_t)(time_ns + (n ? (uint64_t)n->clock_ns : 0));
 
-	return (int64_t)(time_ns + (n ? (uint64_t)n->clock_ns : 0));
+	return time > TIME_MOST ? TIME_MOST : time < -TIME_MOST ? -TIME_MOST : time;
 }
 
 uint32_t model__site(const struct model *m, uint32_t run, uint16_t node, uint32_t site_id)
