@@ -161,11 +161,6 @@ void advice_work__predict(const struct work *w, double saved_ns, double saved_co
 	out->rates.wasted_share = wasted + committed > 0 ? wasted / (wasted + committed) : 0;
 }
 
-static void predict_effect(const struct work *w, const struct effect *e, struct prediction *out)
-{
-	advice_work__predict(w, e->saved_ns, e->saved_conflicts, traffic_cost(w, e), 0, out);
-}
-
 /* ---- layouts ---- */
 
 static uint32_t round_up(uint64_t bytes, uint64_t page)
@@ -459,6 +454,23 @@ static void measure(struct work *w)
 	w->log2 = replay__page_log2(w->tally->model);
 }
 
+/* Layouts as they are together, and what its rules for loops save each. */
+static void predict_plan(struct work *w)
+{
+	struct gain g = {w->effect.saved_ns, traffic_cost(w, &w->effect), 0};
+
+	for (size_t i = 0; i < w->out->all.n; i++) {
+		const struct advice *a = &w->out->all.at[i];
+
+		if (!a->plannable)
+			continue;
+		g.saved_ns += a->gain.saved_ns;
+		g.added_ns += a->gain.added_ns;
+		g.commits += a->gain.commits;
+	}
+	advice_work__predict(w, g.saved_ns, w->effect.saved_conflicts, g.added_ns, g.commits, &w->out->plan);
+}
+
 void advice__make(struct tally *t, struct replay *r, struct symbols *s, struct advice_list *out)
 {
 	struct work w = {.tally = t, .replay = r, .symbols = s, .out = out};
@@ -483,9 +495,10 @@ void advice__make(struct tally *t, struct replay *r, struct symbols *s, struct a
 	replay__run(r, w.change, &w.effect);
 	out->plan_effect = w.effect;
 	out->plan_pages = pages_of(&w.effect);
-	predict_effect(&w, &w.effect, &out->plan);
 	advice_work__source(&w);
 	advice_work__waits(&w);
+	advice_work__loops(&w);
+	predict_plan(&w);
 	if (out->all.n)
 		qsort(out->all.at, out->all.n, sizeof(*out->all.at), by_gain);
 	for (size_t i = 0; i < out->all.n; i++) {

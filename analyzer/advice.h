@@ -35,6 +35,11 @@ struct prediction {
 	struct rates rates;
 };
 
+/* What a change of a loop saves of what was wasted, adds to what commits cost, and adds to their number. */
+struct gain {
+	double saved_ns, added_ns, commits;
+};
+
 struct advice {
 	enum advice_kind kind;
 	uint32_t group;		     /* the object */
@@ -49,6 +54,8 @@ struct advice {
 	double elements;	     /* commit-every-k: that the transaction touches */
 	double conflicts;	     /* seen, that changes of transactions rest on */
 	unsigned k;
+	const struct loop_sum *loop; /* commit-every-k, coarser: k iterations, by a rule of the plan */
+	struct gain gain;
 	const struct misplaced *misplaced; /* align */
 	const struct lock_sum *lock;	   /* lock-object, coarser */
 	char *fields;			   /* split-struct: which nodes access what */

@@ -289,31 +289,47 @@ static double commits_of(const struct work *w, uint32_t site)
 	return n;
 }
 
+/* What a commit more costs: its own time, and where transactions meet, a page that has to come again. */
+static double commit_cost(const struct work *w, const struct loop_sum *s)
+{
+	const struct dsm_counters *c = &w->totals.sum;
+	double tried = (double)c->commits + (double)c->aborts;
+	double fetches = tried > 0 ? fmin(1, (double)c->faults_fetch / tried) : 0;
+	/* A commit of a long transaction may wait for that of another one: one of a short transaction does not. */
+	double own = s && s->least_ns > 0 ? s->least_ns : w->commit_ns;
+
+	return fmax(own, 1000) + (s ? fetches * w->fetch_ns : 0);
+}
+
 /* A transaction over many elements loses them all at each abort. Cut into m pieces it loses one m-th and pays
- * m - 1 commits more each time: least where m is the root of their ratio. */
+ * m - 1 commits more each time: least where m is the root of their ratio. In a loop the pieces are of iterations. */
 static void commit_often(struct work *w, uint32_t site, uint32_t group)
 {
+	const struct loop_sum *s = loops__find(&w->tally->loops, site);
 	struct remains left;
-	double commits = commits_of(w, site), commit, m, saved, added;
+	double commits = commits_of(w, site), commit, m, saved, added, pieces;
 	struct advice *a;
 
+	s = s && s->commits > 0 ? s : NULL;
 	replay__remains(w->replay, w->change, site, &left);
-	commit = fmax(w->commit_ns, 1000) * fmax(commits, left.conflicts);
-	if (left.ns < WORTH * w->wasted_ns || left.elements < MANY_ELEMENTS || !left.conflicts)
+	commit = commit_cost(w, s) * fmax(commits, left.conflicts);
+	pieces = s ? loop__iterations(s) : left.elements;
+	if (left.ns < WORTH * w->wasted_ns || pieces < MANY_ELEMENTS || !left.conflicts)
 		return;
-	m = fmin(left.elements, floor(sqrt(left.ns / commit)));
+	m = fmin(pieces, floor(sqrt(left.ns / commit)));
 	if (m < 2)
 		return;
 	saved = left.ns * (1 - 1 / m);
 	added = (m - 1) * commit;
 	if (saved - added < WORTH * w->wasted_ns)
 		return;
-	a = advice_work__add(w, ADVICE_COMMIT_EVERY_K, group, site);
+	a = s ? advice_work__add_loop(w, ADVICE_COMMIT_EVERY_K, group, s, 1 / m)
+	      : advice_work__add(w, ADVICE_COMMIT_EVERY_K, group, site);
 	a->elements = left.elements;
 	a->conflicts = left.conflicts;
-	a->k = (unsigned)fmax(1, floor(left.elements / m));
-	a->alone_ns = a->missed_ns = (saved - added) * w->scale;
-	advice_work__predict(w, saved, 0, added, (m - 1) * commits, &a->predicted);
+	if (!s)
+		a->k = (unsigned)fmax(1, floor(left.elements / m));
+	advice_work__gain(w, a, &(struct gain){saved, added, (m - 1) * commits});
 }
 
 /* For what is really shared and got no advice: say so, and what people do about it. */

@@ -163,6 +163,36 @@ static void say_lock(struct work *w, struct advice *a, const struct words *x)
 		x->where, n, time);
 }
 
+static void say_loop(struct work *w, struct advice *a, const struct words *x)
+{
+	const struct loop_sum *s = a->loop;
+	double k = loop__iterations(s);
+	char n[40], time[40];
+
+	(void)w;
+	a->text = mem__format("Give each %s of the loop at %s %u iterations instead of about %.0f%s.%s%s",
+			      a->lock ? "critical section" : "transaction", x->where, a->k, k,
+			      s->given ? "" : ", which it chose itself",
+			      a->plannable ? " dsmrun --plan does this, without a change of the source."
+					   : " Source change (DSM_TX_FOR_EVERY).",
+			      a->kind == ADVICE_COMMIT_EVERY_K ? " An abort then repeats less." : "");
+	names__count(a->conflicts, n, sizeof(n));
+	if (a->lock) {
+		names__duration(a->lock->ns, time, sizeof(time));
+		a->why = mem__format(
+			"the lock of this loop came from another node %s times, after %s of waiting in all",
+			n, time);
+	} else if (a->kind == ADVICE_COMMIT_EVERY_K) {
+		a->why = mem__format(
+			"%s of its transactions lost their conflicts, each with about %.0f iterations", n, k);
+	} else {
+		a->why = mem__format("each of %s commits of this loop took %.1f us, until it went on, after "
+				     "%.1f us of work",
+				     n, loop__between(s) / 1e3,
+				     s->timed > 0 ? s->work_ns / s->timed / 1e3 : 0);
+	}
+}
+
 void advice_work__describe(struct work *w, struct advice *a)
 {
 	const struct group_sum *g = a->group == GROUP_NONE ? NULL : &w->tally->groups[a->group];
@@ -174,6 +204,8 @@ void advice_work__describe(struct work *w, struct advice *a)
 	look_up(w, a, &x);
 	if (a->misplaced)
 		say_align(w, a, &x);
+	else if (a->loop)
+		say_loop(w, a, &x);
 	else if (a->lock)
 		say_lock(w, a, &x);
 	if (a->text || !g)

@@ -71,6 +71,8 @@ static void advise_locks(struct work *w)
 		share = truly + others > 0 ? truly / (truly + others) : 0;
 		if (l->of_object) /* it is named already: what is left is that it is handed over */
 			share = 1;
+		if (advice_work__larger_sections(w, l) && share >= 0.5)
+			continue;
 		a = advice_work__add(w, share < 0.5 ? ADVICE_LOCK_OBJECT : ADVICE_COARSER, GROUP_NONE,
 				     l->site);
 		a->lock = l;

@@ -28,6 +28,12 @@ void advice_work__predict(const struct work *w, double saved_ns, double saved_co
 			  double added_commits, struct prediction *out);
 void advice_work__source(struct work *w);
 void advice_work__waits(struct work *w);
+void advice_work__loops(struct work *w);
+/* `times` as many iterations as now. */
+struct advice *advice_work__add_loop(struct work *w, enum advice_kind kind, uint32_t group,
+				     const struct loop_sum *s, double times);
+void advice_work__gain(struct work *w, struct advice *a, const struct gain *g);
+bool advice_work__larger_sections(struct work *w, const struct lock_sum *l);
 struct advice *advice_work__add(struct work *w, enum advice_kind kind, uint32_t group, uint32_t site);
 /* Takes over `text`: what is not advised and why. */
 void advice_work__note(struct work *w, char *text);

@@ -137,5 +137,6 @@ void tally__finish(struct tally *t)
 	note_written(t);
 	charge_rows(t);
 	waits__finish(&t->waits);
+	loops__finish(&t->loops);
 	balance(t);
 }

@@ -495,16 +495,14 @@ void evidence__record(struct evidence *e, uint32_t run, const struct dsm_ev_hdr 
 		return;
 	case DSM_EV_COMMIT:
 		n->last_number = iv->number > n->last_number ? iv->number : n->last_number;
-		e->sink.commit(e->sink.context, run, record->node,
-			       model__site(e->model, run, record->node, iv->site),
-			       record->weight ? record->weight : 1, record->flags & DSM_EV_F_MICROSCOPE);
+		e->sink.commit(e->sink.context, run, model__site(e->model, run, record->node, iv->site),
+			       record);
 		if (!(record->flags & DSM_EV_F_MICROSCOPE))
 			return; /* only a microscoped attempt is ever asked how it ended */
 		break;
 	case DSM_EV_INTERVAL:
-		e->sink.commit(e->sink.context, run, record->node,
-			       model__site(e->model, run, record->node, iv->site), 1,
-			       record->flags & DSM_EV_F_MICROSCOPE);
+		e->sink.commit(e->sink.context, run, model__site(e->model, run, record->node, iv->site),
+			       record);
 		break;
 	case DSM_EV_MEET:
 		keep_meet(e, run, time_ns, follows, (const void *)record);

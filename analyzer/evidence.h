@@ -106,9 +106,8 @@ struct evidence_sink {
 	void *context;
 	void (*conflict)(void *context, const struct conflict *c);
 	void (*usage)(void *context, const struct usage_event *u);
-	/* A transaction committed, or an interval ended. */
-	void (*commit)(void *context, uint32_t run, uint16_t node, uint32_t site, double weight,
-		       bool microscope);
+	/* A transaction committed, or an interval ended (`record`: COMMIT or INTERVAL). */
+	void (*commit)(void *context, uint32_t run, uint32_t site, const struct dsm_ev_hdr *record);
 	/* A wait that nobody's use of a page explains: a copy was fetched (`f`, `v`: the page, or NULL), or a flush met
 	 * nobody (`ended`). May be NULL. */
 	void (*plain_wait)(void *context, uint32_t run, double ns, const struct dsm_ev_fault *f,

@@ -349,35 +349,54 @@ static struct json_object *layout_json(const struct change *c)
 	return o;
 }
 
+/* NULL: a place that cannot be told apart cannot be matched. */
+static struct json_object *frame_json(const struct report *r, const struct code *code)
+{
+	const struct image *image = model__image_at(&r->model, code->image);
+	char hex[2 * sizeof(image->build_id) + 1] = "";
+	struct json_object *frame;
+
+	if (!image->build_id_len)
+		return NULL;
+	for (uint32_t k = 0; k < image->build_id_len; k++)
+		snprintf(hex + 2 * k, 3, "%02x", image->build_id[k]);
+	frame = json_object_new_object();
+	put(frame, "build_id", json_object_new_string(hex));
+	put(frame, "offset", whole(code->offset));
+	return frame;
+}
+
+static struct json_object *match_json(const struct report *r, const struct group *g)
+{
+	struct json_object *match = json_object_new_object(), *chain = json_object_new_array(), *frame;
+	const struct site *site = model__site_at(&r->model, g->site);
+
+	put(match, "type", json_object_new_string(model__type_at(&r->model, g->type)->name));
+	put(match, "elem_size", whole(g->elem_size));
+	for (uint32_t i = 0; i < site->nframes && (frame = frame_json(r, &site->frame[i])); i++)
+		json_object_array_add(chain, frame);
+	put(match, "site", chain);
+	return match;
+}
+
 static struct json_object *rule_json(const struct report *r, const struct advice *a)
 {
-	struct json_object *o = json_object_new_object(), *match = json_object_new_object();
-	struct json_object *chain = json_object_new_array();
-	const struct group *g = &r->model.groups.at[a->group];
-	const struct site *site = model__site_at(&r->model, g->site);
+	struct json_object *o = json_object_new_object(), *match, *loop;
 	char id[16];
 
 	snprintf(id, sizeof(id), "P%u", a->rule);
 	put(o, "id", json_object_new_string(id));
-	put(match, "type", json_object_new_string(model__type_at(&r->model, g->type)->name));
-	put(match, "elem_size", whole(g->elem_size));
-	for (uint32_t i = 0; i < site->nframes; i++) {
-		const struct image *image = model__image_at(&r->model, site->frame[i].image);
-		struct json_object *frame;
-		char hex[2 * sizeof(image->build_id) + 1] = "";
-
-		if (!image->build_id_len)
-			break; /* a frame that cannot be told apart cannot be matched */
-		for (uint32_t k = 0; k < image->build_id_len; k++)
-			snprintf(hex + 2 * k, 3, "%02x", image->build_id[k]);
-		frame = json_object_new_object();
-		put(frame, "build_id", json_object_new_string(hex));
-		put(frame, "offset", whole(site->frame[i].offset));
-		json_object_array_add(chain, frame);
+	if (a->loop) {
+		match = json_object_new_object();
+		loop = json_object_new_object();
+		put(match, "loop", frame_json(r, &model__site_at(&r->model, a->site)->frame[0]));
+		put(loop, "chunk", whole(a->k));
+		put(o, "match", match);
+		put(o, "loop", loop);
+	} else {
+		put(o, "match", match_json(r, &r->model.groups.at[a->group]));
+		put(o, "layout", layout_json(&a->change));
 	}
-	put(match, "site", chain);
-	put(o, "match", match);
-	put(o, "layout", layout_json(&a->change));
 	put(o, "why", clean(a->why));
 	put(o, "predicted_ns_per_s", number(a->predicted.ns_per_s));
 	return o;
@@ -480,6 +499,10 @@ static struct json_object *advice_json(const struct report *r, const struct advi
 		names__site(r->symbols, &r->model, a->site, &src);
 		names__place(&src, where, sizeof(where));
 		put(o, "transaction", clean(where));
+	}
+	if (a->loop) {
+		put(o, "iterations", number(loop__iterations(a->loop)));
+		put(o, "chunk", whole(a->k));
 	}
 	put(o, "predicted", prediction(&a->predicted));
 	put(o, "alone_ns_per_s", r->advice.seconds > 0 ? number(a->alone_ns / r->advice.seconds) : NULL);

@@ -42,6 +42,7 @@ void tally__free(struct tally *t)
 	VEC_FREE(&t->node_touch_time);
 	mem__free(t->groups);
 	waits__free(&t->waits);
+	loops__free(&t->loops);
 }
 
 const char *tally__text(const struct tally *t, uint32_t number)
@@ -428,6 +429,8 @@ static void on_conflict(void *context, const struct conflict *c)
 		book->other += ns;
 		return;
 	}
+	if (c->interval)
+		loops__waited(&t->loops, c->loser_site, ns);
 	if (c->basis == BASIS_SITE)
 		book->estimated[c->verdict] += ns;
 	else
@@ -558,20 +561,21 @@ static void on_usage(void *context, const struct usage_event *u)
 		add_usage(t, u);
 }
 
-static void on_commit(void *context, uint32_t run, uint16_t node, uint32_t site, double weight,
-		      bool microscope)
+static void on_commit(void *context, uint32_t run, uint32_t site, const struct dsm_ev_hdr *record)
 {
 	struct tally *t = context;
 	struct {
 		uint32_t run, node, site, zero;
-	} key = {run, node, site, 0};
+	} key = {run, record->node, site, 0};
 	uint32_t n = table__intern(&t->commit_keys, &key, sizeof(key));
+	double weight = record->type == DSM_EV_COMMIT && record->weight ? record->weight : 1;
 
 	if (n == t->commits.n)
 		*VEC_ADD(&t->commits) = 0;
 	t->commits.at[n] += weight;
-	if (microscope)
+	if (record->flags & DSM_EV_F_MICROSCOPE)
 		t->ledger.microscope_commits += weight;
+	loops__ended(&t->loops, site, record);
 }
 
 static void on_plain_wait(void *context, uint32_t run, double ns, const struct dsm_ev_fault *f,
@@ -579,7 +583,11 @@ static void on_plain_wait(void *context, uint32_t run, double ns, const struct d
 {
 	struct tally *t = context;
 
+	const struct dsm_ev_interval *iv = f ? &f->interval : &ended->interval;
+	uint16_t node = f ? f->hdr.node : ended->hdr.node;
+
 	waits__plain(&t->waits, run, ns, f, v, ended);
+	loops__waited(&t->loops, model__site(t->model, run, node, iv->site), ns);
 }
 
 static void on_lock(void *context, uint32_t run, const struct dsm_ev_lock *lock)
@@ -587,6 +595,7 @@ static void on_lock(void *context, uint32_t run, const struct dsm_ev_lock *lock)
 	struct tally *t = context;
 
 	waits__lock(&t->waits, run, lock);
+	loops__lock(&t->loops, model__site(t->model, run, lock->hdr.node, lock->interval.site), lock);
 }
 
 void tally__sink(struct tally *t, struct evidence_sink *sink)

@@ -8,6 +8,7 @@
 #define ANALYZER_TALLY_H
 
 #include "evidence.h"
+#include "loops.h"
 #include "waits.h"
 
 #define GROUP_NONE UINT32_MAX /* bytes that belong to no recorded object */
@@ -127,6 +128,7 @@ struct tally {
 	struct group_sum *groups; /* by group, after finish */
 	struct group_sum nobody;  /* bytes without object */
 	struct waits waits;
+	struct loops loops;
 	struct ledger ledger;
 };
 

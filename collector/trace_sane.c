@@ -8,6 +8,7 @@
  */
 #include "collector/trace.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,7 +30,7 @@ static const uint16_t fixed[DSM_EV_TYPE_MAX] = {
 	[DSM_EV_CLOCK] = sizeof(struct dsm_ev_clock),
 	[DSM_EV_END] = sizeof(struct dsm_ev_end),
 	[DSM_EV_BEGIN] = sizeof(struct dsm_ev_begin),
-	[DSM_EV_COMMIT] = sizeof(struct dsm_ev_commit),
+	[DSM_EV_COMMIT] = offsetof(struct dsm_ev_commit, between_ns),
 	[DSM_EV_ABORT] = sizeof(struct dsm_ev_abort),
 	[DSM_EV_FAULT] = sizeof(struct dsm_ev_fault),
 	[DSM_EV_TRANSFER] = sizeof(struct dsm_ev_transfer),

@@ -23,7 +23,7 @@ unit/analyzer_advice_test_LIBS  := $(analyzer_test_LIBS)
 unit/analyzer_interval_test_SRCS  := tests/unit/analyzer_interval_test.c $(addprefix tests/analyzer/,scene.c feed.c self.c)
 unit/analyzer_interval_test_NEEDS := analyzer trace
 unit/analyzer_interval_test_LIBS  := $(analyzer_test_LIBS)
-SCRIPT_TESTS += tests/integration/report_bad_input.sh tests/integration/report_align.sh tests/integration/intervals.sh
+SCRIPT_TESTS += tests/integration/report_bad_input.sh tests/integration/report_align.sh tests/integration/intervals.sh tests/integration/chunks.sh
 
 PROGRAMS += report_make_trace
 report_make_trace_SRCS  := tests/analyzer/report_make_trace.c tests/analyzer/feed.c
@@ -34,4 +34,4 @@ report_make_trace_DIR   := tests/analyzer
 FUZZERS += fuzz_report
 fuzz_report_SRCS := tests/fuzz/fuzz_report.c $(analyzer_SRCS) $(trace_SRCS)
 fuzz_report_LIBS := $(filter-out -lZydis,$(analyzer_LIBS))
-ALONE += tests/integration/intervals.sh tests/integration/report_align.sh # they judge waits
+ALONE += tests/integration/chunks.sh tests/integration/intervals.sh tests/integration/report_align.sh # they judge waits

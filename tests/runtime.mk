@@ -23,6 +23,11 @@ misuse_LIBS := -lpthread
 misuse_DIR := tests/integration
 SCRIPT_TESTS += tests/integration/node_loss.sh tests/integration/undo.sh tests/integration/loops.sh tests/integration/misuse.sh tests/integration/chain_sources.sh tests/integration/short_runs.sh
 
+PROGRAMS += chunks
+chunks_SRCS := tests/integration/chunks.c
+chunks_NEEDS := dsm
+chunks_DIR := tests/integration
+
 PROGRAMS += loss
 loss_SRCS := tests/integration/loss.c
 loss_NEEDS := dsm

@@ -94,7 +94,8 @@ DSM_API int dsm_nodes(void);
  * and from how much is lost to aborts, here and now. Iterations must make sense as transactions of their own.
  * Inside a DSM_TX it belongs to that transaction. */
 #define DSM_TX_FOR(i, from, to) DSM_TX_FOR_EVERY(i, from, to, 0)
-/* The same with a number of the program's own: it commits every `chunk` iterations; 0: as above. */
+/* The same with a number of the program's own: it commits every `chunk` iterations; 0: as above. A plan's
+ * number for a loop (docs/plan.md) goes before both. */
 #define DSM_TX_FOR_EVERY(i, from, to, chunk) DSM__LOOP(dsm__loop_begin((from), (to), (chunk)), i)
 #define DSM__LOOP(begin, i)                                                                                  \
 	for (struct dsm__loop dsm__l __attribute__((cleanup(dsm__loop_leave))) = begin;                      \

@@ -201,6 +201,7 @@ struct dsm_ev_begin { /* sampled: weight */
 };
 
 #define DSM_EV_COMMIT_LOCAL 0x1u /* no message was needed */
+#define DSM_EV_COMMIT_GIVEN 0x2u /* `iterations` was given, by the program or a plan */
 struct dsm_ev_commit {		 /* local commits are sampled: weight */
 	struct dsm_ev_hdr hdr;
 	struct dsm_ev_interval interval;
@@ -208,8 +209,12 @@ struct dsm_ev_commit {		 /* local commits are sampled: weight */
 	uint64_t commit_ns;   /* of which in the commit protocol */
 	uint32_t pages_read;
 	uint32_t pages_written;
-	uint32_t flags; /* DSM_EV_COMMIT_* */
-	uint32_t reserved;
+	uint16_t flags;	 /* DSM_EV_COMMIT_* */
+	uint16_t pieces; /* so large that the whole loop takes (65535: at least); 0: no loop, or not known */
+	uint32_t iterations; /* of a loop that commits within itself, in this transaction; 0: as above */
+	/* Of a loop that goes on, at its first attempt; 0: not known. Records made before these fields end here. */
+	uint64_t between_ns; /* from the last iteration before this transaction to its own first one */
+	uint64_t work_ns;    /* from that to the end of its last one */
 };
 
 /* X(enumerator, number, name in reports) */
@@ -401,15 +406,18 @@ struct dsm_ev_meet {
 };
 
 #define DSM_EV_LOCK_OBJECT                                                                                   \
-	0x1u	     /* the lock is named by an object: `name` is its region offset; else by a site */
-struct dsm_ev_lock { /* a lock came from another node; one that is here already is only counted */
+	0x1u /* the lock is named by an object: `name` is its region offset; else by a site */
+#define DSM_EV_LOCK_GIVEN 0x2u /* `iterations` was given, by the program or a plan */
+struct dsm_ev_lock {	       /* a lock came from another node; one that is here already is only counted */
 	struct dsm_ev_hdr hdr;
 	struct dsm_ev_interval interval; /* that begins with it */
 	uint64_t name;
 	uint64_t wait_ns;
 	uint16_t manager;
 	uint16_t flags; /* DSM_EV_LOCK_* */
-	uint32_t reserved;
+	uint16_t
+		iterations; /* of a loop, before the lock is given back (65535: at least); 0: no loop, or not known */
+	uint16_t pieces; /* as in COMMIT */
 };
 
 /* ---- shared memory of a node: counters always, a ring when somebody asks for it ---- */

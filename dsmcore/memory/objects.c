@@ -253,22 +253,36 @@ static struct object *find(struct ref ref)
 
 /* ---- dsm_new ---- */
 
+static struct plan_frame frame_of(const void *pc)
+{
+	struct events_place place = events__place(pc);
+	struct plan_frame f = {.offset = place.offset};
+
+	f.build_id_len = place.build_id_len < PLAN_BUILD_ID ? place.build_id_len : PLAN_BUILD_ID;
+	if (place.build_id)
+		memcpy(f.build_id, place.build_id, f.build_id_len);
+	return f;
+}
+
 static const struct plan_rule *match(const char *type, size_t size, const void *const *pcs, size_t npcs)
 {
-	struct plan_frame frame[DSM_EV_FRAMES] = {0};
+	struct plan_frame frame[DSM_EV_FRAMES];
 
 	if (!heap.plan || !plan__has_type(heap.plan, type))
 		return NULL;
-	for (size_t i = 0; i < npcs; i++) {
-		struct events_place place = events__place(pcs[i]);
-
-		frame[i].offset = place.offset;
-		frame[i].build_id_len =
-			place.build_id_len < PLAN_BUILD_ID ? place.build_id_len : PLAN_BUILD_ID;
-		if (place.build_id)
-			memcpy(frame[i].build_id, place.build_id, frame[i].build_id_len);
-	}
+	for (size_t i = 0; i < npcs; i++)
+		frame[i] = frame_of(pcs[i]);
 	return plan__match(heap.plan, type, size, frame, npcs);
+}
+
+uint32_t objects__loop_chunk(const void *pc)
+{
+	struct plan_frame frame;
+
+	if (!heap.plan)
+		return 0;
+	frame = frame_of((const char *)pc + 1); /* sites are return addresses */
+	return plan__chunk(heap.plan, &frame);
 }
 
 static int take(struct object *o, uint32_t arena, const struct plan_layout *l, bool isolate)

@@ -39,6 +39,10 @@ void objects__pages(uint16_t node, enum core_model model, uint32_t *first, uint3
 /* What the memory at a region offset promises. Any thread. */
 enum core_model objects__model(uint64_t offset);
 
+/* Iterations that the plan gives a transaction of the loop that begins at `pc` (in its call); 0: the plan says nothing
+ * of it. Any thread, between objects__open() and objects__close(). */
+uint32_t objects__loop_chunk(const void *pc);
+
 /* Ends the run with a message when the DSM cannot be used here: before main(), or in a second thread. */
 void objects__check_caller(const void *pc, const char *call);
 

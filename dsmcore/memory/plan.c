@@ -206,10 +206,42 @@ static int parse_build_id(struct reader *r, struct json_object *o, struct plan_f
 	return 0;
 }
 
+static int parse_frame(struct reader *r, struct json_object *o, const char *name, struct plan_frame *f)
+{
+	static const char *const keys[] = {"build_id", "offset", NULL};
+	int err;
+
+	if ((err = only(r, o, name, keys)) || (err = parse_build_id(r, o, f)))
+		return err;
+	return get_number(r, o, "offset", true, 0, INT64_MAX, &f->offset);
+}
+
+/* A rule about a loop: where it is, and how many of its iterations make a transaction. */
+static int parse_loop(struct reader *r, struct json_object *o, struct plan_rule *rule)
+{
+	static const char *const match_keys[] = {"loop", NULL};
+	static const char *const keys[] = {"chunk", NULL};
+	struct json_object *match, *place, *loop;
+	uint64_t chunk = 0;
+	int err;
+
+	if (json_object_object_get_ex(o, "layout", NULL))
+		return bad(r, "\"layout\" and \"loop\" are for rules of their own");
+	if ((err = get(r, o, "match", json_type_object, true, &match)) ||
+	    (err = only(r, match, "match", match_keys)) ||
+	    (err = get(r, match, "loop", json_type_object, true, &place)) ||
+	    (err = parse_frame(r, place, "loop", &rule->frame[0])) ||
+	    (err = get(r, o, "loop", json_type_object, true, &loop)) || (err = only(r, loop, "loop", keys)) ||
+	    (err = get_number(r, loop, "chunk", true, 1, PLAN_CHUNK_MAX, &chunk)))
+		return err;
+	rule->nframes = 1;
+	rule->chunk = (uint32_t)chunk;
+	return 0;
+}
+
 static int parse_match(struct reader *r, struct json_object *o, struct plan_rule *rule)
 {
 	static const char *const keys[] = {"type", "elem_size", "site", NULL};
-	static const char *const frame_keys[] = {"build_id", "offset", NULL};
 	struct json_object *match, *site;
 	uint64_t elem_size = 0;
 	int err;
@@ -230,8 +262,7 @@ static int parse_match(struct reader *r, struct json_object *o, struct plan_rule
 
 		if (!json_object_is_type(f, json_type_object))
 			return bad(r, "\"site\" element %u is not an object", i);
-		if ((err = only(r, f, "site", frame_keys)) || (err = parse_build_id(r, f, &rule->frame[i])) ||
-		    (err = get_number(r, f, "offset", true, 0, INT64_MAX, &rule->frame[i].offset)))
+		if ((err = parse_frame(r, f, "site", &rule->frame[i])))
 			return err;
 	}
 	return 0;
@@ -287,6 +318,15 @@ static int parse_layout(struct reader *r, struct json_object *o, struct plan_rul
 	return check_layout(r, l, block, block_stride);
 }
 
+static bool about_loop(struct json_object *o)
+{
+	struct json_object *match;
+
+	return json_object_object_get_ex(o, "loop", NULL) || (json_object_object_get_ex(o, "match", &match) &&
+							      json_object_is_type(match, json_type_object) &&
+							      json_object_object_get_ex(match, "loop", NULL));
+}
+
 static int parse_rule(struct reader *r, struct json_object *o, struct plan *plan)
 {
 	struct plan_rule *rule = &plan->rules[plan->nrules];
@@ -301,7 +341,11 @@ static int parse_rule(struct reader *r, struct json_object *o, struct plan *plan
 	for (uint32_t i = 0; i < plan->nrules; i++)
 		if (!strcmp(plan->rules[i].id, rule->id))
 			return bad(r, "another rule has the same id");
-	if ((err = parse_match(r, o, rule)) || (err = parse_layout(r, o, rule)))
+	if (about_loop(o))
+		err = parse_loop(r, o, rule);
+	else if (!(err = parse_match(r, o, rule)))
+		err = parse_layout(r, o, rule);
+	if (err)
 		return err;
 	if (rule->layout.stride != rule->layout.elem_size || rule->layout.block) {
 		if (plan->narenas > PLAN_ARENAS_MAX)
@@ -400,24 +444,26 @@ static bool same_type(const struct plan_rule *rule, const char *type)
 	return !strncmp(rule->type, type, sizeof(rule->type) - 1);
 }
 
+static bool same_frame(const struct plan_frame *a, const struct plan_frame *b)
+{
+	return a->offset == b->offset && a->build_id_len == b->build_id_len &&
+	       !memcmp(a->build_id, b->build_id, a->build_id_len);
+}
+
 static bool same_site(const struct plan_rule *rule, const struct plan_frame *frames, size_t nframes)
 {
 	if (rule->nframes > nframes)
 		return false;
-	for (uint32_t i = 0; i < rule->nframes; i++) {
-		const struct plan_frame *a = &rule->frame[i], *b = &frames[i];
-
-		if (a->offset != b->offset || a->build_id_len != b->build_id_len ||
-		    memcmp(a->build_id, b->build_id, a->build_id_len) != 0)
+	for (uint32_t i = 0; i < rule->nframes; i++)
+		if (!same_frame(&rule->frame[i], &frames[i]))
 			return false;
-	}
 	return true;
 }
 
 bool plan__has_type(const struct plan *plan, const char *type)
 {
 	for (uint32_t i = 0; i < plan->nrules; i++)
-		if (!plan->rules[i].stale && same_type(&plan->rules[i], type))
+		if (!plan->rules[i].stale && !plan->rules[i].chunk && same_type(&plan->rules[i], type))
 			return true;
 	return false;
 }
@@ -428,9 +474,20 @@ const struct plan_rule *plan__match(const struct plan *plan, const char *type, u
 	for (uint32_t i = 0; i < plan->nrules; i++) {
 		const struct plan_rule *rule = &plan->rules[i];
 
-		if (!rule->stale && rule->layout.elem_size == elem_size && same_type(rule, type) &&
-		    same_site(rule, frames, nframes))
+		if (!rule->stale && !rule->chunk && rule->layout.elem_size == elem_size &&
+		    same_type(rule, type) && same_site(rule, frames, nframes))
 			return rule;
 	}
 	return NULL;
+}
+
+uint32_t plan__chunk(const struct plan *plan, const struct plan_frame *place)
+{
+	for (uint32_t i = 0; i < plan->nrules; i++) {
+		const struct plan_rule *rule = &plan->rules[i];
+
+		if (!rule->stale && rule->chunk && same_frame(&rule->frame[0], place))
+			return rule->chunk;
+	}
+	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * plan.h - the allocation plan: which objects dsm_new() shall lay out differently (docs/plan.md).
+ * plan.h - the plan: which objects dsm_new() shall lay out differently, and how many iterations loops shall give a
+ * transaction (docs/plan.md).
  *
  * Pure: reads a file and answers questions; no DSM, no globals. dsmrun may use it to check a plan before
  * it starts any node.
@@ -21,6 +22,7 @@
 #define PLAN_STRIDE_MAX	      (64u << 20)
 #define PLAN_BLOCK_MAX	      (1u << 31)
 #define PLAN_BLOCK_STRIDE_MAX (2u << 30)
+#define PLAN_CHUNK_MAX	      1000000000u
 
 struct plan_frame {
 	uint8_t build_id[PLAN_BUILD_ID];
@@ -42,6 +44,8 @@ struct plan_rule {
 	bool isolate;
 	bool stale;    /* for another build: never matches (plan__retire()) */
 	uint8_t arena; /* strided: 1 ..., in file order; else 0 */
+	uint32_t
+		chunk; /* of the loop at frame[0]: iterations in a transaction; 0: the rule is about allocations */
 	struct plan_layout layout;
 };
 
@@ -66,6 +70,9 @@ uint32_t plan__retire(struct plan *plan, bool (*known)(void *arg, const uint8_t 
  * return address first), or NULL. Names longer than the contract's 95 bytes compare by those. */
 const struct plan_rule *plan__match(const struct plan *plan, const char *type, uint64_t elem_size,
 				    const struct plan_frame *frames, size_t nframes);
+/* Iterations that a transaction of the loop at this place (return address) shall have, by the first rule that names it;
+ * 0: no rule does. */
+uint32_t plan__chunk(const struct plan *plan, const struct plan_frame *place);
 /* Whether any rule names this type: tells cheaply that plan__match() needs no call chain. */
 bool plan__has_type(const struct plan *plan, const char *type);
 

@@ -182,7 +182,12 @@ static void commit(const struct core_action *a)
 		.commit_ns = in_commit,
 		.pages_read = a->nread,
 		.pages_written = a->nwritten,
-		.flags = a->local ? DSM_EV_COMMIT_LOCAL : 0,
+		.flags = (a->local ? DSM_EV_COMMIT_LOCAL : 0) |
+			 (tx.units && tx.units_given ? DSM_EV_COMMIT_GIVEN : 0),
+		.pieces = tx.units ? tx.pieces : 0,
+		.iterations = tx.units,
+		.between_ns = tx.units ? tx.between_ns : 0,
+		.work_ns = tx.units && tx.between_ns ? tx.ran_ns - tx.run_ns : 0,
 	};
 	events__emit(&r.hdr, DSM_EV_COMMIT, sizeof(r), 0, took);
 }

@@ -265,7 +265,10 @@ void intervals__locked(uint64_t name, uint64_t start_ns)
 		.name = name,
 		.wait_ns = waited,
 		.manager = (uint16_t)(manager - 1),
-		.flags = section__of_place(name) ? 0 : DSM_EV_LOCK_OBJECT,
+		.flags = (section__of_place(name) ? 0 : DSM_EV_LOCK_OBJECT) |
+			 (tx.units && tx.units_given ? DSM_EV_LOCK_GIVEN : 0),
+		.iterations = (uint16_t)(tx.units < UINT16_MAX ? tx.units : UINT16_MAX),
+		.pieces = tx.units ? tx.pieces : 0,
 	};
 	events__emit(&r.hdr, DSM_EV_LOCK, sizeof(r), 0, waited);
 }

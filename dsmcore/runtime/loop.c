@@ -11,12 +11,16 @@
  * its transactions grow, too, and at the first abort they shrink. They are kept to what the second cache
  * holds: each written page is copied before the program computes on it (rows.c), and shall still be near
  * when it does; and to MOST_NS, since others' reads make a long one ever more likely to be aborted.
+ *
+ * A plan's number for a place (docs/plan.md) goes before all of this, and before the program's own number too: it was
+ * made from what this loop did in a run, and whoever passes a plan asks for it.
  */
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "dsm.h"
+#include "dsmcore/memory/objects.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/protocol/core.h"
 #include "dsmcore/runtime/events.h"
@@ -34,13 +38,16 @@
 
 struct place {
 	const void *pc;
+	uint32_t planned;      /* iterations in a transaction, by the plan; 0: it says nothing */
 	double ran_ns, aborts; /* M = ran_ns / aborts */
 	double step_ns;	       /* an iteration */
 	double commit_ns;      /* C */
 	double pages;	       /* written in an iteration */
+	long length;	       /* iterations of the loop that runs */
 	long chosen, last;     /* iterations in a transaction: in the next one, in the last one */
 	/* Of the running one; an abort leaves all of this alone. */
 	uint64_t begun_ns;
+	uint64_t ended_ns; /* the one before it, of the same loop; 0: it was the first */
 	uint32_t attempts;
 };
 
@@ -51,7 +58,7 @@ static struct place *place_of(const void *pc)
 	struct place *p = &places[((uintptr_t)pc * 0x9e3779b97f4a7c15u >> 40) & (SITES - 1)];
 
 	if (p->pc != pc)
-		*p = (struct place){.pc = pc};
+		*p = (struct place){.pc = pc, .planned = objects__loop_chunk(pc)};
 	return p;
 }
 
@@ -109,25 +116,32 @@ static void learn(struct place *p, long iterations, uint64_t ended)
 	}
 }
 
-struct dsm__loop dsm__loop_begin(long from, long to, long chunk)
+static struct dsm__loop begin_loop(long from, long to, long chunk, const void *pc)
 {
+	struct place *p = place_of(pc);
+
+	p->length = to - from;
+	p->ended_ns = 0;
 	return (struct dsm__loop){.at = from,
 				  .stop = from,
 				  .end = to,
-				  .chunk = chunk > 0 ? chunk : 0,
-				  .pc = NODE_CALLER,
-				  .site = place_of(NODE_CALLER)};
+				  .chunk = p->planned  ? p->planned
+					   : chunk > 0 ? chunk
+						       : 0,
+				  .pc = pc,
+				  .site = p};
+}
+
+struct dsm__loop dsm__loop_begin(long from, long to, long chunk)
+{
+	return begin_loop(from, to, chunk, NODE_CALLER);
 }
 
 struct dsm__loop dsm__loop_begin_on(long from, long to, const void *object)
 {
-	struct dsm__loop l = {.at = from,
-			      .stop = from,
-			      .end = to,
-			      .pc = NODE_CALLER,
-			      .site = place_of(NODE_CALLER),
-			      .object = object};
+	struct dsm__loop l = begin_loop(from, to, 0, NODE_CALLER);
 
+	l.object = object;
 	section__check_object(object, NODE_CALLER, "DSM_TX_FOR_ON()");
 	return l;
 }
@@ -142,11 +156,23 @@ static void end_transaction(struct dsm__loop *l)
 
 	if (!whole) /* by break */
 		l->end = l->at;
+	p->ended_ns = ended;
+	tx.ran_ns = ended;
 	l->open = 0;
 	l->goes_on = 1;
 	dsm__tx_leave(NULL);
 	if (outer && whole && iterations)
 		learn(p, iterations, ended);
+}
+
+/* What records say of the next transaction. */
+static void tell_units(const struct place *p, const struct dsm__loop *l)
+{
+	long n = l->stop - l->at, pieces = (p->length + n - 1) / n;
+
+	tx.units = (uint32_t)n;
+	tx.units_given = l->chunk != 0;
+	tx.pieces = (uint16_t)(pieces < UINT16_MAX ? pieces : UINT16_MAX);
 }
 
 /* Each time that it is undone, half of what is left is tried. */
@@ -157,7 +183,9 @@ static void attempt_begins(struct place *p, struct dsm__loop *l)
 	n >>= p->attempts < 16 ? p->attempts : 16;
 	if (p->attempts++ && !l->chunk)
 		l->stop = l->at + (n ? n : 1);
-	tx.units = (uint32_t)(l->stop - l->at);
+	tell_units(p, l);
+	tx.run_ns = events__now();
+	tx.between_ns = p->attempts == 1 && p->ended_ns ? tx.run_ns - p->ended_ns : 0;
 }
 
 /* Under sc and rc nothing is lost by iterations in one section; who waits for the lock shall not wait too long. */
@@ -168,7 +196,9 @@ static int next_section(struct dsm__loop *l)
 	if (l->at >= l->end)
 		return 0;
 	l->stop = l->end - l->at < n ? l->end : l->at + n;
+	tell_units(l->site, l); /* for the record of the lock, if it comes from elsewhere */
 	l->open = section__enter(l->pc, "DSM_TX_FOR", l->object);
+	tx.units = 0;
 	return l->open;
 }
 

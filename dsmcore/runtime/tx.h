@@ -25,7 +25,11 @@ struct tx {
 	struct snapshot start;
 	const void *begin_pc; /* in the program */
 	uint32_t site;
-	uint32_t units; /* iterations, in a DSM_TX_FOR; else 0 */
+	uint32_t units;	  /* iterations, in a DSM_TX_FOR; else 0 */
+	bool units_given; /* by the program or a plan: the loop did not choose them */
+	uint16_t pieces;  /* so large that the loop takes; UINT16_MAX: at least */
+	uint64_t between_ns, run_ns,
+		ran_ns; /* of a loop that goes on, see struct dsm_ev_commit: since when it runs, until when */
 	bool goes_on;	/* likewise: not its first transaction */
 	uint64_t begin_ns, commit_begin_ns;
 	uint64_t progress; /* units to count at the commit */

@@ -187,7 +187,7 @@ void feed__accesses(struct feed *f, struct feed_iv iv, unsigned page, const stru
 	} while (from < n);
 }
 
-void feed__commit(struct feed *f, struct feed_iv iv, bool microscope)
+static struct dsm_ev_commit *add_commit(struct feed *f, struct feed_iv iv, bool microscope)
 {
 	struct dsm_ev_commit *c = add(f, iv.node, DSM_EV_COMMIT, sizeof(*c));
 
@@ -198,6 +198,24 @@ void feed__commit(struct feed *f, struct feed_iv iv, bool microscope)
 	f->counters[iv.node].begins++;
 	f->counters[iv.node].committed_ns += c->duration_ns;
 	f->counters[iv.node].work++;
+	return c;
+}
+
+void feed__commit(struct feed *f, struct feed_iv iv, bool microscope)
+{
+	add_commit(f, iv, microscope);
+}
+
+void feed__loop_commit(struct feed *f, struct feed_iv iv, uint32_t iterations, uint16_t pieces,
+		       uint64_t between_ns, uint64_t work_ns)
+{
+	struct dsm_ev_commit *c = add_commit(f, iv, false);
+
+	c->flags = DSM_EV_COMMIT_LOCAL | DSM_EV_COMMIT_GIVEN;
+	c->iterations = iterations;
+	c->pieces = pieces;
+	c->between_ns = between_ns;
+	c->work_ns = work_ns;
 }
 
 void feed__abort(struct feed *f, struct feed_iv loser, struct feed_iv winner, uint32_t cause,

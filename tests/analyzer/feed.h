@@ -56,6 +56,9 @@ void feed__writes(struct feed *f, struct feed_iv iv, unsigned page, const struct
 void feed__accesses(struct feed *f, struct feed_iv iv, unsigned page, const struct byteset *read,
 		    const struct byteset *wrote, bool complete, struct dsm_ev_ip ip);
 void feed__commit(struct feed *f, struct feed_iv iv, bool microscope);
+/* Of a loop whose iterations somebody gave: `pieces` transactions of so many, which took these times (docs/events.md). */
+void feed__loop_commit(struct feed *f, struct feed_iv iv, uint32_t iterations, uint16_t pieces,
+		       uint64_t between_ns, uint64_t work_ns);
 void feed__abort(struct feed *f, struct feed_iv loser, struct feed_iv winner, uint32_t cause,
 		 uint64_t wasted_ns, const struct feed_meeting *m, unsigned n, bool microscope);
 void feed__fault(struct feed *f, struct feed_iv iv, unsigned page, unsigned offset, unsigned access,

@@ -35,6 +35,12 @@ static void check_plan(const struct plan *plan)
 	for (uint32_t i = 0; i < plan->nrules; i++) {
 		const struct plan_rule *r = &plan->rules[i];
 
+		if (r->chunk) {
+			if (r->chunk > PLAN_CHUNK_MAX || r->nframes != 1 || r->arena ||
+			    !plan__chunk(plan, r->frame))
+				abort();
+			continue;
+		}
 		if (strlen(r->type) >= sizeof(r->type) || r->arena >= plan->narenas)
 			abort();
 		check_layout(&r->layout);

@@ -228,10 +228,9 @@ static void on_usage(void *context, const struct usage_event *u)
 	(void)u;
 }
 
-static void on_commit(void *context, uint32_t run, uint16_t node, uint32_t site, double weight,
-		      bool microscope)
+static void on_commit(void *context, uint32_t run, uint32_t site, const struct dsm_ev_hdr *record)
 {
-	(void)context, (void)run, (void)node, (void)site, (void)weight, (void)microscope;
+	(void)context, (void)run, (void)site, (void)record;
 }
 
 static double by_evidence(const struct planted *x, enum verdict v)

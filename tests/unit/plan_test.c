@@ -80,6 +80,41 @@ static void a_good_plan_is_read(void **arg)
 	plan__close(p);
 }
 
+static bool no_build(void *arg, const uint8_t *build_id, uint32_t len)
+{
+	(void)arg, (void)build_id, (void)len;
+	return false;
+}
+
+#define PLACE	    "\"match\":{\"loop\":{\"build_id\":\"0aFF\",\"offset\":4660}}"
+#define LOOP(chunk) "{\"id\":\"L1\"," PLACE ",\"loop\":{" chunk "},\"why\":\"because\"}"
+
+static void loops_are_named_by_place(void **arg)
+{
+	struct plan_frame place = {{0x0a, 0xff}, 2, 4660};
+	struct plan *p;
+
+	(void)arg;
+	assert_int_equal(load(HEAD RULE("\"stride\":64") "," LOOP("\"chunk\":250") "]}", &p), 0);
+	assert_int_equal(p->nrules, 2);
+	assert_int_equal(p->narenas, 2); /* a loop needs none */
+	assert_int_equal(p->rules[0].chunk, 0);
+	assert_int_equal(p->rules[1].chunk, 250);
+	assert_int_equal(plan__chunk(p, &place), 250);
+	place.offset++;
+	assert_int_equal(plan__chunk(p, &place), 0);
+	place.offset--;
+	place.build_id[1] = 0;
+	assert_int_equal(plan__chunk(p, &place), 0);
+	place.build_id[1] = 0xff;
+	assert_false(plan__has_type(p, "")); /* it is about no allocation */
+	assert_null(plan__match(p, "", 0, &place, 1));
+	assert_non_null(plan__match(p, "struct avatar", 48, &place, 1));
+	assert_int_equal(plan__retire(p, no_build, NULL), 2);
+	assert_int_equal(plan__chunk(p, &place), 0);
+	plan__close(p);
+}
+
 static void damage_is_named(void **arg)
 {
 	static const struct {
@@ -124,6 +159,21 @@ static void damage_is_named(void **arg)
 		      ",{},{},{}]}}]}",
 		 "9 frames"},
 		{HEAD "{\"id\":\"P1\"," MATCH "}]}", "\"layout\" is missing"},
+		{HEAD LOOP("") "]}", "rule L1: \"chunk\" is missing"},
+		{HEAD LOOP("\"chunk\":0") "]}", "rule L1: \"chunk\" is 0, not within 1 and 1000000000"},
+		{HEAD LOOP("\"chunk\":-3") "]}", "\"chunk\" is -3"},
+		{HEAD LOOP("\"chunk\":2000000000") "]}", "\"chunk\" is 2000000000"},
+		{HEAD LOOP("\"chunk\":\"many\"") "]}", "\"chunk\" is string, not int"},
+		{HEAD LOOP("\"chunk\":4,\"step\":2") "]}", "\"loop\" has a key \"step\""},
+		{HEAD "{\"id\":\"L1\"," PLACE "}]}", "rule L1: \"loop\" is missing"},
+		{HEAD "{\"id\":\"L1\"," PLACE ",\"loop\":7}]}", "\"loop\" is int, not object"},
+		{HEAD "{\"id\":\"L1\"," MATCH ",\"loop\":{\"chunk\":4}}]}", "\"match\" has a key \"type\""},
+		{HEAD "{\"id\":\"L1\"," PLACE ",\"loop\":{\"chunk\":4},\"layout\":{}}]}",
+		 "rules of their own"},
+		{HEAD "{\"id\":\"L1\",\"match\":{\"loop\":{\"offset\":4}},\"loop\":{\"chunk\":4}}]}",
+		 "\"build_id\" is missing"},
+		{HEAD "{\"id\":\"L1\",\"match\":{\"loop\":[]},\"loop\":{\"chunk\":4}}]}",
+		 "\"loop\" is array"},
 		{PLAN("\"isolate\":1"), "\"isolate\" is int, not boolean"},
 		{PLAN("\"stride\":32"), "overlap"},
 		{PLAN("\"stride\":\"64\""), "\"stride\" is string"},
@@ -389,6 +439,7 @@ int main(void)
 	const char *tmp = getenv("TMPDIR");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_plan_is_read),
+		cmocka_unit_test(loops_are_named_by_place),
 		cmocka_unit_test(damage_is_named),
 		cmocka_unit_test(cut_and_garbled_plans_are_survived),
 		cmocka_unit_test(unreadable_files_are_named),
