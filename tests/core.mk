@@ -1,5 +1,5 @@
 # The protocol core and the checker of histories, one rule at a time.
-TESTS += unit/core_test unit/core_prefetch_test unit/core_rows_test unit/core_update_test unit/core_hand_test unit/core_migrate_test unit/core_loss_test unit/core_rc_test unit/core_rc_sync_test unit/core_sc_test unit/core_locks_test unit/core_message_test unit/core_memory_test unit/copyset_test unit/verify_test
+TESTS += unit/core_test unit/core_prefetch_test unit/core_rows_test unit/core_update_test unit/core_hand_test unit/core_migrate_test unit/core_loss_test unit/core_rc_test unit/core_rc_sync_test unit/core_sc_test unit/core_sc_bring_test unit/core_locks_test unit/core_message_test unit/core_memory_test unit/copyset_test unit/verify_test
 
 unit/core_rows_test_SRCS  := tests/unit/core_rows_test.c
 unit/core_rows_test_NEEDS := core
@@ -27,6 +27,10 @@ unit/core_update_test_LIBS  := -lcmocka
 unit/core_sc_test_SRCS  := tests/unit/core_sc_test.c
 unit/core_sc_test_NEEDS := core
 unit/core_sc_test_LIBS  := -lcmocka
+
+unit/core_sc_bring_test_SRCS  := tests/unit/core_sc_bring_test.c
+unit/core_sc_bring_test_NEEDS := core
+unit/core_sc_bring_test_LIBS  := -lcmocka
 
 unit/core_locks_test_SRCS  := tests/unit/core_locks_test.c
 unit/core_locks_test_NEEDS := core

@@ -491,10 +491,10 @@ struct dsm_ev_lock {	       /* a lock came from another node; one that is here a
 	X(sections, "critical sections (blocks under sc and rc)")                                            \
 	X(flushes, "rc: messages with changes to a home")                                                    \
 	X(flushed_pages, "pages in them")                                                                    \
-	X(spreads, "rc, as a home: messages with changes to a holder of copies")                             \
+	X(spreads, "as a home: messages with changes (rc) or copies (sc) to who reads them")                 \
 	X(spread_pages, "pages in them")                                                                     \
-	X(copies_rearmed, "rc: faults on copies that were closed to see whether they are used")              \
-	X(copies_given_up, "rc: copies given up because nobody used them")                                   \
+	X(copies_rearmed, "rc, sc: faults on copies that were closed to see whether they are used")          \
+	X(copies_given_up, "rc, sc: copies given up because nobody used them")                               \
 	X(cores, "processors of the host")                                                                   \
 	X(cpu_ns, "ns of processor time, as of the last attempt looked at for the next ones")                \
 	X(cpu_mutator_ns, "of these: of the program's own thread")                                           \

@@ -65,6 +65,7 @@ int barrier__enter(struct dsm_core *core, const struct core_event *event)
 			return 0;
 		}
 	core->mutator = MUTATOR_BARRIER;
+	sc_bring__arrive(core);
 	c->site = event->site;
 	c->flush = rc__flush(core, event->changed, core->barrier + 1);
 	if (!c->flush)
@@ -92,8 +93,10 @@ bool barrier__counts(struct dsm_core *core, uint16_t node, uint32_t page)
 	if (i == c->nsent) {
 		if (i == CORE_MSG_PAGES || !core__grow(core, &c->sent, &c->sent_cap, i + 1, sizeof(*c->sent)))
 			return false;
-		c->sent[c->nsent++] = (struct core_entry){.page = node, .stamp = page};
+		c->sent[c->nsent++] = (struct core_entry){.page = node, .stamp = NOWHERE};
 	}
+	if (page != NOWHERE)
+		c->sent[i].stamp = page;
 	c->sent[i].version++;
 	return true;
 }
@@ -174,6 +177,7 @@ static void pass(struct dsm_core *core)
 	core->barrier++;
 	core->mutator = MUTATOR_RUNS;
 	core->verdict = VERDICT_RESUME;
+	sc_bring__opened(core);
 	model__next_interval(core, c->site);
 	core__emit(core, CORE_EMIT_BARRIER)->number = core->barrier;
 }

@@ -296,6 +296,8 @@ int sc__on_ask(struct dsm_core *core, const struct core_msg *msg);
 int sc__on_revoke(struct dsm_core *core, const struct core_msg *msg);
 int sc__on_revoked(struct dsm_core *core, const struct core_msg *msg);
 int sc__tick(struct dsm_core *core);
+int sc__on_bring(struct dsm_core *core, const struct core_msg *msg);
+int sc__on_seen(struct dsm_core *core, const struct core_msg *msg);
 /* The mutator goes on after a wait. */
 void sc__resumed(struct dsm_core *core);
 /* The mutator has an event that is no access: the instructions that were given pages have ended. */
@@ -303,6 +305,24 @@ void sc__progress(struct dsm_core *core);
 void sc__lose(struct dsm_core *core, uint16_t node);
 void sc_home__lose(struct dsm_core *core, uint16_t node);
 void sc__free(struct dsm_core *core);
+/* As a home: a holder has given up its copy by itself. */
+void sc_home__leaves(struct dsm_core *core, uint32_t page, uint16_t node);
+
+/* sc_bring.c */
+/* This node comes to a barrier, has left it. */
+void sc_bring__arrive(struct dsm_core *core);
+void sc_bring__opened(struct dsm_core *core);
+/* As a home: this node's own mutator takes a page from others, or writes one that it owns and that is not open for that. */
+void sc_bring__takes(struct dsm_core *core, uint32_t page, struct copyset from);
+void sc_bring__writes(struct dsm_core *core, uint32_t page);
+/* As a home: a node is given a copy that it has asked for; it has answered a REVOKE, of a copy that it had not used. */
+void sc_bring__gives(struct dsm_core *core, uint32_t page, uint16_t node, bool write);
+void sc_bring__revoked(struct dsm_core *core, uint32_t page, uint16_t node, bool unused);
+/* A copy has come that was asked for; the mutator uses one. */
+void sc_bring__asked_for(struct client_page *cp);
+void sc_bring__used(struct client_page *cp);
+void sc_bring__lose(struct dsm_core *core, uint16_t node);
+void sc_bring__free(struct dsm_core *core);
 
 /* rc.c, rc_home.c */
 bool rc__open(struct dsm_core *core, uint32_t page, bool write);
@@ -369,8 +389,9 @@ void worth__used(const struct dsm_core *core, uint32_t page, struct dir_page *d,
 int barrier__enter(struct dsm_core *core, const struct core_event *event);
 /* This flush and those before it are done: arrives, if it waits for one of them. */
 void barrier__flushed(struct dsm_core *core, uint64_t upto);
-/* A SPREAD, of this page and others, that this node's home sends to another one before its arrival: may it be counted?
- * Then it is. */
+/* A SPREAD, of this page and others, or a BRING (NOWHERE) that this node's home sends to another one before its arrival: may
+ * it be counted? Then it is. */
+#define NOWHERE UINT32_MAX
 bool barrier__counts(struct dsm_core *core, uint16_t node, uint32_t page);
 /* A SPREAD has come that is counted by a barrier. -EPROTO: by none that could be. */
 int barrier__got(struct dsm_core *core, uint64_t number);

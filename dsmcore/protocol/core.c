@@ -177,7 +177,9 @@ static int on_message(struct dsm_core *core, const struct core_msg *msg)
 	case CORE_MSG_SPREAD:
 		return rc__on_spread(core, msg);
 	case CORE_MSG_SEEN:
-		return rc__on_seen(core, msg);
+		return of_sc(core, msg) ? sc__on_seen(core, msg) : rc__on_seen(core, msg);
+	case CORE_MSG_BRING:
+		return of_sc(core, msg) ? sc__on_bring(core, msg) : -EPROTO;
 	case CORE_MSG_ACQUIRE:
 		return locks__on_acquire(core, msg);
 	case CORE_MSG_GIVE:

@@ -113,16 +113,19 @@ enum core_channel { CORE_CHANNEL_MAIN, CORE_CHANNEL_FETCH };
 	X(COPY, 25)   /* home -> client: here they are (data: whole pages); EXCLUSIVE; LOST */               \
 	X(REVOKE, 26) /* home -> holder, tx: who wants pages[]. SC: WRITE: drop it, else only read it */     \
 	/* from now on. RC, to the owner: others have copies from now on */                                  \
-	X(REVOKED, 27) /* holder -> home: done; the bytes if it was the owner */                             \
-	X(FLUSH, 28)   /* RC, writer -> home: changes of pages[]; its flush `number` */                      \
+	X(REVOKED,                                                                                           \
+	  27)	     /* holder -> home: done; the bytes if it was the owner; REFUSED: it had not used it */  \
+	X(FLUSH, 28) /* RC, writer -> home: changes of pages[]; its flush `number` */                        \
 	X(FLUSHED, 29) /* RC, home -> writer: all copies have them; EXCLUSIVE: there is no other copy */     \
 	X(SPREAD, 30)  /* RC, home -> holder: changes of pages[], made by tx; number: of the barrier that */ \
 	/* counts it, or 0: to be answered (without changes: only that) */                                   \
-	X(SEEN, 31)    /* RC, holder -> home: has them; REFUSED: and gives the copy up, nobody uses it */    \
+	X(SEEN, 31) /* RC, holder -> home: has them; REFUSED: and gives the copy up, nobody uses it */       \
+	/* SC, REFUSED: gives up what was brought; LENT: returns it anyhow, and does not want it again */    \
 	X(ACQUIRE, 32) /* client -> manager: wants lock `number` */                                          \
 	X(GIVE, 33)    /* manager -> client: has it, until it gives it back; a page: lost with that node */  \
 	X(WANT, 34)    /* manager -> client: give lock `number` back as soon as it is free */                \
-	X(BACK, 35)    /* client -> manager: all that was written under it has been seen; here it is */
+	X(BACK, 35)    /* client -> manager: all that was written under it has been seen; here it is */      \
+	X(BRING, 36)   /* SC, home -> node: copies that it is going to want, counted by barrier `number` */
 
 enum core_msg_type {
 #define X(name, n) CORE_MSG_##name = n,
@@ -150,6 +153,7 @@ enum core_data {
 #define CORE_ENTRY_UPDATE 0x80u	  /* INVALIDATE: may be kept, the changes come with it (DECIDE) or later */
 				  /* ACK: was kept. UPDATE: the commit for which it was kept has happened */
 #define CORE_ENTRY_MOVED 0x100u	  /* PAGE: it is not its home, ask node `version` */
+#define CORE_ENTRY_LENT	 0x200u	  /* BRING: until the receiver comes to the next barrier */
 
 /* The most subject pages of one message (a larger write set goes in several LOCK and PUBLISH messages
  * to the same home), and the most entries of the attached write set. */

@@ -94,6 +94,11 @@
 	X(sc_grant_early, "a page is given to a writer before all copies are gone")                          \
 	X(sc_fresh_forever, "who waits for a page keeps others, whoever needs them")                         \
 	X(sc_not_urged, "who keeps a page does not hear that an older one wants it, too")                    \
+	X(sc_bringer_kept, "who brings a page to others can go on writing it")                               \
+	X(sc_bring_uncounted, "a barrier does not count the copies that are brought with it")                \
+	X(sc_lent_kept, "a copy that was lent is used beyond the barrier")                                   \
+	X(sc_return_unanswered, "who has returned what was lent does not answer a REVOKE of it")             \
+	X(sc_brought_unused, "who does not use what is brought does not say so")                             \
 	X(lock_two_holders, "a lock is given to the next one before it has come back")                       \
 	X(lock_back_before_flush, "a lock goes back before what was written has been seen")                  \
 	X(lock_want_forgotten, "who is asked for a lock that it holds forgets that at the release")          \

@@ -17,6 +17,7 @@
  *   model.c    which page promises what, intervals            copies.c   asking for copies of sc and rc
  *   sc.c       sequential consistency                         rc.c       release consistency
  *   sc_home.c  its home side, as                             rc_home.c
+ *   sc_bring.c its copies that come with barriers
  *   locks.c    named locks
  *
  * The client side (attempt, client, commit) and the home side (home, lock) of a node talk only by
@@ -63,6 +64,10 @@ enum client_state { CLIENT_INVALID, CLIENT_SHARED, CLIENT_EXCLUSIVE };
 #define CLIENT_FLIES  0x20u /* INVALID, and a copy is on its way: there is a struct flight */
 #define CLIENT_AHEAD  0x40u /* a copy that nobody waited for, closed and not used yet */
 #define CLIENT_KEPT   0x80u /* INVALID until the UPDATE that tells what became of a commit */
+/* Of pages of CORE_SC, which have nothing of the above (sc_bring.c): */
+#define CLIENT_LOAN 0x8u /* brought with a barrier, and looked at at the next one: in sc.loans */
+#define CLIENT_LENT 0x4u /* it ends there */
+#define CLIENT_OVER 0x2u /* INVALID: it has ended, and a REVOKE may be on its way */
 
 /* For each page of the region, all zeros until touched. Its 20 bytes count: so it is aligned to 4. */
 struct __attribute__((packed, aligned(4))) client_page {
@@ -447,6 +452,31 @@ struct sc_wait {
 	struct core_party who; /* the oldest of those who want the page */
 };
 
+/* At the home: a page that this node writes, and who wants to read that. Phases are counted like the barriers at their
+ * ends. (sc_bring.c) */
+struct brought {
+	uint32_t page;
+	struct copyset to;   /* who had copies when it was written */
+	struct copyset lent; /* of these: who has one until the next barrier */
+	uint64_t written;    /* in this phase */
+	uint64_t barrier;    /* that it was last brought with; 0: none */
+	uint64_t returned;   /* to this phase it was lent, and came back */
+	uint32_t times;	     /* that it came back */
+	int8_t trust;	     /* in that it may be lent */
+	bool lend;
+};
+
+struct bringing {
+	struct brought *list; /* ascending by page */
+	size_t count, cap;
+};
+
+/* A copy that was brought with a barrier. */
+struct loan {
+	uint32_t page;
+	uint64_t barrier;
+};
+
 struct sc {
 	uint32_t fresh[SC_FRESH]; /* given to the mutator, in the order of that */
 	size_t nfresh;
@@ -456,6 +486,9 @@ struct sc {
 	bool given;	    /* the mutator was given something since it was asked for */
 	struct copy *gives; /* at the home: COPYs being gathered */
 	size_t ngives, gives_cap;
+	struct bringing bringing;
+	struct loan *loans; /* copies that barriers have brought */
+	size_t nloans, loans_cap;
 };
 
 /* ---- named locks (locks.c) ---- */

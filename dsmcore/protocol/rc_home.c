@@ -426,7 +426,7 @@ bool rc_home__confirm(struct dsm_core *core, uint64_t number)
 		return false;
 	s = new_spread(core, &core->interval, NULL, 0, number, c->nsent);
 	for (i = 0; s && i < c->nsent; i++) {
-		if (core->lost[c->sent[i].page])
+		if (core->lost[c->sent[i].page] || c->sent[i].stamp == NOWHERE)
 			continue;
 		s->asked[s->nasked++] = (uint16_t)c->sent[i].page;
 		e = (struct core_entry){.page = (uint32_t)c->sent[i].stamp, .stamp = s->id};
@@ -464,7 +464,7 @@ static bool may_have_seen(const struct dsm_core *core, const struct core_msg *ms
 	for (i = 0; i < msg->npages; i++) {
 		e = &msg->entries[i];
 		d = directory__find(core, e->page);
-		if (!d || e->stamp != id)
+		if (!d || e->stamp != id || e->flags & CORE_ENTRY_LENT)
 			return false;
 		if (e->flags & CORE_ENTRY_REFUSED ? d->owner == msg->from : !id)
 			return false;

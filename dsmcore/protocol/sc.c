@@ -68,6 +68,9 @@ bool sc__open(struct dsm_core *core, uint32_t page, bool write)
 		core->interval.birth = ++core->clock;
 	if (cp->state == CLIENT_INVALID || (write && cp->state != CLIENT_EXCLUSIVE))
 		return false;
+	sc_bring__used(cp);
+	if (write && cp->rights != CORE_WRITE)
+		sc_bring__writes(core, page);
 	add_fresh(core, page);
 	core__gather_rights(core, page, cp->state == CLIENT_EXCLUSIVE ? CORE_WRITE : CORE_READ);
 	return true;
@@ -79,6 +82,7 @@ void sc__arrived(struct dsm_core *core, const struct core_entry *e)
 
 	cp->state = e->flags & CORE_ENTRY_EXCLUSIVE ? CLIENT_EXCLUSIVE : CLIENT_SHARED;
 	cp->version = e->version;
+	sc_bring__asked_for(cp);
 }
 
 /* ---- giving up ---- */
@@ -92,6 +96,7 @@ static void drop(struct dsm_core *core, uint32_t page, const struct core_party *
 	emit->version = cp->version;
 	emit->other = *other;
 	cp->state = CLIENT_INVALID;
+	cp->idle = 0;
 	if (!core_mutant(sc_reader_kept))
 		core__gather_rights(core, page, CORE_NONE);
 }
@@ -102,6 +107,11 @@ static struct core_entry yield(struct dsm_core *core, const struct sc_wait *w)
 	struct client_page *cp = &core->client[w->page];
 	struct core_entry e = {.page = w->page};
 
+	if (cp->state == CLIENT_INVALID) { /* it was lent, and has been returned */
+		cp->flags &= (uint8_t)~CLIENT_OVER;
+		e.version = cp->version;
+		return e;
+	}
 	if (w->who.node != core->config.node) /* which may be the oldest of those who want to write it */
 		model__meet(core, &w->who, w->page, cp->version + 1, w->drop);
 	if (cp->state == CLIENT_EXCLUSIVE) {
@@ -110,6 +120,8 @@ static struct core_entry yield(struct dsm_core *core, const struct sc_wait *w)
 			e.data = CORE_DATA_COMMITTED;
 	}
 	e.version = cp->version;
+	if (cp->idle && !core_mutant(sc_brought_unused))
+		e.flags = CORE_ENTRY_REFUSED;
 	unfresh(core, w->page);
 	if (w->drop) {
 		drop(core, w->page, &w->who);
@@ -200,7 +212,9 @@ static bool matters(const struct dsm_core *core, const struct core_entry *e)
 {
 	enum client_state state = (enum client_state)core->client[e->page].state;
 
-	return state == CLIENT_EXCLUSIVE || (state == CLIENT_SHARED && e->flags & CORE_ENTRY_WRITE);
+	if (state == CLIENT_INVALID)
+		return core->client[e->page].flags & CLIENT_OVER && !core_mutant(sc_return_unanswered);
+	return state == CLIENT_EXCLUSIVE || e->flags & CORE_ENTRY_WRITE;
 }
 
 static struct sc_wait *find_wait(struct dsm_core *core, uint32_t page)
@@ -277,5 +291,6 @@ void sc__lose(struct dsm_core *core, uint16_t node)
 void sc__free(struct dsm_core *core)
 {
 	free(core->sc.waits);
+	sc_bring__free(core);
 	free(core->sc.gives);
 }

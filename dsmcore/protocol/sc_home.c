@@ -22,6 +22,7 @@ static void give(struct dsm_core *core, uint32_t page, struct dir_page *d, const
 		d->owner = w->node;
 	}
 	home__add_holder(core, d, w->node);
+	sc_bring__gives(core, page, w->node, w->write);
 	if (w->node != core->config.node && w->version != d->version)
 		e.data = CORE_DATA_COMMITTED;
 	if (core__grow(core, &sc->gives, &sc->gives_cap, sc->ngives + 1, sizeof(*sc->gives)))
@@ -76,6 +77,8 @@ static bool must_revoke(struct dsm_core *core, uint32_t page, struct dir_page *d
 	if (!m->told.word)
 		return false;
 	m->drops = w->write;
+	if (w->write && w->node == core->config.node)
+		sc_bring__takes(core, page, m->told);
 	send_gives(core); /* what was given in this step, and is taken away again */
 	tell(core, page, d);
 	if (!core_mutant(sc_grant_early) || d->owner != NOBODY)
@@ -224,11 +227,21 @@ int sc__on_revoked(struct dsm_core *core, const struct core_msg *msg)
 		if (m->drops)
 			home__drop_holder(core, d, msg->from);
 		copyset__remove(core, &m->told, msg->from);
+		sc_bring__revoked(core, e->page, msg->from, e->flags & CORE_ENTRY_REFUSED);
 		directory__tidy(core, d);
 		serve(core, e->page, d);
 	}
 	send_gives(core);
 	return 0;
+}
+
+void sc_home__leaves(struct dsm_core *core, uint32_t page, uint16_t node)
+{
+	struct dir_page *d = directory__find(core, page);
+
+	home__drop_holder(core, d, node); /* nobody waits for its answer either */
+	serve(core, page, d);
+	send_gives(core);
 }
 
 /* ---- loss ---- */
@@ -253,6 +266,7 @@ void sc_home__lose(struct dsm_core *core, uint16_t node)
 	struct dir_page *d;
 	uint32_t next = 0;
 
+	sc_bring__lose(core, node);
 	while ((d = directory__next(core, &next)))
 		if (model__is(core, next - 1, CORE_SC))
 			forget(core, next - 1, d, node);

@@ -89,6 +89,7 @@ static void count_message(const struct core_msg *msg)
 		COUNT_LOCKED(flushed_pages, msg->npages);
 		break;
 	case CORE_MSG_SPREAD:
+	case CORE_MSG_BRING:
 		COUNT_LOCKED(spreads, 1);
 		COUNT_LOCKED(spread_pages, msg->npages);
 		break;

@@ -458,7 +458,7 @@ void evidence__fault(enum core_fault kind, uint32_t page, uint16_t offset, bool 
 	if (kind == CORE_FAULT_NONE)
 		return;
 	count_fault(kind, wait_ns);
-	if (kind == CORE_FAULT_REARM && core__model(node.core, page) == CORE_RC)
+	if (kind == CORE_FAULT_REARM && core__model(node.core, page) != CORE_TX)
 		COUNT(copies_rearmed, 1);
 	bool local = kind != CORE_FAULT_FETCH;
 

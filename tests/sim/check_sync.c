@@ -66,6 +66,22 @@ void check_sync__merged(struct world *w, struct node *n, uint32_t page)
 			    world__id(w, n), page, m->unused);
 }
 
+/* It is looked at once in 64 times. */
+#define BROUGHT_UNUSED 66u
+
+bool check_sync__brought(const struct node *n, uint32_t page)
+{
+	return core__model(n->core, page) == CORE_SC && n->core->client[page].flags & CLIENT_LOAN;
+}
+
+void check_sync__came(struct world *w, struct node *n, uint32_t page)
+{
+	w->totals->spreads++;
+	if (++n->memory[page].unused > BROUGHT_UNUSED)
+		world__fail(w, FAIL_INVARIANT, "node %u: page %u was brought %u times for nothing",
+			    world__id(w, n), page, n->memory[page].unused);
+}
+
 void check_sync__rights(struct world *w, uint32_t page)
 {
 	uint32_t i, readers = 0, writers = 0;
@@ -164,6 +180,12 @@ static void check_copy(struct world *w, const struct node *n, uint32_t page)
 	if ((cp->state == CLIENT_EXCLUSIVE) != (d && d->owner == id))
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u: client and directory disagree on the owner",
 			    id, page);
+	if (cp->flags & CLIENT_OVER && d && home__holds(home->core, d, id)) {
+		if (!any_dead(w)) /* else the barrier at which it was returned never opens */
+			world__fail(w, FAIL_INVARIANT, "node %u: page %u was returned, and nobody knows", id,
+				    page);
+		return;
+	}
 	if ((cp->state != CLIENT_INVALID) != (d && home__holds(home->core, d, id)))
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u: client and directory disagree on a copy",
 			    id, page);

@@ -45,7 +45,8 @@ static void protect(struct world *w, struct node *n, const struct core_action *a
 			world__fail(w, FAIL_PORT, "node %u: page %u made writable without a twin",
 				    world__id(w, n), i);
 		/* But for writing, ahead of a row of first writes. */
-		if (a->rights == CORE_READ && n->memory[i].rights == CORE_NONE && i - n->wants >= n->nwants)
+		if (a->rights == CORE_READ && n->memory[i].rights == CORE_NONE && i - n->wants >= n->nwants &&
+		    !check_sync__brought(n, i))
 			world__fail(w, FAIL_PORT, "node %u: page %u is opened, and nobody has accessed it",
 				    world__id(w, n), i);
 		n->memory[i].rights = a->rights;
@@ -102,6 +103,8 @@ static void store(struct world *w, struct node *n, const struct core_action *a, 
 			world__fail(w, FAIL_PORT, "node %u: page %u stored though a newer version waits",
 				    world__id(w, n), a->page);
 		apply(m->frame, data);
+		if (packet && packet->msg.type == CORE_MSG_BRING)
+			check_sync__came(w, n, a->page);
 		return;
 	}
 	if (!m->has_next)

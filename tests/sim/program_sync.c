@@ -32,6 +32,13 @@ static void draw_phases(struct profile *p, struct rng *rng)
 		p->stable_percent = 100;
 		p->locked_percent = rng__between(rng, 0, 10);
 	} else if (kind < 5) {
+		p->name = "borders"; /* the same in pages of sequential consistency, in two colours */
+		p->phases = rng__between(rng, 20, 160);
+		p->transactions = rng__between(rng, 2, 5);
+		p->border_percent = rng__between(rng, 80, 100);
+		p->locked_percent = rng__below(rng, 5);
+		p->near_percent = 99;
+	} else if (kind < 7) {
 		p->name = "locks";
 		p->locked_percent = 100;
 		p->phases = rng__between(rng, 1, 2);
@@ -52,7 +59,7 @@ void profile__draw_sync(struct profile *p, struct rng *rng, uint32_t nodes_force
 	p->stable_percent = rng__chance(rng, 50) ? 100 : rng__below(rng, 100);
 	p->near_percent = rng__chance(rng, 50) ? 0 : rng__between(rng, 30, 95);
 	draw_phases(p, rng);
-	sc = rng__chance(rng, 30) ? 0 : rng__between(rng, 1, 4);
+	sc = rng__chance(rng, 30) && !p->border_percent ? 0 : rng__between(rng, 1, 4);
 	rc = sc && rng__chance(rng, 20) ? 0 : rng__between(rng, 1, 5);
 	p->free_percent = !sc ? 0 : !rc ? 100 : rng__between(rng, 10, 90);
 	p->hot_pages = rng__chance(rng, 50) ? rng__between(rng, 2, 4) : 0;
@@ -238,6 +245,24 @@ static void draw_touch(struct world *w, struct node *n)
 	n->ops[n->nops - 1].count = rng__between(&n->rng, 1, left);
 }
 
+/* The first page of sequential consistency of each node: it writes that one in one phase, its neighbours read it in the next.
+ * Now and then one does so at another time, or stops. */
+static void draw_border(struct world *w, struct node *n)
+{
+	const struct profile *p = &w->profile;
+	uint32_t id = world__id(w, n), page,
+		 other = (id + (rng__chance(&n->rng, 50) ? 1 : p->nodes - 1)) % p->nodes;
+	bool odd = n->phase % 2 != rng__chance(&n->rng, 3);
+	enum op_kind kind = odd ? OP_READ : OP_WRITE;
+
+	if (rng__chance(&n->rng, 5) || (n->phase > p->phases / 3 && !(id % 4)))
+		return;
+	if (p->nodes == 1 || kind == OP_WRITE)
+		other = id;
+	page = other * p->pages_per_home + p->sc_from;
+	add_op(n, kind, page, rng__below(&n->rng, WORDS));
+}
+
 static void draw_phase(struct world *w, struct node *n)
 {
 	const struct profile *p = &w->profile;
@@ -249,6 +274,8 @@ static void draw_phase(struct world *w, struct node *n)
 			draw_section(w, n);
 		else if (rng__chance(&n->rng, p->touch_percent))
 			draw_touch(w, n);
+		else if (rng__chance(&n->rng, p->border_percent))
+			draw_border(w, n);
 		else if (rng__chance(&n->rng, p->free_percent))
 			draw_free(w, n);
 		else

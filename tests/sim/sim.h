@@ -81,7 +81,8 @@ struct profile {
 	uint32_t stable_percent;   /* of the words have the same owner in all phases */
 	uint32_t near_percent;	   /* of a node's accesses are to words of few pages */
 	uint32_t free_percent;	   /* are to pages of sequential consistency, of whoever wants */
-	uint32_t tick_max;	   /* until a CORE_TICK, at most */
+	uint32_t border_percent; /* are to pages of sequential consistency, as in a stencil of two colours */
+	uint32_t tick_max;	 /* until a CORE_TICK, at most */
 };
 
 enum op_kind {
@@ -317,6 +318,9 @@ void check_sync__close(struct world *w);
 /* The mutator looks at a word, or writes it. */
 void check_sync__read(struct world *w, struct node *n, uint32_t page, uint32_t word);
 void check_sync__write(struct world *w, struct node *n, uint32_t page, uint32_t word, uint64_t value);
+/* A copy has come that nobody had asked for. Is it one of those? */
+void check_sync__came(struct world *w, struct node *n, uint32_t page);
+bool check_sync__brought(const struct node *n, uint32_t page);
 /* Changes of others have come to a page. */
 void check_sync__merged(struct world *w, struct node *n, uint32_t page);
 void check_sync__acquired(struct world *w, struct node *n, uint32_t lock);
