@@ -12,6 +12,8 @@
  */
 #include "tests/sim/sim.h"
 
+#include <string.h>
+
 #define LOCK_NAME 0x51000u
 #define TRIES	  40u /* to find a word of the kind that is wanted */
 
@@ -43,7 +45,33 @@ static void draw_phases(struct profile *p, struct rng *rng)
 		p->locked_percent = 100;
 		p->phases = rng__between(rng, 1, 2);
 		p->transactions = rng__between(rng, 10, 40);
+	} else if (kind == 7) {
+		p->name = "late"; /* who is late for a barrier takes the locks of those who wait there */
+		p->phases = rng__between(rng, 20, 60);
+		p->transactions = rng__between(rng, 1, 3);
+		p->locked_percent = 100;
+		p->near_percent = 0;
 	}
+}
+
+/* Few words of few pages, that all have copies of, and links so different that changes which are not confirmed come late. */
+static void draw_late(struct profile *p, struct rng *rng)
+{
+	p->nodes = p->nodes < 3 ? 3 : p->nodes;
+	p->rc_from = p->sc_from;
+	p->pages_per_home = p->rc_from + 1;
+	p->pages = p->nodes * p->pages_per_home;
+	p->free_percent = 0;
+	p->locks = 1;
+	p->write_percent = 50;
+	p->delay_max = 100;
+	p->jitter_max = 20;
+	p->slow_links = 0;
+	p->slow_main = true;
+	p->slow_pairs = rng__between(rng, 1, p->nodes);
+	p->slow_factor = 50;
+	p->think_max = 20;
+	p->late = true;
 }
 
 void profile__draw_sync(struct profile *p, struct rng *rng, uint32_t nodes_forced)
@@ -77,6 +105,8 @@ void profile__draw_sync(struct profile *p, struct rng *rng, uint32_t nodes_force
 	p->jitter_max = delays[rng__below(rng, 4)];
 	p->slow_links = rng__chance(rng, 30) ? rng__between(rng, 5, 40) : 0;
 	p->think_max = delays[rng__below(rng, 4)];
+	if (!strcmp(p->name, "late"))
+		draw_late(p, rng);
 }
 
 /* ---- whose is a word? ---- */
@@ -266,10 +296,12 @@ static void draw_border(struct world *w, struct node *n)
 static void draw_phase(struct world *w, struct node *n)
 {
 	const struct profile *p = &w->profile;
-	uint32_t i;
+	uint32_t i, count = p->transactions;
 
+	if (p->late && (world__id(w, n) + n->phase) % p->nodes == 0)
+		count *= 6;
 	n->nops = n->next_op = 0;
-	for (i = 0; i < p->transactions && n->nops < MAX_OPS - 40; i++) {
+	for (i = 0; i < count && n->nops < MAX_OPS - 40; i++) {
 		if (rng__chance(&n->rng, p->locked_percent))
 			draw_section(w, n);
 		else if (rng__chance(&n->rng, p->touch_percent))

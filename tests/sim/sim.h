@@ -77,6 +77,7 @@ struct profile {
 	bool sync;
 	uint32_t sc_from, rc_from; /* of each home's pages */
 	uint32_t locks;		   /* names */
+	bool late;		   /* in each phase one node does more than the others */
 	uint32_t locked_percent;   /* of what the nodes do is in critical sections */
 	uint32_t stable_percent;   /* of the words have the same owner in all phases */
 	uint32_t near_percent;	   /* of a node's accesses are to words of few pages */
