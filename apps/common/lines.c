@@ -29,21 +29,22 @@ void app_lines__close(struct app_lines *l)
 {
 	if (l->file)
 		fclose(l->file);
-	free(l->line);
 	l->file = NULL;
-	l->line = NULL;
 }
 
 int app_lines__next(struct app_lines *l)
 {
-	ssize_t n = getline(&l->line, &l->space, l->file);
+	size_t n = 0;
+	int c = 0;
 
-	if (n < 0)
+	while (n < APP_LINE_MOST && (c = getc(l->file)) != EOF && c != '\n')
+		l->line[n++] = (char)c;
+	if (!n && c == EOF)
 		return 0;
-	if (n && l->line[n - 1] == '\n')
-		l->line[--n] = '\0';
-	l->length = (size_t)n;
-	l->number++;
+	l->line[n] = '\0';
+	l->length = n;
+	l->number += !l->goes_on;
+	l->goes_on = n == APP_LINE_MOST;
 	return 1;
 }
 

@@ -7,14 +7,15 @@
 
 #include "apps/common/app.h"
 
+#define APP_LINE_MOST 4096
 struct app_lines {
 	const struct app *app;
 	const char *path;
 	FILE *file;
-	char *line;	 /* the current one, without its newline */
-	size_t length;	 /* of it; less than that up to its first NUL in a damaged file */
-	unsigned number; /* of it, from 1; 0 before the first */
-	size_t space;
+	char line[APP_LINE_MOST + 1]; /* the current one, without its newline */
+	size_t length;		      /* of it; less than that up to its first NUL in a damaged file */
+	unsigned number;	      /* of it, from 1; 0 before the first */
+	bool goes_on;		      /* what comes next is of the same line */
 };
 
 /* Opens a file; what: the word for it in messages ("scene"), option: the one that names another. Returns 0, or
@@ -24,7 +25,7 @@ int app_lines__open(struct app_lines *l, const struct app *app, const char *path
 void app_lines__close(struct app_lines *l);
 
 /* Goes to the next line / to the next that is neither empty nor a comment (`#` at its start). Returns 1, or 0 at
- * the file's end. */
+ * the file's end. What is longer than APP_LINE_MOST bytes comes in pieces, so that a file without an end has one. */
 int app_lines__next(struct app_lines *l);
 int app_lines__next_statement(struct app_lines *l);
 
