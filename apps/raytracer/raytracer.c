@@ -35,7 +35,9 @@ static void *own(const struct rows *rows)
 	return rows__at(rows, dsm_node() < rows->count ? dsm_node() : 0);
 }
 
-static void render(const struct scene *scene, const struct rows *rows, const struct app *app)
+/* A row takes milliseconds; it is put into the picture when it is ready, so that its page is in use for a moment only and
+ * not while another node writes the next row, which lies on the same page. line: of a row, private. */
+static void render(const struct scene *scene, const struct rows *rows, uint32_t *line, const struct app *app)
 {
 	long mine = (rows->count - dsm_node() + rows->nodes - 1) / rows->nodes;
 
@@ -46,7 +48,8 @@ static void render(const struct scene *scene, const struct rows *rows, const str
 		long end = first + 64 < mine ? first + 64 : mine;
 		DSM_TX_FOR_ON(own(rows), k, first, end) {
 			long y = k * rows->nodes + dsm_node();
-			trace__row(scene, rows->count, y, rows__at(rows, y));
+			trace__row(scene, rows->count, y, line);
+			memcpy(rows__at(rows, y), line, rows->pitch);
 			dsm_progress(1);
 		}
 		app__progress(app, (double)end / (double)mine, "rows of this node");
@@ -88,6 +91,9 @@ int main(int argc, char **argv)
 	const struct scene *scene = dsm_root("scene");
 	if (!scene)
 		return APP_USAGE; /* node 0 has said why */
+	uint32_t *line = malloc((size_t)o.common.size * sizeof(*line));
+	if (!line)
+		return app__bad(&app, "no memory for a row: take a smaller --size");
 	struct rows rows = {.order = o.common.layout == APP_TUNED ? ROWS_CYCLIC : ROWS_FLAT,
 			    .count = o.common.size,
 			    .nodes = dsm_nodes(),
@@ -97,12 +103,13 @@ int main(int argc, char **argv)
 
 	dsm_phase("first");
 	double start = app__now();
-	render(scene, &rows, &app);
+	render(scene, &rows, line, &app);
 	dsm_barrier();
 	double seconds = app__now() - start;
 	dsm_phase("result");
 	if (dsm_node() == 0)
 		status = finish(&app, &o, &rows, &read, file, seconds);
+	free(line);
 	free(read.sphere);
 	dsm_barrier(); /* the others keep serving pages until node 0 has read them */
 	return app__end(&app, status);
