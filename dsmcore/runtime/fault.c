@@ -15,6 +15,7 @@
 #include "dsmcore/runtime/fault.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -116,6 +117,55 @@ static void step_out(ucontext_t *c, const void *pc)
 		c->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG;
 }
 
+/* How many bytes from an address on may be touched behind the view's back: to the end of a page whose rights are the
+ * attempt's, and that the microscope does not watch. Under node.lock. */
+static size_t reachable(const void *at, enum core_rights need)
+{
+	int64_t offset = region__offset(node.region, at);
+	size_t left = DSM_PAGE_BYTES - ((uintptr_t)at & (DSM_PAGE_BYTES - 1));
+	uint32_t page = (uint32_t)((uint64_t)offset >> DSM_PAGE_LOG2);
+
+	if (offset < 0)
+		return left; /* private memory: what the instruction itself would do */
+	return core__rights(node.core, page) >= need && region__rights(node.region, page) >= need &&
+			       !microscope__watches(page)
+		       ? left
+		       : 0;
+}
+
+/* `rep movs` and `rep stos`, with which libraries copy and set long pieces, trap after each byte or word: a MiB would take
+ * half a minute. So most of what one does within a page is done here, and the processor goes on with the rest. */
+SANITIZER_NO_THREADS static void step_repeat(ucontext_t *c)
+{
+	greg_t *r = c->uc_mcontext.gregs;
+	const uint8_t *code = pc_of(c);
+	bool wide = code[0] == 0xf3 && code[1] == 0x48;
+	uint8_t what = code[0] == 0xf3 ? code[1 + wide] & 0xfe : 0;
+	size_t unit = wide ? 8 : 1, bytes, from;
+	const enum { MOVS = 0xa4, STOS = 0xaa } op = what;
+
+	if ((op != MOVS && op != STOS) || (code[1 + wide] & 1) != wide || r[REG_EFL] & 0x400)
+		return;
+	uint8_t *to = (uint8_t *)r[REG_RDI], *source = op == MOVS ? (uint8_t *)r[REG_RSI] : NULL;
+
+	pthread_mutex_lock(&node.lock);
+	bytes = reachable(to, CORE_WRITE);
+	from = source ? reachable(source, CORE_READ) : bytes;
+	bytes = (bytes < from ? bytes : from) / unit * unit;
+	if (bytes / unit > (size_t)r[REG_RCX])
+		bytes = (size_t)r[REG_RCX] * unit;
+	if (source && to > source && to < source + bytes) /* each byte is read after it was written */
+		bytes = 0;
+	if (source)
+		memcpy(to, source, bytes);
+	for (size_t i = 0; !source && i < bytes; i += unit)
+		memcpy(to + i, &r[REG_RAX], unit);
+	pthread_mutex_unlock(&node.lock);
+	r[REG_RDI] += (greg_t)bytes;
+	r[REG_RSI] += source ? (greg_t)bytes : 0;
+	r[REG_RCX] -= (greg_t)(bytes / unit);
+}
+
 static void on_trap(int sig, siginfo_t *info, void *arg)
 {
 	ucontext_t *c = arg;
@@ -130,6 +180,8 @@ static void on_trap(int sig, siginfo_t *info, void *arg)
 	} else if (stepping) {
 		c->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
 		step_out(c, pc_of(c));
+		if (stepping)
+			step_repeat(c);
 	}
 	if (!ours)
 		crash(sig, info, pc_of(c));

@@ -339,6 +339,31 @@ static void loop(long round)
 		fail("a loop's iterations ran more or less than once");
 }
 
+/* Doomed in the middle of a long memcpy(), whose instruction traps after each byte when the library is left step by step. */
+static void copy(long round)
+{
+	enum { LONG = 32 * 4096 };
+	static char *block, *from;
+
+	if (!block) {
+		block = dsm_new_flat(char, LONG);
+		from = malloc(LONG);
+	}
+	for (long i = 0; i < LONG; i++)
+		from[i] = (char)(i * 7 + round);
+	DSM_TX {
+		attempts++;
+		churn(round);
+		memcpy(block + 64, from, LONG - 64);
+		memset(block, (int)round & 0xff, 64);
+	}
+	DSM_TX_READ {
+		for (long i = 64; i < LONG; i++)
+			if (block[i] != (char)((i - 64) * 7 + round))
+				fail("a copy is not what was copied");
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*run)(long round);
@@ -346,7 +371,7 @@ static const struct {
 	{"locals", locals},   {"print", print},	    {"allocate", allocate}, {"sort", sort},
 	{"vectors", vectors}, {"compute", compute}, {"cancel", cancel},	    {"defer", defer},
 	{"loop", loop},	      {"alarms", alarms},   {"halves", halves},	    {"blocked", blocked},
-	{"large", large},
+	{"large", large},     {"copy", copy},
 };
 
 int main(int argc, char **argv)

@@ -5,7 +5,7 @@ BUILD=${BUILD:-build}
 run=$BUILD/bin/dsmrun program=$BUILD/tests/integration/undo
 # Sanitizers bring a malloc of their own, so there the log of allocations is off and aborted ones leak.
 case $BUILD in *asan*) export ASAN_OPTIONS=detect_leaks=0 ;; esac
-modes="locals print allocate sort vectors compute leave cancel defer loop alarms halves blocked large"
+modes="locals print allocate sort vectors compute leave cancel defer loop alarms halves blocked large copy"
 case $BUILD in # there the program's signals are not wrapped
 *asan*) modes=${modes% alarms*} ;;
 *tsan*) modes=${modes/ alarms/} modes=${modes/ blocked/} ;;
