@@ -236,6 +236,7 @@ bool update__keep(struct dsm_core *core, const struct core_msg *msg, uint32_t en
 		attempt__touch(core, e->page, 0);
 	if (mapped && core->attempt.running)
 		cp->flags |= CLIENT_ZOMBIE;
+	cp->clean = 0;
 	retry__changed(core, e->page);
 	migrate__learn(core, e->page, msg->from); /* who will tell more */
 	if (e->flags & CORE_ENTRY_DECIDE) {

@@ -146,6 +146,54 @@ static void test_turns(void **state)
 	cluster__close(c);
 }
 
+static void turn(struct cluster *c, unsigned node, uint32_t page)
+{
+	BEGIN(c, node);
+	READ(c, node, page);
+	WRITE(c, node, page);
+	COMMIT(c, node);
+}
+
+/* A neighbour's page that is kept up to date here, and in use, dooms one transaction of a loop over long rows that has
+ * not looked at it; not the next ones. */
+static void test_neighbour(void **state)
+{
+	struct cluster *c = cluster__open(2, 512, 256, 0);
+	uint32_t page, row = 70, neighbour = 300;
+	bool doomed;
+
+	(void)state;
+	own_all(c, 256);
+	for (unsigned i = 0; i < 8; i++)
+		turn(c, i % 2, neighbour);
+	BEGIN(c, 0);
+	READ(c, 0, neighbour);
+	COMMIT(c, 0);
+	assert_int_equal(core__rights(c->core[0], neighbour), CORE_READ);
+	for (page = 0; page < 2 * row; page += row) {
+		begin(c, row, page > 0);
+		write_row(c, page, row);
+		commit(c, page, row);
+	}
+	begin(c, row, true);
+	turn(c, 1, neighbour);
+	core__attempt(c->core[0], &doomed);
+	assert_true(doomed);
+	assert_int_equal(SAFE(c, 0), CORE_DO_ABORT);
+	assert_int_equal(core__rights(c->core[0], neighbour), CORE_NONE);
+	for (int i = 0; i < 3; i++) {
+		begin(c, row, i == 0);
+		turn(c, 1, neighbour);
+		core__attempt(c->core[0], &doomed);
+		assert_false(doomed);
+		READ(c, 0, neighbour); /* what its last one does */
+		write_row(c, 0, row);
+		commit(c, 0, row);
+		assert_int_equal(core__rights(c->core[0], neighbour), CORE_NONE);
+	}
+	cluster__close(c);
+}
+
 /* Guesses that come to nothing become rare. */
 static void test_wrong(void **state)
 {
@@ -171,9 +219,8 @@ static void test_wrong(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),
-		cmocka_unit_test(test_not_owned),
-		cmocka_unit_test(test_turns),
+		cmocka_unit_test(test_rows),  cmocka_unit_test(test_not_owned),
+		cmocka_unit_test(test_turns), cmocka_unit_test(test_neighbour),
 		cmocka_unit_test(test_wrong),
 	};
 
