@@ -244,6 +244,14 @@ static bool whole(const struct coarse *c, uint32_t unit)
 	return b == end;
 }
 
+/* Where pages were never used the kernel refuses to make one piece: it would fill holes behind the back of who wants to
+ * hear of missing pages. So they are filled before. What lies between rows costs its memory then. */
+static void fill_holes(struct coarse *c, uint64_t at, uint64_t bytes)
+{
+	for (uint64_t end = at + bytes; at < end; at += DSM_PAGE_BYTES)
+		__atomic_fetch_add(c->frames + at, 0, __ATOMIC_RELAXED);
+}
+
 /* What fails here costs time only: a page that the view has lost comes back when it is touched. */
 static void make_one_piece(struct coarse *c, uint32_t unit)
 {
@@ -257,6 +265,7 @@ static void make_one_piece(struct coarse *c, uint32_t unit)
 	if (c->opened[unit] > WORTH || !whole(c, unit))
 		return;
 	c->opened[unit]++;
+	fill_holes(c, at, bytes);
 	if (madvise(c->frames + at, bytes, MADV_COLLAPSE))
 		return;
 	if (madvise(c->app + at, bytes, MADV_DONTNEED))
