@@ -25,27 +25,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dsmcore/protocol/internal.h"
+#include "dsmcore/protocol/locks.h"
 
 #define BUCKETS 64u /* at first; doubled when there are more locks than that; always a power of two */
-
-/* A name as this node knows it: as its user, and as its manager. */
-struct lock {
-	uint64_t name;
-	struct lock *next;	   /* in its bucket */
-	struct lock *next_leaving; /* in locks.leaving */
-	uint32_t depth;		   /* how often the mutator has acquired it */
-	bool here;		   /* this node has it */
-	bool wanted;		   /* and the manager wants it back */
-	bool leaving;		   /* and it is on its way, behind a flush: */
-	uint64_t flush;		   /* this one */
-	/* The manager's: */
-	bool out;	 /* given to `holder` */
-	bool asked;	 /* who was sent a WANT */
-	uint16_t holder; /* meaningful if out */
-	uint16_t first;	 /* of those who wait, or NOBODY */
-	uint16_t last;	 /* meaningful if there is a first */
-};
 
 /* Multiplying spreads the name's bits upwards: the upper half is good for both, the bucket and the manager. */
 static uint32_t spread(uint64_t name)
@@ -97,7 +79,7 @@ static struct lock **bucket(const struct dsm_core *core, uint64_t name)
 	return &core->locks.bucket[spread(name) / core->config.nodes & (core->locks.nbuckets - 1)];
 }
 
-static struct lock *find(const struct dsm_core *core, uint64_t name)
+struct lock *locks__find(const struct dsm_core *core, uint64_t name)
 {
 	struct lock *l = *bucket(core, name);
 
@@ -151,7 +133,7 @@ static void rehash(struct dsm_core *core)
 /* Makes it. It stays where it is until it is forgotten. NULL: out of memory. */
 static struct lock *get(struct dsm_core *core, uint64_t name)
 {
-	struct lock *l = find(core, name);
+	struct lock *l = locks__find(core, name);
 
 	if (l)
 		return l;
@@ -227,7 +209,7 @@ static bool untold(const struct dsm_core *core)
 
 bool core__reacquire(struct dsm_core *core, uint64_t name, uint32_t site)
 {
-	struct lock *l = find(core, name);
+	struct lock *l = locks__find(core, name);
 
 	if (!l || !l->here || (!l->depth && (l->leaving || untold(core))) || core->attempt.running)
 		return false;
@@ -241,7 +223,7 @@ bool core__reacquire(struct dsm_core *core, uint64_t name, uint32_t site)
 
 bool core__keep(struct dsm_core *core, uint64_t name, uint32_t site)
 {
-	struct lock *l = find(core, name);
+	struct lock *l = locks__find(core, name);
 
 	if (!l || !l->depth || core->attempt.running || (l->depth == 1 && (l->wanted || untold(core))))
 		return false;
@@ -290,7 +272,7 @@ void locks__flushed(struct dsm_core *core, uint64_t upto)
 
 int locks__release(struct dsm_core *core, const struct core_event *event)
 {
-	struct lock *l = find(core, event->lock);
+	struct lock *l = locks__find(core, event->lock);
 
 	if (core->attempt.running || !l || !l->depth)
 		return -EINVAL;
@@ -328,7 +310,7 @@ int locks__on_give(struct dsm_core *core, const struct core_msg *msg)
 
 int locks__on_want(struct dsm_core *core, const struct core_msg *msg)
 {
-	struct lock *l = find(core, msg->number);
+	struct lock *l = locks__find(core, msg->number);
 
 	if (!l || !l->here || l->wanted || msg->from != core__manager(core, l->name))
 		return -EPROTO;
@@ -347,7 +329,7 @@ bool core__flushes(const struct dsm_core *core, const struct core_msg *msg)
 
 	if (!core->rc.nwritten || (msg->type != CORE_MSG_WANT && msg->type != CORE_MSG_ACQUIRE))
 		return false;
-	l = find(core, msg->number);
+	l = locks__find(core, msg->number);
 	return l && l->here && !l->depth && !l->wanted;
 }
 
@@ -437,7 +419,7 @@ int locks__on_acquire(struct dsm_core *core, const struct core_msg *msg)
 
 int locks__on_back(struct dsm_core *core, const struct core_msg *msg)
 {
-	struct lock *l = find(core, msg->number);
+	struct lock *l = locks__find(core, msg->number);
 
 	if (core__manager(core, msg->number) != core->config.node || !l || !l->out ||
 	    l->holder != msg->from || !l->asked)

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct cover_table *const lists[] = {cover_tx};
+static const struct cover_table *const lists[] = {cover_tx, cover_sync};
 
 #define NLISTS (sizeof(lists) / sizeof(lists[0]))
 
@@ -21,12 +21,16 @@ void core_cover__mutator(const struct dsm_core *core, const struct core_event *e
 {
 	if (of_tx(core))
 		cover_tx__mutator(core, event);
+	else
+		cover_sync__mutator(core, event);
 }
 
 void core_cover__message(const struct dsm_core *core, const struct core_msg *msg)
 {
 	if (of_tx(core))
 		cover_tx__message(core, msg);
+	else
+		cover_sync__message(core, msg);
 }
 
 void core_cover__end(const struct dsm_core *core, int committed)
@@ -39,6 +43,8 @@ void core_cover__lost(const struct dsm_core *core, unsigned node)
 {
 	if (of_tx(core))
 		cover_tx__lost(core, node);
+	else
+		cover_sync__lost(core, node);
 }
 
 /* ---- the counts of several processes ---- */
@@ -88,7 +94,7 @@ static unsigned report_cell(const struct cover_table *t, unsigned s, unsigned e,
 	char want = t->expected[s][e];
 
 	if (print)
-		printf("%-8s %-15s %-16s %12" PRIu64 "  %s\n", t->name, t->states[s], t->events[e], n,
+		printf("%-9s %-15s %-16s %12" PRIu64 "  %s\n", t->name, t->states[s], t->events[e], n,
 		       want == '+' ? "" : t->reasons[(unsigned char)want]);
 	if (want == 'r' || (want == '+') == (n > 0))
 		return 0;

@@ -28,4 +28,10 @@ void cover_tx__message(const struct dsm_core *core, const struct core_msg *msg);
 void cover_tx__end(const struct dsm_core *core, int committed);
 void cover_tx__lost(const struct dsm_core *core, unsigned node);
 
+/* cover_sync.c: worlds without */
+extern const struct cover_table cover_sync[];
+void cover_sync__mutator(const struct dsm_core *core, const struct core_event *event);
+void cover_sync__message(const struct dsm_core *core, const struct core_msg *msg);
+void cover_sync__lost(const struct dsm_core *core, unsigned node);
+
 #endif

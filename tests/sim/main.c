@@ -196,7 +196,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	print_totals(&t, failed);
-	if (coverage || (!core_mutant_active && !failed && !o.run.nodes && o.kinds & 1 &&
+	if (coverage || (!core_mutant_active && !failed && !o.run.nodes && o.kinds == 3 &&
 			 o.last - o.first + 1 >= COVERAGE))
 		missing = cover__report(coverage);
 	return failed || missing;

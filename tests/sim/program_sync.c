@@ -35,7 +35,7 @@ static void draw_phases(struct profile *p, struct rng *rng)
 		p->locked_percent = rng__between(rng, 0, 10);
 	} else if (kind < 5) {
 		p->name = "borders"; /* the same in pages of sequential consistency, in two colours */
-		p->phases = rng__between(rng, 20, 160);
+		p->phases = rng__chance(rng, 20) ? rng__between(rng, 150, 300) : rng__between(rng, 20, 100);
 		p->transactions = rng__between(rng, 2, 5);
 		p->border_percent = rng__between(rng, 80, 100);
 		p->locked_percent = rng__below(rng, 5);

@@ -11,7 +11,8 @@
  *   program.c          what the nodes run        core.c     the core, compiled with its mutants
  *   profile.c          the measures of a world   cover.c    which event met which state of the core,
  *   check.c            invariants, the end       cover_tx.c   with transactions
- *   check_history.c    what attempts have read   death.c    nodes that die
+ *   check_history.c    what attempts have read     and cover_sync.c without
+ *   death.c            nodes that die
  *   program_sync.c     programs on pages of sequential and release consistency, and their locks
  *   check_sync.c       what these must read, and what must hold at rest
  *
