@@ -278,6 +278,11 @@ void model__next_interval(struct dsm_core *core, uint32_t site);
 /* copies.c: the client's side of pages that are not CORE_TX, as far as sc and rc do the same */
 /* An ACCESS to pages that are not CORE_TX, whether an attempt runs or not. */
 int copies__access(struct dsm_core *core, const struct core_event *event);
+/* Asks for a page ahead of its use. False: it is on its way, or lives here. */
+bool copies__ahead(struct dsm_core *core, uint32_t page);
+void copies__send(struct dsm_core *core);
+/* A copy goes that may have come ahead, and has not been used then. */
+void copies__unused(struct dsm_core *core, uint32_t page);
 int copies__on_copy(struct dsm_core *core, const struct core_msg *msg);
 void copies__unwant(struct dsm_core *core);
 /* Does the mutator wait for this page? */
@@ -295,6 +300,8 @@ void sc__arrived(struct dsm_core *core, const struct core_entry *e);
 int sc__on_ask(struct dsm_core *core, const struct core_msg *msg);
 int sc__on_revoke(struct dsm_core *core, const struct core_msg *msg);
 int sc__on_revoked(struct dsm_core *core, const struct core_msg *msg);
+/* Was the mutator just given the page? */
+bool sc__fresh(const struct dsm_core *core, uint32_t page);
 int sc__tick(struct dsm_core *core);
 int sc__on_bring(struct dsm_core *core, const struct core_msg *msg);
 int sc__on_seen(struct dsm_core *core, const struct core_msg *msg);

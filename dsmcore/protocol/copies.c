@@ -55,29 +55,54 @@ static bool open_page(struct dsm_core *core, uint32_t page, bool write)
 
 /* ---- asking ---- */
 
+/* NULL: out of memory. */
+static struct ask *add(struct dsm_core *core, uint32_t page)
+{
+	struct asks *a = &core->asks;
+	struct ask *ask;
+	size_t at;
+
+	if (!core__grow(core, &a->list, &a->cap, a->count + 1, sizeof(*a->list)))
+		return NULL;
+	at = place(a, page);
+	ask = &a->list[at];
+	memmove(ask + 1, ask, (a->count - at) * sizeof(*ask));
+	*ask = (struct ask){.page = page, .gathered = true};
+	a->count++;
+	return ask;
+}
+
 /* The mutator waits for the page. It is asked for, unless it is on its way already: a mutator that was told of a loss did
- * not wait for all that it had asked for. */
+ * not wait for all that it had asked for, and some is asked for ahead. */
 static void want(struct dsm_core *core, uint32_t page, bool write)
 {
 	struct asks *a = &core->asks;
 	struct ask *ask = find(core, page);
-	size_t at;
 
-	if (!ask) {
-		if (!core__grow(core, &a->list, &a->cap, a->count + 1, sizeof(*a->list)))
-			return;
-		at = place(a, page);
-		ask = &a->list[at];
-		memmove(ask + 1, ask, (a->count - at) * sizeof(*ask));
-		*ask = (struct ask){.page = page, .write = write, .gathered = true};
-		a->count++;
-	}
+	if (!ask)
+		ask = add(core, page);
+	if (!ask)
+		return;
 	ask->write |= write;
 	a->wanted += !ask->wanted;
 	ask->wanted = true;
+	if (ask->ahead) /* late, but it comes sooner than without */
+		prefetch__hit(core);
 }
 
-static void send_asks(struct dsm_core *core)
+bool copies__ahead(struct dsm_core *core, uint32_t page)
+{
+	struct ask *ask;
+
+	if (find(core, page) || core__birth(core, page) == core->config.node)
+		return false;
+	ask = add(core, page);
+	if (ask)
+		ask->ahead = true;
+	return ask;
+}
+
+void copies__send(struct dsm_core *core)
 {
 	struct asks *a = &core->asks;
 	struct core_msg msg = {0};
@@ -103,7 +128,9 @@ static void send_asks(struct dsm_core *core)
 			msg.entries = entries;
 		}
 		entries[msg.npages++] = (struct core_entry){.page = ask->page,
-							    .flags = ask->write ? CORE_ENTRY_WRITE : 0,
+							    .flags = ask->ahead	  ? CORE_ENTRY_AHEAD
+								     : ask->write ? CORE_ENTRY_WRITE
+										  : 0,
 							    .version = core->client[ask->page].version};
 	}
 	if (entries)
@@ -111,8 +138,15 @@ static void send_asks(struct dsm_core *core)
 }
 
 /* What a fault on a page that is here was for. */
-static enum core_fault local_fault(const struct client_page *cp, bool write)
+static enum core_fault local_fault(struct dsm_core *core, uint32_t page, bool write)
 {
+	struct client_page *cp = &core->client[page];
+
+	if (cp->flags & CLIENT_AHEAD) {
+		cp->flags &= (uint8_t)~CLIENT_AHEAD;
+		prefetch__hit(core);
+		return CORE_FAULT_PREFETCHED;
+	}
 	if (cp->rights == CORE_NONE)
 		return CORE_FAULT_REARM;
 	return write && cp->rights == CORE_READ ? CORE_FAULT_UPGRADE : CORE_FAULT_NONE;
@@ -130,21 +164,33 @@ static bool may_access(const struct dsm_core *core, uint32_t page, uint32_t coun
 	return true;
 }
 
+/* Faults that read what lives elsewhere are looked at for streams. Who writes is not: a page that it writes alone needs no
+ * twin, and asking for copies ahead would end that. */
+static bool may_stream(const struct dsm_core *core, const struct core_event *event, uint32_t count)
+{
+	const struct client_page *cp = &core->client[event->page];
+
+	return count == 1 && !event->write && core__birth(core, event->page) != core->config.node &&
+	       (cp->state == CLIENT_INVALID || cp->flags & CLIENT_AHEAD);
+}
+
 int copies__access(struct dsm_core *core, const struct core_event *event)
 {
 	uint32_t count = event->count ? event->count : 1, page;
 	enum core_fault kind;
+	bool streams;
 	uint16_t home;
 
 	if (!may_access(core, event->page, count))
 		return -EINVAL;
+	streams = may_stream(core, event, count);
 	if (core->attempt.running && core->attempt.doomed && !event->pinned) {
 		attempt__abort(core);
 		return 0;
 	}
 	core->fetch.pinned = event->pinned;
 	for (page = event->page; page < event->page + count; page++) {
-		kind = local_fault(&core->client[page], event->write);
+		kind = local_fault(core, page, event->write);
 		if (open_page(core, page, event->write)) {
 			if (kind != CORE_FAULT_NONE)
 				core->fault = kind;
@@ -154,7 +200,7 @@ int copies__access(struct dsm_core *core, const struct core_event *event)
 		if (core->lost[home]) {
 			core__flush_rights(core);
 			copies__unwant(core);
-			send_asks(core);
+			copies__send(core);
 			loss__tell(core, home);
 			return 0;
 		}
@@ -165,7 +211,9 @@ int copies__access(struct dsm_core *core, const struct core_event *event)
 		core->mutator = MUTATOR_ASKS;
 	else
 		core->verdict = VERDICT_RESUME;
-	send_asks(core);
+	copies__send(core);
+	if (streams)
+		prefetch__fault(core, event->page, false);
 	return 0;
 }
 
@@ -174,13 +222,15 @@ int copies__access(struct dsm_core *core, const struct core_event *event)
 static bool fits(struct dsm_core *core, const struct core_msg *msg)
 {
 	const struct core_entry *e;
+	const struct ask *ask;
 	uint32_t i;
 
 	for (i = 0; i < msg->npages; i++) {
 		e = &msg->entries[i];
-		if (!find(core, e->page))
+		ask = find(core, e->page);
+		if (!ask || (e->flags & CORE_ENTRY_REFUSED && (!ask->ahead || e->data != CORE_DATA_NONE)))
 			return false;
-		if (msg->from != core->config.node && !(e->flags & CORE_ENTRY_LOST) &&
+		if (msg->from != core->config.node && !(e->flags & (CORE_ENTRY_LOST | CORE_ENTRY_REFUSED)) &&
 		    e->data == CORE_DATA_NONE && e->version != core->client[e->page].version)
 			return false;
 	}
@@ -205,19 +255,47 @@ static uint16_t lost_in(const struct dsm_core *core, const struct core_msg *msg,
 	return core->rumour[msg->from] && !of_sc(core, e->page) ? msg->from : NOBODY;
 }
 
+/* Who waits for it asks again, and this time nobody may refuse. */
+static void land_without(struct dsm_core *core, struct ask *ask)
+{
+	core->prefetch.stats.refused++;
+	prefetch__miss(core);
+	ask->ahead = false;
+	ask->gathered = ask->wanted && !core_mutant(refusal_final);
+	if (!ask->gathered)
+		end(core, ask->page);
+}
+
+static void arrive(struct dsm_core *core, const struct core_msg *msg, uint32_t i, const struct ask *ask)
+{
+	const struct core_entry *e = &msg->entries[i];
+	struct client_page *cp = &core->client[e->page];
+	struct core_action *emit = core__store(core, msg, i);
+
+	if (emit)
+		emit->ahead = !ask->wanted;
+	if (of_sc(core, e->page))
+		sc__arrived(core, e);
+	else
+		rc__arrived(core, e);
+	if (ask->ahead && !ask->wanted && cp->rights == CORE_NONE)
+		cp->flags |= CLIENT_AHEAD;
+}
+
 /* A copy for reading may not do for one that has come to write since: that one asks again. */
 static void land(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 {
 	const struct core_entry *e = &msg->entries[i];
 	struct ask *ask = find(core, e->page);
 
+	if (lost_in(core, msg, e) == NOBODY && e->flags & CORE_ENTRY_REFUSED) {
+		land_without(core, ask);
+		return;
+	}
 	if (lost_in(core, msg, e) == NOBODY) {
-		core__store(core, msg, i);
-		if (of_sc(core, e->page))
-			sc__arrived(core, e);
-		else
-			rc__arrived(core, e);
+		arrive(core, msg, i, ask);
 		if (ask->wanted && !open_page(core, e->page, ask->write)) {
+			ask->ahead = false;
 			ask->gathered = true;
 			return;
 		}
@@ -270,9 +348,20 @@ int copies__on_copy(struct dsm_core *core, const struct core_msg *msg)
 	for (i = 0; i < msg->npages; i++)
 		land(core, msg, i);
 	core__flush_rights(core);
-	send_asks(core);
+	copies__send(core);
 	go_on(core, lost_with);
 	return 0;
+}
+
+void copies__unused(struct dsm_core *core, uint32_t page)
+{
+	struct client_page *cp = &core->client[page];
+
+	if (!(cp->flags & CLIENT_AHEAD))
+		return;
+	cp->flags &= (uint8_t)~CLIENT_AHEAD;
+	core->prefetch.stats.lost++;
+	prefetch__miss(core);
 }
 
 /* ---- loss ---- */

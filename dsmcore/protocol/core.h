@@ -109,8 +109,8 @@ enum core_channel { CORE_CHANNEL_MAIN, CORE_CHANNEL_FETCH };
 	X(TAKEN, 22)	 /* node -> old home: it is */                                                       \
 	X(MOVED, 23)	 /* node -> committer: is not the home of pages[], and has locked nothing */         \
 	/* Pages that are CORE_SC or CORE_RC; tx is the sender's interval. */                                \
-	X(ASK, 24)    /* client -> home: copies of pages[]; WRITE: to be written */                          \
-	X(COPY, 25)   /* home -> client: here they are (data: whole pages); EXCLUSIVE; LOST */               \
+	X(ASK, 24)    /* client -> home: copies of pages[]; WRITE: to be written; AHEAD */                   \
+	X(COPY, 25)   /* home -> client: here they are (data: whole pages); EXCLUSIVE; LOST; REFUSED */      \
 	X(REVOKE, 26) /* home -> holder, tx: who wants pages[]. SC: WRITE: drop it, else only read it */     \
 	/* from now on. RC, to the owner: others have copies from now on */                                  \
 	X(REVOKED,                                                                                           \

@@ -99,6 +99,7 @@
 	X(sc_lent_kept, "a copy that was lent is used beyond the barrier")                                   \
 	X(sc_return_unanswered, "who has returned what was lent does not answer a REVOKE of it")             \
 	X(sc_brought_unused, "who does not use what is brought does not say so")                             \
+	X(ahead_taken, "who asks ahead of its use is given what others write, or wait for")                  \
 	X(lock_two_holders, "a lock is given to the next one before it has come back")                       \
 	X(lock_back_before_flush, "a lock goes back before what was written has been seen")                  \
 	X(lock_want_forgotten, "who is asked for a lock that it holds forgets that at the release")          \

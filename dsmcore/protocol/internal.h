@@ -150,6 +150,7 @@ struct ask {
 	bool write;
 	bool wanted;   /* the mutator waits for it */
 	bool gathered; /* not sent yet */
+	bool ahead;    /* asked for before anybody needed it */
 };
 
 struct asks {

@@ -151,15 +151,19 @@ static bool in_region(const struct dsm_core *core, int64_t page)
 	return page >= 0 && page < core->config.pages;
 }
 
-static void ask(struct dsm_core *core, uint32_t page, bool write)
+/* A stream ends where pages of another model begin. */
+static void ask(struct dsm_core *core, const struct stream *s, uint32_t page, bool write)
 {
 	const struct client_page *cp = &core->client[page];
 
 	if (cp->state != CLIENT_INVALID || cp->flags & (CLIENT_ZOMBIE | CLIENT_FLIES | CLIENT_KEPT) ||
-	    core->lost[core__home(core, page)] || !model__is(core, page, CORE_TX))
+	    core->lost[core__home(core, page)] || core__model(core, page) != core__model(core, s->last))
+		return;
+	if (model__is(core, page, CORE_TX))
+		fetch__ask(core, page, write, true);
+	else if (!copies__ahead(core, page))
 		return;
 	core->prefetch.stats.asked++;
-	fetch__ask(core, page, write, true);
 }
 
 /* Asks for n pages from s->next on, in ascending order as messages must have them. */
@@ -171,10 +175,11 @@ static void ask_ahead(struct dsm_core *core, struct stream *s, uint32_t n, bool 
 	while (n && !in_region(core, first + (int64_t)(n - 1) * s->stride))
 		n--;
 	for (i = 0; i < n; i++)
-		ask(core, (uint32_t)(first + (int64_t)(s->stride > 0 ? i : n - 1 - i) * s->stride), write);
+		ask(core, s, (uint32_t)(first + (int64_t)(s->stride > 0 ? i : n - 1 - i) * s->stride), write);
 	if (in_region(core, first + (int64_t)n * s->stride))
 		s->next = (uint32_t)(first + (int64_t)n * s->stride);
 	fetch__send(core);
+	copies__send(core);
 }
 
 static void advance(struct dsm_core *core, struct stream *s, uint32_t page, bool write)

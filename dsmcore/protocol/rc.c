@@ -193,6 +193,7 @@ bool rc__update(struct dsm_core *core, const struct core_party *other, uint32_t 
 		return false;
 	cp->state = CLIENT_INVALID;
 	cp->idle = cp->clean = 0;
+	copies__unused(core, page);
 	return true;
 }
 
@@ -484,6 +485,7 @@ void rc__doubt(struct dsm_core *core, uint16_t home)
 		if (cp->flags & CLIENT_DIRTY)
 			untwin(core, page);
 		cp->state = CLIENT_INVALID;
+		copies__unused(core, page);
 	}
 	core__flush_rights(core);
 }

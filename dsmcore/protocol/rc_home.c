@@ -114,6 +114,13 @@ static bool may_ask(struct dsm_core *core, const struct core_msg *msg)
 	return true;
 }
 
+/* Is there a copy for who asks ahead of its use? Nobody else shall do anything for that. */
+static bool to_spare(const struct dsm_core *core, const struct dir_page *d)
+{
+	return !directory__more(core, d) && loss__of_page(core, d) == NOBODY &&
+	       (d->owner == NOBODY || d->owner == core->config.node);
+}
+
 int rc__on_ask(struct dsm_core *core, const struct core_msg *msg)
 {
 	const struct core_entry *e;
@@ -127,6 +134,11 @@ int rc__on_ask(struct dsm_core *core, const struct core_msg *msg)
 		d = directory__get(core, e->page);
 		if (!d)
 			return 0;
+		if (e->flags & CORE_ENTRY_AHEAD && !core_mutant(ahead_taken) && !to_spare(core, d)) {
+			gather(core, &core->rc.gives, &core->rc.ngives, &core->rc.gives_cap, msg->from,
+			       &(struct core_entry){.page = e->page, .flags = CORE_ENTRY_REFUSED});
+			continue;
+		}
 		home__wait(core, d,
 			   &(struct waiter){.node = msg->from,
 					    .write = e->flags & CORE_ENTRY_WRITE,

@@ -26,7 +26,7 @@
 
 /* ---- what the mutator was just given ---- */
 
-static bool fresh(const struct dsm_core *core, uint32_t page)
+bool sc__fresh(const struct dsm_core *core, uint32_t page)
 {
 	size_t i;
 
@@ -97,6 +97,7 @@ static void drop(struct dsm_core *core, uint32_t page, const struct core_party *
 	emit->other = *other;
 	cp->state = CLIENT_INVALID;
 	cp->idle = 0;
+	copies__unused(core, page);
 	if (!core_mutant(sc_reader_kept))
 		core__gather_rights(core, page, CORE_NONE);
 }
@@ -145,7 +146,7 @@ static void answer(struct dsm_core *core, const struct sc_wait *w)
 /* May the mutator keep the page for now? */
 static bool keeps(const struct dsm_core *core, const struct sc_wait *w)
 {
-	if (!fresh(core, w->page))
+	if (!sc__fresh(core, w->page))
 		return false;
 	if (core_mutant(sc_fresh_forever) && core->mutator == MUTATOR_ASKS)
 		return true;

@@ -307,6 +307,8 @@ static bool end_loan(struct dsm_core *core, uint32_t page)
 		if (cp->rights != CORE_NONE)
 			core__gather_rights(core, page, CORE_NONE);
 	}
+	if (cp->state == CLIENT_INVALID)
+		copies__unused(core, page);
 	if (lent)
 		cp->flags |= CLIENT_OVER;
 	return unused && !core_mutant(sc_brought_unused);

@@ -164,6 +164,23 @@ static void wait(struct dsm_core *core, const struct core_entry *e, const struct
 		tell(core, e->page, d);
 }
 
+/* Is there a copy for who asks ahead of its use? Nobody else shall wait for that, or lose anything but this node's own right to
+ * write what its mutator is not just writing. */
+static bool to_spare(const struct dsm_core *core, uint32_t page, const struct dir_page *d, uint16_t node)
+{
+	return !directory__more(core, d) && !home__holds(core, d, node) && loss__of_page(core, d) == NOBODY &&
+	       (d->owner == NOBODY || (d->owner == core->config.node && !sc__fresh(core, page)));
+}
+
+static void refuse(struct dsm_core *core, uint32_t page, uint16_t node)
+{
+	struct core_entry e = {.page = page, .flags = CORE_ENTRY_REFUSED};
+	struct sc *sc = &core->sc;
+
+	if (core__grow(core, &sc->gives, &sc->gives_cap, sc->ngives + 1, sizeof(*sc->gives)))
+		sc->gives[sc->ngives++] = (struct copy){.entry = e, .node = node};
+}
+
 int sc__on_ask(struct dsm_core *core, const struct core_msg *msg)
 {
 	const struct core_entry *e;
@@ -177,6 +194,11 @@ int sc__on_ask(struct dsm_core *core, const struct core_msg *msg)
 		d = directory__get(core, e->page);
 		if (!d)
 			return 0;
+		if (e->flags & CORE_ENTRY_AHEAD && !core_mutant(ahead_taken) &&
+		    !to_spare(core, e->page, d, msg->from)) {
+			refuse(core, e->page, msg->from);
+			continue;
+		}
 		wait(core, e, &msg->tx, d);
 		serve(core, e->page, d);
 	}

@@ -195,7 +195,7 @@ void check__ahead(struct world *w, const struct node *n, const struct core_msg *
 {
 	uint32_t i, ahead = 0;
 
-	for (i = 0; i < msg->npages && msg->type == CORE_MSG_FETCH; i++)
+	for (i = 0; i < msg->npages && (msg->type == CORE_MSG_FETCH || msg->type == CORE_MSG_ASK); i++)
 		ahead += !!(msg->entries[i].flags & CORE_ENTRY_AHEAD);
 	if (ahead > n->core->config.prefetch_max)
 		world__fail(w, FAIL_INVARIANT, "node %u: %u pages asked for ahead of their use",

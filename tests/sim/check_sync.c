@@ -121,6 +121,20 @@ void check_sync__left(struct world *w, struct node *n)
 			    world__id(w, n), n->barriers);
 }
 
+void check_sync__asked(struct world *w, struct node *n, const struct core_msg *msg)
+{
+	const struct dir_page *d;
+	uint32_t i;
+
+	for (i = 0; i < msg->npages && msg->type == CORE_MSG_ASK; i++) {
+		d = directory__find(n->core, msg->entries[i].page);
+		if (msg->entries[i].flags & CORE_ENTRY_AHEAD && d && home__waits(n->core, d, msg->from))
+			world__fail(w, FAIL_INVARIANT,
+				    "node %u: others are told of page %u, which node %u only guesses to want",
+				    world__id(w, n), msg->entries[i].page, msg->from);
+	}
+}
+
 /* What is written by others, too, has a twin, and the core lists it. */
 void check_sync__step(struct world *w, struct node *n)
 {

@@ -14,6 +14,8 @@
 	X(ASKING, "no copy, one is asked for")                                                               \
 	X(OVER, "no copy: what was lent has been returned")                                                  \
 	X(OVER_ASKING, "the same, and one is asked for")                                                     \
+	X(FLYING, "no copy, one comes ahead of its use")                                                     \
+	X(AHEAD, "for reading, closed, came ahead of its use")                                               \
 	X(SHARED, "for reading")                                                                             \
 	X(SHARED_FRESH, "for reading, given to the instruction that runs")                                   \
 	X(SHARED_ASKING, "for reading, and is to be written")                                                \
@@ -31,7 +33,8 @@
 	X(READ)                                                                                              \
 	X(WRITE)                                                                                             \
 	X(COPY)                                                                                              \
-	X(COPY_EXCL) X(COPY_LOST) X(REVOKE) X(REVOKE_WRITE) X(BRING) X(BRING_LENT) X(ENTER) X(HOME_LOST)
+	X(COPY_EXCL)                                                                                         \
+	X(COPY_LOST) X(COPY_REFUSED) X(REVOKE) X(REVOKE_WRITE) X(BRING) X(BRING_LENT) X(ENTER) X(HOME_LOST)
 
 #define SC_HOME_STATES(X)                                                                                    \
 	X(FREE, "nobody has a copy")                                                                         \
@@ -44,6 +47,7 @@
 #define SC_HOME_EVENTS(X)                                                                                    \
 	X(ASK)                                                                                               \
 	X(ASK_WRITE)                                                                                         \
+	X(ASK_AHEAD)                                                                                         \
 	X(REVOKED)                                                                                           \
 	X(REVOKED_UNUSED) X(SEEN) X(SEEN_LENT) X(LOST_HOLDER) X(LOST_OWNER) X(LOST_TOLD) X(LOST_WAITER)
 
@@ -52,6 +56,8 @@
 #define RC_STATES(X)                                                                                         \
 	X(INVALID, "no copy")                                                                                \
 	X(ASKING, "no copy, one is asked for")                                                               \
+	X(FLYING, "no copy, one comes ahead of its use")                                                     \
+	X(AHEAD, "a copy, closed, came ahead of its use")                                                    \
 	X(CLOSED, "a copy, closed to see whether it is used")                                                \
 	X(READ, "a copy")                                                                                    \
 	X(WRITTEN, "a copy with a twin")                                                                     \
@@ -64,7 +70,8 @@
 	X(WRITE)                                                                                             \
 	X(COPY)                                                                                              \
 	X(COPY_EXCL)                                                                                         \
-	X(COPY_LOST) X(REVOKE) X(SPREAD) X(COUNTED) X(CONFIRM) X(FLUSHED) X(FLUSHED_EXCL) X(HOME_LOST)
+	X(COPY_LOST)                                                                                         \
+	X(COPY_REFUSED) X(REVOKE) X(SPREAD) X(COUNTED) X(CONFIRM) X(FLUSHED) X(FLUSHED_EXCL) X(HOME_LOST)
 
 #define RC_HOME_STATES(X)                                                                                    \
 	X(FREE, "nobody has a copy")                                                                         \
@@ -76,6 +83,7 @@
 #define RC_HOME_EVENTS(X)                                                                                    \
 	X(ASK)                                                                                               \
 	X(ASK_WRITE)                                                                                         \
+	X(ASK_AHEAD)                                                                                         \
 	X(REVOKED_SAME)                                                                                      \
 	X(REVOKED_NEWER) X(FLUSH) X(SEEN) X(SEEN_UNUSED) X(LOST_HOLDER) X(LOST_OWNER) X(LOST_WAITER)
 
@@ -167,10 +175,12 @@ static bool is_kept(const struct dsm_core *core, uint32_t page)
 	return false;
 }
 
-static bool is_asked_for(const struct dsm_core *core, uint32_t page)
+/* Is a copy on its way; does the mutator wait for it? */
+static bool is_asked_for(const struct dsm_core *core, uint32_t page, bool *waits)
 {
 	size_t i;
 
+	*waits = copies__awaits(core, page);
 	for (i = 0; i < core->asks.count; i++)
 		if (core->asks.list[i].page == page)
 			return true;
@@ -180,12 +190,14 @@ static bool is_asked_for(const struct dsm_core *core, uint32_t page)
 static unsigned sc_state(const struct dsm_core *core, uint32_t page)
 {
 	const struct client_page *cp = &core->client[page];
-	bool asking = is_asked_for(core, page), closed = cp->rights == CORE_NONE && cp->idle;
+	bool waits, asking = is_asked_for(core, page, &waits), closed = cp->rights == CORE_NONE && cp->idle;
 
 	if (cp->state == CLIENT_INVALID && cp->flags & CLIENT_OVER)
 		return asking ? SC_S_OVER_ASKING : SC_S_OVER;
 	if (cp->state == CLIENT_INVALID)
-		return asking ? SC_S_ASKING : SC_S_INVALID;
+		return waits ? SC_S_ASKING : asking ? SC_S_FLYING : SC_S_INVALID;
+	if (cp->flags & CLIENT_AHEAD)
+		return SC_S_AHEAD;
 	if (is_kept(core, page))
 		return cp->state == CLIENT_EXCLUSIVE ? SC_S_EXCL_KEPT : SC_S_SHARED_KEPT;
 	if (cp->state == CLIENT_EXCLUSIVE)
@@ -218,9 +230,12 @@ static unsigned sc_home_state(const struct dsm_core *core, uint32_t page)
 static unsigned rc_state(const struct dsm_core *core, uint32_t page)
 {
 	const struct client_page *cp = &core->client[page];
+	bool waits, asking = is_asked_for(core, page, &waits);
 
 	if (cp->state == CLIENT_INVALID)
-		return is_asked_for(core, page) ? RC_S_ASKING : RC_S_INVALID;
+		return waits ? RC_S_ASKING : asking ? RC_S_FLYING : RC_S_INVALID;
+	if (cp->flags & CLIENT_AHEAD)
+		return RC_S_AHEAD;
 	if (cp->state == CLIENT_EXCLUSIVE)
 		return cp->rights == CORE_WRITE ? RC_S_EXCL : RC_S_EXCL_READ;
 	if (cp->wrote)
@@ -332,6 +347,7 @@ static void cover_sc(const struct dsm_core *core, const struct core_msg *msg, co
 
 	if (msg->type == CORE_MSG_COPY)
 		met[e->flags & CORE_ENTRY_LOST	      ? SC_E_COPY_LOST
+		    : e->flags & CORE_ENTRY_REFUSED   ? SC_E_COPY_REFUSED
 		    : e->flags & CORE_ENTRY_EXCLUSIVE ? SC_E_COPY_EXCL
 						      : SC_E_COPY]++;
 	else if (msg->type == CORE_MSG_REVOKE)
@@ -339,7 +355,9 @@ static void cover_sc(const struct dsm_core *core, const struct core_msg *msg, co
 	else if (msg->type == CORE_MSG_BRING)
 		met[e->flags & CORE_ENTRY_LENT ? SC_E_BRING_LENT : SC_E_BRING]++;
 	else if (msg->type == CORE_MSG_ASK)
-		home[e->flags & CORE_ENTRY_WRITE ? SCH_E_ASK_WRITE : SCH_E_ASK]++;
+		home[e->flags & CORE_ENTRY_AHEAD   ? SCH_E_ASK_AHEAD
+		     : e->flags & CORE_ENTRY_WRITE ? SCH_E_ASK_WRITE
+						   : SCH_E_ASK]++;
 	else if (msg->type == CORE_MSG_REVOKED)
 		home[e->flags & CORE_ENTRY_REFUSED ? SCH_E_REVOKED_UNUSED : SCH_E_REVOKED]++;
 	else if (msg->type == CORE_MSG_SEEN)
@@ -352,6 +370,7 @@ static void cover_rc(const struct dsm_core *core, const struct core_msg *msg, co
 
 	if (msg->type == CORE_MSG_COPY)
 		met[e->flags & CORE_ENTRY_LOST	      ? RC_E_COPY_LOST
+		    : e->flags & CORE_ENTRY_REFUSED   ? RC_E_COPY_REFUSED
 		    : e->flags & CORE_ENTRY_EXCLUSIVE ? RC_E_COPY_EXCL
 						      : RC_E_COPY]++;
 	else if (msg->type == CORE_MSG_REVOKE)
@@ -361,7 +380,9 @@ static void cover_rc(const struct dsm_core *core, const struct core_msg *msg, co
 	else if (msg->type == CORE_MSG_FLUSHED)
 		met[e->flags & CORE_ENTRY_EXCLUSIVE ? RC_E_FLUSHED_EXCL : RC_E_FLUSHED]++;
 	else if (msg->type == CORE_MSG_ASK)
-		home[e->flags & CORE_ENTRY_WRITE ? RCH_E_ASK_WRITE : RCH_E_ASK]++;
+		home[e->flags & CORE_ENTRY_AHEAD   ? RCH_E_ASK_AHEAD
+		     : e->flags & CORE_ENTRY_WRITE ? RCH_E_ASK_WRITE
+						   : RCH_E_ASK]++;
 	else if (msg->type == CORE_MSG_REVOKED)
 		home[e->flags & CORE_ENTRY_WRITE ? RCH_E_REVOKED_NEWER : RCH_E_REVOKED_SAME]++;
 	else if (msg->type == CORE_MSG_FLUSH)
@@ -500,35 +521,38 @@ static const char *const reasons[128] = {
 	['U'] = "at a barrier it waits for everybody",
 };
 
-/* READ WRITE COPY COPY_EXCL COPY_LOST REVOKE REVOKE_WRITE BRING BRING_LENT ENTER HOME_LOST */
+/* READ WRITE COPY COPY_EXCL COPY_LOST COPY_REFUSED REVOKE REVOKE_WRITE BRING BRING_LENT ENTER HOME_LOST */
 static const char *const SC_expected[] = {
-	[SC_S_INVALID] = "++fffs+++++",	      [SC_S_ASKING] = "ww+++s+++w+",
-	[SC_S_OVER] = "++fffs+++++",	      [SC_S_OVER_ASKING] = "ww++rsrr+wr",
-	[SC_S_SHARED] = "++fff++hh++",	      [SC_S_SHARED_FRESH] = "++fffr+hh+r",
-	[SC_S_SHARED_ASKING] = "ww++l++hhwr", [SC_S_SHARED_KEPT] = "r+bbbr+hh+r",
-	[SC_S_BROUGHT] = "r+fff++hh++",	      [SC_S_BROUGHT_CLOSED] = "++fffs+hh+r",
-	[SC_S_LENT] = "r+fffs+hh++",	      [SC_S_LENT_CLOSED] = "++fffs+hh+r",
-	[SC_S_EXCL] = "++fff++hh++",	      [SC_S_EXCL_FRESH] = "++fff++hh+r",
-	[SC_S_EXCL_KEPT] = "++fff++hh+r",     [SC_S_EXCL_READ] = "r+fffrrhh+r",
+	[SC_S_INVALID] = "++ffffs+++++",       [SC_S_ASKING] = "ww+++rs+++w+",
+	[SC_S_OVER] = "++ffffs+++++",	       [SC_S_OVER_ASKING] = "rr++rrsrr+rr",
+	[SC_S_FLYING] = "+r+rr+srrr+r",	       [SC_S_AHEAD] = "++ffffs+hh+r",
+	[SC_S_SHARED] = "++ffff++hh++",	       [SC_S_SHARED_FRESH] = "++ffffr+hh++",
+	[SC_S_SHARED_ASKING] = "rr++lr++hhrr", [SC_S_SHARED_KEPT] = "r+bbbbr+hh+r",
+	[SC_S_BROUGHT] = "r+ffff++hh++",       [SC_S_BROUGHT_CLOSED] = "++ffffs+hh+r",
+	[SC_S_LENT] = "r+ffffs+hh++",	       [SC_S_LENT_CLOSED] = "++ffffs+hh+r",
+	[SC_S_EXCL] = "++ffff++hh++",	       [SC_S_EXCL_FRESH] = "++ffff++hh+r",
+	[SC_S_EXCL_KEPT] = "++ffff++hh+r",     [SC_S_EXCL_READ] = "r+ffffrrhh+r",
 };
 
-/* ASK ASK_WRITE REVOKED REVOKED_UNUSED SEEN SEEN_LENT LOST_HOLDER LOST_OWNER LOST_TOLD LOST_WAITER */
+/* ASK ASK_WRITE ASK_AHEAD REVOKED REVOKED_UNUSED SEEN SEEN_LENT LOST_HOLDER LOST_OWNER LOST_TOLD LOST_WAITER */
 static const char *const SCH_expected[] = {
-	[SCH_S_FREE] = "++ttereetq",	[SCH_S_SHARED] = "++tt+++ntq",	 [SCH_S_OWNED] = "++tte+a+tq",
-	[SCH_S_SHARING] = "+++uerarrr", [SCH_S_CLEARING] = "+++++++r+r", [SCH_S_LOST] = "rrtteradtr",
+	[SCH_S_FREE] = "+++ttereetq",	 [SCH_S_SHARED] = "+++tt+++ntq",   [SCH_S_OWNED] = "+++tte+a+tq",
+	[SCH_S_SHARING] = "++r+uerarrr", [SCH_S_CLEARING] = "++r+++++r+r", [SCH_S_LOST] = "rrrtteradtr",
 };
 
-/* READ WRITE COPY COPY_EXCL COPY_LOST REVOKE SPREAD COUNTED CONFIRM FLUSHED FLUSHED_EXCL HOME_LOST */
+/* READ WRITE COPY COPY_EXCL COPY_LOST COPY_REFUSED REVOKE SPREAD COUNTED CONFIRM FLUSHED FLUSHED_EXCL HOME_LOST */
 static const char *const RC_expected[] = {
-	[RC_S_INVALID] = "++fffo+r+rr+",   [RC_S_ASKING] = "ww++rorrrrr+",  [RC_S_CLOSED] = "++fffo+++FF+",
-	[RC_S_READ] = "++fffo+++FF+",	   [RC_S_WRITTEN] = "++fffo+++FF+", [RC_S_FLUSHING] = "rrfffo++++++",
-	[RC_S_EXCL_READ] = "++fff+aaarrr", [RC_S_EXCL] = "++fff+aaarr+",
+	[RC_S_INVALID] = "++ffffo+r+rr+",   [RC_S_ASKING] = "ww++rrorrrrr+",
+	[RC_S_FLYING] = "+r+rr+orrrrrr",    [RC_S_AHEAD] = "++ffffo++rrrr",
+	[RC_S_CLOSED] = "++ffffo+++FFr",    [RC_S_READ] = "++ffffo+++FF+",
+	[RC_S_WRITTEN] = "++ffffo+++FF+",   [RC_S_FLUSHING] = "rrffffo++++++",
+	[RC_S_EXCL_READ] = "++ffff+aaarrr", [RC_S_EXCL] = "++ffff+aaarr+",
 };
 
-/* ASK ASK_WRITE REVOKED_SAME REVOKED_NEWER FLUSH SEEN SEEN_UNUSED LOST_HOLDER LOST_OWNER LOST_WAITER */
+/* ASK ASK_WRITE ASK_AHEAD REVOKED_SAME REVOKED_NEWER FLUSH SEEN SEEN_UNUSED LOST_HOLDER LOST_OWNER LOST_WAITER */
 static const char *const RCH_expected[] = {
-	[RCH_S_FREE] = "++ttereeeq",	 [RCH_S_SHARED] = "++tt++++nq", [RCH_S_OWNED] = "++ttrrra+q",
-	[RCH_S_REVOKING] = "++++rrrarr", [RCH_S_LOST] = "rrttrrradr",
+	[RCH_S_FREE] = "+++ttereeeq",	  [RCH_S_SHARED] = "+++tt++++nq", [RCH_S_OWNED] = "+++ttrrra+q",
+	[RCH_S_REVOKING] = "++r++rrrarr", [RCH_S_LOST] = "rrrttrrradr",
 };
 
 /* ACQUIRE RELEASE GIVE GIVE_LOST WANT MANAGER_LOST */
@@ -544,8 +568,8 @@ static const char *const MG_expected[] = {
 
 /* ACCESS ACQUIRE RELEASE ENTER COPY GIVE FLUSHED COUNTED COUNTED_NEXT GO LOSS LOSS_NEEDED */
 static const char *const MU_expected[] = {
-	[MU_S_RUNS] = "++++rr++r++N",	 [MU_S_ASKS] = "wwww+r++rr++",	  [MU_S_ACQUIRES] = "wwwwr+++rr++",
-	[MU_S_FLUSHES] = "wwwwrr++rRU+", [MU_S_ARRIVED] = "wwwwrr++++U+", [MU_S_COUNTS] = "wwwwrrr++dUr",
+	[MU_S_RUNS] = "+++++r++r++N",	 [MU_S_ASKS] = "wwww+r++rr++",	  [MU_S_ACQUIRES] = "wwww++++rr++",
+	[MU_S_FLUSHES] = "wwwwrr++rRU+", [MU_S_ARRIVED] = "wwww+r++++U+", [MU_S_COUNTS] = "wwwwrrr++dUr",
 };
 
 const struct cover_table cover_sync[] = {

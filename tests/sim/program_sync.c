@@ -51,7 +51,25 @@ static void draw_phases(struct profile *p, struct rng *rng)
 		p->transactions = rng__between(rng, 1, 3);
 		p->locked_percent = 100;
 		p->near_percent = 0;
+	} else if (kind == 8) {
+		p->name = "walks";
+		p->phases = rng__between(rng, 2, 12);
+		p->transactions = rng__between(rng, 2, 6);
+		p->locked_percent = rng__below(rng, 10);
 	}
+}
+
+/* Many pages in a row at each home, which others read one after the other, while their homes write some of them. */
+static void draw_walks(struct profile *p, struct rng *rng)
+{
+	p->sc_from = 1;
+	p->rc_from = 1 + rng__between(rng, 0, 20);
+	p->pages_per_home = p->rc_from + rng__between(rng, 8, 20);
+	p->pages = p->nodes * p->pages_per_home;
+	p->prefetch_max = rng__chance(rng, 50) ? 0 : rng__between(rng, 2, 8);
+	p->free_percent = p->rc_from > 1 ? rng__between(rng, 10, 90) : 0;
+	p->walk_percent = rng__between(rng, 30, 90);
+	p->near_percent = rng__between(rng, 0, 60);
 }
 
 /* Few words of few pages, that all have copies of, and links so different that changes which are not confirmed come late. */
@@ -107,6 +125,8 @@ void profile__draw_sync(struct profile *p, struct rng *rng, uint32_t nodes_force
 	p->think_max = delays[rng__below(rng, 4)];
 	if (!strcmp(p->name, "late"))
 		draw_late(p, rng);
+	if (!strcmp(p->name, "walks"))
+		draw_walks(p, rng);
 }
 
 /* ---- whose is a word? ---- */
@@ -275,6 +295,25 @@ static void draw_touch(struct world *w, struct node *n)
 	n->ops[n->nops - 1].count = rng__between(&n->rng, 1, left);
 }
 
+/* Reads pages in a row, of one model, all of one home, some way. */
+static void draw_row(struct world *w, struct node *n)
+{
+	const struct profile *p = &w->profile;
+	bool rc = has(w, CORE_RC) && !rng__chance(&n->rng, p->free_percent);
+	uint32_t word, tries, page = draw_place(w, n, rc ? CORE_RC : CORE_SC, &word);
+	uint32_t length = rng__between(&n->rng, 4, 16), stride = rng__chance(&n->rng, 80) ? 1 : 2;
+	enum core_model model = core__model(w->nodes[0].core, page);
+
+	for (; length && page < p->pages && is_of(w, page, model); length--, page += stride)
+		for (tries = 0; tries < TRIES; tries++) {
+			word = rng__below(&n->rng, WORDS);
+			if (rc && (is_locked(w, page, word) || is_written_in(w, page, word, n->phase)))
+				continue;
+			add_op(n, OP_READ, page, word);
+			break;
+		}
+}
+
 /* The first page of sequential consistency of each node: it writes that one in one phase, its neighbours read it in the next.
  * Now and then one does so at another time, or stops. */
 static void draw_border(struct world *w, struct node *n)
@@ -306,6 +345,8 @@ static void draw_phase(struct world *w, struct node *n)
 			draw_section(w, n);
 		else if (rng__chance(&n->rng, p->touch_percent))
 			draw_touch(w, n);
+		else if (rng__chance(&n->rng, p->walk_percent))
+			draw_row(w, n);
 		else if (rng__chance(&n->rng, p->border_percent))
 			draw_border(w, n);
 		else if (rng__chance(&n->rng, p->free_percent))
@@ -394,12 +435,13 @@ void sync__move(struct world *w, struct node *n)
 
 	if (n->blocked || n->done || n->dead)
 		return;
-	if (n->next_op >= n->nops && n->ends)
-		end(w, n);
-	else if (n->next_op >= n->nops)
-		meet(w, n);
-	if (n->next_op >= n->nops)
+	if (n->next_op >= n->nops) {
+		if (n->ends)
+			end(w, n);
+		else
+			meet(w, n); /* it may have opened, or the node died of it */
 		return;
+	}
 	op = &n->ops[n->next_op];
 	if (op->kind == OP_ACQUIRE || op->kind == OP_RELEASE) {
 		n->next_op++; /* an answer means that it is done */

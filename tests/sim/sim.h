@@ -331,6 +331,8 @@ void check_sync__enter(struct world *w);
 void check_sync__left(struct world *w, struct node *n);
 /* Rights on a page of sequential consistency have changed: one writer, or many readers. */
 void check_sync__rights(struct world *w, uint32_t page);
+/* An ASK has come: who asks ahead of its use has its answer. */
+void check_sync__asked(struct world *w, struct node *n, const struct core_msg *msg);
 void check_sync__step(struct world *w, struct node *n);
 void check_sync__end(struct world *w);
 
@@ -363,7 +365,7 @@ void check__forgotten(struct world *w, const struct node *home, uint16_t dead, u
 /* It has become irrevocable: nobody else is. */
 void check__sole(struct world *w, struct node *n);
 void check__sticky(struct world *w, const struct node *n);
-/* Of a FETCH: not more ahead of its use than allowed. */
+/* Of a FETCH or an ASK: not more ahead of its use than allowed. */
 void check__ahead(struct world *w, const struct node *n, const struct core_msg *msg);
 /* Of a HAND: nothing else is under way about its pages. */
 void check__hand(struct world *w, const struct core_msg *msg);

@@ -208,6 +208,8 @@ void world__step(struct world *w, struct node *n, struct core_event *event, stru
 	port__run(w, n, actions, packet);
 	if (n->dead)
 		return;
+	if (w->profile.sync && packet)
+		check_sync__asked(w, n, &packet->msg);
 	if (w->profile.sync)
 		check_sync__step(w, n);
 	else

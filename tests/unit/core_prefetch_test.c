@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* core_prefetch_test.c - pages that come ahead of their use, and many that are fetched at once. */
-#include "tests/unit/core_util.h"
+#include "tests/unit/core_port.h"
 
 /* Four faults in a row: two pages are asked for, come, and stay closed and out of the read set. */
 static void test_prefetch(void **state)
@@ -147,12 +147,95 @@ static void test_bulk(void **state)
 	cluster__close(c);
 }
 
+/* ---- pages of sc and rc: read one after the other, without saying so before ---- */
+
+#define HOMED 64u
+
+static void put(struct cluster *c, unsigned node, uint32_t page)
+{
+	assert_int_equal(WRITE(c, node, page), CORE_DO_RESUME);
+	port_of(c, node)->frame[page][0] = (uint8_t)page;
+	SAFE(c, node);
+}
+
+static void get(struct cluster *c, unsigned node, uint32_t page)
+{
+	if (port_of(c, node)->rights[page] == CORE_NONE)
+		assert_int_equal(READ(c, node, page), CORE_DO_RESUME);
+	assert_int_equal(port_of(c, node)->frame[page][0], (uint8_t)page);
+}
+
+/* Pages that their home has written and does not write any more. */
+static void walk(uint32_t rc_from)
+{
+	struct cluster *c = port__cluster(2, 2 * HOMED, HOMED, 1, rc_from);
+	const struct core_prefetch *p = core__prefetch(c->core[1]);
+	uint32_t page;
+
+	for (page = 1; page < HOMED; page++)
+		put(c, 0, page);
+	cluster__forget(c);
+	for (page = 1; page < HOMED; page++)
+		get(c, 1, page);
+	assert_true(c->sent[CORE_MSG_ASK] < HOMED / 4);
+	assert_true(p->used > HOMED / 2);
+	assert_int_equal(p->refused, 0);
+	port__end(c);
+}
+
+static void test_walk_sc(void **state)
+{
+	(void)state;
+	walk(HOMED);
+}
+
+static void test_walk_rc(void **state)
+{
+	(void)state;
+	walk(1);
+}
+
+/* Pages that a third node writes: nobody takes them from it before they are really wanted. */
+static void others(uint32_t rc_from)
+{
+	struct cluster *c = port__cluster(3, 3 * HOMED, HOMED, 1, rc_from);
+	const struct core_prefetch *p = core__prefetch(c->core[1]);
+	uint32_t page;
+
+	for (page = 1; page < HOMED; page++)
+		put(c, 2, page);
+	cluster__forget(c);
+	for (page = 1; page < HOMED / 2; page++) {
+		get(c, 1, page);
+		assert_int_equal(port_of(c, 2)->rights[page + 1], CORE_WRITE);
+		assert_false(port_of(c, 2)->has_twin[page + 1]);
+	}
+	assert_int_equal(c->sent[CORE_MSG_REVOKE], HOMED / 2 - 1);
+	assert_true(p->refused > 0);
+	assert_int_equal(p->refused, p->asked);
+	port__end(c);
+}
+
+static void test_others_sc(void **state)
+{
+	(void)state;
+	others(HOMED);
+}
+
+static void test_others_rc(void **state)
+{
+	(void)state;
+	others(1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_prefetch),	 cmocka_unit_test(test_prefetch_written),
 		cmocka_unit_test(test_prefetch_strides), cmocka_unit_test(test_prefetch_gives_up),
 		cmocka_unit_test(test_prefetch_random),	 cmocka_unit_test(test_bulk),
+		cmocka_unit_test(test_walk_sc),		 cmocka_unit_test(test_walk_rc),
+		cmocka_unit_test(test_others_sc),	 cmocka_unit_test(test_others_rc),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
