@@ -26,7 +26,15 @@ static void draw_phases(struct profile *p, struct rng *rng)
 	p->name = "sync";
 	p->phases = rng__between(rng, 1, 8);
 	p->transactions = rng__between(rng, 2, 12);
-	if (kind < 3) { /* many phases, each node on its own part, few strangers */
+	if (kind == 2) {
+		p->name =
+			"far"; /* pages that live anywhere, over links of which some are slow; they meet at barriers only */
+		p->phases = rng__between(rng, 20, 60);
+		p->transactions = rng__between(rng, 3, 6);
+		p->locked_percent = 0;
+		p->stable_percent = 100;
+		p->near_percent = 0;
+	} else if (kind < 2) { /* many phases, each node on its own part, few strangers */
 		p->name = "stencil";
 		p->phases = rng__between(rng, 20, 60);
 		p->transactions = rng__between(rng, 1, 3);
@@ -73,7 +81,7 @@ static void draw_walks(struct profile *p, struct rng *rng)
 }
 
 /* Few words of few pages, that all have copies of, and links so different that changes which are not confirmed come late. */
-static void draw_late(struct profile *p, struct rng *rng)
+static void draw_slow(struct profile *p, struct rng *rng)
 {
 	p->nodes = p->nodes < 3 ? 3 : p->nodes;
 	p->rc_from = p->sc_from;
@@ -89,7 +97,7 @@ static void draw_late(struct profile *p, struct rng *rng)
 	p->slow_pairs = rng__between(rng, 1, p->nodes);
 	p->slow_factor = 50;
 	p->think_max = 20;
-	p->late = true;
+	p->late = !strcmp(p->name, "late");
 }
 
 void profile__draw_sync(struct profile *p, struct rng *rng, uint32_t nodes_forced)
@@ -123,8 +131,8 @@ void profile__draw_sync(struct profile *p, struct rng *rng, uint32_t nodes_force
 	p->jitter_max = delays[rng__below(rng, 4)];
 	p->slow_links = rng__chance(rng, 30) ? rng__between(rng, 5, 40) : 0;
 	p->think_max = delays[rng__below(rng, 4)];
-	if (!strcmp(p->name, "late"))
-		draw_late(p, rng);
+	if (!strcmp(p->name, "late") || !strcmp(p->name, "far"))
+		draw_slow(p, rng);
 	if (!strcmp(p->name, "walks"))
 		draw_walks(p, rng);
 }

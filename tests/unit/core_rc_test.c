@@ -156,8 +156,9 @@ static void test_many_pages(void **state)
 	unsigned i, pages = 300;
 
 	(void)state;
-	for (i = 0; i < pages; i++) {
+	for (i = 0; i < pages; i++)
 		put(c, 0, 50 + i, 0, 1);
+	for (i = 0; i < pages; i++) { /* which comes ahead of it, too */
 		expect(c, 1, 50 + i, 0, 1);
 		put(c, 0, 50 + i, 1, (uint8_t)i);
 		put(c, 1, 50 + i, 2, (uint8_t)(i + 1));
