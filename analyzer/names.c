@@ -130,7 +130,8 @@ void names__object(const struct tally *t, const struct row *r, char *out, size_t
 	if (r->group != GROUP_NONE)
 		model__group_name(t->model, r->group, out, size);
 	else if (r->key.verdict == VERDICT_UNTOUCHED)
-		snprintf(out, size, "(the runtime's read tracking)");
+		snprintf(out, size, "%s",
+			 t->model->intervals ? "(copies that were kept)" : "(the runtime's read tracking)");
 	else
 		snprintf(out, size, "(no recorded object)");
 }
@@ -165,12 +166,32 @@ const char *names__consistency(unsigned consistency)
 	return consistency <= DSM_EV_RC ? name[consistency] : "";
 }
 
-const struct report_words *names__words(bool intervals)
+const struct report_words *names__words(unsigned consistency)
 {
-	static const struct report_words of[2] = {
-		{"transaction", "transactions", "abort", "aborts", "won,", "aborted,"},
-		{"interval", "intervals", "wait", "waits", "had it,", "waited,"},
-	};
+	static const struct report_words transactions = {"transaction",
+							 "abort",
+							 "aborts",
+							 "wasted",
+							 "won,",
+							 "aborted,",
+							 "one transaction won, the other aborted"};
+	static const struct report_words sequential = {
+		"interval",
+		"conflict",
+		"conflicts",
+		"waited",
+		"had it,",
+		"waited,",
+		"one had the page in use, the other wanted it and waited"};
+	/* Under rc nobody waits for a page in use: its changes are told to all who use it. */
+	static const struct report_words release = {
+		"interval",
+		"conflict",
+		"conflicts",
+		"waited",
+		"had it,",
+		"flushed,",
+		"one had the page in use, the other's changes were flushed to it"};
 
-	return &of[intervals];
+	return consistency == DSM_EV_SC ? &sequential : consistency == DSM_EV_RC ? &release : &transactions;
 }

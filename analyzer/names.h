@@ -27,12 +27,14 @@ void names__object(const struct tally *t, const struct row *r, char *out, size_t
 /* "tx", "sc", "rc"; "" for none of these. */
 const char *names__consistency(unsigned consistency);
 
-/* What reports call the parties: transactions that win and abort, or intervals that have and wait. */
+/* What reports call the parties: transactions that win and abort, or intervals that have a page in use and wait. */
 struct report_words {
-	const char *unit, *units;	  /* "transaction" */
+	const char *unit;		  /* "transaction" */
 	const char *conflict, *conflicts; /* "abort" */
+	const char *wasted;		  /* time: "wasted" */
 	const char *won, *lost;		  /* "won,", "aborted," */
+	const char *parties;		  /* "one transaction won, the other aborted" */
 };
-const struct report_words *names__words(bool intervals);
+const struct report_words *names__words(unsigned consistency);
 
 #endif

@@ -25,11 +25,20 @@ static int compare(double x, double y, uint32_t a, uint32_t b)
 	return a < b ? -1 : a > b;
 }
 
+static double row_count(uint32_t row)
+{
+	const struct row *r = &sorting->rows.at[row];
+
+	return r->seen + r->estimated;
+}
+
+/* By count where they cost the same: under rc most conflicts cost nobody a wait. */
 static int by_row_cost(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	double p = row__ns(&sorting->rows.at[x]), q = row__ns(&sorting->rows.at[y]);
 
-	return compare(row__ns(&sorting->rows.at[x]), row__ns(&sorting->rows.at[y]), x, y);
+	return p != q ? compare(p, q, x, y) : compare(row_count(x), row_count(y), x, y);
 }
 
 static int by_wait(const void *a, const void *b)
@@ -48,21 +57,22 @@ static double group_cost(const struct tally *t, uint32_t g)
 	return ns;
 }
 
-/* Under rc most conflicts cost nobody a wait; they are told all the same. */
-static bool has_conflicts(const struct tally *t, uint32_t g)
+static double group_count(const struct tally *t, uint32_t g)
 {
 	double n = 0;
 
 	for (int v = 0; v < VERDICTS; v++)
 		n += t->groups[g].seen[v] + t->groups[g].estimated[v];
-	return n > 0;
+	return n;
 }
 
 static int by_group_cost(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
-	return compare(group_cost(sorting, x), group_cost(sorting, y), x, y);
+	double p = group_cost(sorting, x), q = group_cost(sorting, y);
+
+	return p != q ? compare(p, q, x, y) : compare(group_count(sorting, x), group_count(sorting, y), x, y);
 }
 
 static void sort(struct report *r)
@@ -84,7 +94,8 @@ static void sort(struct report *r)
 		qsort(r->waits, t->waits.rows.n, sizeof(*r->waits), by_wait);
 	r->groups = mem__alloc(r->model.groups.n * sizeof(*r->groups));
 	for (uint32_t g = 0; g < r->model.groups.n; g++)
-		if (group_cost(t, g) > 0 || has_conflicts(t, g))
+		if (group_cost(t, g) > 0 ||
+		    group_count(t, g) > 0) /* a conflict that cost nothing is told, too */
 			r->groups[r->ngroups++] = g;
 	if (r->ngroups)
 		qsort(r->groups, r->ngroups, sizeof(*r->groups), by_group_cost);

@@ -42,13 +42,25 @@ void report__end(struct report *r);
 void report__text(struct report *r, const struct report_options *o, struct text *out);
 void report__json(struct report *r, const struct report_options *o, struct text *out);
 void report__plan(struct report *r, struct text *out); /* schema procope.plan/1 */
-/* Sections of report__text(): waiting (report_waits.c), homes that moved (report_homes.c). */
+
+/* Sections of report__text(), one a file. */
 struct style {
 	const char *bold, *bad, *good, *dim, *off;
 };
+void report__warnings(const struct report *r, const struct style *s, struct text *out);
 void report__waits(const struct report *r, const struct report_options *o, const struct style *s,
 		   struct text *out);
+void report__advice(const struct report *r, const struct report_options *o, const struct style *s,
+		    struct text *out);
+void report__meetings(const struct report *r, const struct report_options *o, const struct style *s,
+		      struct text *out);
 void report__homes(struct report *r, const struct report_options *o, const struct style *s, struct text *out);
+void report__sureness(const struct report *r, const struct style *s, struct text *out);
+/* What the run's model calls the parties. */
+const struct report_words *report__words(const struct report *r);
+/* Lines of at most 100 columns; `first` begins the first of them, `indent` the others. */
+void report__wrapped(struct text *out, const char *first, const char *indent, const char *text);
+
 void report__dot(struct report *r, const struct report_options *o, struct text *out);
 
 /* The two nodes that met most often, and the names of the row's sides. */

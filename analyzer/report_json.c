@@ -441,6 +441,7 @@ static struct json_object *copy_json(const struct report *r, uint32_t row)
 		put(o, "object", clean(name));
 		put(o, "element", json_object_new_string(model__element(&r->model, key->object)));
 		put(o, "elements", elements_json(&sum->elements));
+		put(o, "objects", whole(sum->objects));
 	} else {
 		put(o, "object", NULL);
 	}
@@ -455,6 +456,18 @@ static struct json_object *copy_json(const struct report *r, uint32_t row)
 	put(o, "wait_ns", whole(sum->ns));
 	put(o, "fetches", whole(sum->count));
 	return o;
+}
+
+/* What names it; null where that is a block, or no object is recorded. */
+static void lock_object(const struct report *r, const struct lock_sum *l, struct json_object *o)
+{
+	bool known = l->of_object && l->object != PLACE_NONE;
+	char name[128];
+
+	if (known)
+		model__object_name(&r->model, l->object, name, sizeof(name));
+	put(o, "object", known ? clean(name) : NULL);
+	put(o, "element", known ? whole(l->element) : NULL);
 }
 
 static struct json_object *waits_json(const struct report *r)
@@ -475,6 +488,7 @@ static struct json_object *waits_json(const struct report *r)
 		names__place(&src, where, sizeof(where));
 		put(x, "site", clean(where));
 		put(x, "of_object", json_object_new_boolean(l->of_object));
+		lock_object(r, l, x);
 		put(x, "wait_ns", whole(l->ns));
 		put(x, "count", whole(l->count));
 		json_object_array_add(locks, x);

@@ -189,9 +189,12 @@ void waits__lock(struct waits *w, uint32_t run, const struct dsm_ev_lock *lock)
 	struct lock_sum *l;
 
 	if (n == w->locks.n)
-		*VEC_ADD(&w->locks) = (struct lock_sum){
-			.run = run, .name = lock->name, .of_object = lock->flags & DSM_EV_LOCK_OBJECT};
+		*VEC_ADD(&w->locks) = (struct lock_sum){.run = run,
+							.name = lock->name,
+							.of_object = lock->flags & DSM_EV_LOCK_OBJECT,
+							.object = PLACE_NONE};
 	l = &w->locks.at[n];
+	l->time_ns = model__time(w->model, run, lock->hdr.node, lock->hdr.time_ns);
 	if (!l->site)
 		l->site = model__site(w->model, run, lock->hdr.node, lock->interval.site);
 	l->ns += (double)lock->wait_ns;
@@ -206,6 +209,83 @@ static int by_lock_ns(const void *a, const void *b)
 	double x = ((const struct lock_sum *)a)->ns, y = ((const struct lock_sum *)b)->ns;
 
 	return x < y ? 1 : x > y ? -1 : 0;
+}
+
+static uint32_t element_at(const struct object *o, uint64_t byte)
+{
+	if (!o->block)
+		return clip(byte / o->stride);
+	return clip(byte / o->block_stride * o->block + byte % o->block_stride / o->stride);
+}
+
+static void find_locks_objects(struct waits *w)
+{
+	for (size_t i = 0; i < w->locks.n; i++) {
+		struct lock_sum *l = &w->locks.at[i];
+		const struct object *o;
+
+		if (!l->of_object ||
+		    !model__objects_at(w->model, l->run, l->name, l->name + 1, l->time_ns, &l->object, 1))
+			continue;
+		o = &w->model->objects.at[l->object];
+		if (l->name <= o->offset)
+			continue;
+		l->element = element_at(o, l->name - o->offset);
+		l->byte = clip((o->block ? (l->name - o->offset) % o->block_stride : l->name - o->offset) %
+			       o->stride);
+	}
+}
+
+/* ---- objects that a reader cannot tell apart are one row ---- */
+
+/* The first object that is called the same. */
+static uint32_t namesake(const struct model *m, uint32_t object)
+{
+	const struct group *g;
+	char own[128], all[128];
+
+	if (object == PLACE_NONE)
+		return object;
+	g = &m->groups.at[m->objects.at[object].group];
+	if (g->objects.n < 2)
+		return object;
+	model__object_name(m, object, own, sizeof(own));
+	model__group_name(m, m->objects.at[object].group, all, sizeof(all));
+	return strcmp(own, all) ? object : g->objects.at[0];
+}
+
+static void join_rows(struct waits *w)
+{
+	struct waits all = {.model = w->model};
+	struct table objects = {0}; /* (row, object) */
+
+	for (uint32_t i = 0; i < w->rows.n; i++) {
+		struct wait_row key = *(const struct wait_row *)table__key(&w->row_keys, i, NULL);
+		struct {
+			uint32_t row, object;
+		} pair = {0, key.object};
+		size_t known = objects.n;
+		uint32_t n;
+
+		key.object = namesake(w->model, key.object);
+		n = table__intern(&all.row_keys, &key, sizeof(key));
+		if (n == all.rows.n)
+			memset(VEC_ADD(&all.rows), 0, sizeof(struct wait_sum));
+		all.rows.at[n].ns += w->rows.at[i].ns;
+		all.rows.at[n].count += w->rows.at[i].count;
+		pair.row = n;
+		if (table__intern(&objects, &pair, sizeof(pair)) == known)
+			all.rows.at[n].objects++;
+		byteset__add_all(&all.rows.at[n].elements, &w->rows.at[i].elements);
+		byteset__free(&w->rows.at[i].elements);
+	}
+	table__free(&objects);
+	table__free(&w->row_keys);
+	VEC_FREE(&w->rows);
+	w->row_keys = all.row_keys;
+	w->rows.at = all.rows.at;
+	w->rows.n = all.rows.n;
+	w->rows.cap = all.rows.cap;
 }
 
 /* ---- pages that lie with one node and are written by another alone ---- */
@@ -271,6 +351,8 @@ static void fill_gaps(struct waits *w, struct misplaced *x)
 void waits__finish(struct waits *w)
 {
 	spread_flushes(w);
+	join_rows(w);
+	find_locks_objects(w);
 	if (w->locks.n)
 		qsort(w->locks.at, w->locks.n, sizeof(*w->locks.at), by_lock_ns);
 	for (size_t i = 0; i < w->pages.n; i++) {

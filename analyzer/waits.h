@@ -17,6 +17,7 @@ struct wait_row { /* of copies: by object, who waited, where the home was, and w
 
 struct wait_sum {
 	double ns, count;
+	uint32_t objects; /* after finish: of one name, taken together; the row's is one of them */
 	struct byteset elements;
 };
 
@@ -49,6 +50,9 @@ struct lock_sum {
 	bool of_object;
 	double ns, count;
 	uint32_t nodes; /* how many took it: bits of the first 32 */
+	int64_t time_ns;
+	uint32_t object, element; /* after finish: that names it; PLACE_NONE: not known, or a block's */
+	uint32_t byte;		  /* of the element */
 };
 
 struct flush_part {

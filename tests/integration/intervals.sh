@@ -34,6 +34,10 @@ for model in sc rc; do
 		+ .locks_ns + .flushes_ns + .lost_ns + .remainder_ns - .measured_ns | fabs) < 1000 and
 		(.remainder_ns | fabs) < 0.02 * .measured_ns'
 	grep -q "consistency $model" "$work/$model/report.txt" || fail "$model: not named in the text"
+	! sed '/How predictions are made/q' "$work/$model/report.txt" | grep -v -e "aborts of the runtime's own" | grep -i -e abort -e commit -e "won," -e "wasted time" >"$work/words" ||
+		fail "$model: the text speaks of transactions: $(head -n 3 "$work/words")"
+	jq -e '[.waits.locks[] | select(.of_object and .object != null)] | length > 0' "$work/$model/report.json" >/dev/null || fail "$model: no lock is named by its object"
+	grep -q "lock of score, taken at walk.c" "$work/$model/report.txt" || fail "$model: the score's lock is not named"
 	# the graph and dsmtop speak of intervals as well
 	grep -q "nodes whose intervals" "$work/$model/report.dot" && ! grep -q -e aborted -e wasted "$work/$model/report.dot" ||
 		fail "$model: words of the graph: $(grep label= "$work/$model/report.dot" | head -n 3)"

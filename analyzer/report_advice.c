@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* report_advice.c - what to change, and what that is predicted to give. */
+#include <stdio.h>
+
+#include "report.h"
+
+static void one_advice(const struct report *r, const struct advice *a, unsigned number, const struct style *s,
+		       struct text *out)
+{
+	char name[128] = "lock", saved[40], pages[40];
+	const struct rates *p = &a->predicted.rates, *now = &r->advice.now;
+
+	if (a->misplaced)
+		model__object_name(&r->model, a->misplaced->object, name, sizeof(name));
+	else if (a->group != GROUP_NONE)
+		model__group_name(&r->model, a->group, name, sizeof(name));
+	names__duration(a->predicted.ns_per_s, saved, sizeof(saved));
+	text__add(out, "  %u. %s%s%s  %s", number, s->bold, name, s->off, advice__kind(a->kind));
+	if (a->rule)
+		text__add(out, "  [plan rule P%u]", a->rule);
+	text__add(out, "\n     predicted: saves %s%s%s of node time each second", s->good, saved, s->off);
+	if (a->kind <= ADVICE_PAD) {
+		names__count(a->pages, pages, sizeof(pages));
+		text__add(out, ", costs %s page%s of memory", pages, a->pages == 1 ? "" : "s");
+	}
+	if (r->totals.intervals)
+		text__add(out, "; conflicts per interval %.3f -> %.3f\n", now->conflicts_per_interval,
+			  p->conflicts_per_interval);
+	else
+		text__add(out, "; aborts per commit %.3f -> %.3f\n", now->aborts_per_commit,
+			  p->aborts_per_commit);
+	report__wrapped(out, "     ", "     ", a->text);
+	report__wrapped(out, "     because ", "     ", a->why);
+}
+
+/* Where nothing commits, there is no column for it. */
+static void rates_line(const struct report *r, const char *what, const struct rates *x, struct text *out)
+{
+	char commits[40], work[40];
+
+	names__count(x->commits_per_s, commits, sizeof(commits));
+	names__count(x->work_per_s, work, sizeof(work));
+	text__add(out, "    %-22s %18.3f ", what,
+		  r->totals.intervals ? x->conflicts_per_interval : x->aborts_per_commit);
+	if (!r->totals.intervals)
+		text__add(out, "%12s ", commits);
+	text__add(out, "%10.1f %% %12s\n", 100 * x->wasted_share, work);
+}
+
+/* What replaying cannot know: how often nodes meet on what they share once nothing else holds them up. */
+static void best_case(const struct report *r, struct text *out)
+{
+	char name[128], text[400];
+
+	for (size_t i = 0; i < r->tally.rows.n; i++) {
+		const struct row *row = &r->tally.rows.at[r->rows[i]];
+
+		if (row->key.verdict != VERDICT_TRUE)
+			continue;
+		names__object(&r->tally, row, name, sizeof(name));
+		snprintf(text, sizeof(text),
+			 "This is the best case: nodes that no longer hold each other up may meet more often "
+			 "on %s, which they really share. Run it and compare.",
+			 name);
+		report__wrapped(out, "  ", "  ", text);
+		return;
+	}
+}
+
+void report__advice(const struct report *r, const struct report_options *o, const struct style *s,
+		    struct text *out)
+{
+	unsigned rules = 0;
+
+	text__add(out, "\n%sWhat to change%s  (best first; predictions by replaying this trace)\n", s->bold,
+		  s->off);
+	for (size_t i = 0; i < r->advice.all.n; i++)
+		rules += r->advice.all.at[i].rule != 0;
+	for (size_t i = 0; i < r->advice.all.n && i < o->top; i++)
+		one_advice(r, &r->advice.all.at[i], (unsigned)i + 1, s, out);
+	if (!r->advice.all.n && r->totals.measured)
+		text__add(out, "  Nothing: no change of layout or %s would save 1 %% of the time lost.\n",
+			  report__words(r)->unit);
+	for (size_t i = 0; i < r->advice.nnotes; i++)
+		report__wrapped(out, "  - ", "    ", r->advice.notes[i]);
+	if (!rules)
+		return;
+	text__add(out, "\n  The plan (%u rule%s, %.0f more pages): dsmrun --plan=plan.json ...\n", rules,
+		  rules == 1 ? "" : "s", r->advice.plan_pages);
+	if (r->totals.intervals)
+		text__add(out, "    %-22s %18s %12s %12s\n", "", "conflicts/interval", "waited", "work/s");
+	else
+		text__add(out, "    %-22s %18s %12s %12s %12s\n", "", "aborts/commit", "commits/s", "wasted",
+			  "work/s");
+	rates_line(r, "now", &r->advice.now, out);
+	rates_line(r, "predicted with the plan", &r->advice.plan.rates, out);
+	best_case(r, out);
+}
