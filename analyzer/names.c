@@ -168,30 +168,16 @@ const char *names__consistency(unsigned consistency)
 
 const struct report_words *names__words(unsigned consistency)
 {
-	static const struct report_words transactions = {"transaction",
-							 "abort",
-							 "aborts",
-							 "wasted",
-							 "won,",
-							 "aborted,",
-							 "one transaction won, the other aborted"};
+	static const struct report_words transactions = {
+		"transaction", "abort",	   "aborts",
+		"won,",	       "aborted,", "one transaction won, the other aborted"};
 	static const struct report_words sequential = {
-		"interval",
-		"conflict",
-		"conflicts",
-		"waited",
-		"had it,",
-		"waited,",
-		"one had the page in use, the other wanted it and waited"};
+		"interval", "conflict", "conflicts",
+		"had it,",  "waited,",	"one had the page in use, the other wanted it and waited"};
 	/* Under rc nobody waits for a page in use: its changes are told to all who use it. */
 	static const struct report_words release = {
-		"interval",
-		"conflict",
-		"conflicts",
-		"waited",
-		"had it,",
-		"flushed,",
-		"one had the page in use, the other's changes were flushed to it"};
+		"interval", "conflict", "conflicts",
+		"had it,",  "flushed,", "one had the page in use, the other's changes were flushed to it"};
 
 	return consistency == DSM_EV_SC ? &sequential : consistency == DSM_EV_RC ? &release : &transactions;
 }

@@ -31,7 +31,6 @@ const char *names__consistency(unsigned consistency);
 struct report_words {
 	const char *unit;		  /* "transaction" */
 	const char *conflict, *conflicts; /* "abort" */
-	const char *wasted;		  /* time: "wasted" */
 	const char *won, *lost;		  /* "won,", "aborted," */
 	const char *parties;		  /* "one transaction won, the other aborted" */
 };

@@ -182,8 +182,11 @@ static void one_object(const struct report *r, uint32_t group, const struct styl
 	model__group_shape(&r->model, group, shape, sizeof(shape));
 	names__duration(total, time, sizeof(time));
 	names__count(judged, n, sizeof(n));
-	text__add(out, "  %-16s %-24s %9s %5.1f %%  ", name, strcmp(name, shape) ? shape : "", time,
-		  percent(total, r->tally.ledger.measured));
+	if (strcmp(name, shape) != 0)
+		text__add(out, "  %-16s %-24s", name, shape);
+	else
+		text__add(out, "  %-41s", name);
+	text__add(out, " %9s %5.1f %%  ", time, percent(total, r->tally.ledger.measured));
 	if (top == VERDICT_UNKNOWN || judged <= 0) {
 		text__add(out, "%s%s\n", top == VERDICT_UNKNOWN ? "not judged" : verdict__name(top),
 			  top == VERDICT_UNKNOWN ? "" : apportioned(top));
@@ -203,8 +206,8 @@ static void objects(const struct report *r, const struct report_options *o, cons
 		    struct text *out)
 {
 	text__add(out,
-		  "\n%sOn which objects%s  (share of the time %s; class with 95 %% confidence interval)\n",
-		  s->bold, s->off, report__words(r)->wasted);
+		  "\n%sOn which objects%s  (share of the %s time; class with 95 %% confidence interval)\n",
+		  s->bold, s->off, r->totals.intervals ? "waiting" : "wasted");
 	for (size_t i = 0; i < r->ngroups && i < o->top; i++)
 		one_object(r, r->groups[i], s, out);
 	if (r->ngroups > o->top)

@@ -396,7 +396,7 @@ static void test_words(void **state)
 					 c == DSM_EV_SC ? "sc" : "rc", at);
 		}
 		assert_non_null(strstr(text.at, c == DSM_EV_SC ? "waited,  wrote" : "flushed, wrote"));
-		assert_non_null(strstr(text.at, "share of the time waited"));
+		assert_non_null(strstr(text.at, "share of the waiting time"));
 		text__free(&text);
 		report__free(&r);
 
