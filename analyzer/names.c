@@ -166,7 +166,7 @@ const char *names__consistency(unsigned consistency)
 	return consistency <= DSM_EV_RC ? name[consistency] : "";
 }
 
-const struct report_words *names__words(unsigned consistency)
+const struct report_words *names__words(unsigned consistency, bool mixed)
 {
 	static const struct report_words transactions = {
 		"transaction", "abort",	   "aborts",
@@ -179,5 +179,12 @@ const struct report_words *names__words(unsigned consistency)
 		"interval", "conflict", "conflicts",
 		"had it,",  "flushed,", "one had the page in use, the other's changes were flushed to it"};
 
-	return consistency == DSM_EV_SC ? &sequential : consistency == DSM_EV_RC ? &release : &transactions;
+	static const struct report_words either = {
+		"block",   "conflict", "conflicts",
+		"had it,", "lost,",    "one won or had the page in use, the other aborted or waited"};
+
+	return consistency == DSM_EV_SC	  ? &sequential
+	       : consistency == DSM_EV_RC ? &release
+	       : mixed			  ? &either
+					  : &transactions;
 }

@@ -34,6 +34,7 @@ struct report_words {
 	const char *won, *lost;		  /* "won,", "aborted," */
 	const char *parties;		  /* "one transaction won, the other aborted" */
 };
-const struct report_words *names__words(unsigned consistency);
+/* `mixed`: transactions and intervals ran. */
+const struct report_words *names__words(unsigned consistency, bool mixed);
 
 #endif

@@ -47,7 +47,7 @@ void report__wrapped(struct text *out, const char *first, const char *indent, co
 
 const struct report_words *report__words(const struct report *r)
 {
-	return names__words(r->totals.consistency);
+	return names__words(r->totals.consistency, r->model.intervals);
 }
 
 static double percent(double part, double whole)
@@ -168,13 +168,14 @@ static void one_object(const struct report *r, uint32_t group, const struct styl
 	const struct group_sum *g = &r->tally.groups[group];
 	double judged = g->seen[VERDICT_FALSE] + g->seen[VERDICT_TRUE] + g->seen[VERDICT_SILENT];
 	enum verdict top = VERDICT_FALSE;
-	char name[128], shape[160], time[40], n[40], share[40] = "";
-	double total = 0, low, high;
+	char name[128], shape[160], time[40], n[40], share[40] = "", conflicts[40];
+	double total = 0, all = 0, low, high;
 
 	for (int v = 0; v < VERDICTS; v++) {
 		double n = g->seen[v] + g->estimated[v], most = g->seen[top] + g->estimated[top];
 
 		total += g->ns[v];
+		all += n;
 		if (g->ns[v] > g->ns[top] || (g->ns[v] == g->ns[top] && n > most))
 			top = (enum verdict)v;
 	}
@@ -187,6 +188,11 @@ static void one_object(const struct report *r, uint32_t group, const struct styl
 	else
 		text__add(out, "  %-41s", name);
 	text__add(out, " %9s %5.1f %%  ", time, percent(total, r->tally.ledger.measured));
+	if (r->model.intervals) { /* many of them cost nothing */
+		names__count(all, conflicts, sizeof(conflicts));
+		text__add(out, "%9s %s%s ", conflicts, report__words(r)->conflict,
+			  strcmp(conflicts, "1") ? "s," : ", ");
+	}
 	if (top == VERDICT_UNKNOWN || judged <= 0) {
 		text__add(out, "%s%s\n", top == VERDICT_UNKNOWN ? "not judged" : verdict__name(top),
 			  top == VERDICT_UNKNOWN ? "" : apportioned(top));

@@ -41,16 +41,20 @@ static void one_copy(const struct report *r, uint32_t row, double all, int width
 {
 	const struct wait_row *key = table__key(&r->tally.waits.row_keys, row, NULL);
 	const struct wait_sum *sum = &r->tally.waits.rows.at[row];
-	char name[128], elements[136], time[40], n[40], code[192];
+	char name[128], elements[136], time[40], n[40], code[192], home[32];
 
 	copy_name(r, row, name, sizeof(name));
 	which(r, key, sum, elements, sizeof(elements));
 	names__duration(sum->ns, time, sizeof(time));
 	names__count(sum->count, n, sizeof(n));
 	names__code(r->symbols, &r->model, key->code, false, code, sizeof(code));
-	text__add(out, "  %-*s %9s %5.1f %%  node %u, %s fetch%s (home: node %u) to %s%s at %s\n", width,
-		  name, time, all > 0 ? 100 * sum->ns / all : 0, key->node, n, sum->count > 1 ? "es" : "",
-		  key->home, key->access & DSM_EV_ACCESS_WRITE ? "write" : "read", elements, code);
+	if (key->home == key->node) /* others had it, or it was asked for the first time */
+		snprintf(home, sizeof(home), "at home there");
+	else
+		snprintf(home, sizeof(home), "home: node %u", key->home);
+	text__add(out, "  %-*s %9s %5.1f %%  node %u, %s fetch%s (%s) to %s%s at %s\n", width, name, time,
+		  all > 0 ? 100 * sum->ns / all : 0, key->node, n, sum->count > 1 ? "es" : "", home,
+		  key->access & DSM_EV_ACCESS_WRITE ? "write" : "read", elements, code);
 }
 
 static void copies(const struct report *r, const struct report_options *o, const struct style *s,

@@ -26,8 +26,9 @@ static const char usage_text[] =
 	"  -b, --batch         print text instead of taking over the terminal\n"
 	"  -n, --count N       stop after N screens (batch: the default is until the run ends)\n"
 	"  -d, --delay SECONDS least time between two screens (default: each sample of the collector)\n"
-	"  -s, --sort KEY      order of the pages: wasted (default), aborts (of sc and rc: waited,\n"
-	"                      conflicts), fetches, transfers, invalidations, updates, page, object\n"
+	"  -s, --sort KEY      order of the pages: wasted, aborts (of sc and rc: waited, conflicts),\n"
+	"                      fetches, transfers, invalidations, updates, page, object\n"
+	"                      (default wasted; sc: waited, rc: conflicts)\n"
 	"      --pages N       pages printed in batch mode (default 20; 0: all)\n"
 	"      --json          print samples as JSON lines (schema " LIVE_SCHEMA "); implies -b\n"
 	"      --trace FILE    show a recorded trace instead, as if it were live\n"
@@ -93,6 +94,7 @@ static int set_sort(struct loop_options *o, const char *name)
 				   "page and object, not",
 				   name);
 	o->sort = (enum page_key)key;
+	o->sorted = true;
 	return -1;
 }
 

@@ -177,7 +177,8 @@ int loop__screen(struct source *source, const struct loop_options *o)
 	sigset_t before;
 
 	model__init(&s.model);
-	model__sort_pages(&s.model, o->sort);
+	if (o->sorted)
+		model__sort_pages(&s.model, o->sort);
 	snprintf(s.ui.note, sizeof(s.ui.note), "%s", o->note);
 	signals = open_signals(&before);
 	if (signals < 0) {
@@ -319,7 +320,8 @@ int loop__batch(struct source *source, const struct loop_options *o)
 	int code = -1, rc;
 
 	model__init(&b.model);
-	model__sort_pages(&b.model, o->sort);
+	if (o->sorted)
+		model__sort_pages(&b.model, o->sort);
 	if (o->note[0])
 		fprintf(stderr, "dsmtop: %s\n", o->note);
 	while (code < 0) {

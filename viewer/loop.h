@@ -15,6 +15,7 @@ struct loop_options {
 	double delay;	   /* seconds between screens; 0 = each sample */
 	size_t pages;	   /* of batch mode */
 	enum page_key sort;
+	bool sorted;	/* `sort` was asked for */
 	char note[200]; /* to be shown, may be empty */
 };
 

@@ -92,6 +92,7 @@ static int compare_pages(const void *va, const void *vb, void *vm)
 	case PAGE_ABORTS:
 		d = compare_real(a->aborts_per_s, b->aborts_per_s);
 		d = d ? d : compare_u64(a->aborts, b->aborts);
+		d = d ? d : by_fetches(a, b);
 		break;
 	case PAGE_FETCHES:
 		d = by_fetches(a, b);
@@ -144,11 +145,17 @@ static int compare_nodes(const void *va, const void *vb, void *vm)
 	return d ? d : a->node < b->node ? -1 : a->node > b->node;
 }
 
+static void order_pages(struct model *m)
+{
+	if (m->shown.npages)
+		qsort_r(m->shown.pages, m->shown.npages, sizeof(*m->shown.pages), compare_pages, m);
+}
+
 void model__sort_pages(struct model *m, enum page_key key)
 {
 	m->page_key = key;
-	if (m->shown.npages)
-		qsort_r(m->shown.pages, m->shown.npages, sizeof(*m->shown.pages), compare_pages, m);
+	m->page_key_chosen = true;
+	order_pages(m);
 }
 
 void model__sort_nodes(struct model *m, enum node_key key)
@@ -223,7 +230,9 @@ static void show(struct model *m, struct model_sample *s)
 	live__free(&m->shown);
 	m->shown = *s;
 	memset(s, 0, sizeof(*s));
-	model__sort_pages(m, m->page_key);
+	if (!m->page_key_chosen)
+		m->page_key = !strcmp(m->shown.consistency, "rc") ? PAGE_ABORTS : PAGE_WASTED;
+	order_pages(m);
 	model__sort_nodes(m, m->node_key);
 }
 

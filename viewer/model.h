@@ -96,6 +96,7 @@ struct model {
 	double history[MODEL_HISTORY];
 	size_t nhistory; /* samples ever pushed; the newest is at (nhistory - 1) % MODEL_HISTORY */
 	enum page_key page_key;
+	bool page_key_chosen; /* by model__sort_pages(); else it follows from the run's model */
 	enum node_key node_key;
 };
 
@@ -110,7 +111,8 @@ int model__line(struct model *m, const char *line, size_t length);
 /* Freezes what is shown, or lets it go on with the newest sample. History is kept meanwhile. */
 void model__pause(struct model *m, bool paused);
 
-/* Orders the rows of what is shown; model__line() keeps to the key that was set last. */
+/* Orders the rows of what is shown; model__line() keeps to the key that was set last. Until one is set pages are in the
+ * order of what they cost: under rc, where hardly anybody waits for a page, of their conflicts. */
 void model__sort_pages(struct model *m, enum page_key key);
 void model__sort_nodes(struct model *m, enum node_key key);
 

@@ -108,9 +108,11 @@ lacks "aborts"
 tm send-keys -t t x
 wait_for "F1Help"
 tm send-keys -t t F6
-wait_for "> waited"
-wait_for "  conflicts"
-tm send-keys -t t Down Enter
+wait_for "  waited"
+wait_for "> conflicts"
+tm send-keys -t t Up Enter
+wait_for "0x28000  (no object known)" # waited for longest
+tm send-keys -t t A
 wait_for "avatars: struct avatar[64]"
 tm send-keys -t t Tab F6
 wait_for "  intervals"
