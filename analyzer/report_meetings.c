@@ -20,6 +20,8 @@ static void side(const struct report *r, const struct row *row, bool winner, str
 	other[0] = 0;
 	if (x->group != GROUP_NONE && x->group != row->group)
 		model__group_name(&r->model, x->group, other, sizeof(other));
+	if (!strcmp(fields, "[]")) /* rows of dsm_new_rows() are values, side by side */
+		fields = "values of its rows";
 	snprintf(what, sizeof(what), "%s%s%s", other, other[0] ? ": " : "",
 		 fields[0] ? fields : "(bytes not known)");
 	text__add(out, "               node %-2u %-8s %-5s %-28s %s", winner ? pair->winner : pair->loser,

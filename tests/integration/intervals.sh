@@ -74,4 +74,16 @@ grep -q "sc.dsmt ran under sc, .*rc.dsmt under rc" "$work/err" || fail "two mode
 timeout 60 "$bin/dsmgate" --format json --baseline "$work/sc.dsmt" --candidate "$work/planned.dsmt" >"$work/gate" 2>&1
 jq -e '.metric == "conflicts_per_interval" and .consistency == "sc" and .candidate.geomean < .baseline.geomean' "$work/gate" >/dev/null ||
 	fail "dsmgate on real runs: $(cat "$work/gate")"
+for i in 1 2 3; do # by turns
+	for side in sc planned; do
+		timeout 60 "$bin/dsmrun" -n 2 --consistency sc --microscope 0 --monitor="$work/$side-$i.dsmt" $([ $side = sc ] || echo --plan="$work/sc/plan.json") \
+			"$world" --seconds 1 >"$work/out" 2>&1 || fail "$side-$i: $(tail -n 3 "$work/out")"
+	done
+done
+timeout 60 "$bin/dsmgate" --baseline "$work"/planned-?.dsmt --candidate "$work"/sc-?.dsmt >"$work/gate" 2>&1
+same "without the plan it is worse" "$? $(head -n 1 "$work/gate")" "1 regression: conflicts_per_interval of world, 2 nodes, sc"
+for metric in conflicts_per_work work_per_s; do
+	timeout 60 "$bin/dsmgate" --metric $metric --baseline "$work"/sc-?.dsmt --candidate "$work"/planned-?.dsmt >"$work/gate" 2>&1
+	same "with the plan it is not, by $metric" "$? $(head -n 1 "$work/gate")" "0 pass: $metric of world, 2 nodes, sc"
+done
 finish
