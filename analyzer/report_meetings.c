@@ -65,7 +65,9 @@ static void describe(const struct report *r, const struct row *row, struct text 
 		names__site(r->symbols, &r->model, k ? row__loser(row)->site : row__winner(row)->site, &tx);
 		names__place(&tx, where[k], sizeof(where[k]));
 	}
-	if (!strcmp(where[0], where[1]))
+	if (!strcmp(where[0], "?") && !strcmp(where[1], "?")) /* since a barrier, or the start */
+		text__add(out, "\n");
+	else if (!strcmp(where[0], where[1]))
 		text__add(out, ", both in the %s at %s\n", report__words(r)->unit, where[0]);
 	else
 		text__add(out, "; %.*s: %s at %s, %.*s: at %s\n", (int)strlen(report__words(r)->won) - 1,

@@ -55,6 +55,11 @@ static double percent(double part, double whole)
 	return whole > 0 ? 100 * part / whole : 0;
 }
 
+static const char *kind_of_time(const struct report *r)
+{
+	return r->totals.intervals ? "waiting" : r->model.intervals ? "lost" : "wasted";
+}
+
 static void head(const struct report *r, const struct report_options *o, const struct style *s,
 		 struct text *out)
 {
@@ -124,8 +129,7 @@ static void by_class(const struct report *r, const struct style *s, struct text 
 	for (size_t i = 0; i < r->tally.rows.n; i++)
 		count[r->tally.rows.at[i].key.verdict] +=
 			r->tally.rows.at[i].seen + r->tally.rows.at[i].estimated;
-	text__add(out, "\n%sWhere the %s time went%s\n", s->bold, r->totals.intervals ? "waiting" : "wasted",
-		  s->off);
+	text__add(out, "\n%sWhere the %s time went%s\n", s->bold, kind_of_time(r), s->off);
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		enum verdict v = order[i];
 		double ns = b->verdict[v] + b->estimated[v];
@@ -213,7 +217,7 @@ static void objects(const struct report *r, const struct report_options *o, cons
 {
 	text__add(out,
 		  "\n%sOn which objects%s  (share of the %s time; class with 95 %% confidence interval)\n",
-		  s->bold, s->off, r->totals.intervals ? "waiting" : "wasted");
+		  s->bold, s->off, kind_of_time(r));
 	for (size_t i = 0; i < r->ngroups && i < o->top; i++)
 		one_object(r, r->groups[i], s, out);
 	if (r->ngroups > o->top)
