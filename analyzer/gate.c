@@ -348,7 +348,7 @@ static int read_side(struct gate_report *r, const struct options *o, int side)
 			return 2;
 		}
 	}
-	return -1;
+	return r->side[side].n ? -1 : usage_error("no traces of one side", NULL);
 }
 
 static int take_values(struct gate_report *r, int side)

@@ -143,7 +143,7 @@ static int same_kind(const struct proof *p, const char *other, unsigned consiste
 int proof__make(struct proof *p, const char *before, const char *after, const char *report,
 		const char *debug_dir)
 {
-	struct totals totals;
+	struct totals totals = {0};
 	char other[128];
 	int err;
 

@@ -82,7 +82,8 @@ DSM_BPF_INLINE int dsm_bpf__size_ok(uint64_t size)
 
 /* The ring buffer reserves only sizes that are constants: X(bytes of record). Most records are a little
  * smaller than one of these. */
-#define DSM_BPF_CLASSES(X) X(48) X(80) X(88) X(96) X(104) X(144) X(208) X(264) X(320) X(600) X(1048) X(2072) X(4096)
+#define DSM_BPF_CLASSES(X)                                                                                   \
+	X(48) X(80) X(88) X(96) X(104) X(144) X(208) X(264) X(320) X(600) X(1048) X(2072) X(4096)
 
 /* Bytes that a record of this size takes in the ring buffer, sample header included, ring header not. */
 DSM_BPF_INLINE unsigned dsm_bpf__reserved(uint64_t size)
