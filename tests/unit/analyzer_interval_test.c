@@ -338,6 +338,66 @@ static void test_locks(void **state)
 	}
 }
 
+/* Nothing in a report of sc or rc speaks of what does not happen there; locks are told by the object that names them, and
+ * those that one line takes are one row; rows that read alike are one. */
+static void tells_in_words(enum dsm_ev_consistency c)
+{
+	static const char *const never[] = {"abort",  "commit",	       "transaction won", "wasted time",
+					    "winner", "read tracking", "0 us  0 "};
+	struct report_options o = {.top = 10};
+	struct feed_iv iv = {0, 100, 0, 3};
+	struct text text = {0};
+	struct report r;
+	struct feed f;
+
+	start(&f, c);
+	for (unsigned i = 0; i < ROUNDS; i++)
+		(c == DSM_EV_SC ? take_away : spread)(&f, 100 + 10 * i, i % 2, 1 - i % 2,
+						      &(struct told){0, 8, 0, 8, true, true});
+	feed__lock(&f, iv, 0x1000 + 3 * WALKER, DSM_EV_LOCK_OBJECT, WAIT);
+	report(&f, &r);
+	report__text(&r, &o, &text);
+	assert_non_null(strstr(text.at, "1 time, lock of walkers element 3, taken at"));
+	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+		const char *before = strstr(text.at, "How predictions are made");
+		const char *at = strstr(text.at, never[i]);
+
+		while (at && !strncmp(at, "aborts of the runtime's own", 27))
+			at = strstr(at + 1, never[i]);
+		if (at && at < before)
+			fail_msg("\"%s\" in a report of %s: %.80s", never[i], c == DSM_EV_SC ? "sc" : "rc",
+				 at);
+	}
+	assert_non_null(strstr(text.at, c == DSM_EV_SC ? "waited,  wrote" : "flushed, wrote"));
+	assert_non_null(strstr(text.at, "share of the waiting time"));
+	text__free(&text);
+	report__free(&r);
+}
+
+static void tells_locks(void)
+{
+	struct feed_iv iv[2] = {{0, 100, 0, 3}, {1, 200, 0, 3}};
+	struct report_options o = {.top = 10};
+	struct text text = {0};
+	struct report r;
+	struct feed f;
+
+	start(&f, DSM_EV_RC);
+	for (unsigned i = 0; i < 5; i++)
+		feed__lock(&f, iv[i % 2], 0x1000 + i * WALKER, DSM_EV_LOCK_OBJECT, WAIT);
+	feed__lock(&f, iv[0], 0x1000 + WALKER + 8, DSM_EV_LOCK_OBJECT, WAIT);
+	feed__lock(&f, iv[0], 0x900000, DSM_EV_LOCK_OBJECT, WAIT); /* where no object is */
+	feed__lock(&f, iv[0], 77, 0, WAIT);
+	report(&f, &r);
+	report__text(&r, &o, &text);
+	assert_non_null(strstr(text.at, "5 times, 5 locks of walkers, taken at"));
+	assert_non_null(strstr(text.at, "1 time, lock of walkers element 1 +8, taken at"));
+	assert_non_null(strstr(text.at, "1 time, lock of an object, taken at"));
+	assert_non_null(strstr(text.at, "1 time, lock of the block at"));
+	text__free(&text);
+	report__free(&r);
+}
+
 static void test_told(void **state)
 {
 	struct text text = {0}, json = {0};
@@ -360,62 +420,9 @@ static void test_told(void **state)
 	text__free(&text);
 	text__free(&json);
 	report__free(&r);
-}
-
-/* Nothing in a report of sc or rc speaks of what does not happen there; locks are told by the object that names them, and
- * those that one line takes are one row; rows that read alike are one. */
-static void test_words(void **state)
-{
-	static const char *const never[] = {"abort",  "commit",	       "transaction won", "wasted time",
-					    "winner", "read tracking", "0 us  0 "};
-	struct feed_iv iv[2] = {{0, 100, 0, 3}, {1, 200, 0, 3}};
-
-	(void)state;
-	for (enum dsm_ev_consistency c = DSM_EV_SC; c <= DSM_EV_RC; c++) {
-		struct report_options o = {.top = 10};
-		struct text text = {0};
-		struct report r;
-		struct feed f;
-
-		start(&f, c);
-		for (unsigned i = 0; i < ROUNDS; i++)
-			(c == DSM_EV_SC ? take_away : spread)(&f, 100 + 10 * i, i % 2, 1 - i % 2,
-							      &(struct told){0, 8, 0, 8, true, true});
-		feed__lock(&f, iv[0], 0x1000 + 3 * WALKER, DSM_EV_LOCK_OBJECT, WAIT);
-		report(&f, &r);
-		report__text(&r, &o, &text);
-		assert_non_null(strstr(text.at, "1 time, lock of walkers element 3, taken at"));
-		for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
-			const char *before = strstr(text.at, "How predictions are made"),
-				   *at = strstr(text.at, never[i]);
-
-			while (at && !strncmp(at, "aborts of the runtime's own", 27))
-				at = strstr(at + 1, never[i]);
-			if (at && at < before)
-				fail_msg("\"%s\" in a report of %s: %.80s", never[i],
-					 c == DSM_EV_SC ? "sc" : "rc", at);
-		}
-		assert_non_null(strstr(text.at, c == DSM_EV_SC ? "waited,  wrote" : "flushed, wrote"));
-		assert_non_null(strstr(text.at, "share of the waiting time"));
-		text__free(&text);
-		report__free(&r);
-
-		start(&f, c);
-		for (unsigned i = 0; i < 5; i++)
-			feed__lock(&f, iv[i % 2], 0x1000 + i * WALKER, DSM_EV_LOCK_OBJECT, WAIT);
-		feed__lock(&f, iv[0], 0x1000 + WALKER + 8, DSM_EV_LOCK_OBJECT, WAIT);
-		feed__lock(&f, iv[0], 0x900000, DSM_EV_LOCK_OBJECT, WAIT); /* where no object is */
-		feed__lock(&f, iv[0], 77, 0, WAIT);
-		report(&f, &r);
-		text = (struct text){0};
-		report__text(&r, &o, &text);
-		assert_non_null(strstr(text.at, "5 times, 5 locks of walkers, taken at"));
-		assert_non_null(strstr(text.at, "1 time, lock of walkers element 1 +8, taken at"));
-		assert_non_null(strstr(text.at, "1 time, lock of an object, taken at"));
-		assert_non_null(strstr(text.at, "1 time, lock of the block at"));
-		text__free(&text);
-		report__free(&r);
-	}
+	tells_in_words(DSM_EV_SC);
+	tells_in_words(DSM_EV_RC);
+	tells_locks();
 }
 
 int main(void)
@@ -427,7 +434,7 @@ int main(void)
 		cmocka_unit_test(test_apportioned), cmocka_unit_test(test_shared_wait),
 		cmocka_unit_test(test_relocated),   cmocka_unit_test(test_not_relocated),
 		cmocka_unit_test(test_aligned),	    cmocka_unit_test(test_locks),
-		cmocka_unit_test(test_told),	    cmocka_unit_test(test_words),
+		cmocka_unit_test(test_told),
 	};
 
 	return cmocka_run_group_tests(tests, scene__make_folder, scene__remove_folder);
