@@ -4,7 +4,7 @@
  *
  * dsmbench has two roles. The one that the user starts runs itself again as nodes under dsmrun, reads the
  * samples that node 0 prints, and makes one JSON object of them (dsmbench.c, launch.c, result.c, probes.c,
- * scale.c). As a node (node*.c) it measures, and measures the floor by turns with it (floor*.c).
+ * scale.c, migrate.c). As a node (node*.c) it measures, and measures the floor by turns with it (floor*.c).
  */
 #ifndef DSM_BENCH_BENCH_H
 #define DSM_BENCH_BENCH_H
@@ -38,9 +38,10 @@ struct options {
 	double seconds;	       /* at most, for one state; 0: its default */
 	enum owner owner;
 	bool disjoint;
-	bool sequential; /* fault: pages in their order, not at random */
-	bool no_updates; /* pages are always invalidated */
-	bool unbound;	 /* leave the mutators' cores to the scheduler */
+	bool sequential;   /* fault: pages in their order, not at random */
+	bool no_updates;   /* pages are always invalidated */
+	bool no_migration; /* homes stay where they are */
+	bool unbound;	   /* leave the mutators' cores to the scheduler */
 	bool as_node;
 };
 
@@ -140,6 +141,7 @@ struct command {
 
 int scale__run(const struct options *o, struct results *r, struct json_object **out);
 int probes__run(const struct options *o, struct results *r, struct json_object **out);
+int migrate__run(const struct options *o, struct results *r, struct json_object **out);
 
 /* Runs the measurement of o->command in this node. Exit status. */
 int node__start(const struct options *o);
@@ -149,5 +151,6 @@ int node_pingpong__main(const struct options *o);
 int node_commit__main(const struct options *o);
 int node_barrier__main(const struct options *o);
 int node_load__main(const struct options *o);
+int node_migrate__main(const struct options *o);
 
 #endif

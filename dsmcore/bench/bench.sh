@@ -99,6 +99,10 @@ wanted commit && {
 	measure commit commit
 	measure commit-disjoint commit --nodes 4 --disjoint
 }
+wanted migrate && {
+	measure migrate migrate
+	measure migrate-invalidate migrate --no-updates
+}
 wanted scale && measure scale scale
 wanted probes && measure probes probes
 
@@ -125,6 +129,14 @@ row "commit, 4 nodes, disjoint" commit-disjoint \
 	'[.rates[] | "\(.nodes): \(.commits_per_s / 1000 | round)k/s"] | join(", ")' \
 	"grows up to the cores ($cores); no abort" \
 	"[.rates[] | select(.nodes <= $cores) | .commits_per_s] as \$r | \$r == (\$r | unique) and ([.rates[].aborts] | add) == 0"
+# shellcheck disable=SC2016
+cycle='first(every[] | select(.migration)) as $m | first(every[] | select(.migration | not)) as $s | '
+for m in migrate migrate-invalidate; do
+	title="home moves to the writer"
+	[ $m = migrate ] || title="the same by invalidation"
+	row "$title" $m "$cycle\"\(\$m.median_us | us) us, \(\$m.messages | us) messages; else \(\$s.median_us | us), \(\$s.messages | us)\"" \
+		"fewer messages, less time" "$cycle\$m.messages < \$s.messages and \$m.median_us < \$s.median_us"
+done
 row "scale, 8 to 1024 nodes" scale '"\(.messages_per_commit | us) messages a commit, spread \(.spread * 1000 | round / 10) %"' \
 	"within 10 % of flat" '.spread <= 0.1'
 for l in walk sor; do

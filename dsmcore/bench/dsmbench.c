@@ -37,6 +37,8 @@ static const struct command commands[] = {
 	{"commit", "transaction on pages that nobody else has", commit_run, node_commit__main, "tnclpdu", 1,
 	 16, 100000, 2},
 	{"barrier", "all nodes meet", barrier_run, node_barrier__main, "tnclu", 2, 16, 4000, 20},
+	{"migrate", "a page that one node writes and another reads: its home moves, or stays", migrate__run,
+	 node_migrate__main, "tcui", 3, 3, 2000, 0},
 	{"scale", "messages a commit, 8 to 1024 simulated nodes", scale__run, NULL, "nc", 16, 1024, 60, 0},
 	{"probes", "run time with nobody attached, with a collector, recorded", probes__run, node_load__main,
 	 "tnlruw", 2, 16, 0, 1},
@@ -70,7 +72,7 @@ static void print_usage(void)
 	     "      --disjoint        commit: rate of 1, 2, 4 ... N nodes, each on pages of its own\n"
 	     "      --sequential      fault: pages in their order, so that prefetch helps; default: at "
 	     "random\n"
-	     "      --no-updates      pingpong: by invalidation alone\n"
+	     "      --no-updates      pingpong, migrate: by invalidation alone\n"
 	     "      --reps N          probes: repetitions (default " TEXT(
 		     PROBES_REPS) ")\n"
 				  "      --load NAME       probes: walk, sor or objects alone; default: all "

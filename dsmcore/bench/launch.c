@@ -236,6 +236,8 @@ int launch__line(struct launch_line *l, const struct options *o, unsigned nodes,
 	/* It measures fetches: a copy that is kept up to date would never be fetched again. */
 	if (o->no_updates || strcmp(o->command->name, "fault") == 0)
 		a[n++] = "--no-updates";
+	if (o->no_migration)
+		a[n++] = "--no-migration";
 	a[n++] = "--nodes";
 	a[n++] = text(l, &used, "%.0f", nodes);
 	a[n++] = o->fabric ? "--fabric" : "--transport";

@@ -18,7 +18,7 @@
 /* Time to look with, in nanoseconds: what a run has from its start, so that short runs learn something too; and what
  * it saves at most of its share while there is nothing to see or nobody listens, so that it is not spent at once. */
 #define FIRST_NS 20000000ll
-#define SAVED_NS 250000ll /* times the share in thousandths: that of a quarter of a second */
+#define SAVED_NS 100000ll /* times the share in thousandths: that of a tenth of a second */
 /* Where nodes met at a barrier not so long ago, each look makes all of them wait: they share one share. */
 #define TOGETHER_NS 2000000000ull
 #define EARN_NS	    1000000ull

@@ -69,6 +69,11 @@ prints commit '.disjoint and ([.rates[].nodes] == [1, 2]) and ([.rates[].aborts]
 	commit --nodes 2 --disjoint --count 600 --seconds 0.2 --pages 2
 prints barrier '.nodes == 2 and .also[0].nodes == 4' barrier --count 64
 prints barrier '.nodes == 3 and has("also") == false' barrier --count 32 --nodes 3 --transport unix --unbound
+# The home moves in the first, stays in the second, which costs two messages a cycle more: LOCK and GRANT.
+moving='.migration and .homes_moved > 0 and (.also[0] | (.migration | not) and .homes_moved == 0) and .also[0].messages - .messages > 1'
+prints migrate "$moving and .updates and .write_us > 0 and .read_us > 0" migrate --count 256
+prints migrate "$moving and (.updates | not)" migrate --count 256 --no-updates
+bad "says nothing to 'migrate'" migrate --nodes 4
 # The protocol's own figure, from virtual time: it is the same everywhere.
 prints scale '.nodes == 64 and ([.sizes[].nodes] == [8, 16, 32, 64]) and .spread >= 0 and .spread <= 0.1 and .messages_per_commit > 1' \
 	scale --nodes 64
