@@ -41,6 +41,7 @@ struct session {
 	char id[32], folder[4096], source[16];
 	struct results answer;
 	double lost;
+	double idle_ns; /* a probe that nobody listens to */
 };
 
 /* ---- the collector ---- */
@@ -191,6 +192,8 @@ static int open_session(struct session *s)
 	if (!s->lines)
 		return BENCH_FAILED;
 	rc = await_value(s, "ready", &ready);
+	if (!rc)
+		s->idle_ns = results__number(&s->answer, "idle_probe_ns");
 	return rc ? rc : find_id(s);
 }
 
@@ -313,6 +316,18 @@ static double beside(const double *none, enum mode mode, unsigned i)
 	return mode == NONE ? none[i] : (none[before] + none[before + 1]) / 2;
 }
 
+/* Additional CPU time by records, where every transaction makes two and the median is one of many. */
+static void price(struct json_object *o, const struct measured *with, struct spread extra, unsigned n)
+{
+	double each = n / with->events;
+
+	if (with->events <= 0)
+		each = NAN;
+	json__number(o, "probe_us", extra.middle * each, 3);
+	json__number(o, "probe_us_low", extra.low * each, 3);
+	json__number(o, "probe_us_high", extra.high * each, 3);
+}
+
 static void compare(struct json_object *o, const struct measured *m, enum mode mode, unsigned reps)
 {
 	double time[2 * REPS_MAX + 1], cpu[2 * REPS_MAX + 1], extra[2 * REPS_MAX + 1];
@@ -339,8 +354,7 @@ static void compare(struct json_object *o, const struct measured *m, enum mode m
 	json__number(o, "microscope_ms_per_s", with->microscope / with->sum * 1e3, 2);
 	json__number(o, "commits_per_s", with->commits / with->sum, 0);
 	json__number(o, "probes_per_s", with->events / with->sum, 0);
-	json__number(o, "probe_us", with->events > 0 ? spread_of(extra, n).middle * n / with->events : NAN,
-		     3);
+	price(o, with, spread_of(extra, n), n);
 }
 
 static struct json_object *figure(struct session *s, enum mode mode, const struct measured *m, unsigned reps,
@@ -358,6 +372,24 @@ static struct json_object *figure(struct session *s, enum mode mode, const struc
 	json_object_object_add(o, "source", mode == NONE ? NULL : json_object_new_string(s->source));
 	compare(o, m, mode, reps);
 	json__number(o, "lost", mode == NONE ? 0 : s->lost, 0);
+	return o;
+}
+
+/* Nanoseconds of one probe in each mode: those of the load that does little else. */
+static struct json_object *prices(const struct json_object *list, double idle_ns)
+{
+	struct json_object *o = json_object_new_object();
+
+	json__number(o, "none", idle_ns, 3);
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *f = json_object_array_get_idx(list, i), *load, *mode, *us;
+
+		if (json_object_object_get_ex(f, "load", &load) &&
+		    !strcmp(json_object_get_string(load), "objects") &&
+		    json_object_object_get_ex(f, "mode", &mode) &&
+		    json_object_object_get_ex(f, "probe_us", &us) && us)
+			json__number(o, json_object_get_string(mode), json_object_get_double(us) * 1e3, 0);
+	}
 	return o;
 }
 
@@ -417,6 +449,7 @@ int probes__run(const struct options *o, struct results *r, struct json_object *
 		/* The first one, world-like work recorded, stands for all; the others follow in `also`. */
 		struct json_object *first = json_object_get(json_object_array_get_idx(list, 0));
 
+		json_object_object_add(first, "probe_ns", prices(list, s.idle_ns));
 		json_object_array_del_idx(list, 0, 1);
 		json_object_object_add(first, "also", list);
 		*out = first;

@@ -77,7 +77,7 @@ bad "says nothing to 'migrate'" migrate --nodes 4
 # The protocol's own figure, from virtual time: it is the same everywhere.
 prints scale '.nodes == 64 and ([.sizes[].nodes] == [8, 16, 32, 64]) and .spread >= 0 and .spread <= 0.1 and .messages_per_commit > 1' \
 	scale --nodes 64
-prints probes '[., .also[]] | length == 9 and (map(.load) | unique) == ["objects", "sor", "walk"] and (map(select(.mode == "recorded")) | all(.probes_per_s > 0 and .lost >= 0)) and (map(select(.mode == "none")) | all(.ratio == 1))' \
+prints probes '(.probe_ns | .none >= 0 and .none < 100 and (.recorded | type) == "number" and has("aggregated")) and ([., .also[]] | length == 9 and (map(.load) | unique) == ["objects", "sor", "walk"] and (map(select(.mode == "recorded")) | all(.probes_per_s > 0 and .lost >= 0)) and (map(select(.mode == "none")) | all(.ratio == 1)))' \
 	probes --reps 1 --seconds 0.1
 # Each figure with a collector lies between two without; the range of the median holds the median.
 prints probes '[., .also[]] | length == 3 and all(.load == "walk") and all(.ratio_least <= .ratio_low and .ratio_low <= .ratio and .ratio <= .ratio_high and .ratio_high <= .ratio_most) and (map({(.mode): .samples}) | add) == {"none": 7, "aggregated": 3, "recorded": 3} and (map(select(.mode != "none")) | all(.collector_ms_per_s > 0))' \
