@@ -396,14 +396,45 @@ static enum core_model model_of(unsigned flags, const void *pc, const char *type
 	return model;
 }
 
+/* The end of the row of pages that begins at this offset and is all touched, or all untouched. Looks at so many pages at
+ * most, since the lock is held. */
+#define LOOK_PAGES 65536u
+static uint64_t row_end(uint64_t offset, uint64_t end, bool *untouched)
+{
+	uint32_t page = (uint32_t)(offset >> DSM_PAGE_LOG2), first = page;
+
+	lock();
+	*untouched = core__untouched(node.core, page);
+	do
+		page++;
+	while (page - first < LOOK_PAGES && (uint64_t)page << DSM_PAGE_LOG2 < end &&
+	       core__untouched(node.core, page) == *untouched);
+	unlock();
+	return (uint64_t)page << DSM_PAGE_LOG2 < end ? (uint64_t)page << DSM_PAGE_LOG2 : end;
+}
+
+/* Pages of the object that was here before which nobody has ever touched are zero: of a large one, that may be most. */
+static void clear_touched(uint64_t offset, size_t bytes)
+{
+	uint64_t end = offset + bytes, next;
+
+	for (; offset < end; offset = next) {
+		bool untouched;
+
+		next = row_end(offset, end, &untouched);
+		if (!untouched)
+			memset(region__address(node.region, offset), 0, next - offset);
+	}
+}
+
 /* Memory that was used before. Nobody else may know it, so that sc and rc need no lock. */
-static void clear(enum core_model model, void *address, size_t bytes)
+static void clear(enum core_model model, uint64_t offset, size_t bytes)
 {
 	if (model == CORE_TX)
 		DSM_TX_ALWAYS
-			memset(address, 0, bytes);
+			clear_touched(offset, bytes);
 	else
-		memset(address, 0, bytes);
+		memset(region__address(node.region, offset), 0, bytes);
 }
 
 void *dsm__new(size_t size, size_t count, const char *type, int flags)
@@ -440,7 +471,7 @@ void *dsm__new(size_t size, size_t count, const char *type, int flags)
 		txlog__push(NULL, undo_new, &ref, sizeof(ref));
 	address = region__address(node.region, o.offset);
 	if (!o.fresh)
-		clear(model, address, o.bytes);
+		clear(model, o.offset, o.bytes);
 	return address;
 }
 

@@ -370,6 +370,14 @@ uint64_t core__version(const struct dsm_core *core, uint32_t page)
 						     : cp->version;
 }
 
+bool core__untouched(const struct dsm_core *core, uint32_t page)
+{
+	const struct client_page *cp = &core->client[page];
+
+	return core__birth(core, page) == core->config.node && !directory__find(core, page) && !cp->version &&
+	       cp->rights == CORE_NONE;
+}
+
 enum core_rights core__rights(const struct dsm_core *core, uint32_t page)
 {
 	return (enum core_rights)core->client[page].rights;

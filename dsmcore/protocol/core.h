@@ -400,6 +400,8 @@ void core__touched(const struct dsm_core *core,
 		   void (*fn)(void *arg, uint32_t page, uint64_t version, bool read, bool written,
 			      bool tracked),
 		   void *arg);
+/* Has nobody ever accessed the page? Only the node where it was born can know: elsewhere false. */
+bool core__untouched(const struct dsm_core *core, uint32_t page);
 /* The page's home as far as this node knows, and where it was born. */
 uint16_t core__home(const struct dsm_core *core, uint32_t page);
 uint16_t core__birth(const struct dsm_core *core, uint32_t page);

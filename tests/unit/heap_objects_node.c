@@ -16,6 +16,7 @@
 #include "dsmcore/memory/alloc_hooks.h"
 #include "dsmcore/memory/objects.h"
 #include "dsmcore/memory/region.h"
+#include "dsmcore/protocol/core.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/modules.h"
 #include "dsmcore/runtime/node.h"
@@ -73,6 +74,13 @@ void alloc_hooks__leave(void)
 bool alloc_hooks__mutator(void)
 {
 	return true;
+}
+
+bool core__untouched(const struct dsm_core *core, uint32_t page)
+{
+	(void)core;
+	assert_int_not_equal(pthread_mutex_trylock(&node.lock), 0); /* the caller holds it */
+	return page >= made.untouched[0] && page < made.untouched[1];
 }
 
 int dsm__tx_begin_always(void)

@@ -38,6 +38,7 @@ extern struct made_up {
 	jmp_buf escape; /* node__fatal() and tx__unwind() end here */
 	bool unwound, guarded_zeroing;
 	unsigned begins, guards;
+	uint32_t untouched[2];		  /* pages from ... to - 1 that nobody has touched */
 	const void *chain[DSM_EV_FRAMES]; /* of calls, wherever one asks */
 } made;
 

@@ -87,6 +87,26 @@ static void reused_memory_is_zeroed_in_a_transaction(void **arg)
 		assert_true(b[i / 6].x[i % 6] == 0);
 }
 
+/* What was never touched is zero without it. (Here it is not, to show that it is left alone.) */
+static void untouched_pages_are_not_zeroed(void **arg)
+{
+	size_t bytes = 9 * DSM_PAGE_SIZE + 100;
+	unsigned char *a = dsm_new_flat(unsigned char, bytes);
+	uint32_t first = (uint32_t)((uint64_t)offset_of(a) / DSM_PAGE_SIZE);
+
+	(void)arg;
+	made.untouched[0] = first + 2;
+	made.untouched[1] = first + 7;
+	memset(a, 0xff, bytes);
+	dsm_free(a);
+	assert_ptr_equal(dsm_new_flat(unsigned char, bytes), a);
+	for (size_t i = 0; i < bytes; i++) {
+		uint32_t page = (uint32_t)((uint64_t)offset_of(a + i) / DSM_PAGE_SIZE);
+
+		assert_int_equal(a[i], page >= first + 2 && page < first + 7 ? 0xff : 0);
+	}
+}
+
 static void an_abort_undoes_the_allocation(void **arg)
 {
 	struct avatar *a, *b;
@@ -495,6 +515,7 @@ int main(void)
 	const char *tmp = getenv("TMPDIR");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(an_allocation_is_described, made__setup, made__teardown),
+		cmocka_unit_test_setup_teardown(untouched_pages_are_not_zeroed, made__setup, made__teardown),
 		cmocka_unit_test_setup_teardown(reused_memory_is_zeroed_in_a_transaction, made__setup,
 						made__teardown),
 		cmocka_unit_test_setup_teardown(an_abort_undoes_the_allocation, made__setup, made__teardown),
