@@ -64,7 +64,7 @@ number() { # WHAT TEXT LEAST MOST
 
 # What is computed: large enough that most runs take seconds, and small enough for half an hour in all; or for a minute.
 declare -A size=([sor]=2000 [mgs]=2048 [raytracer]=500 [kmeans]=60000 [tsp]=17 [lu]=1024 [hashmap]=50000 [world]=20000)
-declare -A quick_size=([sor]=1000 [mgs]=512 [raytracer]=150 [kmeans]=20000 [tsp]=14 [lu]=512 [hashmap]=5000 [world]=5000)
+declare -A quick_size=([sor]=1000 [mgs]=512 [raytracer]=150 [kmeans]=20000 [tsp]=14 [lu]=512 [hashmap]=50000 [world]=5000)
 declare -A own_size=()
 apps=$known_apps models=$known_models nodes='1 2 4' layouts='' transport=insecure-tcp repeat='' quick=''
 
