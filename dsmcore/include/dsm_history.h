@@ -32,6 +32,9 @@
 #define DSM_HISTORY_ONE_CLOCK                                                                                \
 	0x1u /* begin_ns and end_ns of all nodes come from one clock (one host): the                         \
 	      * order in real time is checked too */
+#define DSM_HISTORY_SECTIONS                                                                                 \
+	0x2u /* the run is sc or rc: its blocks are critical sections, which leave no record; there are only \
+	      * transactions underneath and those on objects that are tx */
 
 struct dsm_history_file {
 	uint64_t magic;

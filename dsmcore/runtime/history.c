@@ -34,7 +34,8 @@ int history__open(void)
 	struct dsm_history_file head = {
 		.magic = DSM_HISTORY_MAGIC,
 		.version = DSM_HISTORY_VERSION,
-		.flags = DSM_HISTORY_ONE_CLOCK,
+		.flags = DSM_HISTORY_ONE_CLOCK |
+			 (node.options.consistency == CORE_TX ? 0 : DSM_HISTORY_SECTIONS),
 		.run_id = node.options.run_id,
 		.page_bytes = DSM_PAGE_BYTES,
 		.node = node.options.node,

@@ -131,11 +131,12 @@ static void print(const struct history *h, const struct verify_result *r, bool j
 		       ",\"nodes\":%u,\"files\":%u,\"orphans\":%" PRIu64 ","
 		       "\"cut\":%u,\"attempts\":%" PRIu64 ",\"committed\":%" PRIu64 ",\"aborted\":%" PRIu64
 		       ",\"unchecked\":%" PRIu64 ",\"reads\":%" PRIu64 ",\"writes\":%" PRIu64
-		       ",\"pages_written\":%" PRIu64 ",\"real_time\":%s}\n",
+		       ",\"pages_written\":%" PRIu64 ",\"real_time\":%s,\"sections\":%s}\n",
 		       r->errors ? "false" : "true", h->cut || h->missing ? "false" : "true", r->errors,
 		       h->head.nodes, h->files, r->orphans, h->cut, r->attempts, r->committed, r->aborted,
 		       r->unchecked, r->reads, r->writes, r->pages,
-		       h->head.flags & DSM_HISTORY_ONE_CLOCK ? "true" : "false");
+		       h->head.flags & DSM_HISTORY_ONE_CLOCK ? "true" : "false",
+		       h->head.flags & DSM_HISTORY_SECTIONS ? "true" : "false");
 		return;
 	}
 	plain__copy(dir, sizeof(dir), h->dir);
@@ -149,6 +150,10 @@ static void print(const struct history *h, const struct verify_result *r, bool j
 		printf("good: one order explains everything%s%s\n",
 		       h->cut || h->missing ? " that is there" : "",
 		       h->head.flags & DSM_HISTORY_ONE_CLOCK ? ", and it agrees with real time" : "");
+	if (h->head.flags & DSM_HISTORY_SECTIONS)
+		printf("but this was a run under sc or rc: its blocks are critical sections, of which a "
+		       "history "
+		       "tells nothing\n");
 }
 
 /* What nobody could read was not said. */

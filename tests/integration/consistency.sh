@@ -94,6 +94,15 @@ for model in tx sc rc; do
 	hangs $model circle 2 'waits for the lock of 0x' circle 2 'holds the lock of 0x' held
 	hangs $model locked-barrier 1 'waits for the lock of 0x' locked 1 'holds the lock of 0x' locked 1 'waits at its barrier' barrier
 done
+# A verdict about transactions is not one about sections.
+for model in tx rc; do
+	checks=$((checks + 1))
+	rm -rf "$work/history"
+	mkdir "$work/history"
+	timeout 30 "$bin/dsmrun" -n 2 --consistency $model --history "$work/history" "$models" work >"$work/out" 2>&1
+	same "sections in a history of $model" "$("$bin/dsmverify" --json "$work/history" | jq -r .sections)" "$([ $model = tx ] && echo false || echo true)"
+done
+"$bin/dsmverify" "$work/history" | grep -q 'critical sections, of which a history tells nothing' || fail "dsmverify is silent on rc"
 refuses 2 "consistency 'lazy': give tx" "$bin/dsmrun" --consistency lazy "$models" work
 DSM_CONSISTENCY=rc "$bin/dsmrun" -n 2 --stats "$work/stats" "$models" work >"$work/out" 2>&1
 same "the model in the statistics" "$(jq -r .consistency "$work/stats")" rc
