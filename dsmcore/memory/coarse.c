@@ -206,12 +206,12 @@ static bool may_be(const struct coarse *c, uint32_t b, uint32_t page, uint32_t e
 	       to - from >= ROW_SHARE;
 }
 
-void coarse__take(struct coarse *c, uint32_t page, uint32_t count)
+int coarse__take(struct coarse *c, uint32_t page, uint32_t count)
 {
 	uint32_t end = page + count, last = (end - 1) / BLOCK;
 
 	if (!c->allow || count < ROW_LEAST || c->taken + count / BLOCK + 2 > BLOCKS)
-		return;
+		return 0;
 	for (uint32_t b = page / BLOCK, next; b <= last; b = next + 1) {
 		for (next = b; next <= last && may_be(c, next, page, end); next++)
 			;
@@ -219,10 +219,9 @@ void coarse__take(struct coarse *c, uint32_t page, uint32_t count)
 			continue;
 		/* No memory for mappings: as before, and not again. */
 		c->allow = false;
-		if (refine(c, b, next))
-			abort();
-		return;
+		return refine(c, b, next);
 	}
+	return 0;
 }
 
 /* Maps what the view has lost, as its mappings say. */

@@ -19,8 +19,9 @@ void coarse__close(struct coarse *c);
 /* From now on some may become it, or (allow: false) all is as if none ever had. Errors: negative errno. */
 int coarse__allow(struct coarse *c, bool allow);
 bool coarse__has(const struct coarse *c, uint32_t page);
-/* Pages that are about to be opened for writing together: what fits of them becomes coarse. Opens nothing. */
-void coarse__take(struct coarse *c, uint32_t page, uint32_t count);
+/* Pages that are about to be opened for writing together: what fits of them becomes coarse. Opens nothing. Errors: negative
+ * errno, if blocks can be neither coarse nor fine; there is no going on then. */
+int coarse__take(struct coarse *c, uint32_t page, uint32_t count);
 /* Makes the mappings of those that are coarse writable, or readable only; a closed page stays closed. Where single
  * pages have been asked for too often they are not coarse any more. Errors: negative errno. */
 int coarse__set(struct coarse *c, uint32_t page, uint32_t count, bool write);

@@ -327,8 +327,8 @@ static int protect_group(struct region *r, const struct region_row *row, size_t 
 	if (n == 1 && all_are(r, page, page + count, to))
 		return 0;
 	if (to == CORE_WRITE)
-		coarse__take(r->coarse, page, count);
-	if (to != CORE_NONE)
+		err = coarse__take(r->coarse, page, count);
+	if (to != CORE_NONE && !err)
 		err = coarse__set(r->coarse, page, count, to == CORE_WRITE);
 	for (size_t i = 0; i < n && !err; i++)
 		err = protect_row(r, &row[i], to);

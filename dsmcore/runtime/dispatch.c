@@ -107,7 +107,6 @@ static void send_message(const struct core_msg *msg)
 	size_t n = msg->npages + msg->nwset;
 
 	count_message(msg);
-
 	reserve(n);
 	for (size_t i = 0; i < n; i++)
 		port.blob[i] = pages__attach(&msg->entries[i], port.scratch + i * DIFF_PAGE);
