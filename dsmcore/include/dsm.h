@@ -179,7 +179,7 @@ enum dsm_touch_mode { DSM_READ, DSM_WRITE };
 DSM_API int dsm_touch(const void *ptr, size_t bytes, enum dsm_touch_mode mode);
 
 /* Calls fn(copy of arg) once the transaction has committed, never when it aborts; at once outside
- * transactions. bytes may be 0 with arg NULL. fn runs outside any transaction, and may start one. */
+ * transactions. bytes (1 GiB at most) may be 0 with arg NULL. fn runs outside any transaction, and may start one. */
 DSM_API void dsm_defer(void (*fn)(void *arg), const void *arg, size_t bytes);
 
 /* Undoes the transaction and goes on after its block, without running it again. Not after dsm_irrevocable().

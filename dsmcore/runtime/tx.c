@@ -470,9 +470,20 @@ static void run_deferred(const void *arg)
 	d->fn(d->bytes ? (void *)(d + 1) : NULL);
 }
 
+#define DEFER_MOST ((size_t)1 << 30)
+
 void dsm_defer(void (*fn)(void *arg), const void *arg, size_t bytes)
 {
-	tx__require_mutator(NODE_CALLER, "dsm_defer()");
+	const void *pc = NODE_CALLER;
+
+	tx__require_mutator(pc, "dsm_defer()");
+	if (!fn)
+		node__fatal(pc, "dsm_defer() of no function");
+	if (bytes > DEFER_MOST)
+		node__fatal(
+			pc,
+			"dsm_defer() of %zu bytes, of which it would keep a copy: defer a pointer to them",
+			bytes);
 	if (section__inside()) {
 		section__defer(fn, arg, bytes);
 		return;

@@ -90,6 +90,14 @@ static void misuse_control(const char *kind)
 			dsm_irrevocable();
 			dsm_cancel(); /* cancel-irrevocable */
 		}
+	if (is(kind, "defer-nothing"))
+		DSM_TX
+			dsm_defer(NULL, NULL, 0); /* defer-nothing */
+	if (is(kind, "defer-huge"))
+		DSM_TX
+			dsm_defer(free, kind, (size_t)-8); /* defer-huge */
+	if (is(kind, "phase-nothing"))
+		dsm_phase(NULL); /* phase-nothing */
 	if (is(kind, "retry-lonely") && dsm_node() == 0)
 		retry_alone();
 	if (is(kind, "read-writes"))
