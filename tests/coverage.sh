@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
 # tests/coverage.sh BUILD: line coverage of the last run of the tests, per file (gcov).
 set -eu
 find "$1/obj" -name '*.gcda' -print0 | xargs -0 gcov -n -r 2>/dev/null |

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
 # tests/fuzz.sh SECONDS TARGET...: runs each fuzz target for so long, from its seeds in tests/fuzz/seeds/, if it has some;
 # finds go to build/fuzz/.
 set -u

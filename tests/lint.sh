@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
 # tests/lint.sh CPPFLAGS...: layout, a second compiler, and two static analysers over all C files.
 set -u
 status=0

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
 # One program, two event sources, the same verdicts: a reader must not be able to tell from the report whether
 # the records came through BPF or through the shared ring.
 set -u

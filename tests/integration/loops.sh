@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
 # Loops that commit within themselves: the result, and how often they commit.
 set -u
 BUILD=${BUILD:-build}

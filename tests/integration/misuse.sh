@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
 # Each misuse gives its documented exit code and a message that names the file and the line.
 set -u
 BUILD=${BUILD:-build}

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
 # Runs that end at once are recorded whole by both sources, and too many nodes for the limit on open files are
 # refused in a line.
 set -u

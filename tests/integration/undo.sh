@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause
 # Aborts with delicate state live: in printf, malloc, a qsort callback, with alloca and vector registers, ...
 set -u
 BUILD=${BUILD:-build}
