@@ -78,8 +78,10 @@ static int finish_sample(struct replay *r)
 	if (!r->due)
 		return 0;
 	r->due = false;
-	if (r->last_ns && r->sample_ns > r->last_ns)
-		aggregate__sample_pages(r->known, (double)(r->sample_ns - r->last_ns) * 1e-9);
+	/* The first sample has no rates, but what it counts is not of the next interval either. */
+	if (!r->last_ns || r->sample_ns > r->last_ns)
+		aggregate__sample_pages(r->known,
+					r->last_ns ? (double)(r->sample_ns - r->last_ns) * 1e-9 : NAN);
 	wait_for_turn(r);
 	r->last_ns = r->sample_ns;
 	return send_line(r, false);
