@@ -13,6 +13,7 @@
 
 #define MOST_OBJECTS	 24   /* that advice is sought for, the costliest */
 #define ALIKE		 0.95 /* layouts that save so much of the best are as good, then the smallest wins */
+#define RC_WORTH	 0.01 /* of the nodes' time, that layouts together must save under rc */
 #define PLAN_PAGES_SHARE 0.25 /* of the DSM that a plan may use up */
 
 const char advice__method[] =
@@ -60,7 +61,9 @@ static double lost_in(const struct totals *t)
 	const struct dsm_counters *c = &t->sum;
 	double ns = (double)c->wasted_ns;
 
-	return t->intervals ? ns + (double)c->fetch_ns + (double)c->lock_ns + (double)c->flush_ns : ns;
+	return t->intervals ? ns + (double)c->fetch_ns + (double)c->lock_ns + (double)c->flush_ns +
+				      (double)c->changes_ns
+			    : ns;
 }
 
 void advice__rates(const struct totals *t, struct rates *out)
@@ -389,6 +392,30 @@ static void note_turns(struct work *w, const uint32_t *list, size_t n)
 	}
 }
 
+/* Under rc nodes write a page at once, so that false sharing may be plain to see and cost next to nothing. */
+static void leave_all(struct work *w, const uint32_t *list, size_t n, double saved_ns)
+{
+	struct text names = {0};
+	char name[128], time[40];
+
+	for (size_t i = 0; i < n; i++) {
+		model__group_name(w->tally->model, list[i], name, sizeof(name));
+		text__add(&names, "%s%s", i ? ", " : "", name);
+		w->change[list[i]] = (struct change){0};
+	}
+	replay__run(w->replay, w->change, &w->effect);
+	names__duration(saved_ns, time, sizeof(time));
+	advice_work__note(
+		w,
+		mem__format(
+			"%s: false sharing, but no layout is advised: under rc nodes write one page at once, "
+			"and what this cost, to pack and merge changes and to wait for them, is %s (%.2f %% "
+			"of the "
+			"nodes' time). Under tx or sc it may cost far more.",
+			names.at, time, 100 * saved_ns / (w->totals.node_seconds * 1e9)));
+	mem__free(names.at);
+}
+
 /* A conflict that meets on several pages is gone only when it meets on none, so changes are judged together:
  * all objects that false sharing is charged to are moved, each gets the cheapest layout that will do beside
  * the others, and what is not missed is left where it was. */
@@ -413,6 +440,12 @@ static void advise_layouts(struct work *w)
 	}
 	for (size_t i = 0; i < n; i++)
 		choose_layout(w, list[i]);
+	whole = net_of(w, &w->effect);
+	if (w->totals.consistency == DSM_EV_RC && n && whole < RC_WORTH * w->totals.node_seconds * 1e9) {
+		leave_all(w, list, n, fmax(0, whole));
+		mem__free(list);
+		return;
+	}
 	drop_useless(w, list, &n);
 	whole = net_of(w, &w->effect);
 	for (size_t i = 0; i < n; i++)
@@ -440,7 +473,8 @@ static void measure(struct work *w)
 	for (int v = 0; v < VERDICTS; v++)
 		w->recorded_ns += b->verdict[v] + b->estimated[v];
 	w->wasted_ns = c->wasted_ns ? (double)c->wasted_ns : w->recorded_ns;
-	w->lost_ns = (double)c->wasted_ns + (double)c->fetch_ns + (double)c->lock_ns + (double)c->flush_ns;
+	w->lost_ns = (double)c->wasted_ns + (double)c->fetch_ns + (double)c->lock_ns + (double)c->flush_ns +
+		     (double)c->changes_ns;
 	w->scale =
 		w->recorded_ns > 0 && c->wasted_ns ? (double)c->wasted_ns / (w->recorded_ns + b->other) : 1;
 	w->abort_scale = b->aborts > 0 ? (double)c->aborts / b->aborts : 1;

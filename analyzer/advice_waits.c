@@ -27,7 +27,7 @@ static void align_parts(struct work *w)
 		const struct misplaced *p = &x->misplaced.at[i];
 		struct advice *a;
 
-		if (p->ns <= 0 || saved_by_pair(x, p) < WORTH * (x->copies_ns + x->flushes_ns))
+		if (p->ns <= 0 || saved_by_pair(x, p) < WORTH * (x->copies_ns + x->flushed_ns))
 			continue;
 		a = advice_work__add(w, ADVICE_ALIGN, w->tally->model->objects.at[p->object].group, 0);
 		a->misplaced = p;

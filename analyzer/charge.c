@@ -82,12 +82,44 @@ static void charge_rows(struct tally *t)
 	mem__free(true_ns);
 }
 
+/* Under rc nobody need wait for changes of others; they cost what it takes to find, pack and merge them. A meeting is a
+ * page's changes merged where the page was in use, so each costs its share of that; the rest goes to copies in nobody's use. */
+static void charge_changes(struct tally *t)
+{
+	struct ledger *b = &t->ledger;
+	struct totals totals;
+	double each;
+
+	model__totals(t->model, &totals);
+	b->changes = t->model->intervals ? (double)totals.sum.changes_ns : 0;
+	if (totals.consistency != DSM_EV_RC || !totals.sum.merges)
+		return;
+	each = b->changes / fmax((double)totals.sum.merges, b->aborts);
+	for (size_t i = 0; i < t->rows.n; i++) {
+		struct row *r = &t->rows.at[i];
+		double seen = r->seen * each, estimated = r->estimated * each;
+
+		r->seen_ns += seen;
+		r->estimated_ns += estimated;
+		for (unsigned p = 0; p < r->npairs; p++)
+			r->pair[p].ns += (seen + estimated) / r->npairs;
+		b->verdict[r->key.verdict] += seen;
+		b->estimated[r->key.verdict] += estimated;
+		b->changes -= seen + estimated;
+	}
+	for (size_t i = 0; i < t->shapes.n; i++)
+		t->shapes.at[i].ns += t->shapes.at[i].conflicts * each;
+	t->stuck_ns += t->stuck * each;
+}
+
 /* Aborted attempts; and where intervals of sc or rc ran, all waits: there they are what conflicts cost. */
 static double time_lost(const struct dsm_counters *c, bool waits)
 {
 	double ns = (double)c->wasted_ns;
 
-	return waits ? ns + (double)c->fetch_ns + (double)c->lock_ns + (double)c->flush_ns : ns;
+	return waits ? ns + (double)c->fetch_ns + (double)c->lock_ns + (double)c->flush_ns +
+			       (double)c->changes_ns
+		     : ns;
 }
 
 static void balance(struct tally *t)
@@ -98,7 +130,7 @@ static void balance(struct tally *t)
 
 	b->copies = waits ? t->waits.copies_ns : 0;
 	b->locks = waits ? t->waits.locks_ns : 0;
-	b->flushes = waits ? t->waits.flushes_ns : 0;
+	b->flushes = (waits ? t->waits.flushes_ns : 0) + b->changes;
 	known = b->other + b->copies + b->locks + b->flushes;
 
 	for (int v = 0; v < VERDICTS; v++)
@@ -135,6 +167,7 @@ void tally__finish(struct tally *t)
 	mem__free(t->groups);
 	t->groups = mem__alloc(t->model->groups.n * sizeof(*t->groups));
 	note_written(t);
+	charge_changes(t);
 	charge_rows(t);
 	waits__finish(&t->waits);
 	loops__finish(&t->loops);

@@ -112,6 +112,8 @@ struct evidence_sink {
 	 * nobody (`ended`). May be NULL. */
 	void (*plain_wait)(void *context, uint32_t run, double ns, const struct dsm_ev_fault *f,
 			   const struct page_view *v, const struct dsm_ev_ended *ended);
+	/* Each flush that was waited for, whether it met anybody or not. May be NULL. */
+	void (*flushed)(void *context, uint32_t run, const struct dsm_ev_ended *ended);
 	/* May be NULL. */
 	void (*lock)(void *context, uint32_t run, const struct dsm_ev_lock *lock);
 };

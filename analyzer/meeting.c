@@ -183,6 +183,8 @@ void meeting__judge(struct evidence *e, const struct entry *entry)
 
 	if (!flush && f->kind != DSM_EV_FAULT_FETCH)
 		return;
+	if (flush && ns && e->sink.flushed)
+		e->sink.flushed(e->sink.context, entry->run, ended);
 	if (hdr->flags & DSM_EV_F_INTERVAL)
 		n = flush ? find_meets(e, entry->run, hdr, &ended->interval, 0, 0, met)
 			  : find_meets(e, entry->run, hdr, &f->interval, f->page, f->access, met);

@@ -590,6 +590,13 @@ static void on_plain_wait(void *context, uint32_t run, double ns, const struct d
 	loops__waited(&t->loops, model__site(t->model, run, node, iv->site), ns);
 }
 
+static void on_flushed(void *context, uint32_t run, const struct dsm_ev_ended *ended)
+{
+	struct tally *t = context;
+
+	waits__flushed(&t->waits, run, ended);
+}
+
 static void on_lock(void *context, uint32_t run, const struct dsm_ev_lock *lock)
 {
 	struct tally *t = context;
@@ -605,5 +612,6 @@ void tally__sink(struct tally *t, struct evidence_sink *sink)
 				       .usage = on_usage,
 				       .commit = on_commit,
 				       .plain_wait = on_plain_wait,
+				       .flushed = on_flushed,
 				       .lock = on_lock};
 }

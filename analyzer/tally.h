@@ -76,6 +76,7 @@ struct ledger {
 	double estimated[VERDICTS];    /* apportioned by stand-ins */
 	double other;		       /* aborts that no sharing caused: cancel, lock, node loss */
 	double copies, locks, flushes; /* waits that no conflict explains; 0 where only transactions ran */
+	double changes;		       /* rc: of handling changes, in `flushes`: those that met nobody */
 	double lost;		       /* aborts whose records were lost */
 	double remainder;	       /* what still differs */
 	double microscope;	       /* part of all these: attempts that the microscope slowed down */

@@ -91,19 +91,25 @@ static void add_row(struct waits *w, double ns, const struct dsm_ev_fault *f, ui
 		byteset__add(&w->rows.at[n].elements, (uint32_t)element, (uint32_t)element + 1);
 }
 
-static void add_flush(struct waits *w, uint32_t run, double ns, const struct dsm_ev_ended *e)
+static uint32_t flush_number(struct waits *w, uint32_t run, uint16_t node, uint64_t number)
 {
 	struct {
 		uint64_t number;
 		uint32_t run, node;
-	} key = {e->interval.number, run, e->hdr.node};
+	} key = {number, run, node};
 	uint32_t n = table__intern(&w->flush_keys, &key, sizeof(key));
 
 	if (n == w->flush_ns.n) {
 		*VEC_ADD(&w->flush_ns) = 0;
 		*VEC_ADD(&w->flush_pages) = 0;
 	}
-	w->flush_ns.at[n] += ns;
+	return n;
+}
+
+void waits__flushed(struct waits *w, uint32_t run, const struct dsm_ev_ended *e)
+{
+	w->flushed_ns += (double)e->flush_ns;
+	w->flush_ns.at[flush_number(w, run, e->hdr.node, e->interval.number)] += (double)e->flush_ns;
 }
 
 void waits__plain(struct waits *w, uint32_t run, double ns, const struct dsm_ev_fault *f,
@@ -116,7 +122,6 @@ void waits__plain(struct waits *w, uint32_t run, double ns, const struct dsm_ev_
 	if (ended) {
 		w->flushes_ns += ns;
 		w->flushes++;
-		add_flush(w, run, ns, ended);
 		return;
 	}
 	w->copies_ns += ns;
@@ -148,11 +153,7 @@ void waits__usage(struct waits *w, const struct usage_event *u)
 {
 	bool writes = u->kind == USAGE_COMMITTED_WRITE ||
 		      (u->ntouches && (u->touches[0].access & DSM_EV_ACCESS_WRITE));
-	struct {
-		uint64_t number;
-		uint32_t run, node;
-	} key = {u->number, u->run, u->node};
-	uint32_t page, n, in, object;
+	uint32_t page, in, object;
 	struct wait_page *p;
 	uint64_t element;
 
@@ -170,13 +171,7 @@ void waits__usage(struct waits *w, const struct usage_event *u)
 	count_writer(p, u->node);
 	if (u->kind != USAGE_COMMITTED_WRITE || !u->interval || w->flush_part.n >= MOST_PARTS)
 		return;
-	n = table__intern(&w->flush_keys, &key, sizeof(key));
-	if (n == w->flush_ns.n) {
-		*VEC_ADD(&w->flush_ns) = 0;
-		*VEC_ADD(&w->flush_pages) = 0;
-	}
-	w->flush_pages.at[n]++;
-	*VEC_ADD(&w->flush_part) = (struct flush_part){n, page};
+	*VEC_ADD(&w->flush_part) = (struct flush_part){flush_number(w, u->run, u->node, u->number), page};
 }
 
 void waits__lock(struct waits *w, uint32_t run, const struct dsm_ev_lock *lock)
@@ -310,14 +305,27 @@ static int by_ns(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
-/* A page of its own home is flushed by the barrier's own messages; one of another home is answered for. */
+/* What lives with its writer goes along with the barrier's own messages; only pages of other homes are answered for, and
+ * so they alone are waited for. */
+static bool travels(const struct wait_page *p)
+{
+	return p->writer < WRITER_MANY && p->home < WRITER_MANY && p->home != p->writer;
+}
+
 static void spread_flushes(struct waits *w)
 {
 	for (size_t i = 0; i < w->flush_part.n; i++) {
 		const struct flush_part *f = &w->flush_part.at[i];
+		const struct wait_page *p = &w->pages.at[f->page];
+
+		/* Of several writers one may be its home: that is left out. */
+		w->flush_pages.at[f->flush] += travels(p) || p->writer == WRITER_MANY;
+	}
+	for (size_t i = 0; i < w->flush_part.n; i++) {
+		const struct flush_part *f = &w->flush_part.at[i];
 		struct wait_page *p = &w->pages.at[f->page];
 
-		if (w->flush_ns.at[f->flush] > 0 && p->writer != WRITER_MANY && p->home != p->writer)
+		if (travels(p))
 			p->flush_ns += w->flush_ns.at[f->flush] / w->flush_pages.at[f->flush];
 	}
 }

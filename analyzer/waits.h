@@ -67,12 +67,13 @@ struct waits {
 	VEC(struct wait_page) pages;
 	struct table flush_keys; /* (run, node, number) */
 	VEC(double) flush_ns;
-	VEC(uint32_t) flush_pages; /* how many it wrote */
+	VEC(uint32_t) flush_pages; /* how many it wrote whose home is elsewhere; after finish */
 	VEC(struct flush_part) flush_part;
 	struct table lock_keys;
 	VEC(struct lock_sum) locks;
 	double copies_ns, copies;   /* fetches that met nobody */
 	double flushes_ns, flushes; /* flushes that met nobody */
+	double flushed_ns;	    /* all of them */
 	double locks_ns, nlocks;
 	VEC(struct misplaced) misplaced; /* after finish, the costliest first */
 };
@@ -84,6 +85,8 @@ void waits__plain(struct waits *w, uint32_t run, double ns, const struct dsm_ev_
 		  const struct page_view *v, const struct dsm_ev_ended *ended);
 /* Learns who writes a page. */
 void waits__usage(struct waits *w, const struct usage_event *u);
+/* A flush that was waited for, plain or not: whose pages had to travel? */
+void waits__flushed(struct waits *w, uint32_t run, const struct dsm_ev_ended *ended);
 void waits__lock(struct waits *w, uint32_t run, const struct dsm_ev_lock *lock);
 void waits__finish(struct waits *w);
 

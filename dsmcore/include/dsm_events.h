@@ -503,7 +503,9 @@ struct dsm_ev_lock {	       /* a lock came from another node; one that is here a
 	X(cpu_remotes, "attempts looked at: committed with messages")                                        \
 	X(cpu_remote_ns, "ns of processor time in them")                                                     \
 	X(cpu_aborts, "attempts looked at: aborted")                                                         \
-	X(cpu_abort_ns, "ns of processor time in them")
+	X(cpu_abort_ns, "ns of processor time in them")                                                      \
+	X(changes_ns, "rc: ns of comparing written pages, of packing and of merging changes")                \
+	X(merges, "rc: changes of a page that came from elsewhere and were merged")
 
 struct dsm_counters {
 #define X(name, meaning) uint64_t name;

@@ -180,9 +180,17 @@ static void store(const struct core_action *a, const struct wire_blob *blobs)
 	apply(next, blob);
 }
 
+/* What changes of pages cost the processors, which nobody need wait for: false sharing costs no more than that. */
+static void count_changes(uint64_t since, unsigned merges)
+{
+	COUNT(changes_ns, events__now() - since);
+	COUNT(merges, merges);
+}
+
 /* The mutator may be writing: what is compared and what the twin becomes must be the same bytes. */
 static void take(const struct core_action *a)
 {
+	uint64_t begin = events__now();
 	uint8_t now[DSM_PAGE_BYTES], diff[DIFF_EXACT_BYTES], *twin = shadow__get(pages.twin, a->page);
 	bool mask;
 
@@ -193,6 +201,7 @@ static void take(const struct core_action *a)
 
 	memcpy(twin, now, sizeof(now));
 	keep(a->hold, &(struct wire_blob){mask ? WIRE_MASK : WIRE_DIFF, (uint32_t)n, diff});
+	count_changes(begin, 0);
 }
 
 static void apply_exactly(uint8_t *to, const struct wire_blob *blob)
@@ -210,10 +219,12 @@ static void merge(const struct core_action *a, const struct wire_blob *blobs)
 {
 	const struct wire_blob *blob = blob_of(a, blobs);
 	uint8_t *twin = shadow__get(pages.twin, a->page);
+	uint64_t begin = events__now();
 
 	apply_exactly(region__frame(node.region, a->page), blob);
 	if (twin)
 		apply_exactly(twin, blob);
+	count_changes(begin, 1);
 }
 
 static void make_twins(uint32_t page, uint32_t count)
@@ -286,8 +297,12 @@ const bool *pages__written(void)
 {
 	size_t n;
 	const uint32_t *page = core__written(node.core, &n);
+	uint64_t begin = n ? events__now() : 0;
+	const bool *changed = compare(&pages.written, page, n);
 
-	return compare(&pages.written, page, n);
+	if (n)
+		count_changes(begin, 0);
+	return changed;
 }
 
 /* Its place in core__dirty(). */
