@@ -13,7 +13,7 @@
 
 #define MOST_OBJECTS	 24   /* that advice is sought for, the costliest */
 #define ALIKE		 0.95 /* layouts that save so much of the best are as good, then the smallest wins */
-#define RC_WORTH	 0.01 /* of the nodes' time, that layouts together must save under rc */
+#define RC_WORTH	 0.01 /* of the nodes' time: under rc, false sharing that costs less is left alone */
 #define PLAN_PAGES_SHARE 0.25 /* of the DSM that a plan may use up */
 
 const char advice__method[] =
@@ -392,27 +392,34 @@ static void note_turns(struct work *w, const uint32_t *list, size_t n)
 	}
 }
 
-/* Under rc nodes write a page at once, so that false sharing may be plain to see and cost next to nothing. */
-static void leave_all(struct work *w, const uint32_t *list, size_t n, double saved_ns)
+/* What false sharing of these objects cost. */
+static double false_ns(const struct work *w, const uint32_t *list, size_t n)
 {
+	double ns = 0;
+
+	for (size_t i = 0; i < n; i++)
+		ns += w->tally->groups[list[i]].ns[VERDICT_FALSE];
+	return ns;
+}
+
+/* Under rc nodes write a page at once, so that false sharing may be plain to see and cost next to nothing. */
+static void leave_all(struct work *w, const uint32_t *list, size_t n)
+{
+	double ns = false_ns(w, list, n);
 	struct text names = {0};
 	char name[128], time[40];
 
 	for (size_t i = 0; i < n; i++) {
 		model__group_name(w->tally->model, list[i], name, sizeof(name));
 		text__add(&names, "%s%s", i ? ", " : "", name);
-		w->change[list[i]] = (struct change){0};
 	}
-	replay__run(w->replay, w->change, &w->effect);
-	names__duration(saved_ns, time, sizeof(time));
+	names__duration(ns, time, sizeof(time));
 	advice_work__note(
 		w,
-		mem__format(
-			"%s: false sharing, but no layout is advised: under rc nodes write one page at once, "
-			"and what this cost, to pack and merge changes and to wait for them, is %s (%.2f %% "
-			"of the "
-			"nodes' time). Under tx or sc it may cost far more.",
-			names.at, time, 100 * saved_ns / (w->totals.node_seconds * 1e9)));
+		mem__format("%s: false sharing, but no layout is advised: under rc nodes write one page at "
+			    "once, and what this cost, to pack and merge changes and to wait for them, is %s "
+			    "(%.2f %% of the nodes' time). Under tx or sc it may cost far more.",
+			    names.at, time, 100 * ns / (w->totals.node_seconds * 1e9)));
 	mem__free(names.at);
 }
 
@@ -433,6 +440,12 @@ static void advise_layouts(struct work *w)
 	if (n)
 		qsort(list, n, sizeof(*list), by_false);
 	n = n < MOST_OBJECTS ? n : MOST_OBJECTS;
+	if (w->totals.consistency == DSM_EV_RC && n &&
+	    false_ns(w, list, n) < RC_WORTH * w->totals.node_seconds * 1e9) {
+		leave_all(w, list, n);
+		mem__free(list);
+		return;
+	}
 	for (size_t i = 0; i < n; i++) {
 		struct change c[CANDIDATES];
 
@@ -440,12 +453,6 @@ static void advise_layouts(struct work *w)
 	}
 	for (size_t i = 0; i < n; i++)
 		choose_layout(w, list[i]);
-	whole = net_of(w, &w->effect);
-	if (w->totals.consistency == DSM_EV_RC && n && whole < RC_WORTH * w->totals.node_seconds * 1e9) {
-		leave_all(w, list, n, fmax(0, whole));
-		mem__free(list);
-		return;
-	}
 	drop_useless(w, list, &n);
 	whole = net_of(w, &w->effect);
 	for (size_t i = 0; i < n; i++)

@@ -50,7 +50,9 @@ for model in sc rc; do
 		fail "$model: figures of dsmtop: $(tail -n 1 "$work/top" | jq -c '.total, .pages[0]')"
 done
 
-# Under sc false sharing is dear. (Under rc it costs a message or two, and nobody waits for it.)
+# Under sc false sharing is dear. Under rc it costs a message or two, and nobody waits for it: that is said, and nothing advised.
+holds rc "no layout for what costs next to nothing" '[.advice[] | select(.kind | test("isolate|partition|pad"))] == []'
+holds rc "which is said" '.not_advised | any(test("avatars.*under rc nodes write one page at once"))'
 holds sc "advice to move the avatars" '[.advice[] | select(.type == "struct avatar" and (.kind | startswith("relocate")))] | length == 1'
 holds sc "no advice to move the score" '[.advice[] | select(.type == "struct score" and (.kind | startswith("relocate")))] | length == 0'
 holds sc "most of the time is waited for false sharing" '.ledger | .judged_ns.false + .apportioned_ns.false > 0.5 * .measured_ns'

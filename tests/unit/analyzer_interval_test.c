@@ -314,6 +314,70 @@ static void test_aligned(void **state)
 }
 
 /* A lock that is named by its site, though nobody meets under it; and one whose users really share. */
+/* rc: a flush is waited for because of what is at home elsewhere, whoever met it: of two pages, one. */
+static void test_aligned_flush(void **state)
+{
+	struct byteset bytes = {0};
+	const struct advice *a;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	byteset__add(&bytes, 0, 64);
+	scene__start_in(&f, 9, DSM_EV_RC);
+	feed__type(&f, 0, 4, "double[]", 4096, 1);
+	feed__object(&f, 0, 0x10000, 20, 4096, 4, 1, DSM_EV_OBJECT_FLAT);
+	feed__root(&f, 0, 0x10000, "matrix");
+	for (uint64_t n = 1; n <= ROUNDS; n++) {
+		struct feed_iv writer = {1, 10 * n, 0, 3}, reader = {2, 10 * n, 0, 3};
+
+		for (unsigned row = 13; row <= 14; row++) {
+			if (n == 1)
+				feed__wait(&f, writer, 16 + row, 0, W, row == 13 ? 1 : 0, 0, NOWHERE);
+			feed__writes(&f, writer, 16 + row, &bytes, true);
+			feed__meet(&f, reader, writer, 16 + row, R, W, 10 * n);
+		}
+		feed__interval(&f, writer, WAIT, false);
+		feed__interval(&f, reader, 0, false);
+	}
+	report(&f, &r);
+	a = &r.advice.all.at[0];
+	assert_int_equal(a->kind, ADVICE_ALIGN);
+	assert_non_null(strstr(a->text, "rows 14 to 14 of matrix") ? a->text
+								   : strstr(a->text, "row 14 of matrix"));
+	assert_float_equal(a->predicted.ns_per_s * r.advice.seconds, ROUNDS * WAIT, 1);
+	report__free(&r);
+	byteset__free(&bytes);
+}
+
+/* rc: what nobody waits for costs what it takes to pack and merge it; little of that is told, and no layout advised. */
+static void test_changes(void **state)
+{
+	const struct told apart = {0, 8, 48, 56, true, true};
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		uint64_t ns = k ? 20000000 : 200000;
+		unsigned layouts = 0;
+		struct report r;
+		struct feed f;
+
+		start(&f, DSM_EV_RC);
+		for (unsigned i = 0; i < ROUNDS; i++)
+			spread(&f, 100 + 10 * i, 0, 1, &apart);
+		f.counters[0].changes_ns = ns;
+		f.counters[1].merges = 2 * ROUNDS; /* half of them met nobody */
+		report(&f, &r);
+		assert_float_equal(r.tally.ledger.verdict[VERDICT_FALSE], ROUNDS * WAIT + (double)ns / 2, 1);
+		assert_float_equal(r.tally.ledger.flushes, (double)ns / 2, 1);
+		assert_int_equal(scene__noted(&r, "under rc nodes write one page at once"), !k);
+		for (size_t i = 0; i < r.advice.all.n; i++)
+			layouts += r.advice.all.at[i].kind <= ADVICE_PAD;
+		assert_true(k || !layouts);
+		report__free(&r);
+	}
+}
+
 static void test_locks(void **state)
 {
 	for (int shared = 0; shared < 2; shared++) {
@@ -434,7 +498,8 @@ int main(void)
 		cmocka_unit_test(test_apportioned), cmocka_unit_test(test_shared_wait),
 		cmocka_unit_test(test_relocated),   cmocka_unit_test(test_not_relocated),
 		cmocka_unit_test(test_aligned),	    cmocka_unit_test(test_locks),
-		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_told),	    cmocka_unit_test(test_aligned_flush),
+		cmocka_unit_test(test_changes),
 	};
 
 	return cmocka_run_group_tests(tests, scene__make_folder, scene__remove_folder);
