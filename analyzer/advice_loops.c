@@ -22,14 +22,8 @@
 #define MOST_TIMES   4096.0
 #define MOST_PAGES   256.0 /* written: they are copied, and shall still be near */
 #define LITTLE	     0.01  /* of the work: ends that cost so little are good enough */
-#define GAIN	     0.02  /* of the run's time: of a number that somebody gave */
-#define OWN_GAIN     0.05  /* and of one that the loop finds by itself, which goes on finding */
+#define GAIN	     0.02  /* of the run's time */
 #define LEAST_TIMES  1.5
-
-static double least_gain(const struct work *w, const struct loop_sum *s)
-{
-	return (s->given ? GAIN : OWN_GAIN) * w->totals.node_seconds * 1e9;
-}
 
 /* A plan names code by build-id and offset. */
 static bool can_name(const struct model *m, uint32_t site)
@@ -60,7 +54,7 @@ void advice_work__gain(struct work *w, struct advice *a, const struct gain *g)
 	advice_work__predict(w, g->saved_ns, 0, g->added_ns, g->commits, &a->predicted);
 }
 
-/* Ends of transactions that cost more than they save. */
+/* Ends of transactions that cost more than they save. A loop that chooses by itself weighs the same, and goes on doing so. */
 static void commit_rarely(struct work *w, const struct loop_sum *s)
 {
 	double k = loop__iterations(s), ends = loop__between(s) * s->commits;
@@ -68,7 +62,7 @@ static void commit_rarely(struct work *w, const struct loop_sum *s)
 	struct remains left;
 	struct advice *a;
 
-	if (s->commits < FEW_COMMITS || ends <= 0 || work <= 0)
+	if (!s->given || s->commits < FEW_COMMITS || ends <= 0 || work <= 0)
 		return;
 	replay__remains(w->replay, w->change, s->site, &left);
 	lost = left.ns * w->scale;
@@ -84,7 +78,7 @@ static void commit_rarely(struct work *w, const struct loop_sum *s)
 		return;
 	saved = ends * (1 - 1 / times);
 	lost = lost * (times - 1);
-	if (saved - lost < least_gain(w, s))
+	if (saved - lost < GAIN * w->totals.node_seconds * 1e9)
 		return;
 	a = advice_work__add_loop(w, ADVICE_COARSER, GROUP_NONE, s, times);
 	advice_work__gain(w, a,

@@ -311,6 +311,8 @@ static void commit_often(struct work *w, uint32_t site, uint32_t group)
 	struct advice *a;
 
 	s = s && s->commits > 0 ? s : NULL;
+	if (s && !s->given) /* it sees to that itself */
+		return;
 	replay__remains(w->replay, w->change, site, &left);
 	commit = commit_cost(w, s) * fmax(commits, left.conflicts);
 	pieces = s ? loop__iterations(s) : left.elements;

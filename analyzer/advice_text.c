@@ -172,7 +172,7 @@ static void say_loop(struct work *w, struct advice *a, const struct words *x)
 	(void)w;
 	a->text = mem__format("Give each %s of the loop at %s %u iterations instead of about %.0f%s.%s%s",
 			      a->lock ? "critical section" : "transaction", x->where, a->k, k,
-			      s->given ? "" : ", which it chose itself",
+			      s->given ? "" : ", its own choice",
 			      a->plannable ? " dsmrun --plan does this, without a change of the source."
 					   : " Source change (DSM_TX_FOR_EVERY).",
 			      a->kind == ADVICE_COMMIT_EVERY_K ? " An abort then repeats less." : "");

@@ -26,6 +26,20 @@ holds stay "who waited for them is named with a line of SOR" '[.waits.copies[] |
 grep -q 'Align the partition: rows 3[0-9][0-9]' "$work/stay/report.txt" || fail "stay: the text does not name the rows"
 holds stay "no plan rule, since it is a change of the source" '.advice[0].plan_rule == null'
 
+for model in sc rc; do
+	record "stay-$model" --no-migration --consistency "$model"
+	holds "stay-$model" "the first advice is to align the partition" '.advice[0] | .kind == "relocate/align" and
+		(.object | test("^(red|black)[.]0$"))'
+done
+# Under rc what is at home elsewhere is waited for at each barrier: that is predicted to go, and where all is aligned it does.
+timeout 60 "$bin/dsmrun" -n 2 --consistency rc --no-migration --stats "$work/aligned.json" "$sor" --size 600 --iterations 600 \
+	--layout tuned >"$work/aligned.out" 2>&1 || fail "aligned: status $?"
+aligned=$(jq '[.nodes[].counters.flush_ns] | add' "$work/aligned.json")
+jq -e --argjson aligned "$aligned" '.totals as $t | ([.advice[] | select(.kind == "relocate/align") | .predicted.ns_per_s] | add)
+	* $t.seconds > 0.5 * ($t.counters.flush_ns - $aligned)' "$work/stay-rc/report.json" >/dev/null ||
+	fail "stay-rc: too little predicted: $aligned ns of flushes when aligned, $(jq -c '[.totals.counters.flush_ns, .totals.seconds,
+	(.advice[] | .predicted.ns_per_s)]' "$work/stay-rc/report.json")"
+
 # (A fetch may take long on a busy machine: the run is long enough for that to count little.)
 record move
 holds move "little is left to gain where homes move" '[.advice[] | select(.kind == "relocate/align")
