@@ -350,12 +350,12 @@ static void note_true(struct work *w)
 		names__duration(sum->ns[VERDICT_TRUE], time, sizeof(time));
 		advice_work__note(
 			w,
-			mem__format("%s is really shared (%s wasted): no layout helps. What can: touch it "
+			mem__format("%s is really shared (%s %s): no layout helps. What can: touch it "
 				    "last and only "
 				    "when needed, keep a part per node and add the parts up when the whole "
 				    "is read, or "
 				    "let one node do the work that needs it.",
-				    name, time));
+				    name, time, w->totals.intervals ? "lost" : "wasted"));
 	}
 }
 

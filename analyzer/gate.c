@@ -444,6 +444,10 @@ int main(int argc, char **argv)
 	}
 	if (rc < 0)
 		rc = run(&o, &r);
+	if (fflush(stdout) && rc != 1) {
+		fprintf(stderr, "dsmgate: standard output: cannot write: %s\n", strerror(errno));
+		rc = 2;
+	}
 	for (int side = 0; side < 2; side++) {
 		gate_runs__free(&r.side[side]);
 		free(r.value[side]);

@@ -287,6 +287,10 @@ int main(int argc, char **argv)
 	struct collect c;
 	int stop_fd, rc = parse(&o, argc, argv);
 
+	if (!rc && fflush(stdout)) {
+		fprintf(stderr, "dsmcollect: standard output: cannot write: %s\n", strerror(errno));
+		return 1;
+	}
 	if (rc >= 0)
 		return rc;
 	if (!o.from.probe_file)

@@ -256,10 +256,14 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	o.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 	rc = parse(argc, argv, &o, &list);
+	if (rc < 0 && list)
+		rc = list_sockets();
+	if (!rc && fflush(stdout)) {
+		fprintf(stderr, "dsmtop: standard output: cannot write: %s\n", strerror(errno));
+		rc = 1;
+	}
 	if (rc >= 0)
 		return rc;
-	if (list)
-		return list_sockets();
 	if (!o.path) {
 		rc = pick(path, sizeof(path), &o);
 		if (rc >= 0)

@@ -72,10 +72,11 @@ same "lines about an odd name" "$(wc -l <"$work/err")" 1
 # What cannot be written is no success.
 if [ -c /dev/full ]; then
 	for o in --help --version; do
-		for p in dsmrun dsmbench dsmcheck dsmverify; do
-			"$build/bin/$p" $o >/dev/full 2>"$work/err"
-			same "status of $p $o on a full device" $? 2
-			grep -q "^$p: standard output: No space left" "$work/err" || fail "$p $o says: $(cat "$work/err")"
+		for p in dsmrun:2 dsmbench:2 dsmcheck:2 dsmverify:2 dsmgate:2 dsmreport:1 dsmtop:1 dsmcollect:1; do
+			"$build/bin/${p%:*}" $o >/dev/full 2>"$work/err"
+			same "status of $p $o on a full device" $? "${p#*:}"
+			p=${p%:*}
+			grep -q "^$p: standard output: .*No space left" "$work/err" || fail "$p $o says: $(cat "$work/err")"
 		done
 	done
 fi

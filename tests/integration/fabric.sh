@@ -84,7 +84,7 @@ expect 0 'over fabric shm' env DSM_TRANSPORT=unix "$dsmrun" -v -n 2 --fabric shm
 no "fabric provider 'pigeon': libfabric [0-9.]+ offers it no .*it has: .*tcp" "$dsmrun" -n 4 --fabric pigeon "$member" pass
 same "messages about a provider" "$(wc -l <"$work/err")" 1
 no "which provider\? Add --fabric NAME" "$dsmrun" -n 2 --transport fabric "$member" pass
-no "fabric provider '': give libfabric's name" "$dsmrun" -n 2 --fabric= "$member" pass
+no "fabric: its value is empty" "$dsmrun" -n 2 --fabric= "$member" pass
 openssl rand -hex 32 >"$work/key" && chmod 600 "$work/key"
 no "key file is of no use with the transport fabric" "$dsmrun" -n 2 --fabric tcp --key-file "$work/key" "$member" pass
 no "DSM_SILENCE: 'soon': give whole seconds" env DSM_SILENCE=soon "$dsmrun" -n 2 --fabric tcp "$member" pass
