@@ -207,26 +207,36 @@ static int set_source(struct run *run, const char *text, char *why, size_t size)
 	return 0;
 }
 
-/* An empty variable means none; an empty option is a slip, most often of a shell variable that is not set. */
-static bool needs_name(int opt)
+/* An empty variable means none; an empty option is a slip, most often of a shell variable that is not set. NULL: of
+ * this option it means something, or is refused for what it is. */
+static const char *must_name(int opt)
 {
-	return opt == OPT_PLAN || opt == OPT_HISTORY || opt == OPT_KEY_FILE || opt == OPT_FABRIC ||
-	       opt == 'm';
+	switch (opt) {
+	case OPT_PLAN:
+		return "plan";
+	case OPT_HISTORY:
+		return "history";
+	case OPT_KEY_FILE:
+		return "key-file";
+	case OPT_FABRIC:
+		return "fabric";
+	default:
+		return NULL;
+	}
+}
+
+static int refuse_empty(const char *option, char *why, size_t size)
+{
+	snprintf(why, size, "--%s: its value is empty; name one, or leave the option out", option);
+	return -EINVAL;
 }
 
 static int set_option(struct run *run, int opt, char *why, size_t size)
 {
 	struct run_options *o = &run->options;
 
-	if (optarg && !*optarg && needs_name(opt)) {
-		snprintf(why, size, "--%s: its value is empty; name one, or leave the option out",
-			 opt == OPT_PLAN       ? "plan"
-			 : opt == OPT_HISTORY  ? "history"
-			 : opt == OPT_KEY_FILE ? "key-file"
-			 : opt == OPT_FABRIC   ? "fabric"
-					       : "monitor");
-		return -EINVAL;
-	}
+	if (must_name(opt) && !*optarg)
+		return refuse_empty(must_name(opt), why, size);
 	switch (opt) {
 	case 'n':
 		return set_nodes(run, optarg, why, size);
@@ -259,6 +269,8 @@ static int set_option(struct run *run, int opt, char *why, size_t size)
 		run->prefix = true;
 		return 0;
 	case 'm':
+		if (optarg && !*optarg)
+			return refuse_empty("monitor", why, size);
 		run->trace = optarg ? optarg : "";
 		return 0;
 	case OPT_SOURCE:

@@ -239,7 +239,7 @@ static int open_pool(struct pool *p)
 	p->bytes = sizeof(struct shared) + workers + cover;
 	at = mmap(NULL, p->bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (at == MAP_FAILED)
-		return -errno;
+		return -ENOMEM;
 	p->shared = (struct shared *)at;
 	p->worker = (struct worker *)(at + sizeof(struct shared));
 	p->cover = (uint64_t *)(at + sizeof(struct shared) + workers);
