@@ -178,6 +178,7 @@ static void pass(struct dsm_core *core)
 	core->mutator = MUTATOR_RUNS;
 	core->verdict = VERDICT_RESUME;
 	sc_bring__opened(core);
+	prefetch__barrier(core);
 	model__next_interval(core, c->site);
 	core__emit(core, CORE_EMIT_BARRIER)->number = core->barrier;
 }

@@ -112,6 +112,8 @@ void claim__lose(struct dsm_core *core, uint16_t node);
 void prefetch__fault(struct dsm_core *core, uint32_t page, bool write);
 void prefetch__hit(struct dsm_core *core);
 void prefetch__miss(struct dsm_core *core);
+/* The mutator passes a barrier: all rows end. */
+void prefetch__barrier(struct dsm_core *core);
 
 /* ahead.c */
 /* May it be opened for a write that has not come yet? */

@@ -9,6 +9,9 @@
  * used, up to a limit. They are asked for without waiting, so a stream that computes longer than a round trip
  * takes never waits again.
  *
+ * A row does not go on behind a barrier: what comes next in it may be what others write now, as in an elimination where each
+ * step reads the row that the step before has finished. Who walks on finds a new row after four faults.
+ *
  * A prefetch must not cost others anything that they would notice. So homes refuse what would make somebody
  * wait or take exclusivity away from another node (home.c: to_spare()); what comes is mapped closed, so it is
  * in no read set; and the limit follows what became of the pages: it halves when a third of them was for
@@ -222,4 +225,14 @@ void prefetch__fault(struct dsm_core *core, uint32_t page, bool write)
 		*s = (struct stream){.stride = stride, .next = page, .window = FIRST / 2};
 	}
 	advance(core, s, page, write);
+}
+
+void prefetch__barrier(struct dsm_core *core)
+{
+	struct prefetch *p = &core->prefetch;
+	struct stream *s;
+
+	for (s = p->stream; s < p->stream + CORE_STREAMS; s++)
+		end_stream(core, s);
+	p->nrecent = 0;
 }
