@@ -43,7 +43,7 @@
 #endif
 
 #define LARGE	 ((size_t)2 << 20)
-#define GAP_MOST 64u /* pages between rows that are opened and closed together */
+#define GAP_MOST 256u /* pages between rows that are opened and closed together */
 
 struct region {
 	int memfd, uffd;

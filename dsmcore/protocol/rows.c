@@ -18,7 +18,11 @@
  */
 #include "dsmcore/protocol/internal.h"
 
-#define ROW_NEAR      8u /* pages: what is further apart is not one row */
+/* In pages: what is further apart is not one row; rows that begin so far apart are still looked at together, if all of
+ * them do. And so many rows it takes to see that they do. */
+#define ROW_NEAR      8u
+#define ROW_PITCH_MAX 256u
+#define ROW_PITCH_OF  3u
 #define ROW_WRONG_MAX 6u
 #define ROW_NO_GAP    UINT32_MAX
 
@@ -93,27 +97,57 @@ bool rows__write(struct dsm_core *core, uint32_t page)
 	return true;
 }
 
-/* The most changed pages that lie near one another: from, to; how many. */
-static uint32_t longest(const struct dsm_core *core, uint32_t *from, uint32_t *to)
+/* Pages written near one another, or rows of them that begin at equal distances, as those of a matrix whose other rows
+ * belong to other nodes. */
+struct stretch {
+	uint32_t from, to, n; /* pages: first, last, and how many of those between were written */
+	uint32_t start;	      /* of its last row */
+	uint32_t pitch, rows; /* between the beginnings of its rows; how many there are */
+};
+
+static void take_longer(struct stretch *most, const struct stretch *s)
+{
+	if (s->n > most->n && (s->rows == 1 || s->rows >= ROW_PITCH_OF))
+		*most = *s;
+}
+
+/* The row goes on with the stretch if it begins where its pitch says; the second row of a stretch says what that is. */
+static void add_row(struct stretch *s, struct stretch *before, const struct stretch *row)
+{
+	uint32_t pitch = row->from - s->start;
+
+	if (!s->rows || pitch > ROW_PITCH_MAX) {
+		*s = *row;
+	} else {
+		if (s->rows > 1 && s->pitch != pitch)
+			*s = *before;
+		*s = (struct stretch){s->from, row->to, s->n + row->n, row->from, pitch, s->rows + 1};
+	}
+	*before = *row;
+}
+
+/* The longest stretch of changed pages; n = 0: none. */
+static struct stretch longest(const struct dsm_core *core)
 {
 	const struct attempt *a = &core->attempt;
-	uint32_t page, start = 0, last = 0, n = 0, most = 0;
-	size_t i;
+	struct stretch most = {0}, all = {0}, before = {0}, row = {0};
 
-	for (i = 0; i < a->ndirty; i++) {
-		page = a->dirty[i];
-		if (!(attempt__flags(core, page) & TOUCH_CHANGED))
+	for (size_t i = 0; i <= a->ndirty; i++) {
+		uint32_t page = i < a->ndirty ? a->dirty[i] : 0;
+
+		if (i < a->ndirty && !(attempt__flags(core, page) & TOUCH_CHANGED))
 			continue;
-		if (!n || page - last > ROW_NEAR) {
-			start = page;
-			n = 0;
+		if (i < a->ndirty && row.n && page - row.to <= ROW_NEAR) {
+			row.to = page;
+			row.n++;
+			continue;
 		}
-		last = page;
-		if (++n > most) {
-			most = n;
-			*from = start;
-			*to = page;
+		if (row.n) {
+			take_longer(&most, &row);
+			add_row(&all, &before, &row);
+			take_longer(&most, &all);
 		}
+		row = (struct stretch){.from = page, .to = page, .n = 1, .start = page, .rows = 1};
 	}
 	return most;
 }
@@ -140,7 +174,7 @@ void rows__learn(struct dsm_core *core)
 {
 	struct rows *w = &core->rows;
 	struct row *r = row_of(core, core->attempt.party.site);
-	uint32_t from = 0, to = 0, n;
+	struct stretch s;
 
 	if (!w->units)
 		return;
@@ -148,14 +182,15 @@ void rows__learn(struct dsm_core *core)
 		*r = (struct row){.site = core->attempt.party.site};
 	if (w->opened)
 		judge_row(core, r);
-	n = longest(core, &from, &to);
-	if (w->goes_on && r->span && n)
-		r->gap = from >= r->last && from - r->last <= ROW_NEAR ? from - r->last : ROW_NO_GAP;
-	r->span = n < 2 ? 0 : to - from + 1;
-	r->last = n ? to : 0;
+	s = longest(core);
+	if (w->goes_on && r->span && s.n)
+		r->gap = s.from >= r->last && s.from - r->last <= ROW_PITCH_MAX ? s.from - r->last
+										: ROW_NO_GAP;
+	r->span = s.n < 2 ? 0 : s.to - s.from + 1;
+	r->last = s.n ? s.to : 0;
 	r->longest -= r->longest / 8;
-	if (r->longest < n)
-		r->longest = n;
+	if (r->longest < s.n)
+		r->longest = s.n;
 	r->units = w->units;
 }
 

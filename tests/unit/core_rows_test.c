@@ -33,15 +33,20 @@ static unsigned write_row(struct cluster *c, uint32_t page, uint32_t count)
 }
 
 /* What was opened and not written does not differ from its twin. */
-static void commit(struct cluster *c, uint32_t page, uint32_t count)
+static void commit_both(struct cluster *c, uint32_t page, uint32_t other, uint32_t count)
 {
 	size_t n;
 	const uint32_t *list = core__dirty(c->core[0], &n);
 	bool changed[256];
 
 	for (size_t i = 0; i < n; i++)
-		changed[i] = list[i] >= page && list[i] < page + count;
+		changed[i] = list[i] - page < count || list[i] - other < count;
 	act(c, 0, (struct core_event){.type = CORE_COMMIT, .changed = changed});
+}
+
+static void commit(struct cluster *c, uint32_t page, uint32_t count)
+{
+	commit_both(c, page, page, count);
 }
 
 static void own_all(struct cluster *c, uint32_t pages)
@@ -146,6 +151,55 @@ static void test_turns(void **state)
 	cluster__close(c);
 }
 
+/* Rows of 4 pages, dealt to 16 nodes in turn: three of them show how far apart they begin. */
+static void test_far_rows(void **state)
+{
+	const uint32_t pitch = 16 * ROW, rows = 4;
+	struct cluster *c = cluster__open(1, 20 * pitch, 20 * pitch, 0);
+
+	(void)state;
+	for (uint32_t row = 0; row < 20; row++)
+		for (uint32_t p = 0; p < ROW; p++) {
+			BEGIN(c, 0);
+			WRITE(c, 0, row * pitch + p);
+			COMMIT(c, 0);
+		}
+	for (int i = 0; i < 10; i++) {
+		BEGIN(c, 0);
+		COMMIT_SILENT(c, 0);
+	}
+	for (uint32_t row = 0; row < 3 * rows; row += rows) {
+		begin(c, rows, row > 0);
+		for (uint32_t i = row; i < row + rows; i++)
+			write_row(c, i * pitch, ROW);
+		commit(c, row * pitch, rows * pitch);
+	}
+	begin(c, rows, true);
+	for (uint32_t i = 3 * rows; i < 4 * rows; i++)
+		assert_int_equal(write_row(c, i * pitch, ROW), 0);
+	assert_in_range(dirty(c), rows * ROW, rows * ROW + 1);
+	CANCEL(c, 0);
+	cluster__close(c);
+}
+
+/* Two arrays, one behind the other, are not rows of one: no more is opened than goes on. */
+static void test_two_arrays(void **state)
+{
+	const uint32_t second = 60;
+	struct cluster *c = cluster__open(1, 128, 128, 0);
+
+	(void)state;
+	own_all(c, 128);
+	for (uint32_t row = 0; row < 4; row++) {
+		begin(c, 1, row > 0);
+		write_row(c, row * ROW, ROW);
+		write_row(c, second + row * ROW, ROW);
+		assert_in_range(dirty(c), 2 * ROW, 12 * ROW);
+		commit_both(c, row * ROW, second + row * ROW, ROW);
+	}
+	cluster__close(c);
+}
+
 static void turn(struct cluster *c, unsigned node, uint32_t page)
 {
 	BEGIN(c, node);
@@ -219,8 +273,9 @@ static void test_wrong(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rows),  cmocka_unit_test(test_not_owned),
-		cmocka_unit_test(test_turns), cmocka_unit_test(test_neighbour),
+		cmocka_unit_test(test_rows),	   cmocka_unit_test(test_not_owned),
+		cmocka_unit_test(test_turns),	   cmocka_unit_test(test_far_rows),
+		cmocka_unit_test(test_two_arrays), cmocka_unit_test(test_neighbour),
 		cmocka_unit_test(test_wrong),
 	};
 
