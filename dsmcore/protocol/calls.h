@@ -27,9 +27,9 @@ void core__send_gathered(struct dsm_core *core, enum core_msg_type type, const s
 void core__protect(struct dsm_core *core, uint32_t page, enum core_rights rights);
 void core__gather_rights(struct dsm_core *core, uint32_t page, enum core_rights rights);
 void core__flush_rights(struct dsm_core *core);
-/* One action for pages in a row. */
 /* Entry i of a message into FRAME, if it brings bytes. Returns the EMIT that says so, else NULL. */
 struct core_action *core__store(struct dsm_core *core, const struct core_msg *msg, uint32_t i);
+/* One action for pages in a row. */
 void core__do_range(struct dsm_core *core, enum core_action_type type, uint32_t page);
 /* Keeps what came with an entry of the event's message beyond the step: its number, 0 without memory. */
 uint32_t core__hold(struct dsm_core *core, uint32_t entry);
