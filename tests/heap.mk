@@ -5,7 +5,7 @@ unit/heap_test_LIBS := -lcmocka
 unit/plan_test_SRCS := tests/unit/plan_test.c dsmcore/memory/plan.c dsmcore/memory/objects_layout.c
 unit/plan_test_LIBS := -lcmocka -ljson-c
 unit/heap_objects_test_SRCS := tests/unit/heap_objects_test.c tests/unit/heap_objects_node.c dsmcore/runtime/txlog.c $(addprefix dsmcore/memory/,\
-	heap.c plan.c objects_table.c objects_layout.c objects_foreign.c objects.c roots.c)
+	heap.c plan.c objects_table.c objects_layout.c objects_foreign.c objects_place.c objects.c roots.c)
 unit/heap_objects_test_LIBS := -lcmocka -ljson-c -lpthread
 
 PROGRAMS += heap_app

@@ -43,6 +43,13 @@ enum core_model objects__model(uint64_t offset);
  * of it. Any thread, between objects__open() and objects__close(). */
 uint32_t objects__loop_chunk(const void *pc);
 
+/* node.lock, with the program's own malloc() out of the way. Mutator thread. */
+void objects__lock(void);
+void objects__unlock(void);
+
+/* A message for a misuse at `pc`, unless the attempt is doomed: it may act on what its winner has overwritten or freed,
+ * and is undone instead. Called without the lock. */
+__attribute__((noreturn, format(printf, 2, 3))) void objects__misuse(const void *pc, const char *format, ...);
 /* Ends the run with a message when the DSM cannot be used here: before main(), or in a second thread. */
 void objects__check_caller(const void *pc, const char *call);
 

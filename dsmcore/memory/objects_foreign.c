@@ -8,7 +8,6 @@
 #include "dsmcore/memory/objects_foreign.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "dsm.h"
@@ -40,18 +39,6 @@ static struct {
 	uint64_t *offset;
 	uint32_t count, room;
 } later;
-
-static void lock(void)
-{
-	alloc_hooks__enter();
-	pthread_mutex_lock(&node.lock);
-}
-
-static void unlock(void)
-{
-	pthread_mutex_unlock(&node.lock);
-	alloc_hooks__leave();
-}
 
 static int by_offset(const void *a, const void *b)
 {
@@ -104,7 +91,7 @@ static void put_off(uint64_t offset)
 /* Everything that joined has been committed or undone. */
 static void finish(struct batch *b)
 {
-	lock();
+	objects__lock();
 	if (open_batch == b)
 		open_batch = NULL;
 	for (uint32_t i = 0; i < b->count; i++)
@@ -116,7 +103,7 @@ static void finish(struct batch *b)
 	send_frees(b->layout, b->offset, b->count);
 	free(b->offset);
 	free(b);
-	unlock();
+	objects__unlock();
 }
 
 static void commit(const void *arg)
@@ -174,12 +161,12 @@ void objects_foreign__free(const struct objects_layout *layout, uint64_t offset,
 	struct entry e = {.offset = offset};
 
 	if (!tx__running()) {
-		lock();
+		objects__lock();
 		if (is_rc(layout, offset))
 			put_off(offset);
 		else
 			send_frees(layout, &offset, 1);
-		unlock();
+		objects__unlock();
 		return;
 	}
 	alloc_hooks__enter();

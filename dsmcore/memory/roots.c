@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "dsm.h"
-#include "dsmcore/memory/alloc_hooks.h"
 #include "dsmcore/memory/objects.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/events.h"
@@ -105,12 +104,10 @@ static void remember(const struct root *root)
 
 static void committed(const void *arg)
 {
-	alloc_hooks__enter();
-	pthread_mutex_lock(&node.lock);
+	objects__lock();
 	remember(arg);
 	emit(arg);
-	pthread_mutex_unlock(&node.lock);
-	alloc_hooks__leave();
+	objects__unlock();
 }
 
 void roots__rundown(void)
