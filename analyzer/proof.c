@@ -2,12 +2,12 @@
 #include "proof.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "ingest.h"
+#include "json.h"
 #include "names.h"
 #include "outfile.h"
 #include "report.h"
@@ -252,14 +252,6 @@ static bool shows_line(const struct proof *p, int line)
 	return line != SECTIONS_PER_S || p->before.sections_per_s > 0 || p->after.sections_per_s > 0;
 }
 
-static struct json_object *as_double(double x)
-{
-	char text[40];
-
-	snprintf(text, sizeof(text), "%.9g", x);
-	return isfinite(x) ? json_object_new_double_s(x, text) : NULL;
-}
-
 static struct json_object *rates_json(const struct proof *p, const struct rates *predicted,
 				      const struct measured *m)
 {
@@ -267,8 +259,7 @@ static struct json_object *rates_json(const struct proof *p, const struct rates 
 
 	for (int i = 0; i < LINES; i++)
 		if (has_line(p, i) && (m || !isnan(of_rates(predicted, i))))
-			json_object_object_add(o, lines[i].key,
-					       as_double(m ? of_run(m, i) : of_rates(predicted, i)));
+			json__put(o, lines[i].key, json__number(m ? of_run(m, i) : of_rates(predicted, i)));
 	return o;
 }
 
@@ -277,31 +268,28 @@ void proof__json(const struct proof *p, struct text *out)
 	struct json_object *o = json_object_new_object(), *ratio = json_object_new_object();
 	struct json_object *error = json_object_new_object();
 
-	json_object_object_add(o, "schema", json_object_new_string("procope.proof/1"));
-	json_object_object_add(o, "program", json_object_new_string(p->program));
-	json_object_object_add(o, "consistency", json_object_new_string(names__consistency(p->consistency)));
-	json_object_object_add(o, "before", rates_json(p, NULL, &p->before));
-	json_object_object_add(o, "predicted", rates_json(p, &p->predicted, NULL));
-	json_object_object_add(o, "after", rates_json(p, NULL, &p->after));
+	json__put(o, "schema", json_object_new_string("procope.proof/1"));
+	json__put(o, "program", json_object_new_string(p->program));
+	json__put(o, "consistency", json_object_new_string(names__consistency(p->consistency)));
+	json__put(o, "before", rates_json(p, NULL, &p->before));
+	json__put(o, "predicted", rates_json(p, &p->predicted, NULL));
+	json__put(o, "after", rates_json(p, NULL, &p->after));
 	for (int i = 0; i < LINES; i++) {
 		double b = of_run(&p->before, i), q = of_rates(&p->predicted, i), a = of_run(&p->after, i);
 
 		if (!has_line(p, i))
 			continue;
-		json_object_object_add(ratio, lines[i].key, b != 0 ? as_double(a / b) : NULL);
+		json__put(ratio, lines[i].key, b != 0 ? json__number(a / b) : NULL);
 		if (!isnan(q))
-			json_object_object_add(error, lines[i].key, a != 0 ? as_double(q / a - 1) : NULL);
+			json__put(error, lines[i].key, a != 0 ? json__number(q / a - 1) : NULL);
 	}
-	json_object_object_add(o, "after_over_before", ratio);
-	json_object_object_add(o, "prediction_error", error);
-	json_object_object_add(o, "before_trace", json_object_new_string(p->before_file));
-	json_object_object_add(o, "after_trace", json_object_new_string(p->after_file));
-	json_object_object_add(o, "before_seconds", as_double(p->before.seconds));
-	json_object_object_add(o, "after_seconds", as_double(p->after.seconds));
-	text__add(out, "%s\n",
-		  json_object_to_json_string_ext(o, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-							    JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(o);
+	json__put(o, "after_over_before", ratio);
+	json__put(o, "prediction_error", error);
+	json__put(o, "before_trace", json_object_new_string(p->before_file));
+	json__put(o, "after_trace", json_object_new_string(p->after_file));
+	json__put(o, "before_seconds", json__number(p->before.seconds));
+	json__put(o, "after_seconds", json__number(p->after.seconds));
+	json__print(o, out);
 }
 
 static void show(int line, double x, char *out, size_t size)
