@@ -93,8 +93,8 @@ static void test_good(void **state)
 		assert_false(core_msg__sane(core, &msg));                                                    \
 	} while (0)
 
-/* A PAGE that says with whom the page is lost has nothing else to say. */
-static void test_lost_page(void **state)
+/* A PAGE that names a node, with this flag, instead of bringing the page: it has nothing else to say. */
+static void page_that_names(uint16_t flag, uint16_t other)
 {
 	struct core_msg msg = {.type = CORE_MSG_PAGE,
 			       .channel = CORE_CHANNEL_FETCH,
@@ -104,9 +104,8 @@ static void test_lost_page(void **state)
 			       .npages = 1,
 			       .entries = entries};
 
-	(void)state;
 	memset(entries, 0, sizeof(entries));
-	entries[0] = (struct core_entry){.page = 200, .flags = CORE_ENTRY_LOST, .version = NODES - 1};
+	entries[0] = (struct core_entry){.page = 200, .flags = flag, .version = NODES - 1};
 	assert_true(core_msg__sane(core, &msg));
 	entries[0].version = NODES;
 	assert_false(core_msg__sane(core, &msg));
@@ -114,8 +113,22 @@ static void test_lost_page(void **state)
 	entries[0].data = CORE_DATA_COMMITTED;
 	assert_false(core_msg__sane(core, &msg));
 	entries[0].data = CORE_DATA_NONE;
-	entries[0].flags |= CORE_ENTRY_EXCLUSIVE;
+	entries[0].flags |= other;
 	assert_false(core_msg__sane(core, &msg));
+}
+
+/* With whom it is lost. */
+static void test_lost_page(void **state)
+{
+	(void)state;
+	page_that_names(CORE_ENTRY_LOST, CORE_ENTRY_EXCLUSIVE);
+}
+
+/* Who has it. */
+static void test_moved_page(void **state)
+{
+	(void)state;
+	page_that_names(CORE_ENTRY_MOVED, CORE_ENTRY_LOST);
 }
 
 static void test_each_rule(void **state)
@@ -155,31 +168,6 @@ static void test_homes_that_stay(void **state)
 	(void)state;
 	REFUSED(entries[0].page = 99);
 	REFUSED(entries[2].page = 200);
-}
-
-/* A PAGE that says who has the page names a node, and says nothing else. */
-static void test_moved_page(void **state)
-{
-	struct core_msg msg = {.type = CORE_MSG_PAGE,
-			       .channel = CORE_CHANNEL_FETCH,
-			       .from = 2,
-			       .to = 1,
-			       .generation = 5,
-			       .npages = 1,
-			       .entries = entries};
-
-	(void)state;
-	memset(entries, 0, sizeof(entries));
-	entries[0] = (struct core_entry){.page = 200, .flags = CORE_ENTRY_MOVED, .version = NODES - 1};
-	assert_true(core_msg__sane(core, &msg));
-	entries[0].version = NODES;
-	assert_false(core_msg__sane(core, &msg));
-	entries[0].version = 0;
-	entries[0].data = CORE_DATA_COMMITTED;
-	assert_false(core_msg__sane(core, &msg));
-	entries[0].data = CORE_DATA_NONE;
-	entries[0].flags |= CORE_ENTRY_LOST;
-	assert_false(core_msg__sane(core, &msg));
 }
 
 static void test_names(void **state)

@@ -152,21 +152,11 @@ static inline const bool *port__changed(struct cluster *c, unsigned node)
 static inline struct cluster *port__cluster(unsigned nodes, uint32_t pages, uint32_t per_home,
 					    uint32_t sc_from, uint32_t rc_from)
 {
-	struct cluster *c = calloc(1, sizeof(*c));
-	unsigned i;
+	struct cluster *c = cluster__open_like(nodes, (struct core_config){.pages = pages,
+									   .pages_per_home = per_home,
+									   .sc_from = sc_from,
+									   .rc_from = rc_from});
 
-	assert_non_null(c);
-	c->nodes = nodes;
-	for (i = 0; i < nodes; i++) {
-		struct core_config config = {.node = (uint16_t)i,
-					     .nodes = (uint16_t)nodes,
-					     .pages = pages,
-					     .pages_per_home = per_home,
-					     .sc_from = sc_from,
-					     .rc_from = rc_from,
-					     .generation = 7};
-		assert_int_equal(core__open(&c->core[i], &config), 0);
-	}
 	c->memory = calloc(1, sizeof(struct port));
 	assert_non_null(c->memory);
 	c->port = port__do;

@@ -2,17 +2,22 @@
 /* core_prefetch_test.c - pages that come ahead of their use, and many that are fetched at once. */
 #include "tests/unit/core_port.h"
 
+/* Three faults in a row, of an attempt that begins: the next one makes it a row. */
+static void begin_a_row(struct cluster *c, unsigned node)
+{
+	BEGIN(c, node);
+	for (uint32_t page = 9; page < 12; page++)
+		READ(c, node, page);
+}
+
 /* Four faults in a row: two pages are asked for, come, and stay closed and out of the read set. */
 static void test_prefetch(void **state)
 {
 	struct cluster *c = cluster__open(2, 64, 64, 0);
 	const struct core_prefetch *p = core__prefetch(c->core[1]);
-	uint32_t i;
 
 	(void)state;
-	BEGIN(c, 1);
-	for (i = 9; i < 12; i++)
-		READ(c, 1, i);
+	begin_a_row(c, 1);
 	assert_int_equal(p->asked, 0);
 	cluster__forget(c);
 	READ(c, 1, 12);
@@ -43,12 +48,9 @@ static void test_prefetch_written(void **state)
 	struct cluster *c = cluster__open(2, 64, 64, 0);
 	struct core_event write = {.type = CORE_ACCESS, .page = 13, .write = true, .count = 2};
 	int verdict = -1;
-	uint32_t i;
 
 	(void)state;
-	BEGIN(c, 1);
-	for (i = 9; i < 12; i++)
-		READ(c, 1, i);
+	begin_a_row(c, 1);
 	begin_step(c, 1, (struct core_event){.type = CORE_ACCESS, .page = 12});
 	deliver_to(c, 0); /* FETCH of 12 */
 	assert_int_equal(deliver_to(c, 1), CORE_DO_RESUME);

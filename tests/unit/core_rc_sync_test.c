@@ -44,17 +44,14 @@ static void test_barrier_waits_for_what_is_counted(void **state)
 {
 	struct cluster *c = open_rc(3);
 	uint32_t page = page_of(1, 0);
-	struct core_event event = {.type = CORE_BARRIER};
 
 	(void)state;
 	put(c, 1, page, 0, 1);
 	expect(c, 2, page, 0, 1);
 	put(c, 1, page, 0, 2);
-	event.changed = port__changed(c, 1);
-	begin_step(c, 1, event);
-	event.changed = NULL;
-	begin_step(c, 0, event);
-	begin_step(c, 2, event);
+	arrive(c, 1);
+	arrive(c, 0);
+	arrive(c, 2);
 	deliver_type(c, 0, CORE_MSG_ARRIVE);
 	deliver_type(c, 0, CORE_MSG_ARRIVE);
 	assert_int_equal(deliver_type(c, 2, CORE_MSG_GO), -1);
@@ -69,30 +66,24 @@ static void test_next_barrier_overtakes(void **state)
 {
 	struct cluster *c = open_rc(3);
 	uint32_t page = page_of(1, 0);
-	struct core_event event = {.type = CORE_BARRIER};
 	unsigned node;
 
 	(void)state;
 	put(c, 1, page, 0, 1);
 	expect(c, 2, page, 0, 1);
 	put(c, 1, page, 0, 2);
-	for (node = 0; node < 3; node++) {
-		event.changed = port__changed(c, node);
-		begin_step(c, node, event);
-	}
+	for (node = 0; node < 3; node++)
+		arrive(c, node);
 	deliver_type(c, 0, CORE_MSG_ARRIVE);
 	deliver_type(c, 0, CORE_MSG_ARRIVE);
 	assert_int_equal(deliver_type(c, 1, CORE_MSG_GO), CORE_DO_RESUME);
 	put(c, 1, page, 0, 3);
-	event.changed = port__changed(c, 1);
-	begin_step(c, 1, event);
+	arrive(c, 1);
 	assert_int_equal(deliver_type(c, 2, CORE_MSG_SPREAD), -1);
 	assert_int_equal(deliver_type(c, 2, CORE_MSG_SPREAD), -1); /* of the next one: not this one's */
 	assert_int_equal(deliver_type(c, 2, CORE_MSG_GO), CORE_DO_RESUME);
-	event.changed = port__changed(c, 2);
-	begin_step(c, 2, event);
-	event.changed = NULL;
-	begin_step(c, 0, event);
+	arrive(c, 2);
+	arrive(c, 0);
 	deliver_type(c, 0, CORE_MSG_ARRIVE);
 	deliver_type(c, 0, CORE_MSG_ARRIVE);
 	assert_int_equal(deliver_type(c, 2, CORE_MSG_GO), CORE_DO_RESUME);
@@ -105,15 +96,12 @@ static void test_arrives_when_flushed(void **state)
 {
 	struct cluster *c = open_rc(3);
 	uint32_t page = page_of(2, 0);
-	struct core_event event = {.type = CORE_BARRIER};
-	uint8_t value;
 
 	(void)state;
-	get(c, 0, page, 0, &value);
+	share(c, 0, page);
 	put(c, 1, page, 0, 7);
 	cluster__forget(c);
-	event.changed = port__changed(c, 1);
-	begin_step(c, 1, event);
+	arrive(c, 1);
 	assert_int_equal(c->sent[CORE_MSG_FLUSH], 1);
 	assert_int_equal(c->sent[CORE_MSG_ARRIVE], 0);
 	deliver_type(c, 2, CORE_MSG_FLUSH);
@@ -173,10 +161,9 @@ static void test_cached_lock_is_silent(void **state)
 	struct cluster *c = open_rc(2);
 	uint32_t page = page_of(1, 0);
 	unsigned round;
-	uint8_t value;
 
 	(void)state;
-	get(c, 0, page, 0, &value);
+	share(c, 0, page);
 	acquire(c, 1);
 	put(c, 1, page, 0, 1);
 	release(c, 1);
@@ -222,7 +209,7 @@ static void test_lock_waits_for_what_is_counted(void **state)
 	put(c, 1, page, 0, 2);
 	act(c, 1, lock_event(c, 1, CORE_RELEASE, lock));
 	cluster__forget(c);
-	begin_step(c, 1, (struct core_event){.type = CORE_BARRIER, .changed = port__changed(c, 1)});
+	arrive(c, 1);
 	begin_step(c, 2, lock_event(c, 2, CORE_ACQUIRE, lock));
 	deliver_type(c, 0, CORE_MSG_ACQUIRE);
 	deliver_type(c, 1, CORE_MSG_WANT);
@@ -246,10 +233,9 @@ static void test_owner_flushes_again(void **state)
 	uint64_t first = lock_of_0(c, 0), second = lock_of_0(c, 1);
 	uint32_t page = page_of(0, 0);
 	int verdict = -1;
-	uint8_t value;
 
 	(void)state;
-	get(c, 1, page, 0, &value);
+	share(c, 1, page);
 	act(c, 1, lock_event(c, 1, CORE_ACQUIRE, first));
 	act(c, 1, lock_event(c, 1, CORE_RELEASE, first));
 	act(c, 1, lock_event(c, 1, CORE_ACQUIRE, second));
@@ -283,12 +269,11 @@ static void test_holder_lost_while_spread(void **state)
 	struct cluster *c = open_rc(4);
 	uint32_t page = page_of(1, 0);
 	struct core_event event = {.type = CORE_RELEASE, .lock = LOCK};
-	uint8_t value;
 	int verdict = -1;
 
 	(void)state;
-	get(c, 1, page, 0, &value);
-	get(c, 2, page, 0, &value);
+	share(c, 1, page);
+	share(c, 2, page);
 	acquire(c, 3);
 	put(c, 3, page, 0, 9);
 	begin_step(c, 0, (struct core_event){.type = CORE_ACQUIRE, .lock = LOCK});

@@ -130,11 +130,10 @@ static void test_clean_page_loses_its_twin(void **state)
 	struct cluster *c = open_rc(2);
 	uint32_t page = page_of(0, 0);
 	unsigned round;
-	uint8_t value;
 
 	(void)state;
 	put(c, 0, page, 0, 1);
-	get(c, 1, page, 0, &value);
+	share(c, 1, page);
 	put(c, 0, page, 0, 2);
 	meet(c);
 	for (round = 0; round < 8; round++) {
@@ -227,21 +226,18 @@ static void test_given_up_and_asked_for_again(void **state)
 {
 	struct cluster *c = open_rc(2);
 	uint32_t page = page_of(0, 0);
-	struct core_event event = {.type = CORE_BARRIER};
 	unsigned round;
-	uint8_t value;
 
 	(void)state;
 	put(c, 0, page, 0, 1);
-	get(c, 1, page, 0, &value);
+	share(c, 1, page);
 	for (round = 0; round < 7; round++) {
 		put(c, 0, page, 0, (uint8_t)(2 + round));
 		if (round == 6)
 			break;
 		meet(c);
 	}
-	event.changed = port__changed(c, 0);
-	begin_step(c, 0, event);
+	arrive(c, 0);
 	deliver_type(c, 1, CORE_MSG_SPREAD); /* gives it up: SEEN flies */
 	begin_step(c, 1, (struct core_event){.type = CORE_ACCESS, .page = page});
 	deliver_type(c, 0, CORE_MSG_SEEN);
@@ -300,10 +296,9 @@ static void test_home_lost(void **state)
 {
 	struct cluster *c = open_rc(3);
 	uint32_t shared = page_of(2, 0), alone = page_of(2, 1);
-	uint8_t value;
 
 	(void)state;
-	get(c, 0, shared, 0, &value);
+	share(c, 0, shared);
 	put(c, 1, shared, 0, 1);
 	put(c, 0, alone, 0, 5);
 	lose(c, 2);

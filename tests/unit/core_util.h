@@ -49,24 +49,28 @@ struct cluster {
 	void *memory;						  /* of the port */
 };
 
-static inline struct cluster *cluster__open(unsigned nodes, uint32_t pages, uint32_t per_home,
-					    uint32_t elevate_after)
+/* Nodes that are configured alike; `like` has all but who they are. */
+static inline struct cluster *cluster__open_like(unsigned nodes, struct core_config like)
 {
 	struct cluster *c = calloc(1, sizeof(*c));
-	unsigned i;
 
 	assert_non_null(c);
 	c->nodes = nodes;
-	for (i = 0; i < nodes; i++) {
-		struct core_config config = {.node = (uint16_t)i,
-					     .nodes = (uint16_t)nodes,
-					     .pages = pages,
-					     .pages_per_home = per_home,
-					     .generation = 7,
-					     .elevate_after = elevate_after};
-		assert_int_equal(core__open(&c->core[i], &config), 0);
+	like.nodes = (uint16_t)nodes;
+	like.generation = 7;
+	for (unsigned i = 0; i < nodes; i++) {
+		like.node = (uint16_t)i;
+		assert_int_equal(core__open(&c->core[i], &like), 0);
 	}
 	return c;
+}
+
+static inline struct cluster *cluster__open(unsigned nodes, uint32_t pages, uint32_t per_home,
+					    uint32_t elevate_after)
+{
+	return cluster__open_like(nodes, (struct core_config){.pages = pages,
+							      .pages_per_home = per_home,
+							      .elevate_after = elevate_after});
 }
 
 static inline void cluster__close(struct cluster *c)

@@ -115,92 +115,87 @@ static void loops_are_named_by_place(void **arg)
 	plan__close(p);
 }
 
+static const struct {
+	const char *text, *says;
+} damaged[] = {
+	{"", "too early"},
+	{"{\"schema\":\"procope.plan/1\",", "too early"},
+	{HEAD "{\"id\":\"P1\"", "line 2"},
+	{PLAN("\"isolate\":true") "x", "line 2"},
+	{HEAD "]}\n\n{", "line 4"},
+	{"[]", "not a JSON object"},
+	{"{}", "\"schema\" is missing"},
+	{"{\"schema\":\"procope.plan/2\"}", "procope.plan/2"},
+	{"{\"schema\":1}", "\"schema\" is int, not string"},
+	{"{\"schema\":\"procope.plan/1\",\"rules\":[]}", "\"program\" is missing"},
+	{"{\"schema\":\"procope.plan/1\",\"program\":\"w\"}", "\"rules\" is missing"},
+	{"{\"schema\":\"procope.plan/1\",\"program\":\"w\",\"rules\":{}}", "\"rules\" is object, not array"},
+	{HEAD "7]}", "rule number 1: not an object"},
+	{HEAD "{}]}", "rule number 1: \"id\" is missing"},
+	{HEAD "{\"id\":\"\"}]}", "\"id\" is empty"},
+	{HEAD "{\"id\":\"0123456789012345678901234567890123\"}]}", "\"id\" is 34 bytes long"},
+	{HEAD "{\"id\":\"P1\"}]}", "rule P1: \"match\" is missing"},
+	{HEAD "{\"id\":\"P1\",\"match\":{\"elem_size\":1}}]}", "\"type\" is missing"},
+	{HEAD "{\"id\":\"P1\",\"match\":{\"type\":\"int\",\"elem_size\":0}}]}", "\"elem_size\" is 0"},
+	{HEAD "{\"id\":\"P1\",\"match\":{\"type\":\"int\",\"elem_size\":4.5}}]}", "\"elem_size\" is double"},
+	{HEAD "{\"id\":\"P1\",\"match\":{\"type\":\"int\",\"elem_size\":4,\"file\":\"x\"}}]}", "\"file\""},
+	{HEAD "{\"id\":\"P1\",\"match\":{\"type\":\"int\",\"elem_size\":4,\"site\":[3]}}]}", "element 0"},
+	{HEAD "{\"id\":\"P1\",\"match\":{\"type\":\"int\",\"elem_size\":4,"
+	      "\"site\":[{\"build_id\":\"abc\",\"offset\":1}]}}]}",
+	 "hexadecimal"},
+	{HEAD "{\"id\":\"P1\",\"match\":{\"type\":\"int\",\"elem_size\":4,"
+	      "\"site\":[{\"build_id\":\"zz\",\"offset\":1}]}}]}",
+	 "hexadecimal"},
+	{HEAD "{\"id\":\"P1\",\"match\":{\"type\":\"int\",\"elem_size\":4,"
+	      "\"site\":[{\"build_id\":\"ab\",\"offset\":-1}]}}]}",
+	 "\"offset\" is -1"},
+	{HEAD "{\"id\":\"P1\",\"match\":{\"type\":\"int\",\"elem_size\":4,\"site\":[{},{},{},{},{},{}"
+	      ",{},{},{}]}}]}",
+	 "9 frames"},
+	{HEAD "{\"id\":\"P1\"," MATCH "}]}", "\"layout\" is missing"},
+	{HEAD LOOP("") "]}", "rule L1: \"chunk\" is missing"},
+	{HEAD LOOP("\"chunk\":0") "]}", "rule L1: \"chunk\" is 0, not within 1 and 1000000000"},
+	{HEAD LOOP("\"chunk\":-3") "]}", "\"chunk\" is -3"},
+	{HEAD LOOP("\"chunk\":2000000000") "]}", "\"chunk\" is 2000000000"},
+	{HEAD LOOP("\"chunk\":\"many\"") "]}", "\"chunk\" is string, not int"},
+	{HEAD LOOP("\"chunk\":4,\"step\":2") "]}", "\"loop\" has a key \"step\""},
+	{HEAD "{\"id\":\"L1\"," PLACE "}]}", "rule L1: \"loop\" is missing"},
+	{HEAD "{\"id\":\"L1\"," PLACE ",\"loop\":7}]}", "\"loop\" is int, not object"},
+	{HEAD "{\"id\":\"L1\"," MATCH ",\"loop\":{\"chunk\":4}}]}", "\"match\" has a key \"type\""},
+	{HEAD "{\"id\":\"L1\"," PLACE ",\"loop\":{\"chunk\":4},\"layout\":{}}]}", "rules of their own"},
+	{HEAD "{\"id\":\"L1\",\"match\":{\"loop\":{\"offset\":4}},\"loop\":{\"chunk\":4}}]}",
+	 "\"build_id\" is missing"},
+	{HEAD "{\"id\":\"L1\",\"match\":{\"loop\":[]},\"loop\":{\"chunk\":4}}]}", "\"loop\" is array"},
+	{PLAN("\"isolate\":1"), "\"isolate\" is int, not boolean"},
+	{PLAN("\"stride\":32"), "overlap"},
+	{PLAN("\"stride\":\"64\""), "\"stride\" is string"},
+	{PLAN("\"stride\":0"), "\"stride\" is 0"},
+	{PLAN("\"stride\":-64"), "\"stride\" is -64"},
+	{PLAN("\"stride\":50"), "multiple of 16"},
+	{PLAN("\"stride\":99999999999999999999"), "\"stride\" is"},
+	{PLAN("\"stride\":4294967296"), "\"stride\" is 4294967296"},
+	{PLAN("\"block\":4"), "together"},
+	{PLAN("\"block_stride\":4096"), "together"},
+	{PLAN("\"block\":100,\"block_stride\":4096"), "blocks would overlap"},
+	{PLAN("\"block\":10,\"block_stride\":4090"), "multiple of 16"},
+	{PLAN("\"block\":2147483648,\"stride\":64,\"block_stride\":64"), "blocks would overlap"},
+	{PLAN("\"pad\":4"), "\"pad\""},
+	{HEAD RULE("") "," RULE("") "]}", "same id"},
+	{HEAD "{\"id\":\"P1\",\"match\":{\"type\":\"v\",\"elem_size\":64},\"layout\":{\"stride\":80}}]}",
+	 "multiple of 64"},
+};
+
 static void damage_is_named(void **arg)
 {
-	static const struct {
-		const char *text, *says;
-	} cases[] = {
-		{"", "too early"},
-		{"{\"schema\":\"procope.plan/1\",", "too early"},
-		{HEAD "{\"id\":\"P1\"", "line 2"},
-		{PLAN("\"isolate\":true") "x", "line 2"},
-		{HEAD "]}\n\n{", "line 4"},
-		{"[]", "not a JSON object"},
-		{"{}", "\"schema\" is missing"},
-		{"{\"schema\":\"procope.plan/2\"}", "procope.plan/2"},
-		{"{\"schema\":1}", "\"schema\" is int, not string"},
-		{"{\"schema\":\"procope.plan/1\",\"rules\":[]}", "\"program\" is missing"},
-		{"{\"schema\":\"procope.plan/1\",\"program\":\"w\"}", "\"rules\" is missing"},
-		{"{\"schema\":\"procope.plan/1\",\"program\":\"w\",\"rules\":{}}",
-		 "\"rules\" is object, not array"},
-		{HEAD "7]}", "rule number 1: not an object"},
-		{HEAD "{}]}", "rule number 1: \"id\" is missing"},
-		{HEAD "{\"id\":\"\"}]}", "\"id\" is empty"},
-		{HEAD "{\"id\":\"0123456789012345678901234567890123\"}]}", "\"id\" is 34 bytes long"},
-		{HEAD "{\"id\":\"P1\"}]}", "rule P1: \"match\" is missing"},
-		{HEAD "{\"id\":\"P1\",\"match\":{\"elem_size\":1}}]}", "\"type\" is missing"},
-		{HEAD "{\"id\":\"P1\",\"match\":{\"type\":\"int\",\"elem_size\":0}}]}", "\"elem_size\" is 0"},
-		{HEAD "{\"id\":\"P1\",\"match\":{\"type\":\"int\",\"elem_size\":4.5}}]}",
-		 "\"elem_size\" is double"},
-		{HEAD "{\"id\":\"P1\",\"match\":{\"type\":\"int\",\"elem_size\":4,\"file\":\"x\"}}]}",
-		 "\"file\""},
-		{HEAD "{\"id\":\"P1\",\"match\":{\"type\":\"int\",\"elem_size\":4,\"site\":[3]}}]}",
-		 "element 0"},
-		{HEAD "{\"id\":\"P1\",\"match\":{\"type\":\"int\",\"elem_size\":4,"
-		      "\"site\":[{\"build_id\":\"abc\",\"offset\":1}]}}]}",
-		 "hexadecimal"},
-		{HEAD "{\"id\":\"P1\",\"match\":{\"type\":\"int\",\"elem_size\":4,"
-		      "\"site\":[{\"build_id\":\"zz\",\"offset\":1}]}}]}",
-		 "hexadecimal"},
-		{HEAD "{\"id\":\"P1\",\"match\":{\"type\":\"int\",\"elem_size\":4,"
-		      "\"site\":[{\"build_id\":\"ab\",\"offset\":-1}]}}]}",
-		 "\"offset\" is -1"},
-		{HEAD "{\"id\":\"P1\",\"match\":{\"type\":\"int\",\"elem_size\":4,\"site\":[{},{},{},{},{},{}"
-		      ",{},{},{}]}}]}",
-		 "9 frames"},
-		{HEAD "{\"id\":\"P1\"," MATCH "}]}", "\"layout\" is missing"},
-		{HEAD LOOP("") "]}", "rule L1: \"chunk\" is missing"},
-		{HEAD LOOP("\"chunk\":0") "]}", "rule L1: \"chunk\" is 0, not within 1 and 1000000000"},
-		{HEAD LOOP("\"chunk\":-3") "]}", "\"chunk\" is -3"},
-		{HEAD LOOP("\"chunk\":2000000000") "]}", "\"chunk\" is 2000000000"},
-		{HEAD LOOP("\"chunk\":\"many\"") "]}", "\"chunk\" is string, not int"},
-		{HEAD LOOP("\"chunk\":4,\"step\":2") "]}", "\"loop\" has a key \"step\""},
-		{HEAD "{\"id\":\"L1\"," PLACE "}]}", "rule L1: \"loop\" is missing"},
-		{HEAD "{\"id\":\"L1\"," PLACE ",\"loop\":7}]}", "\"loop\" is int, not object"},
-		{HEAD "{\"id\":\"L1\"," MATCH ",\"loop\":{\"chunk\":4}}]}", "\"match\" has a key \"type\""},
-		{HEAD "{\"id\":\"L1\"," PLACE ",\"loop\":{\"chunk\":4},\"layout\":{}}]}",
-		 "rules of their own"},
-		{HEAD "{\"id\":\"L1\",\"match\":{\"loop\":{\"offset\":4}},\"loop\":{\"chunk\":4}}]}",
-		 "\"build_id\" is missing"},
-		{HEAD "{\"id\":\"L1\",\"match\":{\"loop\":[]},\"loop\":{\"chunk\":4}}]}",
-		 "\"loop\" is array"},
-		{PLAN("\"isolate\":1"), "\"isolate\" is int, not boolean"},
-		{PLAN("\"stride\":32"), "overlap"},
-		{PLAN("\"stride\":\"64\""), "\"stride\" is string"},
-		{PLAN("\"stride\":0"), "\"stride\" is 0"},
-		{PLAN("\"stride\":-64"), "\"stride\" is -64"},
-		{PLAN("\"stride\":50"), "multiple of 16"},
-		{PLAN("\"stride\":99999999999999999999"), "\"stride\" is"},
-		{PLAN("\"stride\":4294967296"), "\"stride\" is 4294967296"},
-		{PLAN("\"block\":4"), "together"},
-		{PLAN("\"block_stride\":4096"), "together"},
-		{PLAN("\"block\":100,\"block_stride\":4096"), "blocks would overlap"},
-		{PLAN("\"block\":10,\"block_stride\":4090"), "multiple of 16"},
-		{PLAN("\"block\":2147483648,\"stride\":64,\"block_stride\":64"), "blocks would overlap"},
-		{PLAN("\"pad\":4"), "\"pad\""},
-		{HEAD RULE("") "," RULE("") "]}", "same id"},
-		{HEAD
-		 "{\"id\":\"P1\",\"match\":{\"type\":\"v\",\"elem_size\":64},\"layout\":{\"stride\":80}}]}",
-		 "multiple of 64"},
-	};
 	struct plan *p;
 
 	(void)arg;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		int err = load(cases[i].text, &p);
+	for (size_t i = 0; i < sizeof(damaged) / sizeof(*damaged); i++) {
+		int err = load(damaged[i].text, &p);
 
-		if (err != -EINVAL || !strstr(message, cases[i].says) || !strstr(message, path))
-			fail_msg("case %zu: %d, \"%s\" does not say \"%s\"", i, err, message, cases[i].says);
+		if (err != -EINVAL || !strstr(message, damaged[i].says) || !strstr(message, path))
+			fail_msg("case %zu: %d, \"%s\" does not say \"%s\"", i, err, message,
+				 damaged[i].says);
 		assert_null(p);
 	}
 }
