@@ -29,6 +29,7 @@ EXTRA_apps/raytracer/picture.c := -DWITH_LIBPNG $(libpng_CFLAGS)
 endif
 $(foreach a,$(APPS),$(eval $(call app,$(a))))
 hashmap_SRCS += apps/hashmap/batch.c
+raytracer_SRCS += apps/raytracer/deal.c
 
 PROGRAMS += world world-sequential
 world_DIR   := apps

@@ -4,8 +4,9 @@
  *
  * Rows are dealt to the nodes in turn, as in Java Grande's own parallel version: neighbouring rows cost about
  * the same, so all nodes have about the same to do, without a counter that all would fight for. Each row makes
- * sense as a transaction of its own. Node 0 reads the scene and puts it into the DSM, where all only read it; the
- * others need no file.
+ * sense as a transaction of its own. Tuned: nodes take rows while they draw (deal.h), since cores are not equally
+ * fast, even if they are of one kind. Node 0 reads the scene and puts it into the DSM, where all only read it; the others need no
+ * file.
  */
 #include <dsm.h>
 
@@ -14,6 +15,7 @@
 
 #include "apps/common/parts.h"
 #include "apps/common/sequential.h"
+#include "apps/raytracer/deal.h"
 #include "apps/raytracer/options.h"
 
 static void publish(const struct scene *read)
@@ -57,17 +59,56 @@ static void render(const struct scene *scene, const struct rows *rows, uint32_t 
 	app__progress_end(app);
 }
 
-static int finish(const struct app *app, const struct raytracer_options *o, const struct rows *rows,
+/* Both layouts: where the picture is, and who draws what. */
+struct canvas {
+	bool tuned;
+	struct rows rows;
+	struct deal deal;
+};
+
+static void open_canvas(struct canvas *c, const struct raytracer_options *o)
+{
+	long size = o->common.size;
+
+	c->tuned = o->common.layout == APP_TUNED;
+	if (c->tuned) {
+		deal__open(&c->deal, size);
+		return;
+	}
+	c->rows = (struct rows){.order = ROWS_FLAT,
+				.count = size,
+				.nodes = dsm_nodes(),
+				.pitch = (size_t)size * sizeof(uint32_t)};
+	parts__rows("picture", &c->rows, parts__new_rows(uint32_t, &c->rows));
+}
+
+/* The scene as the other nodes have it, to be read outside transactions. Returns what the caller frees; NULL: no memory. */
+static struct sphere *copy_scene(struct scene *copy, const struct scene *scene)
+{
+	dsm_peek(copy, scene, sizeof(*copy));
+	size_t bytes = (size_t)copy->nspheres * sizeof(struct sphere);
+	struct sphere *spheres = malloc(bytes);
+	if (spheres)
+		dsm_peek(spheres, copy->sphere, bytes);
+	copy->sphere = spheres;
+	return spheres;
+}
+
+static int finish(const struct app *app, const struct raytracer_options *o, const struct canvas *c,
 		  const struct scene *read, FILE *file, double seconds)
 {
-	size_t row = (size_t)rows->count * sizeof(uint32_t);
-	char *pixels = malloc((size_t)rows->count * row);
+	long size = o->common.size;
+	size_t row = (size_t)size * sizeof(uint32_t);
+	uint32_t *pixels = malloc((size_t)size * row);
 
 	if (!pixels)
 		return app__bad(app, "no memory for a copy of the picture: take a smaller --size");
-	for (long y = 0; y < rows->count; y++)
-		dsm_peek(pixels + (size_t)y * row, rows__at(rows, y), row);
-	int status = raytracer__finish(app, o, read, file, (const uint32_t *)pixels, dsm_nodes(), seconds);
+	if (c->tuned)
+		deal__gather(&c->deal, pixels);
+	else
+		for (long y = 0; y < size; y++)
+			dsm_peek(pixels + y * size, rows__at(&c->rows, y), row);
+	int status = raytracer__finish(app, o, read, file, pixels, dsm_nodes(), seconds);
 	free(pixels);
 	return status;
 }
@@ -76,7 +117,8 @@ int main(int argc, char **argv)
 {
 	struct app app = {.name = "raytracer", .speaks = dsm_node() == 0};
 	struct raytracer_options o;
-	struct scene read = {0};
+	struct scene read = {0}, copy;
+	struct canvas canvas;
 	FILE *file = NULL;
 	int status;
 
@@ -92,24 +134,25 @@ int main(int argc, char **argv)
 	if (!scene)
 		return APP_USAGE; /* node 0 has said why */
 	uint32_t *line = malloc((size_t)o.common.size * sizeof(*line));
-	if (!line)
-		return app__bad(&app, "no memory for a row: take a smaller --size");
-	struct rows rows = {.order = o.common.layout == APP_TUNED ? ROWS_CYCLIC : ROWS_FLAT,
-			    .count = o.common.size,
-			    .nodes = dsm_nodes(),
-			    .pitch = (size_t)o.common.size * sizeof(uint32_t)};
-	parts__rows("picture", &rows, parts__new_rows(uint32_t, &rows));
+	struct sphere *spheres = copy_scene(&copy, scene);
+	if (!line || !spheres)
+		return app__bad(&app, "no memory for a row and the scene: take a smaller --size");
+	open_canvas(&canvas, &o);
 	dsm_barrier();
 
 	dsm_phase("first");
 	double start = app__now();
-	render(scene, &rows, line, &app);
+	if (canvas.tuned)
+		deal__draw(&canvas.deal, &copy, line, &app);
+	else
+		render(scene, &canvas.rows, line, &app);
 	dsm_barrier();
 	double seconds = app__now() - start;
 	dsm_phase("result");
 	if (dsm_node() == 0)
-		status = finish(&app, &o, &rows, &read, file, seconds);
+		status = finish(&app, &o, &canvas, &read, file, seconds);
 	free(line);
+	free(spheres);
 	free(read.sphere);
 	dsm_barrier(); /* the others keep serving pages until node 0 has read them */
 	return app__end(&app, status);
