@@ -1,9 +1,12 @@
 # The protocol core and the checker of histories, one rule at a time.
-TESTS += unit/core_test unit/core_prefetch_test unit/core_rows_test unit/core_update_test unit/core_hand_test unit/core_migrate_test unit/core_loss_test unit/core_rc_test unit/core_rc_sync_test unit/core_sc_test unit/core_sc_bring_test unit/core_locks_test unit/core_message_test unit/core_memory_test unit/copyset_test unit/verify_test
+TESTS += unit/core_test unit/core_prefetch_test unit/core_rows_test unit/core_carried_test unit/core_update_test unit/core_hand_test unit/core_migrate_test unit/core_loss_test unit/core_rc_test unit/core_rc_sync_test unit/core_sc_test unit/core_sc_bring_test unit/core_locks_test unit/core_message_test unit/core_memory_test unit/copyset_test unit/verify_test
 
 unit/core_rows_test_SRCS  := tests/unit/core_rows_test.c
 unit/core_rows_test_NEEDS := core
 unit/core_rows_test_LIBS  := -lcmocka
+unit/core_carried_test_SRCS  := tests/unit/core_carried_test.c
+unit/core_carried_test_NEEDS := core
+unit/core_carried_test_LIBS  := -lcmocka
 unit/core_test_SRCS  := tests/unit/core_test.c
 unit/core_test_NEEDS := core
 unit/core_test_LIBS  := -lcmocka

@@ -9,6 +9,11 @@
  * that from then on only who really touches it is doomed by it. CORE_REARM_CLEAN commits without an
  * invalidation of it end that.
  *
+ * That learns page by page. A program that writes a page and does not come back, while its neighbour goes on there (rows
+ * of a picture, dealt in turn), would lose an attempt for each page. So a node that loses some in a row through pages that
+ * they had not touched is wary for a while: an attempt's end closes what it wrote or fetched, too. Whoever does come
+ * back pays a local fault for it.
+ *
  * Opacity of the doomed. Once doomed, an attempt sees nothing new: the pages that it has mapped keep
  * their old frames (zombies) until it is undone, and its next fault unwinds it. What it can still read
  * is what was committed at one moment, that of its doom. (The exception is a pinned access, served
@@ -18,6 +23,11 @@
 #include <string.h>
 
 #include "dsmcore/protocol/internal.h"
+
+#define WARY_DOOM      16u  /* what such a doom counts, in commits */
+#define WARY_SCORE     40u  /* from here on */
+#define WARY_SPELL     64u  /* commits; twice as many each time */
+#define WARY_SPELL_MAX 1024u
 
 static void forget_touches(struct dsm_core *core)
 {
@@ -59,6 +69,7 @@ int attempt__begin(struct dsm_core *core, const struct core_event *event)
 	a->party.site = event->site;
 	a->read_only = event->read_only;
 	a->sole = false;
+	a->vain = false;
 	/* Clocks of two nodes may be equal: the rank breaks the tie by node. */
 	a->party.birth = a->aborts >= elevate_after && !core_mutant(no_elevation) ? a->first_begin : 0;
 	if (core->claim.granted && !core_mutant(irrevocable_outranked)) /* claim.c */
@@ -168,6 +179,22 @@ static void emit_abort(struct dsm_core *core)
 	emit->nmeetings = (uint32_t)a->nmeetings;
 }
 
+static void grow_wary(struct wary *w)
+{
+	w->score += WARY_DOOM;
+	if (w->score < WARY_SCORE)
+		return;
+	w->score = 0;
+	w->spell = !w->spell ? WARY_SPELL : w->spell < WARY_SPELL_MAX ? 2 * w->spell : WARY_SPELL_MAX;
+	w->left = w->spell;
+}
+
+static void calm_down(struct wary *w)
+{
+	w->score -= w->score > 0;
+	w->left -= w->left > 0;
+}
+
 /* Undoes the running attempt; its winner and cause are on record. */
 void attempt__abort(struct dsm_core *core)
 {
@@ -177,6 +204,8 @@ void attempt__abort(struct dsm_core *core)
 
 	core_cover__end(core, false);
 	emit_abort(core);
+	if (a->vain)
+		grow_wary(&core->wary);
 	for (i = 0; i < a->ndirty; i++) {
 		if (core->client[a->dirty[i]].flags & CLIENT_STICKY) {
 			if (!core_mutant(sticky_not_reset))
@@ -201,8 +230,10 @@ void attempt__abort(struct dsm_core *core)
 	core->verdict = VERDICT_ABORT;
 }
 
-static enum core_rights rights_after(struct client_page *cp, bool committed)
+static enum core_rights rights_after(const struct dsm_core *core, const struct touch *t, bool committed)
 {
+	struct client_page *cp = &core->client[t->page];
+
 	if (cp->flags & CLIENT_STICKY)
 		return CORE_WRITE;
 	cp->flags &= (uint8_t)~CLIENT_ZOMBIE;
@@ -214,6 +245,8 @@ static enum core_rights rights_after(struct client_page *cp, bool committed)
 		else
 			return CORE_NONE;
 	}
+	if (core->wary.left && t->flags & (TOUCH_WRITTEN | TOUCH_FETCHED) && !rows__stream(core))
+		return CORE_NONE;
 	return cp->rights == CORE_NONE ? CORE_NONE : CORE_READ;
 }
 
@@ -238,13 +271,15 @@ void attempt__close(struct dsm_core *core, bool committed)
 
 	for (i = 0; i < a->ntouches; i++) {
 		cp = &core->client[a->touches[i].page];
-		core__gather_rights(core, a->touches[i].page, rights_after(cp, committed));
+		core__gather_rights(core, a->touches[i].page, rights_after(core, &a->touches[i], committed));
 		if (!committed)
 			continue;
 		ahead__close(core, a->touches[i].flags);
 		learn(cp, a->touches[i].flags);
 	}
 	core__flush_rights(core);
+	if (committed)
+		calm_down(&core->wary);
 	core->ended = true;
 	a->running = false;
 	a->doomed = false;

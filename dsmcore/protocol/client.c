@@ -280,18 +280,22 @@ static void drop_copy(struct dsm_core *core, const struct core_msg *msg, const s
  * its neighbours' once in many transactions, loses more by one abort than by a fault in each. */
 static void rearm_carried(struct dsm_core *core, const struct core_msg *msg)
 {
+	bool first = core_party__same(&core->attempt.winner, &msg->tx), touched = false, carried = false;
 	struct client_page *cp;
 	uint32_t i, flags;
 
 	for (i = 0; i < msg->npages; i++) {
 		cp = &core->client[msg->entries[i].page];
 		flags = attempt__flags(core, msg->entries[i].page);
+		touched |= flags & (TOUCH_READ | TOUCH_WRITTEN);
 		if (msg->entries[i].flags & CORE_ENTRY_UPDATE && !cp->idle && !rows__stream(core))
 			continue;
 		if (cp->rights != CORE_NONE &&
 		    (!cp->slot || (flags & (TOUCH_STUCK | TOUCH_READ)) == TOUCH_STUCK))
 			cp->flags |= CLIENT_REARM;
+		carried |= cp->rights != CORE_NONE && !cp->slot;
 	}
+	core->attempt.vain |= first && carried && !touched;
 }
 
 /* Where winner and loser met: the pages at hand, and those of the winner's write set on other homes. */

@@ -76,6 +76,7 @@ struct attempt {
 	enum core_cause cause; /* of the doom */
 	bool running, doomed, committing, retry, read_only;
 	bool sole;	      /* it was told that it will commit */
+	bool vain;	      /* its doom came through a page that it has not touched */
 	uint32_t aborts;      /* of this transaction */
 	uint64_t first_begin; /* logical time of its first BEGIN */
 	struct touch *touches;
@@ -84,6 +85,13 @@ struct attempt {
 	size_t ndirty, dirty_cap;
 	struct core_meeting *meetings;
 	size_t nmeetings, meetings_cap;
+};
+
+/* Dooms through pages that attempts had from before and did not touch (attempt.c). */
+struct wary {
+	uint16_t left;	/* commits for which this node is wary */
+	uint16_t spell; /* so many the last time */
+	uint8_t score;	/* of such dooms, less commits */
 };
 
 /* A copy on its way, from its FETCH to its PAGE, whatever becomes of the attempt that asked. */

@@ -225,6 +225,7 @@ struct dsm_core {
 	struct prefetch prefetch;
 	struct ahead ahead;
 	struct rows rows;
+	struct wary wary;
 	struct claim claim;
 	struct turns turns;
 	struct commit commit;

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* core_carried_test.c - pages that stay mapped from one attempt to the next, and dooms through them. */
+#include "tests/unit/core_util.h"
+
+/* Node 0 has written the page; while its next attempt does something else, node 1 writes it. Was that attempt undone? */
+static bool neighbour_follows(struct cluster *c, uint32_t page)
+{
+	bool doomed;
+
+	BEGIN(c, 0);
+	WRITE(c, 0, page);
+	COMMIT(c, 0);
+	BEGIN(c, 0);
+	BEGIN(c, 1);
+	WRITE(c, 1, page);
+	COMMIT(c, 1);
+	core__attempt(c->core[0], &doomed);
+	if (doomed) {
+		assert_int_equal(SAFE(c, 0), CORE_DO_ABORT);
+		BEGIN(c, 0);
+	}
+	assert_int_equal(COMMIT(c, 0), CORE_DO_RESUME);
+	return doomed;
+}
+
+/* Always another page, so nothing is learnt of a page; the node learns that it does not come back. */
+static void test_pages_left_behind(void **state)
+{
+	struct cluster *c = cluster__open(2, 64, 32, 0);
+	unsigned doomed = 0;
+
+	(void)state;
+	for (uint32_t page = 0; page < 30; page++)
+		doomed += neighbour_follows(c, page);
+	assert_in_range(doomed, 1, 4);
+	/* It closes what it writes, which costs a fault if it does come back, and nothing that it has read. */
+	BEGIN(c, 0);
+	WRITE(c, 0, 30);
+	READ(c, 0, 31);
+	COMMIT(c, 0);
+	assert_int_equal(core__rights(c->core[0], 30), CORE_NONE);
+	assert_int_equal(core__rights(c->core[0], 31), CORE_READ);
+	cluster__close(c);
+}
+
+/* Not for ever: after so many commits it sees whether that has changed. */
+static void test_ends(void **state)
+{
+	struct cluster *c = cluster__open(2, 64, 32, 0);
+
+	(void)state;
+	for (uint32_t page = 0; page < 6; page++)
+		neighbour_follows(c, page);
+	for (uint32_t i = 0; i < 200; i++) {
+		BEGIN(c, 0);
+		COMMIT_SILENT(c, 0);
+	}
+	BEGIN(c, 0);
+	WRITE(c, 0, 30);
+	COMMIT(c, 0);
+	assert_int_equal(core__rights(c->core[0], 30), CORE_READ);
+	cluster__close(c);
+}
+
+/* One that it had touched is a conflict, and says nothing of this. */
+static void test_touched(void **state)
+{
+	struct cluster *c = cluster__open(2, 64, 32, 0);
+	bool doomed;
+
+	(void)state;
+	for (uint32_t page = 0; page < 20; page++) {
+		BEGIN(c, 0);
+		READ(c, 0, page);
+		BEGIN(c, 1);
+		WRITE(c, 1, page);
+		COMMIT(c, 1);
+		core__attempt(c->core[0], &doomed);
+		assert_true(doomed);
+		SAFE(c, 0);
+		BEGIN(c, 0);
+		COMMIT_SILENT(c, 0);
+	}
+	BEGIN(c, 0);
+	WRITE(c, 0, 30);
+	COMMIT(c, 0);
+	assert_int_equal(core__rights(c->core[0], 30), CORE_READ);
+	cluster__close(c);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pages_left_behind),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_touched),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
