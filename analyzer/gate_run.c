@@ -98,7 +98,11 @@ static int take_record(struct gate_run *r, const struct dsm_ev_hdr *h)
 	r->nodes = e->nodes;
 	r->consistency = e->consistency;
 	shown__copy(r->program, sizeof(r->program), e->program);
-	shown__copy(r->host, sizeof(r->host), e->host);
+	if (!r->host[0] ||
+	    h->node <= r->host_of) { /* one trace may have several; this does not depend on their order */
+		shown__copy(r->host, sizeof(r->host), e->host);
+		r->host_of = h->node;
+	}
 	if (e->start_realtime_ns && (!r->start_realtime_ns || e->start_realtime_ns < r->start_realtime_ns))
 		r->start_realtime_ns = e->start_realtime_ns;
 	return 0;

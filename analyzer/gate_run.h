@@ -59,6 +59,7 @@ struct gate_run {
 	size_t files;
 	uint64_t run_id; /* 0: unknown */
 	char program[128], host[64];
+	uint16_t host_of;	    /* the lowest node: whose host that is */
 	unsigned consistency;	    /* enum dsm_ev_consistency */
 	uint64_t start_realtime_ns; /* of its first node */
 	unsigned nodes;		    /* of the cluster */

@@ -283,14 +283,37 @@ static int same_program(const struct input *in, size_t n)
 	return 0;
 }
 
+/* Hosts' clocks may differ by years, and which record is earlier must be known from the first one on: so what the nodes have
+ * measured is read beforehand. Not of a stream, which comes only once. */
+static int read_clocks(struct model *m, struct input *in)
+{
+	uint64_t damaged = in->damaged;
+	int err = strcmp(in->path, "-") ? open_input(in) : 0;
+
+	while (!err && in->reader && !in->ended) {
+		err = next_item(in, true, NULL);
+		if (!err && !in->ended && in->item.kind == TRACE_RECORD &&
+		    in->item.record->type == DSM_EV_CLOCK)
+			model__clock(m, in->run, (const void *)in->item.record);
+	}
+	if (in->reader)
+		trace_reader__close(in->reader);
+	in->reader = NULL;
+	in->ready = in->ended = false;
+	in->damaged = damaged;
+	return err;
+}
+
 static int read_run(struct model *m, struct evidence *e, struct input *in, size_t n, bool quiet)
 {
 	int err = 0;
 
 	for (size_t i = 0; i < n && !err; i++) {
-		err = open_input(&in[i]);
 		in[i].run = model__run(m, in[i].run_id, in[i].path);
+		err = n > 1 ? read_clocks(m, &in[i]) : 0;
 	}
+	for (size_t i = 0; i < n && !err; i++)
+		err = open_input(&in[i]);
 	if (!err)
 		err = merge(m, e, in, n, quiet);
 	for (size_t i = 0; i < n; i++)

@@ -242,7 +242,7 @@ static void solve_clocks(struct model *m, uint32_t run)
 	mem__free(known);
 }
 
-static void take_clock(struct model *m, uint32_t run, const struct dsm_ev_clock *rec)
+void model__clock(struct model *m, uint32_t run, const struct dsm_ev_clock *rec)
 {
 	struct run *r = &m->runs.at[run];
 	struct clock_edge edge = {rec->hdr.node, rec->peer, rec->offset_ns, rec->rtt_ns};
@@ -372,7 +372,7 @@ void model__record(struct model *m, uint32_t run, const struct dsm_ev_hdr *recor
 		take_root(m, run, (const void *)record);
 		break;
 	case DSM_EV_CLOCK:
-		take_clock(m, run, (const void *)record);
+		model__clock(m, run, (const void *)record);
 		break;
 	case DSM_EV_MOVE:
 		homes__take(m, run, (const void *)record, time);

@@ -158,6 +158,9 @@ void model__take_free(struct model *m, uint32_t run, const struct dsm_ev_free *r
 /* True when records of a type may be missing: lost, or in a damaged part. */
 bool model__lossy(const struct model *m, uint32_t run, unsigned type);
 
+/* Takes in how one node's clock differs from another's; the shortest round trip holds. A record that comes again changes
+ * nothing. */
+void model__clock(struct model *m, uint32_t run, const struct dsm_ev_clock *rec);
 /* A node's time on the run's clock. */
 int64_t model__time(const struct model *m, uint32_t run, uint16_t node, uint64_t time_ns);
 
