@@ -129,12 +129,12 @@ static size_t read_counters(struct collect *c, struct trace_counters **out)
 
 	*out = NULL;
 	for (struct node_view *v = nodes__first(c->nodes); v; v = v->next)
-		size += v->run_id == c->run_id;
+		size += collect__wants(c, v->run_id, v->node);
 	if (size)
 		*out = calloc(size, sizeof(**out));
 	for (struct node_view *v = nodes__first(c->nodes); *out && v && n < size; v = v->next) {
 		struct trace_counters *t = *out + n;
-		if (v->run_id != c->run_id)
+		if (!collect__wants(c, v->run_id, v->node))
 			continue;
 		t->time_ns = collect__now();
 		t->node = v->node;
@@ -215,12 +215,21 @@ static void tell_clients(struct collect *c, uint64_t now, bool only_new, bool en
 
 /* ---- the loop ---- */
 
+/* How many nodes will be seen here, if all of them are on this host; `n` of the cluster. */
+static size_t expected(const struct collect *c, size_t n)
+{
+	size_t last = c->options->last < n ? c->options->last + 1u : n;
+
+	return c->options->first < last ? last - c->options->first : n;
+}
+
 static bool nodes_missing(const struct collect *c)
 {
 	const struct agg_node *const *nodes;
 	size_t n = aggregate__nodes(c->known, &nodes);
 
-	return !n || (n < nodes[0]->nodes && collect__now() - c->last_node_ns < MISSING_NODES_NS);
+	return !n ||
+	       (n < expected(c, nodes[0]->nodes) && collect__now() - c->last_node_ns < MISSING_NODES_NS);
 }
 
 static bool run_ended(const struct collect *c)
@@ -244,7 +253,7 @@ static bool all_described(const struct collect *c)
 		if (!nodes[i]->described)
 			return false;
 	}
-	return n && n >= nodes[0]->nodes;
+	return n && n >= expected(c, nodes[0]->nodes);
 }
 
 /* All nodes of the run have described themselves, or all that this host has of it have had the time to. */
@@ -382,7 +391,8 @@ static uint64_t ring_bytes(const struct collect *c)
 	if (least)
 		return least;
 	for (const struct node_view *v = nodes__first(c->nodes); v; v = v->next) {
-		if (v->run_id == c->run_id && v->ring_bytes && (!least || v->ring_bytes < least))
+		if (collect__wants(c, v->run_id, v->node) && v->ring_bytes &&
+		    (!least || v->ring_bytes < least))
 			least = v->ring_bytes;
 	}
 	return least;

@@ -24,7 +24,9 @@ struct collect_options {
 	const char *output; /* NULL: no trace */
 	enum collect_source source;
 	struct source_options from;
-	uint64_t run_id; /* 0: the first run seen */
+	uint64_t run_id;      /* 0: the first run seen */
+	uint16_t first, last; /* of its nodes only these */
+	bool merge;	      /* no collection: its output is made of other traces */
 	bool no_live;
 	const char *live_path; /* NULL: the usual place */
 	double seconds;	       /* 0: until the run has ended */
@@ -83,6 +85,8 @@ void collect__node_found(void *collect, struct node_view *view);
 void collect__node_record(struct collect *c, pid_t pid, const struct dsm_ev_node *record);
 /* Is this process's event of the run that is collected? Asks the system about a process not known yet. */
 bool collect__ours(struct collect *c, pid_t pid);
+/* Is this node of the run, and of the part of it, that is collected? */
+bool collect__wants(const struct collect *c, uint64_t run_id, uint16_t node);
 /* As that, and is the process this node? */
 bool collect__from(struct collect *c, pid_t pid, uint16_t node);
 

@@ -21,6 +21,11 @@ void collect__failed(struct collect *c, int error)
 		c->end = COLLECT_FAILED;
 }
 
+bool collect__wants(const struct collect *c, uint64_t run_id, uint16_t node)
+{
+	return run_id == c->run_id && node >= c->options->first && node <= c->options->last;
+}
+
 static struct sender *sender_of(struct collect *c, pid_t pid)
 {
 	struct table_key key = {(uint64_t)pid, 0};
@@ -89,7 +94,7 @@ void collect__node_found(void *ctx, struct node_view *view)
 	if (!c->run_id && node_view__ended(view))
 		return; /* the rest of a run that is over is not the run to watch */
 	meet_run(c, view->pid, view->run_id, view->node);
-	if (view->run_id != c->run_id)
+	if (!collect__wants(c, view->run_id, view->node))
 		return;
 	c->last_node_ns = view->found_ns = collect__now();
 	if (aggregate__add_node(c->known, view->node, view->nodes, (uint32_t)view->pid, view->run_id))
@@ -116,7 +121,7 @@ bool collect__ours(struct collect *c, pid_t pid)
 	}
 	if (!s->known)
 		c->strangers++;
-	return s->known && s->run_id == c->run_id;
+	return s->known && collect__wants(c, s->run_id, s->node);
 }
 
 bool collect__from(struct collect *c, pid_t pid, uint16_t node)
@@ -148,5 +153,6 @@ void collect__node_record(struct collect *c, pid_t pid, const struct dsm_ev_node
 	}
 	s->described = true;
 	meet_run(c, pid, record->run_id, record->hdr.node);
-	c->last_node_ns = collect__now();
+	if (collect__wants(c, record->run_id, record->hdr.node))
+		c->last_node_ns = collect__now();
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "collector/collect.h"
+#include "collector/merge.h"
 
 #define RING_DEFAULT (16u << 20)
 #define RING_MIN     4096u
@@ -21,12 +22,14 @@
 
 static const char usage_text[] =
 	"Usage: dsmcollect [OPTION]...\n"
+	"       dsmcollect --merge -o FILE TRACE...\n"
 	"Collects the events of a DSM run on this host: into a trace for dsmreport, and live for dsmtop.\n"
 	"\n"
 	"  -o, --output FILE     write a trace (\"-\": standard output)\n"
 	"      --source SOURCE   bpf: the DSM's probes, as root; ring: its shared memory, as its user;\n"
 	"                        auto (default): bpf, and where that is refused ring\n"
 	"      --run ID          only the run with this id (16 hex digits); default: the first one seen\n"
+	"      --nodes A-B       of that run only nodes A to B: those of this host, as dsmrun knows them\n"
 	"      --user NAME|UID   the run of this user; default: of the one who collects\n"
 	"      --seconds N       end after N seconds at the latest\n"
 	"      --until-end       end with the run (this is the default; not together with --seconds)\n"
@@ -38,17 +41,22 @@ static const char usage_text[] =
 	"      --ready-fd N      write \"ready SOURCE SOCKET\" to descriptor N once attached\n"
 	"      --json            print the summary as JSON on standard output\n"
 	"      --quiet           print no summary\n"
+	"      --merge           make one trace of those of one run's hosts, on one clock\n"
 	"  -h, --help            this text; --version: the version\n"
 	"\n"
 	"Ends with the run, at SIGINT or SIGTERM, or after --seconds. Exit codes: 0 done, 1 the trace is "
 	"not\n"
-	"complete (disk full), 2 bad usage or nothing to collect with.\n";
+	"complete (disk full; --merge: a part is cut or missing), 2 bad usage, nothing to collect with, or "
+	"no\n"
+	"traces of one run.\n";
 
 enum {
 	OPT_SOURCE = 256,
 	OPT_RING,
 	OPT_ALL,
 	OPT_RUN,
+	OPT_NODES,
+	OPT_MERGE,
 	OPT_USER,
 	OPT_PROBE,
 	OPT_NO_LIVE,
@@ -67,6 +75,8 @@ static const struct option long_options[] = {
 	{"ring-size", required_argument, NULL, OPT_RING},
 	{"all", no_argument, NULL, OPT_ALL},
 	{"run", required_argument, NULL, OPT_RUN},
+	{"nodes", required_argument, NULL, OPT_NODES},
+	{"merge", no_argument, NULL, OPT_MERGE},
 	{"user", required_argument, NULL, OPT_USER},
 	{"probe-file", required_argument, NULL, OPT_PROBE},
 	{"no-live", no_argument, NULL, OPT_NO_LIVE},
@@ -125,6 +135,24 @@ static int parse_run(struct collect_options *o, const char *text)
 	o->run_id = strtoull(text, &end, 16);
 	if (errno || end == text || *end || *text == '-' || !o->run_id)
 		return bad("--run", text, "must be a run id: up to 16 hex digits, as dsmrun prints it");
+	return 0;
+}
+
+static int parse_nodes(struct collect_options *o, const char *text)
+{
+	unsigned long first, last;
+	char *end, *second;
+
+	errno = 0;
+	first = last = strtoul(text, &end, 10);
+	if (*end == '-' && end[1] >= '0' && end[1] <= '9') {
+		second = end + 1;
+		last = strtoul(second, &end, 10);
+	}
+	if (errno || end == text || *end || *text < '0' || *text > '9' || last < first || last > UINT16_MAX)
+		return bad("--nodes", text, "must be a node's number, or two, as in 4-7");
+	o->first = (uint16_t)first;
+	o->last = (uint16_t)last;
 	return 0;
 }
 
@@ -191,6 +219,12 @@ static int parse_option(struct collect_options *o, int option, bool *until_end)
 	case OPT_RUN:
 		rc = parse_run(o, optarg);
 		break;
+	case OPT_NODES:
+		rc = parse_nodes(o, optarg);
+		break;
+	case OPT_MERGE:
+		o->merge = true;
+		break;
 	case OPT_USER:
 		rc = parse_user(o, optarg);
 		break;
@@ -231,6 +265,21 @@ static int parse_option(struct collect_options *o, int option, bool *until_end)
 	return rc ? rc : -1;
 }
 
+/* The exit code of --merge; of the options only those of its output mean something. */
+static int merge(const struct collect_options *o, int n, char **paths)
+{
+	struct merge_options options = {.output = o->output, .quiet = o->quiet, .json = o->json};
+
+	if (!o->output)
+		return bad("--merge", "", "where to? Name the result with -o");
+	if (!n)
+		return bad("--merge", "", "of what? Name the traces of one run");
+	for (int i = 0; i < n; i++)
+		if (!strcmp(paths[i], "-"))
+			return bad("--merge", "-", "a part is read twice: give a file");
+	return merge__traces(&options, (const char *const *)paths, (size_t)n);
+}
+
 static int parse(struct collect_options *o, int argc, char **argv)
 {
 	bool until_end = false;
@@ -241,6 +290,8 @@ static int parse(struct collect_options *o, int argc, char **argv)
 		if (rc >= 0)
 			return rc;
 	}
+	if (o->merge)
+		return merge(o, argc - optind, argv + optind);
 	if (optind < argc)
 		return bad("argument", argv[optind], "is not understood; see 'dsmcollect --help'");
 	if (until_end && o->seconds > 0)
@@ -282,7 +333,8 @@ static int signals(void)
 
 int main(int argc, char **argv)
 {
-	struct collect_options o = {.ready_fd = -1, .from = {.ring_bytes = RING_DEFAULT, .user = geteuid()}};
+	struct collect_options o = {
+		.ready_fd = -1, .last = UINT16_MAX, .from = {.ring_bytes = RING_DEFAULT, .user = geteuid()}};
 	char probe_file[4096];
 	struct collect c;
 	int stop_fd, rc = parse(&o, argc, argv);

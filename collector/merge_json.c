@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * merge_json.c - how a merged trace describes itself: as that of the host with the lowest node, with a list
+ * of what it is made of (docs/trace.md).
+ */
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collector/merge_parts.h"
+
+static void put(struct json_object *o, const char *key, struct json_object *value)
+{
+	json_object_object_add(o, key, value);
+}
+
+static void put_u64(struct json_object *o, const char *key, uint64_t value)
+{
+	put(o, key, json_object_new_uint64(value));
+}
+
+static void put_bool(struct json_object *o, const char *key, bool value)
+{
+	put(o, key, json_object_new_boolean(value));
+}
+
+static void put_text(struct json_object *o, const char *key, const char *text)
+{
+	put(o, key, text ? json_object_new_string(text) : NULL);
+}
+
+static char *finish(struct json_object *o)
+{
+	const char *text =
+		json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	char *copy = text ? strdup(text) : NULL;
+
+	json_object_put(o);
+	return copy;
+}
+
+/* An object in any case; what is no object has nothing to tell. */
+static struct json_object *parse(const char *text)
+{
+	struct json_object *o = text ? json_tokener_parse(text) : NULL;
+
+	if (json_object_is_type(o, json_type_object))
+		return o;
+	json_object_put(o);
+	return json_object_new_object();
+}
+
+static const struct merge_part *own(const struct merge *m)
+{
+	size_t i = 0;
+
+	while (i + 1 < m->nparts && m->part[i].clock != MERGE_OWN)
+		i++;
+	return &m->part[i];
+}
+
+static const char *clock_name(enum merge_clock clock)
+{
+	static const char *const name[] = {[MERGE_OWN] = "own",
+					   [MERGE_PING] = "measured",
+					   [MERGE_WALL] = "wall",
+					   [MERGE_UNKNOWN] = "unknown"};
+
+	return name[clock];
+}
+
+static struct json_object *part_json(const struct merge *m, size_t i)
+{
+	const struct merge_part *p = &m->part[i];
+	struct json_object *o = json_object_new_object(), *nodes = json_object_new_array();
+
+	for (unsigned n = 0; n < MERGE_NODES; n++)
+		if (m->node[n].part == i + 1)
+			json_object_array_add(nodes, json_object_new_int((int)n));
+	put(o, "nodes", nodes);
+	put_text(o, "clock", clock_name(p->clock));
+	put(o, "shift_ns", json_object_new_int64(p->shift_ns));
+	if (p->clock == MERGE_PING)
+		put_u64(o, "error_ns", p->error_ns);
+	put_bool(o, "whole", p->closed && !p->cut && !p->damaged);
+	put(o, "info", parse(p->info));
+	return o;
+}
+
+char *merge__info(const struct merge *m)
+{
+	struct json_object *o = parse(own(m)->info), *parts = json_object_new_array();
+
+	for (size_t i = 0; i < m->nparts; i++)
+		json_object_array_add(parts, part_json(m, i));
+	put(o, "parts", parts);
+	return finish(o);
+}
+
+/* ---- summary ---- */
+
+static bool is_in(const struct merge *m, unsigned node)
+{
+	return m->node[node].part != 0;
+}
+
+static bool whole(const struct merge_part *p)
+{
+	return p->closed && !p->cut && !p->damaged;
+}
+
+/* A node of a part without a summary, or of none: as far as its records tell. */
+static struct json_object *node_json(const struct merge *m, unsigned node)
+{
+	const struct merge_node *n = &m->node[node];
+	struct json_object *o = json_object_new_object();
+
+	put_u64(o, "node", node);
+	put_u64(o, "pid", n->pid);
+	put_text(o, "host", n->host);
+	put_bool(o, "ended", n->ended);
+	put_bool(o, "crashed", false);
+	put(o, "status", json_object_new_int(n->status));
+	put_bool(o, "missing", !n->part);
+	return o;
+}
+
+static void add_nodes(struct json_object *list, const struct json_object *summary)
+{
+	struct json_object *nodes;
+
+	if (!json_object_object_get_ex(summary, "nodes", &nodes) ||
+	    !json_object_is_type(nodes, json_type_array))
+		return;
+	for (size_t i = 0; i < json_object_array_length(nodes); i++)
+		json_object_array_add(list, json_object_get(json_object_array_get_idx(nodes, i)));
+}
+
+static uint64_t number(const struct json_object *o, const char *key)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(o, key, &v) ? json_object_get_uint64(v) : 0;
+}
+
+static bool ended_as(const struct json_object *summary, const char *how)
+{
+	struct json_object *v;
+
+	return json_object_object_get_ex(summary, "ended", &v) && json_object_is_type(v, json_type_string) &&
+	       !strcmp(json_object_get_string(v), how);
+}
+
+struct sums { /* of the parts' own summaries */
+	struct json_object *nodes;
+	double elapsed;
+	uint64_t duplicates, strangers;
+	const char *ended; /* the worst of them */
+};
+
+/* Worst first. */
+static const char *const endings[] = {"error", "signal", "time", "run"};
+
+static struct sums sum_up(const struct merge *m)
+{
+	struct sums s = {.nodes = json_object_new_array(), .ended = "run"};
+	size_t worst = 3;
+
+	for (size_t i = 0; i < m->nparts; i++) {
+		const struct merge_part *p = &m->part[i];
+		struct json_object *o = parse(p->summary), *v;
+
+		if (!whole(p))
+			worst = 0;
+		for (size_t e = 0; e < worst; e++)
+			if (ended_as(o, endings[e]))
+				worst = e;
+		add_nodes(s.nodes, o);
+		for (unsigned n = 0; n < MERGE_NODES && !p->closed; n++)
+			if (m->node[n].part == i + 1)
+				json_object_array_add(s.nodes, node_json(m, n));
+		if (json_object_object_get_ex(o, "elapsed_s", &v) && json_object_get_double(v) > s.elapsed)
+			s.elapsed = json_object_get_double(v);
+		s.duplicates += number(o, "duplicates");
+		s.strangers += number(o, "strangers");
+		json_object_put(o);
+	}
+	for (unsigned n = 0; n < m->nodes; n++)
+		if (!is_in(m, n)) {
+			json_object_array_add(s.nodes, node_json(m, n));
+			worst = 0;
+		}
+	s.ended = endings[worst];
+	return s;
+}
+
+static uint64_t lost(const struct merge *m, unsigned type)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < m->nparts; i++)
+		sum += m->part[i].lost[type];
+	return sum;
+}
+
+static void put_counts(struct json_object *o, const struct merge *m)
+{
+	struct json_object *records = json_object_new_object(), *losses = json_object_new_object();
+	uint64_t all = 0;
+
+	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++) {
+		const char *name = type ? trace_record__name(type) : "unknown";
+
+		if (m->written[type])
+			put_u64(records, name, m->written[type]);
+		if (lost(m, type))
+			put_u64(losses, name, lost(m, type));
+		all += lost(m, type);
+	}
+	put(o, "records", records);
+	put_u64(o, "records_total", m->written_total);
+	put(o, "lost", losses);
+	put_u64(o, "lost_total", all);
+}
+
+char *merge__summary(const struct merge *m)
+{
+	struct json_object *o = json_object_new_object(), *first = parse(own(m)->summary), *v;
+	struct sums s = sum_up(m);
+	char text[64];
+
+	put_text(o, "schema", "procope.summary/1");
+	put_text(o, "ended", s.ended);
+	snprintf(text, sizeof(text), "%.3f", s.elapsed);
+	put(o, "elapsed_s", json_object_new_double_s(s.elapsed, text));
+	put(o, "source", json_object_object_get_ex(first, "source", &v) ? json_object_get(v) : NULL);
+	put_text(o, "program", m->program[0] ? m->program : NULL);
+	snprintf(text, sizeof(text), "%016llx", (unsigned long long)m->run_id);
+	put_text(o, "run_id", text);
+	put(o, "nodes", s.nodes);
+	put_counts(o, m);
+	put_u64(o, "duplicates", s.duplicates);
+	put_u64(o, "strangers", s.strangers);
+	put_u64(o, "parts", m->nparts);
+	if (m->bytes)
+		put_u64(o, "bytes", m->bytes);
+	json_object_put(first);
+	return finish(o);
+}
+
+/* ---- for people ---- */
+
+bool merge__complain(const struct merge *m)
+{
+	unsigned missing = 0, first = 0;
+	bool any = false;
+
+	for (size_t i = 0; i < m->nparts; i++) {
+		const struct merge_part *p = &m->part[i];
+
+		if (whole(p) && p->clock <= MERGE_PING)
+			continue;
+		if (!whole(p))
+			fprintf(stderr, "dsmcollect: %s %s: the result covers what is there\n", p->path,
+				p->damaged ? "is damaged" : "was cut short");
+		if (p->clock > MERGE_PING && p->run_id)
+			fprintf(stderr,
+				"dsmcollect: %s: its nodes have not measured their clocks against those of "
+				"the others (a run of less than a second?): %s\n",
+				p->path,
+				p->clock == MERGE_WALL ? "the hosts' wall clocks relate them"
+						       : "its times are left as they are");
+		any |= !whole(p);
+	}
+	for (unsigned n = 0; n < m->nodes; n++)
+		if (!is_in(m, n) && !missing++)
+			first = n;
+	if (missing)
+		fprintf(stderr, "dsmcollect: %u of %u nodes (the first is %u) are in none of these traces\n",
+			missing, m->nodes, first);
+	return any || missing;
+}
+
+static unsigned first_node(const struct merge *m, size_t part)
+{
+	unsigned n = 0;
+
+	while (n + 1 < MERGE_NODES && m->node[n].part != part + 1)
+		n++;
+	return n;
+}
+
+static void print_text(const struct merge *m)
+{
+	unsigned nodes = 0;
+	uint64_t all = 0;
+
+	for (unsigned n = 0; n < MERGE_NODES; n++)
+		nodes += is_in(m, n);
+	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++)
+		all += lost(m, type);
+	fprintf(stderr, "dsmcollect: %u nodes of %s, run %016llx, traces of %zu hosts\n", nodes,
+		m->program[0] ? m->program : "an unnamed program", (unsigned long long)m->run_id, m->nparts);
+	fprintf(stderr, "  trace     %s: %llu records, %llu bytes\n", m->options->output,
+		(unsigned long long)m->written_total, (unsigned long long)m->bytes);
+	for (size_t i = 0; i < m->nparts; i++) {
+		const struct merge_part *p = &m->part[i];
+
+		if (p->clock == MERGE_PING)
+			fprintf(stderr, "  clock     of node %u's host: %+.6f s, to %.1f us\n",
+				first_node(m, i), (double)p->shift_ns / 1e9, (double)p->error_ns / 1e3);
+		else if (p->clock == MERGE_WALL)
+			fprintf(stderr, "  clock     of node %u's host: %+.6f s, by the wall clocks\n",
+				first_node(m, i), (double)p->shift_ns / 1e9);
+	}
+	fprintf(stderr, "  lost      %s", all ? "" : "none");
+	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++)
+		if (lost(m, type))
+			fprintf(stderr, "%s %llu ", type ? trace_record__name(type) : "unknown",
+				(unsigned long long)lost(m, type));
+	fprintf(stderr, "\n");
+}
+
+int merge__print(const struct merge *m)
+{
+	FILE *to = strcmp(m->options->output, "-") ? stdout : stderr;
+	char *json;
+	int rc = 0;
+
+	if (!m->options->json) {
+		if (!m->options->quiet)
+			print_text(m);
+		return 0;
+	}
+	json = merge__summary(m);
+	if (!json)
+		rc = -ENOMEM;
+	else if (fprintf(to, "%s\n", json) < 0 || fflush(to))
+		rc = -errno;
+	free(json);
+	if (rc)
+		fprintf(stderr, "dsmcollect: the summary cannot be written: %s\n", strerror(-rc));
+	return rc;
+}
