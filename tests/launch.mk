@@ -41,7 +41,14 @@ launch_app_SRCS  := tests/integration/launch_app.c
 launch_app_NEEDS := dsm
 launch_app_DIR   := tests/integration
 
-SCRIPT_TESTS += $(addprefix tests/integration/,mpirun.sh mpirun_hosts.sh srun.sh hosts.sh hosts_lossy.sh hosts_cable.sh)
+SCRIPT_TESTS += $(addprefix tests/integration/,mpirun.sh mpirun_hosts.sh srun.sh hosts.sh hosts_lossy.sh hosts_cable.sh \
+	hosts_monitor.sh)
+
+# False sharing between hosts
+PROGRAMS += split
+split_SRCS  := tests/integration/split.c
+split_NEEDS := dsm
+split_DIR   := tests/integration
 
 TESTS += unit/frame_test
 unit/frame_test_SRCS := tests/unit/frame_test.c $(addprefix dsmcore/launch/,frame.c address.c options.c)

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "dsmcore/launch/dsmrun_hosts.h"
+#include "dsmcore/launch/dsmrun_traces.h"
 #include "dsmcore/launch/plain.h"
 
 #define VERSION "0.1"
@@ -49,7 +50,7 @@ static const char usage[] =
 	"      --no-migration     the home of a page stays where it is, whoever writes the page\n"
 	"      --prefix           put the node's number before each line of output\n"
 	"\n"
-	"  -m, --monitor[=FILE]   record a trace (default PROGRAM-DATE-TIME.dsmt)\n"
+	"  -m, --monitor[=FILE]   record a trace, one of all hosts (default PROGRAM-DATE-TIME.dsmt)\n"
 	"      --source KIND      of the trace: auto (default), bpf or ring\n"
 	"      --ring-size SIZE   a node's event ring, a power of two (default 8M)\n"
 	"      --microscope N     thousandths of the run time for looking at single accesses,\n"
@@ -473,11 +474,18 @@ static int run_nodes(struct run *run)
 			 run->options.nodes, run->program, run->options.transport,
 			 *run->options.fabric ? " " : "",
 			 strcmp(run->options.transport, "tcp") ? run->options.fabric : ", encrypted");
+	run->local_trace = run->trace;
+	if (run->trace && traces__spread(run) && traces__open(run))
+		return EXIT_BAD;
 	rc = monitor__start(run);
-	if (rc)
+	if (rc) {
+		traces__drop(run);
 		return rc;
+	}
 	rc = loop__run(run);
 	monitor__finish(run, run->failed);
+	if (run->trace && traces__spread(run))
+		run->collector_status = traces__merge(run);
 	if (run->stats && stats__write(run) && rc == 0)
 		rc = EXIT_BAD;
 	return rc ? rc : run->collector_status;
@@ -485,7 +493,7 @@ static int run_nodes(struct run *run)
 
 int main(int argc, char **argv)
 {
-	struct run run = {.source = "auto", .lifeline = -1, .signals = -1};
+	struct run run = {.source = "auto", .lifeline = -1, .signals = -1, .spool = -1};
 	int rc;
 
 	open_standard();

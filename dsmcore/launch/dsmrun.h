@@ -69,6 +69,9 @@ struct run {
 	const char *trace; /* file, NULL = none */
 	char trace_name[512];
 	const char *source;
+	const char *local_trace; /* what the collector here writes: the trace, or a part of it */
+	int spool; /* an agent: where its collector writes, -1 = none; and how much of it was sent */
+	uint64_t spooled;
 	pid_t collector;      /* 0 = not running */
 	int collector_status; /* exit status once it has ended */
 	/* the run */

@@ -21,6 +21,7 @@
 #include "dsm_events.h"
 #include "dsmcore/launch/dsmrun_hosts.h"
 #include "dsmcore/launch/dsmrun_start.h"
+#include "dsmcore/launch/dsmrun_traces.h"
 #include "dsmcore/launch/report.h"
 
 #define END_MS 2000 /* from SIGTERM to SIGKILL */
@@ -30,6 +31,7 @@ struct agent {
 	struct frame_reader in;
 	unsigned end; /* first + here */
 	bool started, leaving;
+	int look_ms; /* until the trace is looked at again, -1: there is none */
 	char name[320];
 };
 
@@ -91,6 +93,27 @@ static int take_strings(struct agent *a, const struct frame_start *start, char *
 	return 0;
 }
 
+/* The collector beside the nodes, before the first of them. */
+static int start_monitor(struct agent *a, unsigned source)
+{
+	static const char *const names[] = {
+		[TRACE_AUTO] = "auto", [TRACE_BPF] = "bpf", [TRACE_RING] = "ring"};
+	int rc;
+
+	a->look_ms = -1;
+	if (source == TRACE_NONE)
+		return 0;
+	a->run.trace = a->run.local_trace = "-";
+	a->run.source = names[source];
+	rc = spool__open(&a->run);
+	if (!rc && monitor__start(&a->run))
+		rc = -EIO;
+	if (rc)
+		fail("its dsmcollect could not start; --source ring needs no privilege");
+	a->look_ms = 0;
+	return rc;
+}
+
 static int start_nodes(struct agent *a, const struct frame_head *head, const uint8_t *payload)
 {
 	struct run *run = &a->run;
@@ -104,7 +127,7 @@ static int start_nodes(struct agent *a, const struct frame_head *head, const uin
 	if (start.version != PROTO_VERSION || start.bytes != sizeof(start) ||
 	    !options__sane(&start.options) || start.first > start.options.nodes ||
 	    start.count > start.options.nodes - start.first || start.arguments > head->bytes ||
-	    start.variables > head->bytes) {
+	    start.variables > head->bytes || start.source >= TRACE_SOURCES) {
 		fail("dsmrun there is of another build: install the same one on all hosts");
 		return -EPROTO;
 	}
@@ -124,6 +147,8 @@ static int start_nodes(struct agent *a, const struct frame_head *head, const uin
 	rc = take_strings(a, &start, text, text + head->bytes - sizeof(start));
 	if (!rc)
 		rc = run__open(run);
+	if (!rc && start_monitor(a, start.source))
+		return -EIO;
 	if (rc == 0)
 		spawn__fix_addresses();
 	for (unsigned n = run->first; n < a->end && !rc; n++)
@@ -162,6 +187,8 @@ static int take(struct agent *a, const struct frame_head *head, const uint8_t *p
 		return -EPROTO;
 	if (head->kind == FRAME_PAIRS) {
 		connect_nodes(a);
+	} else if (head->kind == FRAME_UNTRACE) {
+		spool__stop(&a->run, false);
 	} else if (head->kind == FRAME_SIGNAL && head->bytes == sizeof(sig)) {
 		memcpy(&sig, payload, sizeof(sig));
 		signal_nodes(a, sig);
@@ -314,6 +341,12 @@ static void serve(struct agent *a, struct pollfd *polls, int ms)
 		read_frames(a);
 }
 
+/* Until when to wait for something else. */
+static int patience(const struct agent *a)
+{
+	return a->leaving && (a->look_ms < 0 || a->look_ms > 50) ? 50 : a->look_ms;
+}
+
 static void loop(struct agent *a)
 {
 	struct pollfd *polls = calloc(2 + 3 * (size_t)a->run.here, sizeof(*polls));
@@ -322,7 +355,9 @@ static void loop(struct agent *a)
 	if (!polls)
 		return;
 	while (!a->leaving || (a->run.alive && (!kill_at || run__now() < kill_at))) {
-		serve(a, polls, a->leaving ? 50 : -1);
+		serve(a, polls, patience(a));
+		if (!a->leaving)
+			a->look_ms = spool__send(&a->run, &a->leaving);
 		if (a->leaving && !kill_at) {
 			signal_nodes(a, SIGTERM);
 			signal_nodes(a, SIGCONT);
@@ -330,6 +365,7 @@ static void loop(struct agent *a)
 		}
 	}
 	signal_nodes(a, SIGKILL);
+	spool__stop(&a->run, true); /* nobody waits for its trace any more */
 	free(polls);
 }
 
@@ -338,7 +374,7 @@ int agent__run(void)
 	static struct agent agent;
 	struct agent *a = &agent;
 
-	a->run = (struct run){.agent = true, .lifeline = -1, .signals = -1};
+	a->run = (struct run){.agent = true, .lifeline = -1, .signals = -1, .spool = -1};
 	a->in.greeted = true;
 	if (isatty(STDIN_FILENO) || write(STDOUT_FILENO, AGENT_HELLO, sizeof(AGENT_HELLO) - 1) < 0) {
 		run__say("--agent is what dsmrun --hosts starts on other hosts, not to be used by hand");

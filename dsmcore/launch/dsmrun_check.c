@@ -70,6 +70,17 @@ static int check_file(const char *what, const char *file)
 	return rc;
 }
 
+/* The parts of several hosts lie beside the trace until it is made. */
+static int check_parts(const struct run *run)
+{
+	struct stat st;
+
+	if (run->here == run->options.nodes || stat(run->trace, &st) || S_ISREG(st.st_mode))
+		return 0;
+	run__say("trace file '%s': of several hosts it must be a file", run->trace);
+	return -EINVAL;
+}
+
 /* "PROGRAM-YYYYMMDD-HHMMSS.dsmt" when --monitor names no file. */
 static void name_trace(struct run *run)
 {
@@ -146,18 +157,10 @@ int check__run(struct run *run)
 	if (check_security(run))
 		return -EINVAL;
 	name_trace(run);
-	if (run->trace && !run->here) {
-		run__say("--monitor records the nodes of this machine, and all are on others: start "
-			 "dsmcollect there "
-			 "(DSM_RUN gives the run a number beforehand), or leave --monitor out");
-		return -EINVAL;
-	}
-	if (run->trace && run->here < run->options.nodes)
-		run__say("warning: --monitor records only the %u nodes of this machine, not those of other "
-			 "hosts",
-			 run->here);
 	if (run->trace && check_file("trace file", run->trace))
 		return -EACCES;
+	if (run->trace && check_parts(run))
+		return -EINVAL;
 	if (run->stats && check_file("statistics file", run->stats))
 		return -EACCES;
 	if (options__fit(&run->options, run->options.nodes, why, sizeof(why))) {

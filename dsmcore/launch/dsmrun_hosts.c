@@ -16,6 +16,7 @@
 #include "dsm_events.h"
 #include "dsmcore/launch/beside.h"
 #include "dsmcore/launch/dsmrun_start.h"
+#include "dsmcore/launch/dsmrun_traces.h"
 
 #define RSH_WORDS 32
 #define FINISH_MS 3000 /* for an agent to leave once its nodes have ended */
@@ -114,6 +115,15 @@ static size_t append(char *to, size_t at, const char *text)
 	return at + n;
 }
 
+static enum trace_source source_of(const struct run *run)
+{
+	if (!run->trace)
+		return TRACE_NONE;
+	return !strcmp(run->source, "bpf")    ? TRACE_BPF
+	       : !strcmp(run->source, "ring") ? TRACE_RING
+					      : TRACE_AUTO;
+}
+
 /* Called twice: for the size, and to fill in. */
 static size_t strings(const struct run *run, const struct host *h, const char *folder, char *to)
 {
@@ -137,6 +147,7 @@ static int brief(const struct run *run, struct host *h)
 		.verbose = run->verbose,
 		.bind = (uint8_t)run->bind,
 		.stats = run->stats != NULL,
+		.source = (uint8_t)source_of(run),
 		.options = run->options,
 	};
 	char folder[PATH_MAX], *text;
@@ -242,6 +253,8 @@ static void take(struct run *run, struct host *h, const struct frame_head *head,
 
 		snprintf(why, sizeof(why), "%.*s", (int)head->bytes, (const char *)payload);
 		loop__host_lost(run, h, why);
+	} else if (head->kind == FRAME_TRACE || head->kind == FRAME_TRACED) {
+		traces__take(run, h, head, payload);
 	} else if (!p) {
 		return;
 	} else if (head->kind == FRAME_PACKET) {

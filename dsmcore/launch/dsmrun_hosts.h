@@ -23,6 +23,12 @@ struct host {
 	pid_t agent;	       /* the remote shell; 0 = not running */
 	int to, from;	       /* -1 = closed */
 	struct frame_reader in;
+	/* its part of the trace (dsmrun_traces.h) */
+	int part; /* -1 = none is awaited */
+	int part_error;
+	bool traced; /* it was all */
+	uint64_t part_bytes;
+	char part_path[4096];
 };
 
 /* --hosts: "a:2,b:2"; --hostfile: a line "NAME [slots=N] [address=IP]" for each. Errors: -EINVAL and the like

@@ -20,10 +20,12 @@
 #include <unistd.h>
 
 #include "dsmcore/launch/dsmrun_hosts.h"
+#include "dsmcore/launch/dsmrun_traces.h"
 #include "dsmcore/launch/report.h"
 
 #define HELLO_S	  10ll	       /* a node must join within this */
 #define REMOTE_S  30ll	       /* the same when remote shells must start first */
+#define MONITOR_S 30ll	       /* and collectors, too */
 #define SETTLE_MS 200	       /* for other hosts to say what made a node here fail */
 #define END_NS	  2000000000ll /* from SIGTERM to SIGKILL */
 #define STRAGGLER 2000000000ll /* what the others get when one has returned non-zero */
@@ -301,6 +303,15 @@ static bool has_failed(const struct proc *p)
 	       si.si_pid && si.si_code == CLD_EXITED && si.si_status;
 }
 
+/* The collector here ends with the nodes here. */
+static bool running_here(const struct run *run)
+{
+	for (unsigned n = run->first; n < run->first + run->here; n++)
+		if (run->procs[n].running)
+			return true;
+	return false;
+}
+
 /* When a node is killed, others may fail for that very reason; so the killed ones are asked first, and
  * again after a moment when a node has failed in another way. */
 static void reap_all(struct run *run)
@@ -316,7 +327,7 @@ static void reap_all(struct run *run)
 	for (int pass = 0; pass < 2; pass++)
 		for (unsigned n = 0; n < run->options.nodes; n++)
 			reap(run, &run->procs[n], pass == 0);
-	if (monitor__ended(run) && run->alive)
+	if (monitor__ended(run) && running_here(run))
 		run__say("dsmcollect has ended early (status %d): the trace '%s' is not complete",
 			 run->collector_status, run->trace);
 }
@@ -414,7 +425,9 @@ static void give_up_hosts(struct run *run)
 
 static long long join_s(const struct run *run)
 {
-	return run->here < run->options.nodes ? REMOTE_S : HELLO_S;
+	if (!traces__spread(run))
+		return HELLO_S;
+	return run->trace ? REMOTE_S + MONITOR_S : REMOTE_S;
 }
 
 static void on_deadline(struct run *run)
@@ -566,6 +579,8 @@ int loop__run(struct run *run)
 			serve(run, polls, wait_ms(run));
 	}
 	drain_output(run);
+	if (run->trace && traces__spread(run))
+		traces__gather(run);
 	hosts__finish(run);
 	free(polls);
 	return run->failed ? run->status : run->unwritten ? EXIT_BAD : 0;

@@ -21,15 +21,31 @@
 #define FINISH_NS  60000000000ll
 #define PATIENT_NS 2000000000ll /* after a bad end, before it is told to stop */
 
+/* An agent's standard streams are the line to dsmrun. */
+static void redirect(int spool)
+{
+	int null = open("/dev/null", O_RDONLY);
+
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(spool, STDOUT_FILENO) < 0)
+		_exit(EXIT_BAD);
+}
+
 __attribute__((noreturn)) static void become_collector(const struct run *run, const char *path, pid_t parent,
 						       int ready)
 {
-	char id[24], number[16];
-	char *argv[] = {
-		"dsmcollect", "-o",	  (char *)run->trace,  "--run", id, "--until-end", "--ready-fd",
-		number,	      "--source", (char *)run->source, NULL};
-	int fd = ready;
+	char id[24], number[16], nodes[32];
+	char *argv[16] = {
+		"dsmcollect", "-o",	  (char *)run->local_trace, "--run", id, "--until-end", "--ready-fd",
+		number,	      "--source", (char *)run->source};
+	int fd = ready, n = 10;
 
+	if (run->here < run->options.nodes || run->spool >= 0) { /* the merged trace has a summary */
+		argv[n++] = "--nodes";
+		argv[n++] = nodes;
+		argv[n++] = "--quiet";
+	}
+	if (run->spool >= 0)
+		redirect(run->spool); /* before anything is put in its place */
 	/* spawn__child() closes from 4 up. */
 	if (fd != 3 && dup2(fd, 3) < 0)
 		_exit(EXIT_BAD);
@@ -37,6 +53,7 @@ __attribute__((noreturn)) static void become_collector(const struct run *run, co
 	spawn__child(parent, SIGTERM, 4);
 	snprintf(number, sizeof(number), "%d", 3);
 	snprintf(id, sizeof(id), "%016llx", (unsigned long long)run->options.run_id);
+	snprintf(nodes, sizeof(nodes), "%u-%u", run->first, run->first + run->here - 1);
 	execv(path, argv);
 	_exit(127);
 }
@@ -96,7 +113,7 @@ int monitor__start(struct run *run)
 	int ready[2], rc;
 	pid_t parent = getpid();
 
-	if (!run->trace)
+	if (!run->trace || !run->here)
 		return 0;
 	if (beside__find("dsmcollect", path, sizeof(path))) {
 		run__say("--monitor needs dsmcollect beside dsmrun: build it (make dsmcollect) or run "

@@ -61,7 +61,7 @@ static int add(struct run *run, const char *name, unsigned slots, const char *ad
 	}
 	run->hosts = more;
 	h = &more[run->nhosts++];
-	*h = (struct host){.slots = slots, .here = is_here(name), .to = -1, .from = -1};
+	*h = (struct host){.slots = slots, .here = is_here(name), .to = -1, .from = -1, .part = -1};
 	snprintf(h->name, sizeof(h->name), "%s", name);
 	snprintf(h->address, sizeof(h->address), "%s", address);
 	return 0;

@@ -8,6 +8,8 @@
 
 #include "dsmcore/launch/control.h"
 
+enum trace_source { TRACE_NONE, TRACE_AUTO, TRACE_BPF, TRACE_RING, TRACE_SOURCES };
+
 /* Then strings, each with its end: the host as dsmrun calls it, folder, program, arguments, variables
  * ("NAME=VALUE"). */
 struct frame_start {
@@ -15,7 +17,9 @@ struct frame_start {
 	uint32_t bytes;	  /* of this structure */
 	uint32_t first, count;
 	uint32_t arguments, variables;
-	uint8_t verbose, bind, stats, reserved[5];
+	uint8_t verbose, bind, stats;
+	uint8_t source; /* of the trace, enum trace_source; 0: none is recorded */
+	uint8_t reserved[4];
 	struct run_options options;
 };
 

@@ -113,7 +113,7 @@ bool frame__next(struct frame_reader *r, struct frame_head *head, const uint8_t 
 	if (!r->greeted || left < sizeof(*head))
 		return false;
 	memcpy(head, r->bytes + r->taken, sizeof(*head));
-	if (head->bytes > FRAME_MAX || head->kind < FRAME_START || head->kind > FRAME_FAILED) {
+	if (head->bytes > FRAME_MAX || head->kind < FRAME_START || head->kind >= FRAME_KINDS) {
 		*rc = -EPROTO;
 		return false;
 	}

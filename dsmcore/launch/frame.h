@@ -33,7 +33,14 @@ enum frame_kind {
 	FRAME_STATS,  /* struct dsm_shm, the counters of `node` */
 	FRAME_ENDED,  /* frame_ended: `node` has */
 	FRAME_FAILED, /* a message: the agent cannot go on */
+	FRAME_TRACE,  /* bytes of its collector's trace, at most FRAME_TRACE_MAX, in order */
+	FRAME_TRACED, /* frame_traced: those were all */
+	/* to the agent */
+	FRAME_UNTRACE, /* end your collector now */
+	FRAME_KINDS
 };
+
+#define FRAME_TRACE_MAX 65536u
 
 struct frame_head {
 	uint32_t bytes; /* that follow */
@@ -42,6 +49,12 @@ struct frame_head {
 
 struct frame_ended {
 	int32_t code, status; /* as siginfo_t of waitid() */
+};
+
+struct frame_traced {
+	int32_t status; /* exit status of the collector */
+	uint32_t reserved;
+	uint64_t bytes; /* of the trace */
 };
 
 /* Writes a whole frame of up to two parts; blocks until the other side has read enough. Errors: -EPIPE ... */

@@ -79,7 +79,6 @@ echo "# nothing" >"$work/hosts"
 expect 2 'names no host' "$dsmrun" --hostfile "$work/hosts" "$app"
 expect 2 "interface '10.1.2.3/40': give a name" "$dsmrun" --interface 10.1.2.3/40 "$app"
 expect 2 "variable 'NOT_SET_HERE': is not set here" "$dsmrun" -x NOT_SET_HERE "$app"
-expect 2 'records the nodes of this machine, and all are on others' "${run[@]}" --monitor="$work/t.dsmt" "$app"
 if command -v script >/dev/null; then
 	expect 2 '' script -qec "$dsmrun --agent" /dev/null
 	grep -q 'not to be used by hand' "$work/out" || fail "the agent at a terminal: $(cat "$work/out")"
