@@ -39,6 +39,11 @@ void objects__pages(uint16_t node, enum core_model model, uint32_t *first, uint3
 /* What the memory at a region offset promises. Any thread. */
 enum core_model objects__model(uint64_t offset);
 
+/* Ends the run with a message when the program's own code touches what lies between the elements of an array that the plan
+ * has spread: it indexes the array as if it were a plain one, and would get other bytes than it means. A doomed attempt
+ * may: see there. Mutator thread, without node.lock. */
+void objects__check_between(uint64_t offset, const void *pc);
+
 /* Iterations that the plan gives a transaction of the loop that begins at `pc` (in its call); 0: the plan says nothing
  * of it. Any thread, between objects__open() and objects__close(). */
 uint32_t objects__loop_chunk(const void *pc);

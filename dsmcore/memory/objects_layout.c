@@ -101,3 +101,18 @@ uint64_t objects_layout__bytes(const struct plan_layout *l, uint64_t count)
 	last = l->block ? last / l->block * l->block_stride + last % l->block * l->stride : last * l->stride;
 	return last > UINT64_MAX - l->elem_size ? UINT64_MAX : (uint64_t)last + l->elem_size;
 }
+
+bool objects_layout__between(const struct objects_layout *l, uint64_t offset, uint32_t *arena)
+{
+	const struct plan_layout *a;
+	uint64_t unit, in_page = offset % DSM_PAGE_SIZE;
+
+	*arena = l->narenas > 1 ? objects_layout__arena_of(l, (uint32_t)(offset / DSM_PAGE_SIZE)) : 0;
+	if (!*arena)
+		return false;
+	a = &l->arena[*arena];
+	unit = a->block ? (uint64_t)(a->block - 1) * a->stride + a->elem_size : a->elem_size;
+	if ((a->block ? a->block_stride : a->stride) % DSM_PAGE_SIZE || unit > DSM_PAGE_SIZE)
+		return false;
+	return in_page >= unit || in_page % a->stride >= a->elem_size;
+}

@@ -17,6 +17,7 @@
 #ifndef DSM_MEMORY_OBJECTS_LAYOUT_H
 #define DSM_MEMORY_OBJECTS_LAYOUT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "dsmcore/memory/plan.h"
@@ -88,6 +89,10 @@ static inline uint32_t objects_layout__arena_of(const struct objects_layout *l, 
 	page -= slab * l->slab_pages + l->zones.from[l->zones.model]; /* huge in a zone before */
 	return page < l->strided_pages ? 1 + reciprocal__divide(page, l->by_arena) : 0;
 }
+
+/* Does a region offset lie where a strided arena has no element, as far as its page alone tells (elements, or blocks of
+ * them, that lie at whole pages)? *arena: which one. Any thread. */
+bool objects_layout__between(const struct objects_layout *l, uint64_t offset, uint32_t *arena);
 
 /* Bytes from the first byte of element 0 to the last of element count - 1 (1 when there is none);
  * UINT64_MAX when that is beyond 64 bits. */

@@ -43,6 +43,7 @@ static int open_plan(const char *path, uint16_t self)
 {
 	char error[4096 + 600];
 	int err = plan__open(&slab.plan, path, error, sizeof(error));
+	bool other;
 
 	if (err) {
 		fprintf(stderr, "dsm: node %u: %s\n", self, error);
@@ -50,10 +51,12 @@ static int open_plan(const char *path, uint16_t self)
 	}
 	if (!plan__retire(slab.plan, build_known, NULL) || self)
 		return 0;
+	other = strcmp(slab.plan->program, program_invocation_short_name);
 	for (uint32_t i = 0; i < slab.plan->nrules; i++)
 		if (slab.plan->rules[i].stale)
-			fprintf(stderr, "dsm: plan %s was made for another build of %s; rule %s is ignored\n",
-				path, slab.plan->program, slab.plan->rules[i].id);
+			fprintf(stderr, "dsm: plan %s was made for %s%s%s; rule %s is ignored\n", path,
+				other ? "" : "another build of ", slab.plan->program,
+				other ? ", another program" : "", slab.plan->rules[i].id);
 	return 0;
 }
 
@@ -229,6 +232,26 @@ void objects__pages(uint16_t home, enum core_model model, uint32_t *first, uint3
 enum core_model objects__model(uint64_t offset)
 {
 	return objects_layout__model(&slab.layout, (uint32_t)(offset / DSM_PAGE_SIZE));
+}
+
+void objects__check_between(uint64_t offset, const void *pc)
+{
+	const struct plan_rule *rule;
+	uint32_t arena;
+
+	if (__builtin_expect(slab.layout.strided_pages == 0, 1) ||
+	    !objects_layout__between(&slab.layout, offset, &arena))
+		return;
+	for (rule = slab.plan->rules; rule->arena != arena;)
+		rule++;
+	if (rule->isolate) /* else its objects begin anywhere in a page */
+		node__fatal(pc,
+			    "access between two elements of an array of %s, which rule %s of the plan has "
+			    "spread: "
+			    "reach elements of dsm_new() through dsm_at(), or take dsm_new_flat(), which "
+			    "plans do "
+			    "not spread",
+			    rule->type, rule->id);
 }
 
 static __attribute__((noinline)) void *at_planned(const void *array, size_t index, size_t size,

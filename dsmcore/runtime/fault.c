@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "dsmcore/memory/alloc_hooks.h"
+#include "dsmcore/memory/objects.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/microscope.h"
 #include "dsmcore/runtime/modules.h"
@@ -96,6 +97,8 @@ static void on_bus(int sig, siginfo_t *info, void *arg)
 	uint16_t offset = (uint16_t)(at & (DSM_PAGE_BYTES - 1));
 	bool pinned = !safepoint__here(pc);
 
+	if (!pinned && !(tx.depth && tx__doomed()))
+		objects__check_between((uint64_t)at, pc);
 	if (write)
 		tx__require_writable(pc, "write to DSM memory");
 	if (tx__reopen(page, write, pc) || tx__access(page, offset, write, pinned, pc)) {

@@ -427,6 +427,17 @@ static void second_thread(void)
 	pthread_join(thread, NULL);
 }
 
+/* An array of dsm_new() taken for a plain one: fine without a plan. */
+static void plain_index(void)
+{
+	struct cell *cells = make_cells_here(100);
+
+	DSM_TX {
+		for (int i = 99; i >= 0; i--)
+			cells[i].v[5] = i; /* line named: PLAIN_INDEX */
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -442,6 +453,7 @@ int main(int argc, char **argv)
 		{"contended-mallocs", contended_mallocs},
 		{"defers", defers},
 		{"layout", layout},
+		{"plain-index", plain_index},
 		{"free-twice", free_twice},
 		{"free-twice-in-tx", free_twice_in_tx},
 		{"free-inside", free_inside},

@@ -49,14 +49,15 @@ fi
 
 # ---- misuse: status 2, and the line of the program ----
 
-# misuse NAME TAG TEXT
+# misuse NAME TAG TEXT [dsmrun options]
 misuse() {
-	local line
-	line=$(grep -n "line named: $2 \*/" tests/integration/heap_app.c | cut -d: -f1)
-	timeout 60 "$run" -n 2 --heap 64M "$app" "$1" >"$work/out" 2>"$work/err"
-	same "status of $1" $? 2
-	grep -qF -- "$3" "$work/err" || fail "$1 does not say \"$3\" but: $(head -c 400 "$work/err")"
-	[ -z "$2" ] || grep -q "heap_app.c:$line" "$work/err" || fail "$1 does not name line $line: $(head -c 400 "$work/err")"
+	local line name=$1 tag=$2 text=$3
+	shift 3
+	line=$(grep -n "line named: $tag \*/" tests/integration/heap_app.c | cut -d: -f1)
+	timeout 60 "$run" -n 2 --heap 64M "$@" "$app" "$name" >"$work/out" 2>"$work/err"
+	same "status of $name" $? 2
+	grep -qF -- "$text" "$work/err" || fail "$name does not say \"$text\" but: $(head -c 400 "$work/err")"
+	[ -z "$tag" ] || grep -q "heap_app.c:$line" "$work/err" || fail "$name does not name line $line: $(head -c 400 "$work/err")"
 }
 misuse free-twice FREE_TWICE "not a live object's start"
 misuse free-twice-in-tx FREE_TWICE_IN_TX "this transaction has freed it already"
@@ -137,7 +138,18 @@ for nodes in 1 3; do
 	same "any site: flat array's offset in its page" $((flat % 4096)) 0
 done
 
+# Plain indices into an array that a plan has spread would reach other bytes than the program means.
+scenario 2 plain-index
+for layout in '"isolate":true,"stride":4096' '"isolate":true,"block":10,"block_stride":4096' '"isolate":true,"stride":1024,"block":3,"block_stride":4096'; do
+	plan "$here" "$layout"
+	misuse plain-index PLAIN_INDEX "access between two elements of an array of struct cell, which rule P1" --plan "$work/plan"
+	laid 2
+done
+
 plan "{\"build_id\":\"00112233\",\"offset\":$offset}" '"stride":64'
+sed 's/heap_app/world/' "$work/plan" >"$work/world"
+scenario 1 layout --plan "$work/world"
+same "warnings of another program's plan" "$(grep -c 'was made for world, another program; rule P1 is ignored' "$work/err")" 1
 laid 3
 distances "another build" 48 480 4752
 same "warnings" "$(grep -c 'was made for another build of heap_app; rule P1 is ignored' "$work/err")" 1
