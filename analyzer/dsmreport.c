@@ -12,8 +12,7 @@
 #include "outfile.h"
 #include "proof.h"
 #include "report.h"
-
-#define VERSION "0.1"
+#include "version.h"
 
 enum { EXIT_OUTPUT = 1, EXIT_INPUT = 2 };
 
@@ -145,7 +144,7 @@ static int take(struct options *o, int code, char **argv)
 		fputs(usage_text, stdout);
 		return 0;
 	case OPT_VERSION:
-		puts("dsmreport (Procope) " VERSION);
+		printf(VERSION_LINE("dsmreport", "; trace format %d") "\n", TRACE_VERSION);
 		return 0;
 	case ':':
 		return bad("option \"%s\" needs a value", argv[optind - 1]);

@@ -15,6 +15,7 @@
 
 #include "analyzer/outfile.h"
 #include "analyzer/gate_report.h"
+#include "version.h"
 
 static const char usage_text[] =
 	"Usage: dsmgate --baseline TRACE... --candidate TRACE... [options]\n"
@@ -121,7 +122,7 @@ static int set_option(struct options *o, int c, char **argv, int *side)
 		fputs(usage_text, stdout);
 		return 0;
 	case OPT_VERSION:
-		puts("dsmgate (Procope), schema " GATE_SCHEMA);
+		puts(VERSION_LINE("dsmgate", "; schema " GATE_SCHEMA));
 		return 0;
 	case ':':
 		return usage_error("option needs a value", argv[optind - 1]);

@@ -16,8 +16,6 @@
 #include "collector/table.h"
 #include "collector/trace.h"
 
-#define DSMCOLLECT_VERSION "1.0"
-
 enum collect_source { COLLECT_AUTO, COLLECT_BPF, COLLECT_RING };
 
 struct collect_options {

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "collector/shown.h"
+#include "version.h"
 
 static void put(struct json_object *o, const char *key, struct json_object *value)
 {
@@ -80,7 +81,7 @@ char *collect_json__info(const struct collect *c)
 	put_text(o, "time", when);
 	put_u64(o, "start_ns", c->start_realtime_ns);
 	put_u64(o, "monotonic_ns", c->start_ns);
-	put_text(o, "collector", "dsmcollect " DSMCOLLECT_VERSION);
+	put_text(o, "collector", "dsmcollect " PROCOPE_VERSION);
 	put_text(o, "source", c->source->ops->name);
 	if (c->why_ring[0])
 		put_text(o, "why_ring", c->why_ring);

@@ -15,6 +15,7 @@
 
 #include "collector/collect.h"
 #include "collector/merge.h"
+#include "version.h"
 
 #define RING_DEFAULT (16u << 20)
 #define RING_MIN     4096u
@@ -256,7 +257,7 @@ static int parse_option(struct collect_options *o, int option, bool *until_end)
 		fputs(usage_text, stdout);
 		return 0;
 	case OPT_VERSION:
-		puts("dsmcollect " DSMCOLLECT_VERSION);
+		printf(VERSION_LINE("dsmcollect", "; trace format %d") "\n", TRACE_VERSION);
 		return 0;
 	default:
 		fputs("Try 'dsmcollect --help'.\n", stderr);

@@ -15,6 +15,7 @@
 
 #include "viewer/loop.h"
 #include "viewer/replay.h"
+#include "version.h"
 
 static const char usage_text[] =
 	"Usage: dsmtop [SOCKET] [options]\n"
@@ -142,7 +143,7 @@ static int take(struct loop_options *o, int option, char **argv, bool *list)
 		fputs(usage_text, stdout);
 		return 0;
 	case OPT_VERSION:
-		puts("dsmtop (Procope), live schema " LIVE_SCHEMA);
+		puts(VERSION_LINE("dsmtop", "; schema " LIVE_SCHEMA));
 		return 0;
 	case ':':
 		return usage_error("option needs a value", argv[optind - 1]);

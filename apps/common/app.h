@@ -12,9 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define APP_VERSION "0.1"
-#define APP_USAGE   2 /* exit status of bad usage and bad input */
-#define APP_OUTPUT  1 /* ... and of a result that could not be written */
+#define APP_USAGE  2 /* exit status of bad usage and bad input */
+#define APP_OUTPUT 1 /* ... and of a result that could not be written */
 
 struct app {
 	const char *name;

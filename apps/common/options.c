@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "version.h"
+
 enum { OPT_FIRST = 256, OPT_HELP = 'h', OPT_VERSION = 'V' };
 
 static int take_layout(const struct app *app, const char *text, enum app_layout *out)
@@ -73,7 +75,7 @@ int app_options__read(const struct app *app, const char *usage, const struct app
 		}
 		if (code == OPT_VERSION) {
 			if (app->speaks)
-				printf("%s (Procope) " APP_VERSION "\n", app->name);
+				printf(VERSION_LINE("%s", "") "\n", app->name);
 			return -1;
 		}
 		*status = code >= OPT_FIRST ? take(app, &table[code - OPT_FIRST], optarg)

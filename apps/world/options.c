@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "version.h"
+
 static const char usage_text[] =
 	"Usage: dsmrun -n NODES world [OPTION]...\n"
 	"Virtual presence: avatars of all nodes walk through one scene. Each step of an avatar is one\n"
@@ -128,7 +130,7 @@ int options__read(struct options *o, const struct app *app, int argc, char **arg
 	while ((code = getopt_long(argc, argv, ":h", option_table, NULL)) != -1) {
 		if (code == 'h' || code == OPT_VERSION) {
 			if (app->speaks)
-				fputs(code == 'h' ? usage_text : "world (Procope) " APP_VERSION "\n", stdout);
+				fputs(code == 'h' ? usage_text : VERSION_LINE("world", "") "\n", stdout);
 			return end_with(status, 0);
 		}
 		bad = take(o, app, code, argc, argv);

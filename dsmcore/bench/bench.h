@@ -14,8 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define BENCH_VERSION "0.1"
-#define PROBES_REPS   11
+#define PROBES_REPS 11
 
 enum { BENCH_FAILED = 1, BENCH_BAD = 2, BENCH_SIGNAL = 128 };
 

@@ -15,6 +15,7 @@
 #include "dsm.h"
 #include "dsmcore/launch/plain.h"
 #include "dsmcore/launch/put_file.h"
+#include "version.h"
 
 #define COUNT_MAX  100000
 #define FORMAT_TTY (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)
@@ -309,7 +310,7 @@ static int parse(struct options *o, int argc, char **argv)
 		if (opt == 'h')
 			print_usage();
 		else if (opt == OPT_VERSION)
-			puts("dsmbench (Procope) " BENCH_VERSION);
+			puts(VERSION_LINE("dsmbench", ""));
 		if (opt == 'h' || opt == OPT_VERSION)
 			return written() ? 0 : BENCH_BAD;
 		if (opt == ':' || opt == '?')

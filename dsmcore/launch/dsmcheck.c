@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "dsmcore/launch/plain.h"
+#include "version.h"
 
 #define CHECK_SCHEMA "procope.check/1"
 
@@ -204,7 +205,7 @@ static int parse(int argc, char **argv, struct options *o)
 			fputs(usage_text, stdout);
 			return written() ? 0 : 2;
 		case OPT_VERSION:
-			puts("dsmcheck (Procope), schema " CHECK_SCHEMA);
+			puts(VERSION_LINE("dsmcheck", "; schema " CHECK_SCHEMA));
 			return written() ? 0 : 2;
 		case OPT_ADDRESSES:
 			return print_addresses();

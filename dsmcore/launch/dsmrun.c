@@ -20,8 +20,7 @@
 #include "dsmcore/launch/dsmrun_hosts.h"
 #include "dsmcore/launch/dsmrun_traces.h"
 #include "dsmcore/launch/plain.h"
-
-#define VERSION "0.1"
+#include "version.h"
 
 static const char usage[] =
 	"Usage: dsmrun [options] PROGRAM [ARGUMENTS...]\n"
@@ -349,7 +348,7 @@ static int parse(struct run *run, int argc, char **argv)
 	run->options.nodes = 0; /* not said */
 	while ((opt = getopt_long(argc, argv, "+n:m::x:vhV", options, NULL)) != -1) {
 		if (opt == 'h' || opt == 'V') {
-			fputs(opt == 'h' ? usage : "dsmrun (Procope) " VERSION "\n", stdout);
+			fputs(opt == 'h' ? usage : VERSION_LINE("dsmrun", "") "\n", stdout);
 			if (fflush(stdout) == 0)
 				return 0;
 			run__say("standard output: %s", strerror(errno));

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "dsmcore/launch/plain.h"
+#include "version.h"
 
 static const char usage[] =
 	"Usage: dsmverify [--json] [--partial] DIR\n"
@@ -222,7 +223,7 @@ int main(int argc, char **argv)
 			fputs(usage, stdout);
 			return written() ? 0 : 2;
 		case 'V':
-			printf("dsmverify (Procope), history format %u\n", DSM_HISTORY_VERSION);
+			printf(VERSION_LINE("dsmverify", "; history format %u") "\n", DSM_HISTORY_VERSION);
 			return written() ? 0 : 2;
 		default:
 			fputs("Try dsmverify --help.\n", stderr);

@@ -96,13 +96,14 @@ refuses 2 "--sequential is one process" "$bin/dsmrun" -n 2 "$apps/world" --seque
 refuses 2 "--show is for runs with the DSM" "$apps/world-sequential" --show
 refuses 2 "--groups needs a whole number from 1 to 256" "$apps/world-sequential" --groups 0
 
+version=$(sed -n "s/^Version: //p" "$build/lib/pkgconfig/dsm.pc")
 for app in mgs raytracer kmeans tsp lu hashmap; do
 	few='' # what a size of 5 asks for
 	[ "$app" != kmeans ] || few=--clusters=2
 	ldd "$apps/$app-sequential" | grep -q libdsm && fail "$app-sequential links the DSM"
 	"$apps/$app" --help | grep -q "^Usage: dsmrun -n NODES $app " || fail "$app --help"
-	same "$app --version" "$("$apps/$app" --version)" "$app (Procope) 0.1"
-	same "$app-sequential --version" "$("$apps/$app-sequential" --version)" "$app-sequential (Procope) 0.1"
+	same "$app --version" "$("$apps/$app" --version)" "$app $version (Procope)"
+	same "$app-sequential --version" "$("$apps/$app-sequential" --version)" "$app-sequential $version (Procope)"
 	refuses 2 "unknown option: --sizes" "$bin/dsmrun" -n 2 "$apps/$app" --sizes 5
 	refuses 2 "--size needs a whole number from 1 to" "$bin/dsmrun" -n 2 "$apps/$app" --size 0
 	refuses 2 "--layout is natural or tuned" "$apps/$app" --layout fast

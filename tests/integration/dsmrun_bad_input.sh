@@ -116,7 +116,14 @@ expect 2 'needs dsmcollect beside dsmrun' "$work/bin/dsmrun" --monitor="$work/t.
 
 expect 0 '' "$dsmrun" --help
 grep -q '^Usage: dsmrun' "$work/out" || fail "--help prints no usage"
-expect 0 '' "$dsmrun" --version
+# One version, in one format, of all programs and of the library.
+version=$(sed -n 's/^Version: //p' "$build/lib/pkgconfig/dsm.pc")
+for p in dsmrun dsmcollect dsmreport dsmtop dsmgate dsmbench dsmverify dsmcheck; do
+	"$build/bin/$p" --version >"$work/out" 2>&1
+	same "status of $p --version" $? 0
+	grep -qE "^$p ${version//./\\.} \(Procope(; [a-z][a-z0-9./ ]*)?\)\$" "$work/out" && [ "$(wc -l <"$work/out")" = 1 ] ||
+		fail "$p --version prints: $(cat "$work/out")"
+done
 # Every option that the help names is in the manual page.
 for o in $(grep -oE -- '--[a-z-]+' "$work/../$(basename "$work")/help" 2>/dev/null || "$dsmrun" --help | grep -oE -- '--[a-z-]+' | sort -u); do
 	grep -qF -- "${o//-/\\-}" docs/man/dsmrun.1 || fail "the manual page does not mention $o"
