@@ -9,6 +9,7 @@ MAKEFLAGS += --no-builtin-rules
 SANITIZE ?=
 BUILD    ?= build$(if $(SANITIZE),/$(SANITIZE))
 PREFIX   ?= /usr/local
+VERSION  := $(shell sed -n 's/^.define PROCOPE_VERSION "\(.*\)"/\1/p' version.h)
 CC       ?= gcc
 ifeq ($(origin CC),default)
 CC := gcc
@@ -153,9 +154,10 @@ $(LIBDSM): | $(DEPS_STAMP)
 all: $(LIBDSM) $(PLUGIN_FILES) $(BUILD)/lib/pkgconfig/dsm.pc
 
 # For programs built against the checkout: PKG_CONFIG_PATH=build/lib/pkgconfig
-$(BUILD)/lib/pkgconfig/dsm.pc: dsmcore/dsm.pc.in
+$(BUILD)/lib/pkgconfig/dsm.pc: dsmcore/dsm.pc.in version.h
 	@mkdir -p $(@D)
-	$(Q)sed -e 's|@PREFIX@|$(abspath $(BUILD))|' -e 's|@LIBDIR@|$${prefix}/lib|' -e 's|@INCLUDEDIR@|$(abspath dsmcore/include)|' $< >$@
+	$(Q)sed -e 's|@PREFIX@|$(abspath $(BUILD))|' -e 's|@LIBDIR@|$${prefix}/lib|' -e 's|@INCLUDEDIR@|$(abspath dsmcore/include)|' -e 's|@VERSION@|$(VERSION)|' \
+		-e 's|@EXAMPLESDIR@|$(abspath $(BUILD)/apps)|' $< >$@
 
 # ---- checks ----
 .PHONY: test test-build asan tsan coverage fuzz lint bench format
@@ -196,18 +198,20 @@ format:
 BINDIR     := $(DESTDIR)$(PREFIX)/bin
 LIBDIR     := $(DESTDIR)$(PREFIX)/lib
 INCLUDEDIR := $(DESTDIR)$(PREFIX)/include
+EXAMPLES   := $(LIBDIR)/procope/examples
 MANDIR     := $(DESTDIR)$(PREFIX)/share/man
 .PHONY: install
 install: all
-	install -d $(BINDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(MANDIR)/man1 $(MANDIR)/man3 $(DESTDIR)$(PREFIX)/share/procope/scenes
+	install -d $(BINDIR) $(LIBDIR)/pkgconfig $(EXAMPLES) $(INCLUDEDIR) $(MANDIR)/man1 $(MANDIR)/man3 $(DESTDIR)$(PREFIX)/share/procope/scenes
 	install $(BUILD)/bin/* $(BINDIR)
 	install $(LIBDSM) $(PLUGIN_FILES) $(LIBDIR)
 	$(if $(WITH_pmix),install -D $(BUILD)/lib/procope/dsm-pmix $(LIBDIR)/procope/dsm-pmix)
 	install -m 644 dsmcore/include/dsm.h dsmcore/include/dsm_events.h $(INCLUDEDIR)
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$${prefix}/lib|' -e 's|@INCLUDEDIR@|$${prefix}/include|' dsmcore/dsm.pc.in >$(LIBDIR)/pkgconfig/dsm.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$${prefix}/lib|' -e 's|@INCLUDEDIR@|$${prefix}/include|' -e 's|@VERSION@|$(VERSION)|' \
+		-e 's|@EXAMPLESDIR@|$${libdir}/procope/examples|' dsmcore/dsm.pc.in >$(LIBDIR)/pkgconfig/dsm.pc
 	install -m 644 docs/man/*.1 $(MANDIR)/man1
 	install -m 644 docs/man/*.3 $(MANDIR)/man3
-	install $(addprefix $(BUILD)/apps/,world world-sequential $(APPS) $(APPS:%=%-sequential)) $(BINDIR)
+	install $(addprefix $(BUILD)/apps/,world world-sequential $(APPS) $(APPS:%=%-sequential)) $(EXAMPLES)
 	install -m 644 apps/scenes/* $(DESTDIR)$(PREFIX)/share/procope/scenes
 
 .PHONY: clean

@@ -3,6 +3,9 @@ app_COMMON   := $(addprefix apps/common/,app.c options.c)
 app_PARALLEL := $(app_COMMON) $(addprefix apps/common/,sequential.c rows.c parts.c)
 app_ALONE    := $(app_COMMON) apps/common/rows.c
 
+# Where they find libdsm once they are installed: in lib, of which they are in lib/procope/examples.
+app_LINK     := -Wl,-rpath,'$$$$ORIGIN/../..'
+
 # An app NAME is two programs: NAME with the DSM, and NAME-sequential, the yardstick: the same kernel, the same
 # object files, no DSM. NAME_KERNEL is what they share.
 define app
@@ -10,7 +13,7 @@ PROGRAMS += $(1) $(1)-sequential
 $(1)_DIR   := apps
 $(1)_SRCS  := apps/$(1)/$(1).c $$($(1)_KERNEL) $$(app_PARALLEL)
 $(1)_NEEDS := dsm
-$(1)_LIBS  := -lm $$($(1)_KERNEL_LIBS)
+$(1)_LIBS  := -lm $$($(1)_KERNEL_LIBS) $$(app_LINK)
 $(1)-sequential_DIR  := apps
 $(1)-sequential_SRCS := apps/$(1)/sequential.c $$($(1)_KERNEL) $$(app_ALONE)
 $(1)-sequential_LIBS := -lm $$($(1)_KERNEL_LIBS)
@@ -37,7 +40,7 @@ world_SRCS  := apps/world/world.c apps/world/options.c apps/world/scene.c apps/w
 	apps/world/avatar.c apps/world/show.c apps/world/picture.c apps/world/terminal.c apps/common/app.c apps/common/lines.c \
 	apps/common/sequential.c
 world_NEEDS := dsm
-world_LIBS  := -lm
+world_LIBS  := -lm $(app_LINK)
 ifeq ($(WITH_ncursesw),yes)
 world_LIBS  += $(ncursesw_LIBS)
 EXTRA_apps/world/terminal.c := -DWITH_NCURSES $(ncursesw_CFLAGS)
@@ -47,7 +50,7 @@ world-sequential_DIR  := apps
 world-sequential_SRCS := $(addprefix apps/world/,sequential.c options.c scene.c walk.c avatar.c) apps/common/app.c apps/common/lines.c
 world-sequential_LIBS := -lm
 
-# Scenes lie beside the program, or in PREFIX/share/procope/scenes when it is installed.
+# Scenes lie beside the program, or in PREFIX/share/procope/scenes when it is installed (apps/common/app.c).
 SCENES := $(patsubst apps/%,$(BUILD)/apps/%,$(wildcard apps/scenes/*.scene))
 $(SCENES): $(BUILD)/apps/%: apps/%
 	@mkdir -p $(@D)

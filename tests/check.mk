@@ -1,2 +1,4 @@
 # Tests of dsmcheck: it finds what is there, and what is taken away from it on purpose.
 SCRIPT_TESTS += tests/integration/check_test.sh
+# What make install puts where.
+SCRIPT_TESTS += tests/integration/install.sh

@@ -82,7 +82,7 @@ int app__end(const struct app *app, int status)
 
 int app__own_file(char *path, size_t size, const char *relative)
 {
-	static const char *const places[] = {"", "../share/procope/"};
+	static const char *const places[] = {"", "../../../share/procope/"};
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 

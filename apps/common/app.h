@@ -41,7 +41,7 @@ int app__seconds(const struct app *app, const char *option, const char *text, do
 int app__bad_option(const struct app *app, int code, char *const *argv);
 
 /* Path of a file that belongs to the program: DIR-OF-PROGRAM/relative, or the same below
- * ../share/procope when it is installed. Returns 0, -ENOENT, -ENAMETOOLONG or another negative errno. */
+ * ../../../share/procope when it is installed. Returns 0, -ENOENT, -ENAMETOOLONG or another negative errno. */
 int app__own_file(char *path, size_t size, const char *relative);
 
 /* Monotonic clock in seconds. */

@@ -11,13 +11,13 @@
 
 #define PNG_FILE "libpng16.so.16"
 
-/* An app of this build: beside the programs' folder, or in it once it is installed. */
+/* An app of this build: beside the programs' folder, or among the examples once it is installed. */
 static bool find_app(const char *bin, const char *name, char *path, size_t size)
 {
 	snprintf(path, size, "%s/../apps/%s", bin, name);
 	if (!access(path, X_OK))
 		return true;
-	snprintf(path, size, "%s/%s", bin, name);
+	snprintf(path, size, "%s/../lib/procope/examples/%s", bin, name);
 	return !access(path, X_OK);
 }
 
