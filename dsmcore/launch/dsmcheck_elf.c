@@ -116,6 +116,28 @@ static void close_elf(Elf *elf, int fd)
 		close(fd);
 }
 
+/* A call of dsm.h, which the library defines for programs. */
+static bool is_libdsm(Elf *elf)
+{
+	Elf_Scn *scn = NULL;
+
+	while ((scn = elf_nextscn(elf, scn))) {
+		GElf_Shdr sh;
+		Elf_Data *data;
+		GElf_Sym s;
+
+		if (!gelf_getshdr(scn, &sh) || sh.sh_type != SHT_DYNSYM || !(data = elf_getdata(scn, NULL)))
+			continue;
+		for (int i = 0; gelf_getsym(data, i, &s); i++) {
+			const char *name = elf_strptr(elf, sh.sh_link, s.st_name);
+
+			if (name && s.st_shndx != SHN_UNDEF && !strcmp(name, "dsm__tx_begin"))
+				return true;
+		}
+	}
+	return false;
+}
+
 void check_probes(struct checks *c, const char *libdsm)
 {
 	struct probes p = {0};
@@ -127,6 +149,13 @@ void check_probes(struct checks *c, const char *libdsm)
 	if (!elf) {
 		checks__add(c, CHECK_RUN, "libdsm.so", "build it (make) or install it (make install)",
 			    "%s: %s", libdsm, err ? strerror(err) : elf_errmsg(-1));
+		close_elf(elf, fd);
+		return;
+	}
+	if (!is_libdsm(elf)) {
+		checks__add(c, CHECK_RUN, "libdsm.so",
+			    "name the libdsm.so that programs are linked with (lib/libdsm.so of the build)",
+			    "%s: this is no libdsm.so: it defines nothing of dsm.h", libdsm);
 		close_elf(elf, fd);
 		return;
 	}

@@ -36,7 +36,15 @@ check "--missing leaves out what is there" lacks " ok "
 run "$program" --json --lib "$work/none.so"
 check "no libdsm.so" code 1
 check "no libdsm.so: named" ok "libdsm.so" false
-run "$program" --json --lib /bin/sh
+printf 'no library\n' >"$work/text.so"
+for other in /bin/true "$work/text.so"; do
+	run "$program" --json --lib "$other"
+	check "no libdsm: $other" code 1
+	check "no libdsm: $other: named" ok "libdsm.so" false
+	check "no libdsm: $other: says so" has "no libdsm.so"
+done
+objcopy --remove-section=.note.stapsdt "$build/lib/libdsm.so" "$work/bare.so"
+run "$program" --json --lib "$work/bare.so"
 check "a library without probes" ok "USDT probes" false
 check "then the ring" test "$(jq -r .source "$work/out")" = ring
 run env PATH="$work" "$program" --json
