@@ -63,3 +63,9 @@ models_SRCS := tests/integration/models.c
 models_NEEDS := dsm
 models_DIR := tests/integration
 SCRIPT_TESTS += tests/integration/consistency.sh
+
+PROGRAMS += calls
+calls_SRCS := tests/integration/calls.c
+calls_NEEDS := dsm
+calls_DIR := tests/integration
+SCRIPT_TESTS += tests/integration/calls.sh

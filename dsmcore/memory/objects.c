@@ -101,8 +101,7 @@ void objects__check_caller(const void *pc, const char *call)
 	if (!node.started)
 		node__fatal(pc, "%s before main() has begun: the DSM is not there yet", call);
 	if (!alloc_hooks__mutator())
-		node__fatal(pc, "%s in a second thread: only the thread that runs main() may use the DSM",
-			    call);
+		node__not_the_mutator(pc, call);
 }
 
 static void emit_object(const struct object *o)
@@ -250,13 +249,16 @@ static void clear_touched(uint64_t offset, size_t bytes)
 }
 
 /* Memory that was used before. Nobody else may know it, so that sc and rc need no lock. */
-static void clear(enum core_model model, uint64_t offset, size_t bytes)
+static void clear(enum core_model model, uint64_t offset, size_t bytes, const void *pc)
 {
-	if (model == CORE_TX)
-		DSM_TX_ALWAYS
+	if (model == CORE_TX) {
+		TX_OF_CALL(pc, "dsm_new()")
 			clear_touched(offset, bytes);
-	else
+	} else {
+		tx__acts_for(pc);
 		memset(region__address(node.region, offset), 0, bytes);
+		tx__acts_for(NULL);
+	}
 }
 
 void *dsm__new(size_t size, size_t count, const char *type, int flags)
@@ -295,7 +297,7 @@ void *dsm__new(size_t size, size_t count, const char *type, int flags)
 		txlog__push(NULL, undo_new, &ref, sizeof(ref));
 	address = region__address(node.region, o.offset);
 	if (!o.fresh)
-		clear(model, o.offset, o.bytes);
+		clear(model, o.offset, o.bytes, pc);
 	return address;
 }
 

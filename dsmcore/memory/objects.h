@@ -55,7 +55,8 @@ void objects__unlock(void);
 /* A message for a misuse at `pc`, unless the attempt is doomed: it may act on what its winner has overwritten or freed,
  * and is undone instead. Called without the lock. */
 __attribute__((noreturn, format(printf, 2, 3))) void objects__misuse(const void *pc, const char *format, ...);
-/* Ends the run with a message when the DSM cannot be used here: before main(), or in a second thread. */
+/* Ends the run with a message when the DSM cannot be used here: before main(), in a second thread, or in a
+ * forked child. */
 void objects__check_caller(const void *pc, const char *call);
 
 /* The names this node gave (roots.c), for objects__rundown() and objects__close(). The caller holds

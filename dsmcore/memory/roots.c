@@ -142,12 +142,13 @@ static int set(const struct root *root)
 
 int dsm_root_set(const char *name, const void *object)
 {
+	const void *pc = NODE_CALLER;
 	struct root root = {0};
 	int64_t offset = 0;
 	int err = 0;
 
-	objects__check_caller(NODE_CALLER, "dsm_root_set()");
-	tx__require_writable(NODE_CALLER, "dsm_root_set()");
+	objects__check_caller(pc, "dsm_root_set()");
+	tx__require_writable(pc, "dsm_root_set()");
 	if (!name || !name[0])
 		return -EINVAL;
 	if (strlen(name) >= NAME)
@@ -156,20 +157,21 @@ int dsm_root_set(const char *name, const void *object)
 		return -EINVAL;
 	strncpy(root.name, name, NAME - 1);
 	root.offset = offset;
-	DSM_TX_ALWAYS
+	TX_OF_CALL(pc, "dsm_root_set()")
 		err = set(&root);
 	return err;
 }
 
 void *dsm_root(const char *name)
 {
+	const void *pc = NODE_CALLER;
 	struct root *slot = NULL, *vacant;
 	uint64_t offset = 0;
 
-	objects__check_caller(NODE_CALLER, "dsm_root()");
+	objects__check_caller(pc, "dsm_root()");
 	if (!name || !name[0] || strlen(name) >= NAME)
 		return NULL;
-	DSM_TX_ALWAYS {
+	TX_OF_CALL(pc, "dsm_root()") {
 		slot = find(name, &vacant);
 		offset = slot ? slot->offset : 0;
 	}

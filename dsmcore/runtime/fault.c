@@ -85,12 +85,13 @@ static void on_bus(int sig, siginfo_t *info, void *arg)
 		return;
 	}
 	if (!alloc_hooks__mutator())
-		node__fatal(pc, "%s DSM memory in a second thread: only the thread that runs main() may",
-			    write ? "write to" : "read of");
+		node__not_the_mutator(pc, write ? "write to DSM memory" : "read of DSM memory");
+	/* Of what a call of dsm.h does here, in our text or in libc's, the program knows the call. */
+	const void *place = tx.call_pc && !modules__in_program(pc) ? tx.call_pc : pc;
 	uint32_t page = (uint32_t)((uint64_t)at >> DSM_PAGE_LOG2);
 
 	if (!tx.depth && core__model(node.core, page) == CORE_TX)
-		node__fatal(pc,
+		node__fatal(place,
 			    "%s DSM memory outside a transaction: put it into DSM_TX { }, or read it with "
 			    "dsm_peek()",
 			    write ? "write to" : "read of");
@@ -100,8 +101,8 @@ static void on_bus(int sig, siginfo_t *info, void *arg)
 	if (!pinned && !(tx.depth && tx__doomed()))
 		objects__check_between((uint64_t)at, pc);
 	if (write)
-		tx__require_writable(pc, "write to DSM memory");
-	if (tx__reopen(page, write, pc) || tx__access(page, offset, write, pinned, pc)) {
+		tx__require_writable(place, "write to DSM memory");
+	if (tx__reopen(page, write, place) || tx__access(page, offset, write, pinned, place)) {
 		microscope__open(page, offset, write, c);
 		if (pinned && tx__doomed())
 			step_out(c, pc);
@@ -207,7 +208,8 @@ static void on_crash(int sig, siginfo_t *info, void *arg)
 	ucontext_t *c = arg;
 	int saved = errno;
 
-	if (sig == SIGSEGV && info->si_code == SEGV_ACCERR && node.region &&
+	/* A forked child has no mapping there at all. */
+	if (sig == SIGSEGV && (info->si_code == SEGV_ACCERR || !alloc_hooks__mutator()) && node.region &&
 	    region__offset(node.region, info->si_addr) >= 0)
 		on_bus(sig, info, arg);
 	else if (sig != SIGSEGV || !strict__fault(info->si_addr, pc_of(c)))

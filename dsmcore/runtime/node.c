@@ -71,6 +71,12 @@ void node__say(const void *pc, const char *text)
 		fprintf(stderr, "dsm: %s\n", text);
 }
 
+/* What fork() made of the node. */
+static bool in_child(void)
+{
+	return node.shm && getpid() != (pid_t)node.shm->pid;
+}
+
 void node__fatal(const void *pc, const char *format, ...)
 {
 	char text[512];
@@ -79,11 +85,22 @@ void node__fatal(const void *pc, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	if (node.shm && getpid() != (pid_t)node.shm->pid)
+	if (in_child())
 		fprintf(stderr, "dsm: in a child process of the program: %s\n", text);
 	else
 		node__say(pc, text);
 	_exit(2);
+}
+
+void node__not_the_mutator(const void *pc, const char *call)
+{
+	if (in_child())
+		node__fatal(
+			pc,
+			"%s: a forked child is no node and has no part in the DSM; do it in the node, and "
+			"hand the child what it needs before fork() or through a pipe",
+			call);
+	node__fatal(pc, "%s in a second thread: only the thread that runs main() may use the DSM", call);
 }
 
 int dsm_node(void)
@@ -362,7 +379,7 @@ static void must(int err, const char *what)
 		node__fatal(NULL, "%s: %s", what, strerror(-err));
 }
 
-/* A child has no part in the run: to the DSM it is like a second thread. */
+/* A child has no part in the run: none of its threads is the mutator (node__not_the_mutator()). */
 static void forget_mutator(void)
 {
 	node.mutator = 0;
@@ -430,7 +447,7 @@ static void announce_end(void)
 static void finish(int status, void *arg)
 {
 	(void)arg;
-	if (!node.started || getpid() != (pid_t)node.shm->pid) /* a forked child of the program */
+	if (!node.started || in_child())
 		return;
 	if (tx.depth)
 		node__fatal(tx.begin_pc, "exit(%d) inside the transaction that begins", status);

@@ -37,6 +37,10 @@ extern struct node node;
  * (its file and line are named), or NULL. Exit status 2. Any thread; async-signal-safe. */
 __attribute__((noreturn, format(printf, 2, 3))) void node__fatal(const void *pc, const char *format, ...);
 
+/* Ends it because a thread that is not the mutator has made this call, or does this: a second thread of the program, or what
+ * fork() made of the mutator. Exit status 2. Async-signal-safe. */
+__attribute__((noreturn)) void node__not_the_mutator(const void *pc, const char *call);
+
 /* Prints a message that names the file and line of `pc`, and goes on. Async-signal-safe. */
 void node__say(const void *pc, const char *text);
 /* Stops the program when a node has ended that can never come to the barrier which this node enters. The

@@ -97,8 +97,7 @@ void tx__require_mutator(const void *pc, const char *call)
 	if (!node.started)
 		node__fatal(pc, "%s before main()", call);
 	if (!alloc_hooks__mutator())
-		node__fatal(pc, "%s in a second thread: only the thread that runs main() may use the DSM",
-			    call);
+		node__not_the_mutator(pc, call);
 }
 
 /* ---- begin ---- */
@@ -204,6 +203,22 @@ int dsm__tx_begin_read_on(const void *object)
 	return begin_block(NODE_CALLER, "DSM_TX_READ_ON()", true, object);
 }
 
+void tx__acts_for(const void *pc)
+{
+	/* Read by the fault handler only, in this thread. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	__atomic_store_n(&tx.call_pc, pc, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+int tx__begin_call(const void *pc, const char *call)
+{
+	int live = tx__begin(pc, call, false); /* again after each abort */
+
+	tx__acts_for(pc);
+	return live;
+}
+
 int dsm__tx_begin_always(void)
 {
 	return tx__begin(NODE_CALLER, "DSM_TX_ALWAYS", false);
@@ -216,6 +231,7 @@ static void undo_effects(void)
 {
 	strict__end();
 	tx.depth = 0;
+	tx.call_pc = NULL;
 	txlog__abort();
 	sanitizer__stack_unwound(stack_low, (void *)tx.start.top);
 }
@@ -386,6 +402,7 @@ void dsm__tx_leave(int *live)
 {
 	(void)live;
 	tx__require_mutator(NODE_CALLER, "the end of a transaction");
+	tx.call_pc = NULL;
 	if (tx.depth > 1)
 		tx.depth--;
 	else if (tx.depth == 1)
@@ -403,15 +420,19 @@ bool dsm_in_tx(void)
 
 void dsm_peek(void *dst, const void *src, size_t bytes)
 {
+	const void *pc = NODE_CALLER;
 	int64_t at = node.started ? region__offset(node.region, src) : -1;
 
 	if (at >= 0 && !tx.depth && core__model(node.core, (uint32_t)(at >> DSM_PAGE_LOG2)) != CORE_TX) {
-		tx__require_mutator(NODE_CALLER, "dsm_peek()");
+		tx__require_mutator(pc, "dsm_peek()");
+		tx__acts_for(pc);
 		memcpy(dst, src, bytes);
+		tx__acts_for(NULL);
 		return;
 	}
-	int live = tx__begin(NODE_CALLER, "dsm_peek()", true);
+	int live = tx__begin(pc, "dsm_peek()", true);
 
+	tx__acts_for(pc);
 	memcpy(dst, src, bytes);
 	dsm__tx_leave(&live);
 }

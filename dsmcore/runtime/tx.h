@@ -38,6 +38,7 @@ struct tx {
 	const void *barrier_pc; /* where, in the program */
 	const void *needs_pc;	/* where it was given, or waits for, a page or lock last */
 	const void *retry_pc;	/* where it waits for a change, or NULL */
+	const void *call_pc;	/* the program's call for which the runtime touches DSM memory now, or NULL */
 };
 
 extern struct tx tx;
@@ -62,6 +63,12 @@ void *tx__open_stack(void);
 /* Starts a transaction, or an inner block of the running one. pc: where the program's block begins; call: its
  * name, for messages. Returns 1 to run the block (again after each abort), 0 when it was cancelled. */
 int tx__begin(const void *pc, const char *call, bool read_only);
+/* The same for a block of the runtime's own in the call of dsm.h at `pc` (with dsm.h: TX_OF_CALL(pc, call) { ... }): what it
+ * touches is the program's doing there. */
+#define TX_OF_CALL(pc, call) DSM__BLOCK(tx__begin_call(pc, call))
+int tx__begin_call(const void *pc, const char *call);
+/* Without a transaction: what the runtime touches from here on is the doing of the call at `pc`; NULL: no more. */
+void tx__acts_for(const void *pc);
 /* Makes a page usable for the mutator (from the fault handler or dsm_touch): waits for it if it is elsewhere.
  * pc: the instruction, pinned: it is not in the program's text. False: the attempt was undone and the caller
  * must unwind. */
@@ -73,7 +80,7 @@ bool tx__reopen(uint32_t page, bool write, const void *pc);
 /* tx__access() for each page of a range; unwinds by itself. -EINVAL: not all DSM memory; -EPERM: outside a transaction, and it needs
  * one. */
 int tx__touch(const void *ptr, size_t bytes, bool write, bool pinned, const void *pc);
-/* Ends the run with a message: no node yet, or a second thread. */
+/* Ends the run with a message: no node yet, a second thread, or a forked child, which is no node. Any thread. */
 void tx__require_mutator(const void *pc, const char *call);
 /* The same: the transaction is a DSM_TX_READ. */
 void tx__require_writable(const void *pc, const char *call);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <dsm.h>
@@ -134,8 +135,26 @@ static void misuse_control(const char *kind)
 		}
 }
 
+/* In a child; its status is the node's. */
+static void run_in_child(void *(*fn)(void *))
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		fn(NULL);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
 static void misuse_threads(const char *kind)
 {
+	if (is(kind, "child-reads"))
+		run_in_child(second_thread);
+	if (is(kind, "child-block"))
+		run_in_child(second_block);
 	if (is(kind, "second-thread"))
 		run_in_thread(second_thread);
 	if (is(kind, "thread-inside"))

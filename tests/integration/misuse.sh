@@ -35,6 +35,7 @@ expect outside-write 2 'write to DSM memory outside a transaction'
 expect outside-read 2 'read of DSM memory outside a transaction'
 expect second-thread 2 'second thread'
 expect thread-inside 2 'second thread'
+expect child-block 2 'in a child process of the program: DSM_TX: a forked child is no node'
 expect barrier-inside 2 'dsm_barrier\(\) inside a transaction'
 expect phase-inside 2 'dsm_phase\(\) inside a transaction'
 expect phase-name 2 'a name has 1 to 23 bytes'
@@ -63,6 +64,7 @@ case $BUILD in
 *)
 	expect crash 139 'SIGSEGV'
 	expect abort 134 'SIGABRT'
+	expect child-reads 2 'in a child process of the program: read of DSM memory: a forked child is no node'
 	expect syscall-outside 2 'outside a transaction'
 	expect strict-read 0 'strict: a system call writes to a global' --strict
 	;;
