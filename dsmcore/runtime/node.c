@@ -38,6 +38,7 @@
 #include "dsmcore/runtime/sanitizer.h"
 #include "dsmcore/runtime/section.h"
 #include "dsmcore/runtime/standing.h"
+#include "dsmcore/runtime/thread_end.h"
 #include "dsmcore/runtime/tx.h"
 #include "dsmcore/transport/stream.h"
 #include "dsmcore/transport/transport.h"
@@ -420,6 +421,7 @@ static void *start(void)
 	if (!stack)
 		node__fatal(NULL, "the mutator's stack cannot be mapped at its address: %s", strerror(errno));
 	must(fault__open(), "memory for the signal stack");
+	must(thread_end__open(), "memory for a value of the mutator's");
 	if (safepoint__has_segv() && !node.options.strict)
 		must(region__coarse(node.region, true), "rights of rows of pages");
 	if (node.options.await_listener)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <threads.h>
 #include <unistd.h>
 
 #include <dsm.h>
@@ -149,6 +150,48 @@ static void run_in_child(void *(*fn)(void *))
 	exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
 }
 
+static void *cancel(void *thread)
+{
+	pthread_cancel(*(pthread_t *)thread);
+	return NULL;
+}
+
+static void *leave_thread(void *arg)
+{
+	pthread_exit(arg);
+}
+
+static __attribute__((noinline)) void leave_main(void)
+{
+	pthread_exit(NULL); /* thread-exit */
+}
+
+static __attribute__((noinline)) void leave_main_c11(void)
+{
+	thrd_exit(0); /* thread-exit-c11 */
+}
+
+static void misuse_ends(const char *kind)
+{
+	pthread_t self = pthread_self();
+
+	if (is(kind, "thread-exit") && dsm_node() == 1)
+		leave_main();
+	if (is(kind, "thread-exit-c11") && dsm_node() == 1)
+		leave_main_c11();
+	if (is(kind, "thread-exit-second"))
+		run_in_thread(leave_thread);
+	if (is(kind, "thread-exit-child"))
+		run_in_child(leave_thread);
+	if (is(kind, "thread-cancelled") && dsm_node() == 1) {
+		pthread_t t;
+
+		pthread_create(&t, NULL, cancel, &self);
+		for (;;)
+			pause();
+	}
+}
+
 static void misuse_threads(const char *kind)
 {
 	if (is(kind, "child-reads"))
@@ -227,6 +270,7 @@ int main(int argc, char **argv)
 	item = dsm_root("item");
 	misuse_control(kind);
 	misuse_threads(kind);
+	misuse_ends(kind);
 	misuse_heap(kind);
 	misuse_calls(kind);
 	misuse_strict(kind);
