@@ -440,6 +440,16 @@ bool control__asked(struct control *c)
 	return p.type == PROTO_ASK;
 }
 
+bool control__helped(const struct control *c)
+{
+	return c->helped;
+}
+
+bool control__leaves(const struct control *c)
+{
+	return c->leaving;
+}
+
 void control__leave(struct control *c)
 {
 	c->leaving = true;

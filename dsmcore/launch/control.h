@@ -47,6 +47,10 @@ int control__open(struct control **out, struct run_options *options, struct link
  * has the debug information reader): "dsm: node 2: TEXT at FILE:LINE (function)". Async-signal-safe.
  * Without a launcher prints module+offset itself. path may be NULL (no place). */
 void control__report(struct control *c, const char *text, const char *module_path, uint64_t file_offset);
+/* Is this a job of mpirun or srun, in which dsm-pmix helps the node? Any thread. */
+bool control__helped(const struct control *c);
+/* Has control__leave() been called? */
+bool control__leaves(const struct control *c);
 /* Has the launcher asked what the program is waiting for? Each question is told once, and none after
  * control__leave(): then control__done() reads the line. The caller keeps the two apart by a lock. */
 bool control__asked(struct control *c);

@@ -30,6 +30,7 @@
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/safepoint.h"
 #include "dsmcore/runtime/sanitizer.h"
+#include "dsmcore/runtime/standing.h"
 #include "dsmcore/runtime/strict.h"
 #include "dsmcore/runtime/tx.h"
 
@@ -198,6 +199,8 @@ SANITIZER_NO_THREADS static void on_doom(int sig, siginfo_t *info, void *arg)
 	int saved = errno;
 
 	(void)sig, (void)info;
+	if (alloc_hooks__mutator())
+		standing__answer(c);
 	if (node.started && alloc_hooks__mutator() && tx.depth && safepoint__here(pc_of(c)) && tx__check())
 		tx__unwind_context(c);
 	errno = saved;

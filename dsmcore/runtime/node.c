@@ -422,6 +422,7 @@ static void *start(void)
 		node__fatal(NULL, "the mutator's stack cannot be mapped at its address: %s", strerror(errno));
 	must(fault__open(), "memory for the signal stack");
 	must(thread_end__open(), "memory for a value of the mutator's");
+	standing__open();
 	if (safepoint__has_segv() && !node.options.strict)
 		must(region__coarse(node.region, true), "rights of rows of pages");
 	if (node.options.await_listener)

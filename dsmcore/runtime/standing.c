@@ -2,22 +2,95 @@
 /*
  * standing.c - what the mutator waits for, in words.
  *
- * The mutator waits (dispatch__waiting()) only with its state at rest under node.lock; so it can be read here. Of one that
- * does not wait nothing is known without stopping it.
+ * The mutator waits (dispatch__waiting()) only with its state at rest under node.lock; so it can be read here. One that does
+ * not wait is interrupted by the signal that dooming sends, whose handler says where it was: its instruction, or where
+ * the program has called the library that it is in. (The signal may also end what it waits for, sleep() for one, and the
+ * program with it: so the handler says it at once.)
  */
 #include "dsmcore/runtime/standing.h"
 
 #include <inttypes.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <unistd.h>
+#include <unwind.h>
 
 #include "dsmcore/launch/control.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/dispatch.h"
+#include "dsmcore/runtime/events.h"
+#include "dsmcore/runtime/modules.h"
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/safepoint.h"
 #include "dsmcore/runtime/section.h"
 #include "dsmcore/runtime/tx.h"
 
-#define HELD_MOST 8u /* locks; who holds more has told enough */
+#define HELD_MOST 8u	       /* locks; who holds more has told enough */
+#define ANSWER_NS 150000000ull /* for the mutator to say where it is; dsmrun waits twice as long */
+#define NOWHERE	  "computes, or waits for something that is not the DSM"
+
+static struct {
+	atomic_bool quit; /* SIGQUIT has come */
+	bool asked;
+	uint64_t asked_ns;	      /* since when the mutator is to say where it is; 0: it is not */
+	atomic_bool wanted, answered; /* of it; by it */
+} standing;
+
+/* ---- the mutator's side ---- */
+
+struct walk {
+	const void *interrupted, *pc;
+	bool below; /* the frame of what was interrupted has been met: above it are handlers */
+};
+
+static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *arg)
+{
+	int before; /* of a frame that was interrupted the address is of the instruction; else of the one after the call */
+	struct walk *w = arg;
+	const char *pc = (const char *)_Unwind_GetIPInfo(context, &before);
+
+	w->below |= pc == w->interrupted;
+	if (!w->below || !modules__in_program(pc))
+		return _URC_NO_REASON;
+	w->pc = before ? pc : pc - 1;
+	return _URC_END_OF_STACK;
+}
+
+void standing__answer(const ucontext_t *context)
+{
+	struct walk w = {.interrupted = (const void *)context->uc_mcontext.gregs[REG_RIP]};
+
+	if (!atomic_exchange(&standing.wanted, false))
+		return;
+	_Unwind_Backtrace(step, &w);
+	if (!w.pc)
+		node__say(NULL, NOWHERE);
+	else if (modules__in_program(w.interrupted))
+		node__say(w.pc, "computes");
+	else if (modules__in_runtime(w.interrupted))
+		node__say(w.pc, "is in a call of dsm.h, made");
+	else
+		node__say(w.pc, "computes or waits in a library, which was called");
+	atomic_store(&standing.answered, true);
+}
+
+static void on_quit(int sig)
+{
+	(void)sig;
+	atomic_store(&standing.quit, true);
+}
+
+void standing__open(void)
+{
+	struct sigaction ask = {.sa_handler = on_quit, .sa_flags = SA_RESTART | SA_ONSTACK}, now;
+
+	sigemptyset(&ask.sa_mask);
+	if (control__helped(node.control) && !sigaction(SIGQUIT, NULL, &now) && now.sa_handler == SIG_DFL)
+		safepoint__sigaction(SIGQUIT, &ask, NULL);
+}
+
+/* ---- the service thread's side ---- */
 
 static void say_lock(const char *what, uint64_t lock, const void *pc)
 {
@@ -50,19 +123,46 @@ static void say_waits(void)
 	}
 }
 
-void standing__tell_if_asked(void)
+/* The locks of one that computes are its own business: they change while it does. */
+static void say_held(void)
 {
 	struct section_lock held[HELD_MOST];
-	unsigned n;
+	unsigned n = section__held(held, HELD_MOST);
 
-	if (!control__asked(node.control))
-		return;
-	if (!dispatch__waiting()) {
-		node__say(NULL, "computes, or waits for something that is not the DSM");
-		return;
-	}
-	say_waits();
-	n = section__held(held, HELD_MOST);
 	for (unsigned i = 0; i < n; i++)
 		say_lock("holds", held[i].lock, held[i].pc);
+}
+
+/* False: the mutator has yet to say it. */
+static bool tell(uint64_t now)
+{
+	if (standing.asked_ns && atomic_load(&standing.answered))
+		return true;
+	if (control__leaves(node.control)) {
+		node__say(NULL, "its program has ended");
+	} else if (dispatch__waiting()) {
+		say_waits();
+		say_held();
+	} else if (!standing.asked_ns) {
+		standing.asked_ns = now;
+		atomic_store(&standing.answered, false);
+		atomic_store(&standing.wanted, true);
+		tgkill(getpid(), node.mutator, SIGURG);
+		return false;
+	} else if (now - standing.asked_ns < ANSWER_NS) {
+		return false;
+	} else if (atomic_exchange(&standing.wanted, false)) {
+		node__say(NULL, NOWHERE);
+	}
+	return true;
+}
+
+void standing__tell_if_asked(void)
+{
+	standing.asked |= control__asked(node.control) | atomic_exchange(&standing.quit, false);
+	if (!standing.asked || !tell(events__now()))
+		return;
+	atomic_store(&standing.wanted, false); /* it waits for the DSM by now */
+	standing.asked = false;
+	standing.asked_ns = 0;
 }

@@ -30,6 +30,14 @@ nobody_left "after programs that are no nodes"
 expect 124 'has not ended after 1 s' "$dsmrun" -n 3 --timeout 1 "$member" hang
 expect 124 'has not ended after 1 s' "$dsmrun" -n 3 --timeout 1 "$member" deaf
 nobody_left "after a timeout"
+# Nodes that make no call say where they are, too.
+expect 124 'has not ended after 1 s' "$dsmrun" -n 3 --timeout 1 "$app" compute
+tells "computing" 0 'waits at its barrier 2' meets
+tells "computing" 2 computes computes
+expect 124 'has not ended after 1 s' "$dsmrun" -n 2 --timeout 1 "$app" sleep 50
+tells "asleep" 0 'computes or waits in a library, which was called' sleeps
+tells "asleep" 1 'computes or waits in a library, which was called' sleeps
+nobody_left "after nodes that made no call" 'launch_app|dsmrun'
 
 # All programs have returned, but a node does not end.
 expect 137 'node 1 \(process [0-9]+\) has not ended 10 s after its program' "$dsmrun" -n 3 "$member" linger 1

@@ -7,6 +7,13 @@ member=$build/tests/integration/dsmrun_member
 app=$build/tests/integration/launch_app
 misuse=$build/tests/integration/misuse
 
+# tells WHAT NODE TEXT MARK: the node has said that, and named the marked line of launch_app.c
+tells() {
+	local line
+	line=$(grep -nE "/\* $4 \*/" tests/integration/launch_app.c | cut -d: -f1)
+	grep -qE "^dsm: node $2: $3 at .*launch_app\.c:$line \((main|compute)\)" "$work/err" ||
+		fail "$1: nothing like 'node $2: $3 at launch_app.c:$line' in: $(head -c 900 "$work/err")"
+}
 # sums_up WHAT NODES command...: launch_app sum under a launcher prints each node's right sum
 sums_up() {
 	local what=$1 nodes=$2

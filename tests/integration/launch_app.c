@@ -70,6 +70,15 @@ static int wait_for_children(void)
 	return 0;
 }
 
+static volatile long work = 1;
+
+/* No call, in a line of its own. */
+static __attribute__((noinline)) void compute(void)
+{
+	while ((work = 1 + work % 9)) { /* computes */
+	}
+}
+
 static void fail(int sig)
 {
 	(void)sig;
@@ -106,7 +115,9 @@ int main(int argc, char **argv)
 	if (is(mode, "raise") && last)
 		raise(number);
 	if (is(mode, "sleep"))
-		sleep((unsigned)number);
-	dsm_barrier();
+		sleep((unsigned)number); /* sleeps */
+	if (is(mode, "compute") && last)
+		compute();
+	dsm_barrier(); /* meets */
 	return 0;
 }

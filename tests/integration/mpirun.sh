@@ -47,6 +47,25 @@ expect 1 '' "${mpi[@]}" -n 3 "$app" leave 0 # mpirun's own words and status
 expect 137 '' "${mpi[@]}" -n 3 "$app" raise 9
 nobody_left "after bad ends" "$ours"
 
+# SIGQUIT asks where the nodes stand; the job goes on, and each of them answers once each time.
+timeout -k 5 60 "${mpi[@]}" -n 3 "$app" compute >"$work/out" 2>"$work/err" </dev/null &
+await 3 dsm-pmix
+sleep 1
+for times in 1 2; do
+	# shellcheck disable=SC2046
+	kill -QUIT $(marked launch_app)
+	for _ in $(seq 50); do
+		[ "$(grep -c '^dsm: node [012]: ' "$work/err")" -ge $((3 * times)) ] && break
+		sleep 0.1
+	done
+	same "answers to $times questions" "$(grep -c '^dsm: node [012]: ' "$work/err")" $((3 * times))
+done
+tells "asked under mpirun" 0 'waits at its barrier 2' meets
+tells "asked under mpirun" 1 'waits at its barrier 2' meets
+tells "asked under mpirun" 2 computes computes
+kill -TERM "$(marked orterun | tail -n 1)"
+wait $!
+nobody_left "a job that was asked" "$ours"
 # Bad options are named once, and nothing starts.
 expect 2 'variable DSM_HEAP: heap size' env DSM_HEAP=all "${mpi[@]}" -n 3 "$app" sum
 same "messages about DSM_HEAP" "$(grep -c 'DSM_HEAP' "$work/err")" 1
