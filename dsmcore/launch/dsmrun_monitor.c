@@ -17,9 +17,11 @@
 
 #include "dsmcore/launch/beside.h"
 
-#define READY_MS   30000 /* verifying and attaching the BPF programs takes a second at most */
+#define READY_S	   30u /* verifying and attaching the BPF programs takes a second at most */
 #define FINISH_NS  60000000000ll
 #define PATIENT_NS 2000000000ll /* after a bad end, before it is told to stop */
+#define WRITE_NS   5000000000ll /* what it then has to write its file */
+#define GIVE_UP_NS 2000000000ll /* the same when it has recorded nothing yet */
 
 /* An agent's standard streams are the line to dsmrun. */
 static void redirect(int spool)
@@ -69,10 +71,22 @@ bool monitor__ended(struct run *run)
 	return true;
 }
 
+/* It is not ready in time, which --timeout may have shortened. */
+static int too_late(const struct run *run, unsigned seconds)
+{
+	bool ours = seconds == run->timeout_s;
+
+	run__say("dsmcollect is not ready after %u s%s; try it by hand, or --source ring: the program was "
+		 "not run",
+		 seconds, ours ? " (--timeout)" : "");
+	return ours ? EXIT_TIMEOUT : EXIT_BAD;
+}
+
 /* Waits until dsmcollect writes "ready", ends, or we are told to stop. Returns an exit status. */
 static int await_ready(struct run *run, int fd)
 {
-	int64_t until = run__now() + READY_MS * 1000000ll;
+	unsigned most = run->timeout_s && run->timeout_s < READY_S ? run->timeout_s : READY_S;
+	int64_t until = run__now() + most * 1000000000ll;
 	char text[16] = "";
 	size_t have = 0;
 
@@ -83,11 +97,8 @@ static int await_ready(struct run *run, int fd)
 		struct signalfd_siginfo si;
 		ssize_t n;
 
-		if (ms <= 0 || poll(p, 2, (int)ms) == 0) {
-			run__say("dsmcollect is not ready after %d s; try it by hand, or --source ring",
-				 READY_MS / 1000);
-			return EXIT_BAD;
-		}
+		if (ms <= 0 || poll(p, 2, (int)ms) == 0)
+			return too_late(run, most);
 		if (p[1].revents && read(run->signals, &si, sizeof(si)) == sizeof(si) &&
 		    si.ssi_signo != SIGCHLD && si.ssi_signo != SIGTSTP)
 			return EXIT_SIGNAL + (int)si.ssi_signo;
@@ -105,6 +116,42 @@ static int await_ready(struct run *run, int fd)
 		return 0;
 	run__say("dsmcollect could not start (its message is above); the program was not run");
 	return EXIT_BAD;
+}
+
+/* A stopped one ends, too. */
+static void stop_collector(const struct run *run)
+{
+	kill(run->collector, SIGTERM);
+	kill(run->collector, SIGCONT);
+}
+
+/* Waits until it has ended: is told to after `patient` ns, and killed after `grace` ns more. */
+static void await_end(struct run *run, int64_t patient, int64_t grace)
+{
+	int64_t start = run__now(), term = start + patient, kill_at = term + grace;
+	bool told = false, said = false;
+
+	while (run->collector) {
+		struct pollfd p = {.fd = run->signals, .events = POLLIN};
+		struct signalfd_siginfo si;
+
+		if (monitor__ended(run))
+			break;
+		if (!told && run__now() >= term) {
+			stop_collector(run);
+			told = true;
+		}
+		if (told && run__now() > kill_at)
+			kill(run->collector, SIGKILL);
+		if (!said && run__now() > start + 3000000000ll) {
+			run__say("waiting for dsmcollect to finish '%s'", run->trace);
+			said = true;
+		}
+		if (poll(&p, 1, 50) > 0)
+			while (read(run->signals, &si, sizeof(si)) == sizeof(si))
+				if (si.ssi_signo != SIGCHLD && si.ssi_signo != SIGTSTP)
+					term = run__now();
+	}
 }
 
 int monitor__start(struct run *run)
@@ -139,8 +186,7 @@ int monitor__start(struct run *run)
 	if (rc && run->collector) {
 		int status;
 
-		kill(run->collector, SIGTERM);
-		monitor__finish(run, true);
+		await_end(run, 0, GIVE_UP_NS);
 		status = run->collector_status;
 		if (rc == EXIT_BAD && status && status < EXIT_SIGNAL)
 			rc = status;
@@ -150,29 +196,5 @@ int monitor__start(struct run *run)
 
 void monitor__finish(struct run *run, bool failed)
 {
-	int64_t start = run__now(), term = start + (failed ? PATIENT_NS : FINISH_NS),
-		kill_at = term + 5000000000ll;
-	bool told = false, said = false;
-
-	while (run->collector) {
-		struct pollfd p = {.fd = run->signals, .events = POLLIN};
-		struct signalfd_siginfo si;
-
-		if (monitor__ended(run))
-			break;
-		if (!told && run__now() > term) {
-			kill(run->collector, SIGTERM);
-			told = true;
-		}
-		if (told && run__now() > kill_at)
-			kill(run->collector, SIGKILL);
-		if (!said && run__now() > start + 3000000000ll) {
-			run__say("waiting for dsmcollect to finish '%s'", run->trace);
-			said = true;
-		}
-		if (poll(&p, 1, 50) > 0)
-			while (read(run->signals, &si, sizeof(si)) == sizeof(si))
-				if (si.ssi_signo != SIGCHLD && si.ssi_signo != SIGTSTP)
-					term = run__now();
-	}
+	await_end(run, failed ? PATIENT_NS : FINISH_NS, WRITE_NS);
 }

@@ -41,6 +41,16 @@ expect 5 '' "$run" --monitor="$work/t.dsmt" -n 2 "$member" return 1 5
 collector 'echo "no privileges" >&2; exit 4'
 expect 4 'could not start' "$run" --monitor="$work/t.dsmt" -n 2 "$member" talk
 same "output of a program not run" "$(cat "$work/out")" ''
+# It is stopped, or hangs, while it starts: the program is not run, and --timeout holds.
+# shellcheck disable=SC2016
+for start in 'kill -STOP $$' 'trap "" TERM; while :; do sleep 1; done'; do
+	collector "$start"
+	begin=$(date +%s)
+	expect 124 'dsmcollect is not ready after 1 s \(--timeout\)' "$run" --timeout 1 --monitor="$work/t.dsmt" -n 2 "$member" talk
+	[ $(($(date +%s) - begin)) -lt 20 ] || fail "a collector that does '$start' outlasts --timeout by $(($(date +%s) - begin)) s"
+	same "output of a program not run ($start)" "$(cat "$work/out")" ''
+	nobody_left "a collector that does '$start'" 'dsmrun|bash'
+done
 # It dies in the middle: the program goes on.
 collector "$ready" 'kill -KILL $$'
 expect 137 'dsmcollect has ended early' "$run" --monitor="$work/t.dsmt" -n 2 "$member" nap
