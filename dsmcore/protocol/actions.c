@@ -135,6 +135,19 @@ void core__send_entry(struct dsm_core *core, enum core_msg_type type, uint16_t t
 	core__send(core, &msg);
 }
 
+static int by_entry(const void *a, const void *b)
+{
+	const struct core_entry *x = a, *y = b;
+
+	return x->page < y->page ? -1 : x->page > y->page;
+}
+
+void core__sort(struct core_entry *entries, size_t count)
+{
+	if (count > 1)
+		qsort(entries, count, sizeof(*entries), by_entry);
+}
+
 static int by_receiver(const void *a, const void *b)
 {
 	const struct copy *x = a, *y = b;

@@ -24,13 +24,6 @@
 
 #include "dsmcore/protocol/internal.h"
 
-static int by_node(const void *a, const void *b)
-{
-	const struct core_entry *x = a, *y = b;
-
-	return x->page < y->page ? -1 : x->page > y->page;
-}
-
 static void arrive(struct dsm_core *core)
 {
 	struct core_msg msg = core__msg(core, CORE_MSG_ARRIVE, 0, NULL);
@@ -42,7 +35,7 @@ static void arrive(struct dsm_core *core)
 		entries = core__entries(core, c->nsent);
 		if (!entries)
 			return;
-		qsort(c->sent, c->nsent, sizeof(*c->sent), by_node);
+		core__sort(c->sent, c->nsent);
 		for (; msg.npages < c->nsent; msg.npages++) {
 			entries[msg.npages].page = c->sent[msg.npages].page;
 			entries[msg.npages].version = c->sent[msg.npages].version;

@@ -14,6 +14,8 @@ bool core__grow(struct dsm_core *core, void *list, size_t *cap, size_t need, siz
 struct core_action *core__do(struct dsm_core *core, enum core_action_type type, uint32_t page);
 struct core_action *core__emit(struct dsm_core *core, enum core_emit_type type);
 struct core_entry *core__entries(struct dsm_core *core, size_t count);
+/* By page. */
+void core__sort(struct core_entry *entries, size_t count);
 struct core_msg core__msg(struct dsm_core *core, enum core_msg_type type, uint16_t to,
 			  const struct core_party *tx);
 void core__send(struct dsm_core *core, const struct core_msg *msg);
@@ -189,10 +191,13 @@ void home__end_recall(struct dsm_core *core, struct dir_page *d);
 const struct waiter *home__queue(const struct dsm_core *core, const struct dir_page *d, size_t *count);
 /* Everything that a page has stamps for happens after this. */
 uint64_t home__stamp(struct dir_page *d);
-/* Other holders of those of the pages that a node's transaction has locked, by node: those with `flags`. */
+/* Which other nodes hold those of the pages that a node's transaction has locked, have been told of its commit, or have kept
+ * their copies for that: sorted, in a list that the caller frees. */
 enum home_set { HOME_HOLDERS, HOME_TOLD, HOME_KEPT };
 size_t home__collect(struct dsm_core *core, const struct core_entry *pages, size_t npages,
 		     enum home_set which, uint16_t tx, struct of_node **list);
+/* By node, then by page. */
+void home__sort(struct of_node *list, size_t count);
 void home__wait(struct dsm_core *core, struct dir_page *d, const struct waiter *waiter);
 void home__remove_waiting_lock(struct dsm_core *core, struct dir_page *d, uint16_t node);
 /* Does a node wait for a copy of the page? */

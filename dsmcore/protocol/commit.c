@@ -14,7 +14,6 @@
  * wait (client__on_recall()). A page whose diff is empty is not written, but it was accessed: it stays
  * mapped, so an INVALIDATE still meets it (invariant 8).
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "dsmcore/protocol/internal.h"
@@ -305,13 +304,6 @@ static void withdrawn(struct dsm_core *core, uint16_t home)
 	attempt__abort(core);
 }
 
-static int by_page_number(const void *a, const void *b)
-{
-	const struct core_entry *x = a, *y = b;
-
-	return x->page < y->page ? -1 : x->page > y->page;
-}
-
 /* The home that was asked is not the home of these pages (any more): asks again, elsewhere. */
 int commit__on_moved(struct dsm_core *core, const struct core_msg *msg)
 {
@@ -329,7 +321,7 @@ int commit__on_moved(struct dsm_core *core, const struct core_msg *msg)
 		migrate__learn(core, msg->entries[i].page, (uint16_t)msg->entries[i].version);
 	c->hi = c->lo;
 	c->doubt = false;
-	qsort(&c->locks[c->lo], c->nlocks - c->lo, sizeof(*c->locks), by_page_number);
+	core__sort(&c->locks[c->lo], c->nlocks - c->lo);
 	if (c->withdrawn)
 		withdrawn(core, NOBODY);
 	else

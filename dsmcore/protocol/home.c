@@ -64,6 +64,12 @@ static int by_node(const void *a, const void *b)
 	return x->index < y->index ? -1 : x->index > y->index;
 }
 
+void home__sort(struct of_node *list, size_t count)
+{
+	if (count > 1)
+		qsort(list, count, sizeof(*list), by_node);
+}
+
 size_t home__collect(struct dsm_core *core, const struct core_entry *pages, size_t npages,
 		     enum home_set which, uint16_t tx, struct of_node **list)
 {
@@ -86,8 +92,7 @@ size_t home__collect(struct dsm_core *core, const struct core_entry *pages, size
 				(*list)[n++] = (struct of_node){.node = node, .index = i};
 		}
 	}
-	if (n > 1)
-		qsort(*list, n, sizeof(**list), by_node);
+	home__sort(*list, n);
 	return n;
 }
 
@@ -240,36 +245,9 @@ void home__send_copy(struct dsm_core *core, uint16_t node, const struct core_ent
 		core->copies[core->ncopies++] = (struct copy){.entry = *e, .node = node};
 }
 
-static int by_receiver(const void *a, const void *b)
-{
-	const struct copy *x = a, *y = b;
-
-	if (x->node != y->node)
-		return x->node < y->node ? -1 : 1;
-	return x->entry.page < y->entry.page ? -1 : x->entry.page > y->entry.page;
-}
-
 void home__send_copies(struct dsm_core *core)
 {
-	struct copy *list = core->copies;
-	struct core_entry *entries;
-	struct core_msg msg;
-	size_t i, n;
-
-	if (core->ncopies > 1)
-		qsort(list, core->ncopies, sizeof(*list), by_receiver);
-	for (i = 0; i < core->ncopies; i += n) {
-		for (n = 1; i + n < core->ncopies && list[i + n].node == list[i].node && n < CORE_MSG_PAGES;)
-			n++;
-		entries = core__entries(core, n);
-		if (!entries)
-			return;
-		msg = core__msg(core, CORE_MSG_PAGE, list[i].node, NULL);
-		for (msg.npages = 0; msg.npages < n; msg.npages++)
-			entries[msg.npages] = list[i + msg.npages].entry;
-		msg.entries = entries;
-		core__send(core, &msg);
-	}
+	core__send_gathered(core, CORE_MSG_PAGE, NULL, core->copies, core->ncopies);
 	core->ncopies = 0;
 }
 

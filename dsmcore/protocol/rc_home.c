@@ -214,15 +214,6 @@ uint64_t rc_home__version(struct dsm_core *core, uint32_t page)
 	return ++directory__find(core, page)->version;
 }
 
-static int by_node(const void *a, const void *b)
-{
-	const struct of_node *x = a, *y = b;
-
-	if (x->node != y->node)
-		return x->node < y->node ? -1 : 1;
-	return x->index < y->index ? -1 : x->index > y->index;
-}
-
 /* Who has copies, but for the writer and this node, which has them already: by node, then by page. */
 static size_t find_others(struct dsm_core *core, uint16_t writer, const struct core_entry *pages,
 			  uint32_t npages)
@@ -243,8 +234,7 @@ static size_t find_others(struct dsm_core *core, uint16_t writer, const struct c
 				rc->to[n++] = (struct of_node){.node = node, .index = i};
 		}
 	}
-	if (n > 1)
-		qsort(rc->to, n, sizeof(*rc->to), by_node);
+	home__sort(rc->to, n);
 	return n;
 }
 
