@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "dsmcore/memory/alloc_hooks.h"
@@ -28,9 +27,8 @@ enum { IDLE, WAITING, RESUMED, ABORTED, LOST, INTERRUPTED };
 static struct {
 	uint32_t state; /* of the mutator */
 	enum core_fault fault;
-	uint16_t lost_with; /* LOST */
-	uint8_t *scratch;   /* encoded diffs of one message */
-	size_t scratch_bytes;
+	uint16_t lost_with;	/* LOST */
+	uint8_t *scratch;	/* encoded diffs of one message */
 	struct wire_blob *blob; /* of the message being sent */
 	size_t blobs;
 	uint64_t tick_ns;  /* when CORE_TICK is due, or 0 */

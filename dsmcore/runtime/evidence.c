@@ -81,19 +81,9 @@ static inline uint32_t sample(struct sampler *s, uint64_t now)
 	return take(s, took, now);
 }
 
-static dsm_ev_page page_id(uint32_t page)
-{
-	return DSM_EV_PAGE((uint64_t)page << DSM_PAGE_LOG2, DSM_PAGE_LOG2);
-}
-
-static struct dsm_ev_interval interval_of(const struct core_party *p)
-{
-	return (struct dsm_ev_interval){p->number, p->attempt, p->site};
-}
-
 static struct dsm_ev_party party_of(const struct core_party *p)
 {
-	return (struct dsm_ev_party){interval_of(p), node.options.generation, p->node, 0};
+	return (struct dsm_ev_party){evidence__interval(p), node.options.generation, p->node, 0};
 }
 
 /* The running attempt as the records name it. */
@@ -101,7 +91,7 @@ static struct dsm_ev_interval interval(void)
 {
 	struct core_party p = core__attempt(node.core, NULL);
 
-	return interval_of(&p);
+	return evidence__interval(&p);
 }
 
 /* That accesses the page now. */
@@ -109,7 +99,7 @@ static struct dsm_ev_interval accessor(uint32_t page)
 {
 	struct core_party p = core__interval(node.core);
 
-	return core__model(node.core, page) == CORE_TX ? interval() : interval_of(&p);
+	return core__model(node.core, page) == CORE_TX ? interval() : evidence__interval(&p);
 }
 
 static uint8_t page_flags(uint32_t page)
@@ -177,7 +167,7 @@ static void commit(const struct core_action *a)
 		return;
 	struct dsm_ev_commit r = {
 		.hdr = {.weight = weight, .flags = flags_of(&a->party)},
-		.interval = interval_of(&a->party),
+		.interval = evidence__interval(&a->party),
 		.duration_ns = took,
 		.commit_ns = in_commit,
 		.pages_read = a->nread,
@@ -230,7 +220,7 @@ static bool really_written(const struct core_meeting *m)
 static struct dsm_ev_meeting meeting_of(const struct core_meeting *m)
 {
 	return (struct dsm_ev_meeting){
-		.page = page_id(m->page),
+		.page = evidence__page(m->page),
 		.version = m->version,
 		.winner_version = m->winner_version,
 		.access = (uint8_t)((m->read ? DSM_EV_ACCESS_READ : 0) |
@@ -254,7 +244,7 @@ static void abort_attempt(const struct core_action *a)
 		return;
 	struct dsm_ev_abort r = {
 		.hdr.flags = flags_of(&a->party),
-		.interval = interval_of(&a->party),
+		.interval = evidence__interval(&a->party),
 		.winner = party_of(&a->other),
 		.wasted_ns = wasted,
 		.cause = a->cause,
@@ -266,38 +256,42 @@ static void abort_attempt(const struct core_action *a)
 	events__emit(&r.hdr, DSM_EV_ABORT, sizeof(r), r.nmeetings ? r.meeting[0].page : 0, wasted);
 }
 
-/* The changed bytes of a dirty page, in as many records as they need. */
-static void writes(const struct core_action *a)
+void evidence__writes(const struct dsm_ev_writes *head, const struct dsm_ev_run *run, size_t nruns)
 {
 	static _Alignas(struct dsm_ev_writes) uint8_t buffer[DSM_EV_MAX];
 	struct dsm_ev_writes *r = (void *)buffer;
-	static struct dsm_ev_run run[DIFF_RUNS_MAX];
-	const uint8_t *twin = pages__twin(a->page);
-
-	if (!events__wanted(DSM_EV_WRITES) || !twin)
-		return;
-	size_t n = diff__runs(region__frame(node.region, a->page), twin, 0, run), at = 0;
-
-	if (!n && a->changes) /* nobody has seen a store to it */
-		return;
+	size_t at = 0;
 
 	do {
-		size_t part = n - at < DSM_EV_RUNS ? n - at : DSM_EV_RUNS;
+		size_t part = nruns - at < DSM_EV_RUNS ? nruns - at : DSM_EV_RUNS;
 
-		*r = (struct dsm_ev_writes){
-			.hdr.flags = (uint8_t)(flags_of(&a->party) | page_flags(a->page)),
-			.interval = interval_of(&a->party),
-			.page = page_id(a->page),
-			.version = a->version,
-			.flags = a->committed ? DSM_EV_WRITES_COMMITTED : 0,
-			.basis = DSM_EV_BASIS_CHANGED,
-			.nruns = (uint16_t)part,
-		};
+		*r = *head;
+		r->nruns = (uint16_t)part;
 		memcpy(r->run, run + at, part * sizeof(*run));
 		memset(r->run + part, 0, sizeof(*run)); /* padding to 8 bytes */
 		events__emit(&r->hdr, DSM_EV_WRITES, sizeof(*r) + part * sizeof(*run), r->page, part);
 		at += part;
-	} while (at < n);
+	} while (at < nruns);
+}
+
+/* The changed bytes of a dirty page. */
+static void writes(const struct core_action *a)
+{
+	static struct dsm_ev_run run[DIFF_RUNS_MAX];
+	const uint8_t *twin = pages__twin(a->page);
+	struct dsm_ev_writes head = {.version = a->version, .basis = DSM_EV_BASIS_CHANGED};
+	size_t n;
+
+	if (!events__wanted(DSM_EV_WRITES) || !twin)
+		return;
+	n = diff__runs(region__frame(node.region, a->page), twin, 0, run);
+	if (!n && a->changes) /* nobody has seen a store to it */
+		return;
+	head.hdr.flags = (uint8_t)(flags_of(&a->party) | page_flags(a->page));
+	head.interval = evidence__interval(&a->party);
+	head.page = evidence__page(a->page);
+	head.flags = a->committed ? DSM_EV_WRITES_COMMITTED : 0;
+	evidence__writes(&head, run, n);
 }
 
 static void invalidate(const struct core_action *a)
@@ -307,7 +301,7 @@ static void invalidate(const struct core_action *a)
 	if (!events__wanted(DSM_EV_INVALIDATE))
 		return;
 	struct dsm_ev_invalidate r = {
-		.page = page_id(a->page), .version = a->version, .winner = party_of(&a->other)};
+		.page = evidence__page(a->page), .version = a->version, .winner = party_of(&a->other)};
 
 	events__emit(&r.hdr, DSM_EV_INVALIDATE, sizeof(r), r.page, 0);
 }
@@ -330,7 +324,7 @@ static void transfer(const struct core_action *a, const struct core_msg *msg, co
 		return;
 	struct dsm_ev_transfer r = {
 		.hdr.flags = a->ahead ? DSM_EV_F_AHEAD : 0,
-		.page = page_id(a->page),
+		.page = evidence__page(a->page),
 		.version = a->version,
 		.bytes = bytes_of(a->page, a->hold, msg, blobs),
 		.from = a->node,
@@ -344,7 +338,7 @@ static void update(const struct core_action *a, const struct core_msg *msg, cons
 	COUNT(updates, 1);
 	if (!events__wanted(DSM_EV_UPDATE))
 		return;
-	struct dsm_ev_update r = {.page = page_id(a->page),
+	struct dsm_ev_update r = {.page = evidence__page(a->page),
 				  .version = a->version,
 				  .bytes = bytes_of(a->page, a->hold, msg, blobs),
 				  .winner = party_of(&a->other)};
@@ -357,7 +351,7 @@ static void move(const struct core_action *a)
 	COUNT(homes_moved, 1);
 	if (!events__wanted(DSM_EV_MOVE))
 		return;
-	struct dsm_ev_move r = {.page = page_id(a->page),
+	struct dsm_ev_move r = {.page = evidence__page(a->page),
 				.version = a->version,
 				.to = a->node,
 				.birth = core__birth(node.core, a->page)};
@@ -470,7 +464,7 @@ void evidence__fault(enum core_fault kind, uint32_t page, uint16_t offset, bool 
 	struct dsm_ev_fault r = {
 		.hdr = {.weight = weight, .flags = page_flags(page)},
 		.interval = accessor(page),
-		.page = page_id(page),
+		.page = evidence__page(page),
 		.version = core__version(node.core, page),
 		.wait_ns = wait_ns,
 		.ip = events__ip(pc),

@@ -6,8 +6,19 @@
 #define DSM_RUNTIME_EVIDENCE_H
 
 #include "dsm_events.h"
+#include "dsmcore/memory/region.h"
 #include "dsmcore/protocol/core.h"
 #include "dsmcore/transport/transport.h"
+
+static inline dsm_ev_page evidence__page(uint32_t page)
+{
+	return DSM_EV_PAGE((uint64_t)page << DSM_PAGE_LOG2, DSM_PAGE_LOG2);
+}
+
+static inline struct dsm_ev_interval evidence__interval(const struct core_party *p)
+{
+	return (struct dsm_ev_interval){p->number, p->attempt, p->site};
+}
 
 /* A report of the core. msg and blobs: what the step was about, if a message. The caller holds node.lock. */
 void evidence__emit(const struct core_action *report, const struct core_msg *msg,
@@ -19,6 +30,8 @@ void evidence__fault(enum core_fault kind, uint32_t page, uint16_t offset, bool 
 void evidence__local(uint64_t ns);
 /* A barrier was passed. The caller holds node.lock. */
 void evidence__barrier(uint64_t wait_ns);
+/* What was written to a page, in as many records as the runs need; `head` has all but the runs. The caller holds node.lock. */
+void evidence__writes(const struct dsm_ev_writes *head, const struct dsm_ev_run *run, size_t nruns);
 /* An attempt has begun. The caller holds node.lock. */
 void evidence__begin(void);
 

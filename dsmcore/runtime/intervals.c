@@ -7,6 +7,7 @@
 #include "dsmcore/memory/diff.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/dispatch.h"
+#include "dsmcore/runtime/evidence.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/microscope.h"
 #include "dsmcore/runtime/node.h"
@@ -35,16 +36,6 @@ static struct {
 	uint64_t lock_from; /* manager + 1 of the lock that came; 0: it was here */
 	struct core_party scoped;
 } own;
-
-static dsm_ev_page page_id(uint32_t page)
-{
-	return DSM_EV_PAGE((uint64_t)page << DSM_PAGE_LOG2, DSM_PAGE_LOG2);
-}
-
-static struct dsm_ev_interval interval_of(const struct core_party *p)
-{
-	return (struct dsm_ev_interval){p->number, p->attempt, p->site};
-}
 
 static uint8_t flags(void)
 {
@@ -86,11 +77,9 @@ static void keep_copy(uint32_t page, struct known *k)
 /* The page cannot be written any more: what it holds against its copy is what was written. */
 static void tell_written(uint32_t page, struct known *k)
 {
-	static _Alignas(struct dsm_ev_writes) uint8_t buffer[DSM_EV_MAX];
 	static struct dsm_ev_run run[DIFF_RUNS_MAX];
-	struct dsm_ev_writes *r = (void *)buffer;
-	struct core_party now = core__interval(node.core);
-	size_t n, at = 0;
+	struct dsm_ev_writes head = {.flags = DSM_EV_WRITES_COMMITTED, .basis = DSM_EV_BASIS_CHANGED};
+	size_t n;
 
 	if (!k->copy)
 		return;
@@ -98,23 +87,11 @@ static void tell_written(uint32_t page, struct known *k)
 	k->copy = 0;
 	if (!events__wanted(DSM_EV_WRITES))
 		return;
-	do {
-		size_t part = n - at < DSM_EV_RUNS ? n - at : DSM_EV_RUNS;
-
-		*r = (struct dsm_ev_writes){
-			.hdr.flags = flags(),
-			.interval = {k->opened, 0, now.site},
-			.page = page_id(page),
-			.version = core__version(node.core, page),
-			.flags = DSM_EV_WRITES_COMMITTED,
-			.basis = DSM_EV_BASIS_CHANGED,
-			.nruns = (uint16_t)part,
-		};
-		memcpy(r->run, run + at, part * sizeof(*run));
-		memset(r->run + part, 0, sizeof(*run)); /* padding to 8 bytes */
-		events__emit(&r->hdr, DSM_EV_WRITES, sizeof(*r) + part * sizeof(*run), r->page, part);
-		at += part;
-	} while (at < n);
+	head.hdr.flags = flags();
+	head.interval = (struct dsm_ev_interval){k->opened, 0, core__interval(node.core).site};
+	head.page = evidence__page(page);
+	head.version = core__version(node.core, page);
+	evidence__writes(&head, run, n);
 }
 
 static void one_page(uint32_t page, enum core_rights rights)
@@ -164,8 +141,8 @@ void intervals__meet(const struct core_action *a)
 		return;
 	*r = (struct dsm_ev_meet){
 		.hdr.flags = flags(),
-		.interval = interval_of(&a->party),
-		.other = {interval_of(&a->other), node.options.generation, a->other.node, 0},
+		.interval = evidence__interval(&a->party),
+		.other = {evidence__interval(&a->other), node.options.generation, a->other.node, 0},
 		.nmet = (uint16_t)n,
 		.total = (uint16_t)(a->nmeetings < UINT16_MAX ? a->nmeetings : UINT16_MAX),
 		.model = core__model(node.core, a->meetings[0].page) == CORE_SC ? DSM_EV_SC : DSM_EV_RC,
@@ -175,7 +152,7 @@ void intervals__meet(const struct core_action *a)
 		struct known *k = known(m->page);
 
 		r->met[i] = (struct dsm_ev_met){
-			.page = page_id(m->page),
+			.page = evidence__page(m->page),
 			.since = k ? k->since : 0,
 			.opened = k && m->written ? k->opened : 0,
 			.access = (uint8_t)((m->read ? DSM_EV_ACCESS_READ : 0) |
@@ -206,7 +183,7 @@ void intervals__ended(const struct core_action *a)
 		return;
 	struct dsm_ev_ended r = {
 		.hdr.flags = flags(),
-		.interval = interval_of(&a->party),
+		.interval = evidence__interval(&a->party),
 		.duration_ns = own.begin_ns ? now - own.begin_ns : 0,
 		.flush_ns = flush,
 		.pages_read = a->nread,
@@ -261,7 +238,7 @@ void intervals__locked(uint64_t name, uint64_t start_ns)
 		return;
 	struct dsm_ev_lock r = {
 		.hdr.flags = DSM_EV_F_INTERVAL,
-		.interval = interval_of(&now),
+		.interval = evidence__interval(&now),
 		.name = name,
 		.wait_ns = waited,
 		.manager = (uint16_t)(manager - 1),

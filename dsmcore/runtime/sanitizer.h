@@ -14,7 +14,6 @@
 	__asan_unpoison_memory_region((low), (size_t)((char *)(top) - (char *)(low)))
 #define sanitizer__switch(save, low, top)                                                                    \
 	__sanitizer_start_switch_fiber((save), (low), (size_t)((char *)(top) - (char *)(low)))
-#define sanitizer__switched(save) __sanitizer_finish_switch_fiber((save), NULL, NULL)
 #else
 #define sanitizer__stack_unwound(low, top) ((void)(low), (void)(top))
 #endif
