@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collector/number.h"
 #include "graph.h"
 #include "outfile.h"
 #include "proof.h"
@@ -97,10 +98,9 @@ static int set_format(struct options *o, const char *name)
 
 static int set_top(struct options *o, const char *text)
 {
-	char *end;
-	unsigned long n = strtoul(text, &end, 10);
+	long n;
 
-	if (text[0] < '0' || text[0] > '9' || *end || n < 1 || n > 10000)
+	if (number__whole(text, 1, 10000, &n))
 		return bad("--top: \"%s\" is not a number from 1 to 10000", text);
 	o->top = (unsigned)n;
 	return 0;

@@ -15,6 +15,7 @@
 
 #include "analyzer/outfile.h"
 #include "analyzer/gate_report.h"
+#include "collector/number.h"
 #include "version.h"
 
 static const char usage_text[] =
@@ -55,15 +56,6 @@ static int usage_error(const char *what, const char *value)
 
 enum { OPT_MARGIN = 256, OPT_ALPHA, OPT_FLOOR, OPT_VERSION };
 
-static int number(const char *arg, double least, double most, double *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtod(arg, &end);
-	return errno || end == arg || *end || !isfinite(*out) || *out < least || *out > most ? -EINVAL : 0;
-}
-
 static void add_path(struct options *o, int side, const char *path)
 {
 	o->path[side][o->paths[side]++] = path; /* as long as argv, see main() */
@@ -72,13 +64,13 @@ static void add_path(struct options *o, int side, const char *path)
 static int set_figure(struct options *o, int option, const char *arg)
 {
 	if (option == OPT_MARGIN) {
-		if (number(arg, 0, 1000, &o->margin))
+		if (number__real(arg, 0, 1000, &o->margin))
 			return usage_error("--margin needs percent between 0 and 1000, not", arg);
 		o->margin /= 100;
 	} else if (option == OPT_ALPHA) {
-		if (number(arg, 1e-6, 0.4, &o->alpha))
+		if (number__real(arg, 1e-6, 0.4, &o->alpha))
 			return usage_error("--alpha needs a probability between 0.000001 and 0.4, not", arg);
-	} else if (number(arg, 0, 1e9, &o->floor)) {
+	} else if (number__real(arg, 0, 1e9, &o->floor)) {
 		return usage_error("--floor needs a number of at least 0, not", arg);
 	}
 	return -1;

@@ -8,13 +8,6 @@
 
 #include "collector/shown.h"
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 void names__site(struct symbols *s, const struct model *m, uint32_t site, struct source *out)
 {
 	struct site chain = *model__site_at(m, site);
@@ -36,7 +29,7 @@ void names__place(const struct source *src, char *out, size_t size)
 	char raw[sizeof(src->file) + sizeof(src->function) + 32];
 
 	if (src->line)
-		snprintf(raw, sizeof(raw), "%s:%u%s%s%s", base_name(src->file), src->line,
+		snprintf(raw, sizeof(raw), "%s:%u%s%s%s", basename(src->file), src->line,
 			 src->function[0] ? " (" : "", src->function, src->function[0] ? ")" : "");
 	else
 		snprintf(raw, sizeof(raw), "%s", src->function[0] ? src->function : "?");
@@ -57,7 +50,7 @@ void names__code(struct symbols *s, const struct model *m, struct code code, boo
 		names__place(&src, out, size);
 		return;
 	}
-	shown__copy(file, sizeof(file), base_name(model__image_at(m, code.image)->path));
+	shown__copy(file, sizeof(file), basename(model__image_at(m, code.image)->path));
 	snprintf(out, size, "%s+0x%x", file, code.offset);
 }
 

@@ -78,13 +78,6 @@ size_t symbols__notes(const struct symbols *s, const char *const **notes)
 	return s->notes.n;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* Only regular files are opened: a trace may name a device or a FIFO. */
 static int open_regular(const char *path)
 {
@@ -145,7 +138,7 @@ static enum fit try_path(struct file *f, const struct image *image, const char *
 
 static enum fit find_file(struct symbols *s, struct file *f, const struct image *image)
 {
-	const char *name = base_name(image->path), *dir = s->debug_dir;
+	const char *name = basename(image->path), *dir = s->debug_dir;
 	enum fit fit, best = NO_FILE;
 	char hex[2 * sizeof(image->build_id) + 1] = "";
 	char *path;
@@ -304,7 +297,7 @@ static void set_text(char *out, size_t size, const char *text)
 /* Accesses through the DSM's own inline helpers belong to the line that called them. */
 static bool of_the_runtime(const char *file)
 {
-	const char *name = file ? base_name(file) : "";
+	const char *name = file ? basename(file) : "";
 
 	return !strcmp(name, "dsm.h") || !strcmp(name, "dsm_events.h");
 }

@@ -15,6 +15,7 @@
 
 #include "collector/collect.h"
 #include "collector/merge.h"
+#include "collector/number.h"
 #include "version.h"
 
 #define RING_DEFAULT (16u << 20)
@@ -177,21 +178,16 @@ static int parse_user(struct collect_options *o, const char *text)
 
 static int parse_seconds(struct collect_options *o, const char *text)
 {
-	char *end;
-
-	errno = 0;
-	o->seconds = strtod(text, &end);
-	if (errno || end == text || *end || !(o->seconds > 0 && o->seconds < 1e9))
+	if (number__real(text, 0, 1e9, &o->seconds) || o->seconds == 0)
 		return bad("--seconds", text, "must be a positive number");
 	return 0;
 }
 
 static int parse_ready(struct collect_options *o, const char *text)
 {
-	char *end;
-	long n = strtol(text, &end, 10);
+	long n;
 
-	if (end == text || *end || n < 0 || n > 1 << 20 || fcntl((int)n, F_GETFD) < 0)
+	if (number__whole(text, 0, 1 << 20, &n) || fcntl((int)n, F_GETFD) < 0)
 		return bad("--ready-fd", text, "must be an open file descriptor");
 	o->ready_fd = (int)n;
 	return 0;

@@ -7,12 +7,12 @@
 #include <getopt.h>
 #include <langinfo.h>
 #include <locale.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "collector/number.h"
 #include "viewer/loop.h"
 #include "viewer/replay.h"
 #include "version.h"
@@ -50,24 +50,6 @@ static int usage_error(const char *what, const char *value)
 }
 
 enum { OPT_JSON = 256, OPT_ASCII, OPT_PAGES, OPT_TRACE, OPT_SPEED, OPT_VERSION };
-
-static int number(const char *arg, double least, double most, double *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtod(arg, &end);
-	return errno || end == arg || *end || !isfinite(*out) || *out < least || *out > most ? -EINVAL : 0;
-}
-
-static int whole_number(const char *arg, long least, long *out)
-{
-	char *end;
-
-	errno = 0;
-	*out = strtol(arg, &end, 10);
-	return errno || end == arg || *end || *out < least || *out > 1000000000 ? -EINVAL : 0;
-}
 
 static const struct option option_table[] = {
 	{"batch", no_argument, NULL, 'b'},
@@ -109,17 +91,17 @@ static int take(struct loop_options *o, int option, char **argv, bool *list)
 		o->batch = true;
 		return -1;
 	case 'n':
-		return whole_number(optarg, 1, &o->count)
+		return number__whole(optarg, 1, 1000000000, &o->count)
 			       ? usage_error("-n needs a whole number of at least 1, not", optarg)
 			       : -1;
 	case 'd':
-		return number(optarg, 0.05, 86400, &o->delay)
+		return number__real(optarg, 0.05, 86400, &o->delay)
 			       ? usage_error("-d needs seconds between 0.05 and 86400, not", optarg)
 			       : -1;
 	case 's':
 		return set_sort(o, optarg);
 	case OPT_PAGES:
-		if (whole_number(optarg, 0, &n))
+		if (number__whole(optarg, 0, 1000000000, &n))
 			return usage_error("--pages needs a whole number of at least 0, not", optarg);
 		o->pages = (size_t)n;
 		return -1;
@@ -130,7 +112,7 @@ static int take(struct loop_options *o, int option, char **argv, bool *list)
 		o->trace = optarg;
 		return -1;
 	case OPT_SPEED:
-		return number(optarg, 0, 1e6, &o->speed)
+		return number__real(optarg, 0, 1e6, &o->speed)
 			       ? usage_error("--speed needs a number of at least 0, not", optarg)
 			       : -1;
 	case OPT_ASCII:

@@ -78,6 +78,8 @@ int results__merge(struct results *r, const struct results *part, unsigned numbe
 void results__free(struct results *r);
 /* The q-th quantile (nearest rank); NAN without samples. Leaves the order as it is. */
 double series__quantile(const struct series *s, double q);
+/* Of two doubles, for qsort(). */
+int bench__ascending(const void *a, const void *b);
 
 /* ---- JSON ---- */
 

@@ -15,8 +15,6 @@
  */
 #include "dsmcore/bench/node.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -12,7 +12,6 @@
 #include "dsmcore/bench/node.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 

@@ -9,7 +9,6 @@
  */
 #include "dsmcore/bench/node.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

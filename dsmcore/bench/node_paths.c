@@ -8,7 +8,6 @@
  */
 #include "dsmcore/bench/node.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 

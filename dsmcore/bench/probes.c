@@ -287,13 +287,6 @@ static int calibrate(struct session *s, uint64_t *amount)
 	return rc;
 }
 
-static int compare_doubles(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
 struct spread {
 	double least, low, middle, high, most; /* low to high: holds the true median with 95 % */
 };
@@ -304,7 +297,7 @@ static struct spread spread_of(double *x, unsigned n)
 	double aside = 0.98 * sqrt((double)n);
 	unsigned low = (double)n / 2 > aside ? (unsigned)((double)n / 2 - aside) : 0;
 
-	qsort(x, n, sizeof(*x), compare_doubles);
+	qsort(x, n, sizeof(*x), bench__ascending);
 	return (struct spread){x[0], x[low], (x[(n - 1) / 2] + x[n / 2]) / 2, x[n - 1 - low], x[n - 1]};
 }
 

@@ -99,7 +99,7 @@ void results__free(struct results *r)
 	*r = (struct results){0};
 }
 
-static int ascending(const void *a, const void *b)
+int bench__ascending(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
 
@@ -117,7 +117,7 @@ double series__quantile(const struct series *s, double q)
 	if (!sorted)
 		return NAN;
 	memcpy(sorted, s->us, s->n * sizeof(*sorted));
-	qsort(sorted, s->n, sizeof(*sorted), ascending);
+	qsort(sorted, s->n, sizeof(*sorted), bench__ascending);
 	rank = (size_t)ceil(q * (double)s->n);
 	at = sorted[rank ? rank - 1 : 0];
 	free(sorted);
