@@ -2,51 +2,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # dsmtop on a terminal: tmux gives it one, keys are sent, the screen is captured once a marker is there.
 . "$(dirname "$0")/ui_lib.sh"
-command -v tmux >/dev/null || skip "tmux is not installed"
-unset TMUX
-tm() { tmux -S "$work/tmux" -f /dev/null "$@"; }
-at_end+=('tm kill-server 2>/dev/null')
-name=
-# the server ends with its last session: one that stays keeps the next from meeting it in its last moment
-tm new-session -d -s keep "sleep 1000" || {
-	echo "tmux does not start"
-	exit 1
-}
-
-screen() { tm capture-pane -pJ -t t; } # a wrapped line is one line
-fail() {
-	failures=$((failures + 1))
-	echo "FAIL: $name: $1"
-	screen | sed 's/^/    |/'
-}
-wait_for() { # text that must come to the screen
-	checks=$((checks + 1))
-	for _ in $(seq 100); do
-		screen | grep -qF -- "$1" && return 0
-		sleep 0.05
-	done
-	fail "\"$1\" did not come"
-	return 1
-}
-lacks() {
-	checks=$((checks + 1))
-	! screen | grep -qF -- "$1" || fail "\"$1\" is there"
-}
-start() { # name, columns, rows, environment, arguments: a shell stays behind to show what dsmtop left
-	name=$1
-	tm kill-session -t t 2>/dev/null
-	tm new-session -d -s t -x "$2" -y "$3" \
-		"export LC_ALL=C.UTF-8; stty -echo; $4 $top $5; echo left-with-\$?; stty -a | grep -o -e '-\\?icanon'; sleep 100"
-}
-restored() { # the shell's own line discipline is back, the other screen gone
-	wait_for "left-with-$1" && wait_for "icanon"
-	lacks "-icanon"
-	lacks "F1Help"
-}
+. "$(dirname "$0")/screen_lib.sh"
+drawn=F1Help
 
 serve "$work/a.sock" interval 100 lost 5
 
-start "80x24" 80 24 "" "$work/a.sock"
+start "80x24" 80 24 "" "$top $work/a.sock"
 wait_for "avatars: struct avatar[64]"
 wait_for "LOST 5 records"
 wait_for "aborts/commit 0.125"
@@ -96,7 +57,7 @@ tm send-keys -t t q
 restored 0
 
 serve "$work/rc.sock" interval 100 model rc
-start "rc" 100 24 "" "$work/rc.sock"
+start "rc" 100 24 "" "$top $work/rc.sock"
 wait_for "conflicts/interval 0.500"
 wait_for "WAITED"
 wait_for "CONFL/s"
@@ -119,25 +80,25 @@ wait_for "  intervals"
 tm send-keys -t t Escape q
 restored 0
 
-start "braille" 80 24 "" "$work/a.sock"
+start "braille" 80 24 "" "$top $work/a.sock"
 checks=$((checks + 1))
 wait_for "avatars: struct" && sleep 1
 screen | LC_ALL=C grep -q $'\xe2[\xa0-\xa3]' || fail "no braille in a UTF-8 locale"
 tm send-keys -t t C-c
 restored 130
 
-start "LANG=C" 80 24 "LC_ALL=C LANG=C" "$work/a.sock"
+start "LANG=C" 80 24 "LC_ALL=C LANG=C" "$top $work/a.sock"
 checks=$((checks + 1))
 wait_for "avatars: struct" && sleep 1
 screen | LC_ALL=C grep -q '[^ -~]' && fail "not ASCII"
 tm send-keys -t t F10
 restored 0
 
-start "colours" 80 24 "" "$work/a.sock"
+start "colours" 80 24 "" "$top $work/a.sock"
 checks=$((checks + 1))
 wait_for "avatars: struct"
 tm capture-pane -pe -t t | grep -q $'\e\\[[0-9;]*4[14]m' || fail "no colours on a terminal that has them"
-start "NO_COLOR" 80 24 "NO_COLOR=1" "$work/a.sock"
+start "NO_COLOR" 80 24 "NO_COLOR=1" "$top $work/a.sock"
 checks=$((checks + 1))
 wait_for "avatars: struct"
 tm capture-pane -pe -t t | grep -q $'\e\\[[0-9;]*[34][0-7]m' && fail "colours in spite of NO_COLOR"
@@ -145,40 +106,37 @@ tm send-keys -t t q
 restored 0
 
 for sig in TERM HUP SEGV; do
-	start "SIG$sig" 80 24 "echo \$\$ >$work/pid; exec 3>&1; sh -c 'echo \$\$ >$work/pid; exec \"\$@\"' x" "$work/a.sock"
+	start "SIG$sig" 80 24 "echo \$\$ >$work/pid; exec 3>&1; sh -c 'echo \$\$ >$work/pid; exec \"\$@\"' x" "$top $work/a.sock"
 	wait_for "avatars: struct"
 	kill -s $sig "$(cat "$work/pid")"
-	wait_for "left-with-$((128 + $(kill -l $sig)))"
-	wait_for "icanon"
-	lacks "-icanon"
-	lacks "F1Help"
+	restored $((128 + $(kill -l $sig)))
 done
 
 for term in no-such-terminal dumb; do
-	start "TERM=$term" 80 24 "TERM=$term" "$work/a.sock"
+	start "TERM=$term" 80 24 "TERM=$term" "$top $work/a.sock"
 	wait_for "left-with-2"
 	wait_for "TERM names no usable terminal"
 done
 
-start "-n" 80 24 "" "$work/a.sock -n 3 -d 0.1"
+start "-n" 80 24 "" "$top $work/a.sock -n 3 -d 0.1"
 restored 0
 
 serve "$work/end.sock" interval 50 samples 8
-start "end" 80 24 "" "$work/end.sock"
+start "end" 80 24 "" "$top $work/end.sock"
 wait_for "run ended"
 wait_for "avatars: struct"
 tm send-keys -t t q
 restored 0
 
 serve "$work/die.sock" interval 50 samples 8 die
-start "death" 80 24 "" "$work/die.sock"
+start "death" 80 24 "" "$top $work/die.sock"
 wait_for "collector gone"
 tm send-keys -t t q
 restored 1
 wait_for "went away before the run"
 
 serve "$work/junk.sock" interval 50 junk
-start "junk" 80 24 "" "$work/junk.sock"
+start "junk" 80 24 "" "$top $work/junk.sock"
 wait_for "bad lines from the socket"
 wait_for "avatars: struct"
 tm send-keys -t t q

@@ -8,7 +8,6 @@
  * junk: a malformed line before each sample. future: a later schema. die: closes without an end.
  * foreign: only lines that are no JSON. Prints "ready" once it listens.
  */
-#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>

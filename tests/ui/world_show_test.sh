@@ -3,55 +3,16 @@
 # world --show on a terminal that tmux gives it: the scene of any node, other sizes, every way out, and what the terminal
 # is like afterwards.
 . "$(dirname "$0")/../lib.sh"
-command -v tmux >/dev/null || skip "tmux is not installed"
 dsmrun=$(realpath "$bin/dsmrun")
 world=$(realpath "$apps/world")
 ldd "$world" | grep -q ncurses || {
 	refuses 2 "built without ncurses" "$dsmrun" -n 2 "$world" --show
 	finish
 }
-unset TMUX
-tm() { tmux -S "$work/tmux" -f /dev/null "$@"; }
-at_end+=('tm kill-server 2>/dev/null')
-tm new-session -d -s keep "sleep 1000" || {
-	echo "tmux does not start"
-	exit 1
-}
-name=
-screen() { tm capture-pane -pJ -t t; }
-fail() {
-	failures=$((failures + 1))
-	echo "FAIL: $name: $1"
-	screen | sed 's/^/    |/'
-}
-wait_for() { # text that must come to the screen
-	checks=$((checks + 1))
-	for _ in $(seq 200); do
-		screen | grep -qE -- "$1" && return 0
-		sleep 0.05
-	done
-	fail "\"$1\" did not come"
-	return 1
-}
-lacks() {
-	checks=$((checks + 1))
-	! screen | grep -qE -- "$1" || fail "\"$1\" is there"
-}
-start() { # name, columns, rows, environment, command after dsmrun: a shell stays behind to show what is left
-	name=$1
-	tm kill-session -t t 2>/dev/null
-	tm new-session -d -s t -x "$2" -y "$3" \
-		"export LC_ALL=C.UTF-8 PROCOPE_TEST=$PROCOPE_TEST; stty -echo; $4 $dsmrun $5; echo left-with-\$?; stty -a | grep -o -e '-\\?icanon'; read -r line; echo \"got \$line\"; sleep 100"
-}
-restored() { # the terminal is as before: the shell's again, with its line discipline
-	wait_for "left-with-$1" && wait_for "icanon"
-	lacks "-icanon"
-	lacks "leaves the view"
-	tm send-keys -t t "a line" Enter
-	wait_for "got a line"
-}
+. "$(dirname "$0")/screen_lib.sh"
+pattern=-E drawn="leaves the view"
 
-start "node 0" 80 24 "" "-n 2 $world --show --seconds 60"
+start "node 0" 80 24 "" "$dsmrun -n 2 $world --show --seconds 60"
 wait_for "plaza from node 0 of 2"
 wait_for "leaves the view"
 wait_for "####" # walls
@@ -76,13 +37,13 @@ tm send-keys -t t C-c
 restored 130
 nobody_left "Ctrl-C in the view" "world|dsmrun"
 
-start "node 1, to the end" 100 30 "" "-n 3 $world --show 1 --seconds 3"
+start "node 1, to the end" 100 30 "" "$dsmrun -n 3 $world --show 1 --seconds 3"
 wait_for "plaza from node 1 of 3"
 wait_for "[. ]2[. #]"
 wait_for "world: consistent"
 restored 0
 
-start "q" 80 24 "" "-n 2 $world --show=1 --seconds 4"
+start "q" 80 24 "" "$dsmrun -n 2 $world --show=1 --seconds 4"
 wait_for "plaza from node 1"
 tm send-keys -t t q
 wait_for "world: consistent" # the run goes on without the view
@@ -90,7 +51,7 @@ restored 0
 
 # Whatever ends the run, the terminal is as it was: the node that shows is killed, another one is, dsmrun is told to end
 for how in "KILL first" "SEGV first" "KILL last" "TERM dsmrun"; do
-	start "$how" 80 24 "" "-n 2 $world --show --seconds 60"
+	start "$how" 80 24 "" "$dsmrun -n 2 $world --show --seconds 60"
 	wait_for "plaza from node 0 of 2"
 	case $how in
 	*first) kill -s "${how% *}" "$(marked world | sort -n | head -n 1)" ;;
@@ -101,24 +62,24 @@ for how in "KILL first" "SEGV first" "KILL last" "TERM dsmrun"; do
 	nobody_left "$how" "world|dsmrun"
 done
 
-start "without dsmrun" 80 24 "$world --show --seconds 2;" "--version"
+start "without dsmrun" 80 24 "$world --show --seconds 2;" "$dsmrun --version"
 wait_for "plaza from node 0 of 1"
 wait_for "world: consistent"
 restored 0
 
 for term in no-such-terminal dumb; do
-	start "TERM=$term" 80 24 "TERM=$term" "-n 2 $world --show --seconds 2"
+	start "TERM=$term" 80 24 "TERM=$term" "$dsmrun -n 2 $world --show --seconds 2"
 	wait_for "left-with-2"
 	wait_for "TERM names no usable terminal"
 done
-start "no colours" 80 24 "NO_COLOR=1" "-n 2 $world --show --seconds 30"
+start "no colours" 80 24 "NO_COLOR=1" "$dsmrun -n 2 $world --show --seconds 30"
 wait_for "plaza from node 0 of 2"
 checks=$((checks + 1))
 tm capture-pane -pe -t t | grep -q $'\e\\[[0-9;]*[34][0-7]m' && fail "colours in spite of NO_COLOR"
 tm send-keys -t t C-c
 restored 130
 
-start "in the background" 80 24 "sleep 0; set -m; " "-n 2 $world --show --seconds 2 & wait \$!"
+start "in the background" 80 24 "sleep 0; set -m; " "$dsmrun -n 2 $world --show --seconds 2 & wait \$!"
 wait_for "belongs to another program"
 tm kill-session -t t 2>/dev/null
 name="without a terminal"
