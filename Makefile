@@ -192,7 +192,7 @@ fuzz: $(addprefix build/fuzz/,$(FUZZERS))
 lint: build/.deps-test all
 	@CLANG=$(CLANG) tests/lint.sh $(CPPFLAGS) $(filter -I%,$(pmix_CFLAGS) $(ompi-c_CFLAGS))
 format:
-	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
+	$(Q)git ls-files '*.c' '*.h' | xargs $$(command -v clang-format || echo clang-format-14) -i
 
 # ---- installation ----
 BINDIR     := $(DESTDIR)$(PREFIX)/bin

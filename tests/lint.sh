@@ -8,10 +8,16 @@ clang=${CLANG:-clang}
 mapfile -t sources < <(git ls-files '*.c' | grep -v '\.bpf\.c$')
 mapfile -t all < <(git ls-files '*.c' '*.h')
 
+# Debian's packages of one version know the tools by that version
+tool() { command -v "$1" || command -v "$1-14" || echo "$1"; }
+clang_format=$(tool clang-format)
+clang_tidy=$(tool clang-tidy)
+export clang_tidy
+
 step() { printf '  LINT    %s\n' "$1"; }
 
 step "layout (clang-format)"
-clang-format --dry-run -Werror "${all[@]}" >"$quiet" 2>&1 || {
+"$clang_format" --dry-run -Werror "${all[@]}" >"$quiet" 2>&1 || {
 	grep -E 'error:' "$quiet" | sort -u | head -n 20
 	status=1
 }
@@ -31,7 +37,7 @@ checks="$checks,bugprone-string-*,-bugprone-suspicious-include,-bugprone-suspici
 export checks flags="$*"
 # shellcheck disable=SC2016 # expanded by the inner shell
 printf '%s\n' "${sources[@]}" | xargs -P 2 -n 8 bash -c \
-	'clang-tidy --quiet --warnings-as-errors="*" --checks="$checks" "$@" -- $flags -std=gnu17 2>"$0"' "$quiet" || status=1
+	'"$clang_tidy" --quiet --warnings-as-errors="*" --checks="$checks" "$@" -- $flags -std=gnu17 2>"$0"' "$quiet" || status=1
 
 step "shell scripts (bash -n)"
 git ls-files '*.sh' .ci/run .ci/deps | xargs -n 1 bash -n || status=1
