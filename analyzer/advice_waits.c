@@ -3,7 +3,6 @@
  * advice_waits.c - changes that save waiting rather than conflicts: parts of an array that lie with a node that
  * does not write them; locks that more is waited for than need be.
  */
-#include <math.h>
 
 #include "advice_work.h"
 

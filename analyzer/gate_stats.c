@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 
 #define SETTLE_POWER 0.8 /* the recommended number of runs settles it so often */
 

@@ -3,7 +3,6 @@
 #ifndef ANALYZER_TABLE_H
 #define ANALYZER_TABLE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

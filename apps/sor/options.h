@@ -3,8 +3,6 @@
 #ifndef APPS_SOR_OPTIONS_H
 #define APPS_SOR_OPTIONS_H
 
-#include <stdbool.h>
-
 #include "apps/common/options.h"
 #include "apps/sor/grid.h"
 

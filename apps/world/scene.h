@@ -17,7 +17,6 @@
 #ifndef APPS_WORLD_SCENE_H
 #define APPS_WORLD_SCENE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

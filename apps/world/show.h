@@ -3,8 +3,6 @@
 #ifndef APPS_WORLD_SHOW_H
 #define APPS_WORLD_SHOW_H
 
-#include <stdbool.h>
-
 #include "apps/world/world.h"
 
 /* Begins to show the world (of `nodes` nodes), on the terminal that is open. Returns 0 or -ENOMEM. */

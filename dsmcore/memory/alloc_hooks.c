@@ -61,7 +61,6 @@ void alloc_hooks__attempt(void)
 #include <dlfcn.h>
 #include <link.h>
 #include <malloc.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
 

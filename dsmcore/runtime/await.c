@@ -14,7 +14,6 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/events.h"

@@ -11,7 +11,6 @@
  */
 #include "dsmcore/runtime/section.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -13,7 +13,6 @@
 #ifndef DSM_TRANSPORT_FABRIC_H
 #define DSM_TRANSPORT_FABRIC_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -4,7 +4,6 @@
 #define TESTS_BENCH_MPI_H
 
 #include <mpi.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -7,9 +7,7 @@
  * Whatever NODE does badly, the others wait for ever: dsmrun has to end them.
  */
 #include <dirent.h>
-#include <errno.h>
 #include <link.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,10 +2,8 @@
 /*
  * heap_app_malloc.c - what an abort does to the memory of malloc(), and to deferred calls.
  */
-#include <errno.h>
 #include <malloc.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tests/integration/heap_app.h"
 

@@ -7,7 +7,6 @@
  *			for two minutes at most
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

@@ -4,7 +4,6 @@
  * checks that what an abort must undo is undone, and that nothing else breaks.
  */
 #include <alloca.h>
-#include <errno.h>
 #include <immintrin.h>
 #include <malloc.h>
 #include <math.h>

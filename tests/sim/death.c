@@ -9,7 +9,6 @@
 #include "tests/sim/sim.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
 
 #include "dsmcore/protocol/internal.h"
 

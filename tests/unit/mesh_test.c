@@ -2,7 +2,6 @@
 /* The TCP mesh: all nodes find one another, whoever else knocks at the door. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>

@@ -4,7 +4,6 @@
  * pages away and rewrites them, the other reads through its view and resolves its own faults. A reader must
  * never see half of a rewrite.
  */
-#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -13,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <ucontext.h>
 
 #include <cmocka.h>
