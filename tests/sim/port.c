@@ -273,83 +273,108 @@ static void emit(struct world *w, struct node *n, const struct core_action *a)
 	}
 }
 
+static bool is_verdict(enum core_action_type type)
+{
+	return type == CORE_DO_RESUME || type == CORE_DO_WAIT || type == CORE_DO_ABORT ||
+	       type == CORE_DO_LOST;
+}
+
+static void tell_mutator(struct world *w, struct node *n, const struct core_action *a)
+{
+	switch (a->type) {
+	case CORE_DO_RESUME:
+		if (w->profile.sync)
+			sync__resumed(w, n);
+		else
+			program__resumed(w, n);
+		break;
+	case CORE_DO_WAIT:
+		n->blocked = true;
+		break;
+	case CORE_DO_ABORT:
+		program__aborted(w, n);
+		break;
+	case CORE_DO_LOST:
+		if (w->profile.sync)
+			sync__lost(w, n);
+		else
+			program__lost(w, n, a);
+		break;
+	case CORE_DO_DOOM:
+		n->doomed = true;
+		break;
+	default:
+		break;
+	}
+}
+
+static void carry_out(struct world *w, struct node *n, const struct core_action *a,
+		      const struct packet *packet)
+{
+	switch (a->type) {
+	case CORE_DO_RESUME:
+	case CORE_DO_WAIT:
+	case CORE_DO_ABORT:
+	case CORE_DO_LOST:
+	case CORE_DO_DOOM:
+		tell_mutator(w, n, a);
+		break;
+	case CORE_DO_SEND:
+		world__send(w, n, &a->msg);
+		break;
+	case CORE_DO_PROTECT:
+		protect(w, n, a);
+		break;
+	case CORE_DO_TWIN:
+	case CORE_DO_UNTWIN:
+	case CORE_DO_RESTORE:
+		twin_action(w, n, a);
+		break;
+	case CORE_DO_REFRESH:
+	case CORE_DO_RESET:
+		keep_action(w, n, a);
+		break;
+	case CORE_DO_STORE:
+	case CORE_DO_STORE_NEXT:
+		store(w, n, a, packet);
+		break;
+	case CORE_DO_HOLD:
+		hold(w, n, a, packet);
+		break;
+	case CORE_DO_DROP:
+		drop(w, n, a);
+		break;
+	case CORE_DO_PROMOTE:
+		promote(w, n, a);
+		break;
+	case CORE_DO_TAKE:
+		take_changes(w, n, a);
+		break;
+	case CORE_DO_MERGE:
+		merge(w, n, a, packet);
+		break;
+	case CORE_DO_TICK:
+		world__push(
+			w, (struct due){.time = w->now + TICK_MIN + rng__below(&w->wild, w->profile.tick_max),
+					.node = world__id(w, n),
+					.what = DUE_TICK});
+		break;
+	case CORE_DO_EMIT:
+		emit(w, n, a);
+		break;
+	}
+}
+
 void port__run(struct world *w, struct node *n, const struct core_actions *actions,
 	       const struct packet *packet)
 {
-	size_t i;
-
-	for (i = 0; i < actions->count && !w->failed; i++) {
+	for (size_t i = 0; i < actions->count && !w->failed; i++) {
 		const struct core_action *a = &actions->list[i];
-		switch (a->type) {
-		case CORE_DO_RESUME:
-			if (w->profile.sync)
-				sync__resumed(w, n);
-			else
-				program__resumed(w, n);
-			break;
-		case CORE_DO_WAIT:
-			n->blocked = true;
-			break;
-		case CORE_DO_ABORT:
-			program__aborted(w, n);
-			break;
-		case CORE_DO_LOST:
-			if (w->profile.sync)
-				sync__lost(w, n);
-			else
-				program__lost(w, n, a);
-			break;
-		case CORE_DO_DOOM:
-			n->doomed = true;
-			break;
-		case CORE_DO_SEND:
-			world__send(w, n, &a->msg);
-			break;
-		case CORE_DO_PROTECT:
-			protect(w, n, a);
-			break;
-		case CORE_DO_TWIN:
-		case CORE_DO_UNTWIN:
-		case CORE_DO_RESTORE:
-			twin_action(w, n, a);
-			break;
-		case CORE_DO_REFRESH:
-		case CORE_DO_RESET:
-			keep_action(w, n, a);
-			break;
-		case CORE_DO_STORE:
-		case CORE_DO_STORE_NEXT:
-			store(w, n, a, packet);
-			break;
-		case CORE_DO_HOLD:
-			hold(w, n, a, packet);
-			break;
-		case CORE_DO_DROP:
-			drop(w, n, a);
-			break;
-		case CORE_DO_PROMOTE:
-			promote(w, n, a);
-			break;
-		case CORE_DO_TAKE:
-			take_changes(w, n, a);
-			break;
-		case CORE_DO_MERGE:
-			merge(w, n, a, packet);
-			break;
-		case CORE_DO_TICK:
-			world__push(w, (struct due){.time = w->now + TICK_MIN +
-							    rng__below(&w->wild, w->profile.tick_max),
-						    .node = world__id(w, n),
-						    .what = DUE_TICK});
-			break;
-		case CORE_DO_EMIT:
-			emit(w, n, a);
-			break;
-		}
+
+		carry_out(w, n, a, packet);
 		if (death__after_action(w, n, actions, i))
 			return;
-		if (i + 1 < actions->count && (a->type == CORE_DO_RESUME || a->type == CORE_DO_WAIT ||
-					       a->type == CORE_DO_ABORT || a->type == CORE_DO_LOST))
+		if (i + 1 < actions->count && is_verdict(a->type))
 			world__fail(w, FAIL_PORT, "node %u: the mutator's verdict is not the last action",
 				    world__id(w, n));
 	}
