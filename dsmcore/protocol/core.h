@@ -187,7 +187,7 @@ struct core_msg {
 /* ---- events ---- */
 
 enum core_event_type {
-	CORE_BEGIN,   /* a first attempt, or a retry after CORE_ABORTED; never waits */
+	CORE_BEGIN,   /* a first attempt, or a retry after CORE_DO_ABORT; never waits */
 	CORE_ACCESS,  /* the mutator faulted on `page` (or wants it: dsm_touch) */
 	CORE_COMMIT,  /* the block ended; changed[] tells which dirty pages differ from their twin */
 	CORE_CANCEL,  /* the program aborts: answers ABORT (no retry: the next BEGIN is a new transaction) */

@@ -123,7 +123,7 @@ int transport__wait(struct transport *t, int timeout_ms)
 	return frames;
 }
 
-/* Streams with a descriptor need it only when they wait, which seize() sees to while the answer travels. */
+/* Streams with a descriptor need it only when they wait, which transport__seize() sees to while the answer travels. */
 bool transport__quiet(struct transport *t)
 {
 	if (!t->engine || __atomic_load_n(&t->quiet, __ATOMIC_ACQUIRE))
