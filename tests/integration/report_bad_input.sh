@@ -21,8 +21,7 @@ try 0 "" "$good"
 try 0 "" --help
 try 0 "" --version
 try 0 "" --format json "$good"
-python3 -c 'import json,sys; json.load(open(sys.argv[1]))' "$work/out" 2>/dev/null || jq -e . "$work/out" >/dev/null ||
-	fail "--format json wrote no JSON"
+jq -e . "$work/out" >/dev/null || fail "--format json wrote no JSON"
 try 2 "which trace"
 try 2 "unknown option" --frobnicate "$good"
 try 2 "needs a value" "$good" --top
