@@ -13,7 +13,7 @@ void blocks__set(struct blocks *b, long n, long side, long nodes, enum app_layou
 	*b = (struct blocks){
 		.n = n, .side = side, .across = (n + side - 1) / side, .apart = layout == APP_TUNED};
 	b->high = 1;
-	for (long h = 2; h * h <= nodes; h++)
+	for (long h = 2; h * h <= nodes && !b->apart; h++)
 		if (nodes % h == 0)
 			b->high = h;
 	b->wide = nodes / b->high;

@@ -18,9 +18,10 @@
 
 /* How a matrix is cut, dealt to nodes, and laid out. */
 struct blocks {
-	long n, side;	 /* rows; rows of a block */
-	long across;	 /* blocks in a row of blocks */
-	long high, wide; /* nodes form a grid; block (i, j) belongs to node (i % high, j % wide) */
+	long n, side; /* rows; rows of a block */
+	long across;  /* blocks in a row of blocks */
+	long high,
+		wide; /* nodes form a grid; block (i, j) belongs to node (i % high, j % wide); apart: high is 1 */
 	bool apart; /* each block in one piece on pages of its own, a node's blocks of a column one after the
 			    * other; else plain rows in part[0] */
 	size_t block_size; /* doubles from one block of a part to the next */

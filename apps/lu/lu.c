@@ -2,9 +2,15 @@
 /*
  * lu.c - blocked LU factorisation of a matrix that all nodes share, as in SPLASH-2.
  *
- * Blocks are dealt to a grid of nodes, so that all have work until the end. Each step asks for two barriers: the
- * diagonal block must be factored before it divides, and those blocks must be divided before they are
- * subtracted. The next diagonal block is factored by the node that has just updated it, so it need not wait.
+ * Natural: blocks are dealt to a grid of nodes, so that all have work until the end. Each step asks for two barriers:
+ * the diagonal block must be factored before it divides, and those blocks must be divided before they are subtracted.
+ * The next diagonal block is factored by the node that has just updated it, so it need not wait.
+ *
+ * Tuned: columns of blocks are dealt to the nodes in turn. Then all that a step needs of other nodes is its panel, the
+ * diagonal block and those below it, which lie in one piece. Nobody waits at barriers: a panel has a lock, which its
+ * owner keeps from the start until the panel is ready, so who needs it asks for the lock. The owner of the next panel
+ * makes that one first and goes on with its other columns then (look-ahead), so it is mostly ready when it is
+ * wanted, and a node with more to do in one step makes up for it in the next.
  */
 #include <dsm.h>
 
@@ -31,16 +37,13 @@ static void add_own(struct list *l, const struct blocks *b, long i, long j)
 		l->place[l->count++] = (struct place){i, j};
 }
 
-/* All below and to the right of block (first, first), and itself, in the order in which they lie. */
+/* All below and to the right of block (first, first), and itself. */
 static void add_own_from(struct list *l, const struct blocks *b, long first)
 {
 	l->count = 0;
-	for (long outer = first; outer < b->across; outer++)
-		for (long inner = first; inner < b->across; inner++)
-			if (b->apart)
-				add_own(l, b, inner, outer);
-			else
-				add_own(l, b, outer, inner);
+	for (long i = first; i < b->across; i++)
+		for (long j = first; j < b->across; j++)
+			add_own(l, b, i, j);
 }
 
 /* What this node's blocks are about: the first of them. No other node names it, so under sc and rc its lock stays here. */
@@ -58,37 +61,6 @@ static void fill(const struct blocks *b, struct list *mine)
 		blocks__fill(b, mine->place[t].i, mine->place[t].j);
 }
 
-/* Blocks (i, j), (i + high, j) ... of a column, all of one node: asked for at once, if that is another node. Only where they
- * lie in one piece. */
-static void bring(const struct blocks *b, long i, long j, long count)
-{
-	if (!b->apart || count <= 0 || i >= b->across || j >= b->across ||
-	    blocks__owner(b, i, j) == dsm_node())
-		return;
-	DSM_TX_READ_ON(own(b)) {
-		dsm_touch(blocks__at(b, i, j).at, (size_t)count * b->block_size * sizeof(double), DSM_READ);
-	}
-}
-
-/* The first of this node's rows (columns) of blocks after number k; they are dealt to `dealt` nodes. */
-static long first_after(long k, long own, long dealt)
-{
-	return k + 1 + ((own - k - 1) % dealt + dealt) % dealt;
-}
-
-/* What this node's updates of step k need of other nodes: blocks of column k in one round trip, of row k in one each. */
-static void bring_step(const struct blocks *b, long k)
-{
-	long i = first_after(k, dsm_node() / b->wide, b->high),
-	     j = first_after(k, dsm_node() % b->wide, b->wide);
-
-	if (i >= b->across || j >= b->across)
-		return;
-	bring(b, i, k, (b->across - i + b->high - 1) / b->high);
-	for (; j < b->across; j += b->wide)
-		bring(b, k, j, 1);
-}
-
 static void divide(const struct blocks *b, struct list *mine, long k)
 {
 	mine->count = 0;
@@ -96,8 +68,6 @@ static void divide(const struct blocks *b, struct list *mine, long k)
 		add_own(mine, b, k, j);
 		add_own(mine, b, j, k);
 	}
-	if (mine->count)
-		bring(b, k, k, 1);
 	DSM_TX_FOR_ON(own(b), t, 0, mine->count) {
 		struct place p = mine->place[t];
 		if (p.i == k)
@@ -111,7 +81,6 @@ static void divide(const struct blocks *b, struct list *mine, long k)
 static void update(const struct blocks *b, struct list *mine, long k)
 {
 	add_own_from(mine, b, k + 1);
-	bring_step(b, k);
 	DSM_TX_FOR_ON(own(b), t, 0, mine->count) {
 		struct place p = mine->place[t];
 		block__update(blocks__at(b, p.i, p.j), blocks__at(b, p.i, k), blocks__at(b, k, p.j));
@@ -132,6 +101,77 @@ static void factorise(const struct blocks *b, struct list *mine, const struct ap
 		divide(b, mine, k);
 		dsm_barrier();
 		update(b, mine, k);
+		app__progress(app, (double)(k + 1) / (double)b->across, "steps");
+	}
+	app__progress_end(app);
+}
+
+/* The lock of panel k. Its name is the diagonal block's second number, since the first one's address may be own(). */
+static const void *ready(const struct blocks *b, long k)
+{
+	return blocks__at(b, k, k).at + 1;
+}
+
+/* Before anybody may ask for one. */
+static void lock_panels(const struct blocks *b)
+{
+	for (long k = dsm_node(); k < b->across; k += b->wide)
+		dsm_lock(ready(b, k));
+}
+
+static void make_panel(const struct blocks *b, long k)
+{
+	DSM_TX_FOR_ON(own(b), i, k, b->across) {
+		if (i == k)
+			block__factor(blocks__at(b, k, k));
+		else
+			block__divide_right(blocks__at(b, i, k), blocks__at(b, k, k));
+		dsm_progress(1);
+	}
+	dsm_unlock(ready(b, k));
+}
+
+/* Waits for another node's panel, and brings it at once. */
+static void await_panel(const struct blocks *b, long k)
+{
+	dsm_lock(ready(b, k));
+	dsm_unlock(ready(b, k));
+	DSM_TX_READ_ON(own(b)) {
+		dsm_touch(blocks__at(b, k, k).at, (size_t)(b->across - k) * b->block_size * sizeof(double),
+			  DSM_READ);
+	}
+}
+
+/* Step k of column j. */
+static void update_column(const struct blocks *b, long k, long j)
+{
+	DSM_TX_FOR_ON(own(b), i, k, b->across) {
+		if (i == k)
+			block__divide_left(blocks__at(b, k, j), blocks__at(b, k, k));
+		else
+			block__update(blocks__at(b, i, j), blocks__at(b, i, k), blocks__at(b, k, j));
+		dsm_progress(1);
+	}
+}
+
+static void factorise_columns(const struct blocks *b, const struct app *app)
+{
+	long me = dsm_node(), next = me; /* the first of this node's columns that has steps ahead of it */
+
+	if (me == 0)
+		make_panel(b, 0);
+	for (long k = 0; k < b->across; k++) {
+		if (k == APP_FIRST)
+			dsm_phase("steady");
+		if (next <= k)
+			next += b->wide;
+		if (next < b->across && k % b->wide != me)
+			await_panel(b, k);
+		for (long j = next; j < b->across; j += b->wide) {
+			update_column(b, k, j);
+			if (j == k + 1)
+				make_panel(b, j);
+		}
 		app__progress(app, (double)(k + 1) / (double)b->across, "steps");
 	}
 	app__progress_end(app);
@@ -168,12 +208,17 @@ int main(int argc, char **argv)
 		return app__bad(&app, "no memory for a matrix of %zu x %zu: take a smaller --size", n, n);
 	}
 	share(&b);
+	if (b.apart)
+		lock_panels(&b);
 	fill(&b, &mine);
 	dsm_barrier();
 
 	dsm_phase("first");
 	double start = app__now();
-	factorise(&b, &mine, &app);
+	if (b.apart)
+		factorise_columns(&b, &app);
+	else
+		factorise(&b, &mine, &app);
 	dsm_barrier();
 	double seconds = app__now() - start;
 	dsm_phase("result");
