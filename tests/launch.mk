@@ -41,7 +41,7 @@ launch_app_SRCS  := tests/integration/launch_app.c
 launch_app_NEEDS := dsm
 launch_app_DIR   := tests/integration
 
-SCRIPT_TESTS += $(addprefix tests/integration/,mpirun.sh mpirun_hosts.sh srun.sh hosts.sh hosts_lossy.sh hosts_cable.sh \
+SCRIPT_TESTS += $(addprefix tests/integration/,mpirun.sh mpirun_hosts.sh srun.sh hosts.sh hosts_ipv6.sh hosts_lossy.sh hosts_cable.sh \
 	hosts_monitor.sh)
 
 # False sharing between hosts
@@ -51,8 +51,15 @@ split_NEEDS := dsm
 split_DIR   := tests/integration
 
 TESTS += unit/frame_test
-unit/frame_test_SRCS := tests/unit/frame_test.c $(addprefix dsmcore/launch/,frame.c address.c options.c)
+unit/frame_test_SRCS := tests/unit/frame_test.c dsmcore/launch/frame.c
 unit/frame_test_LIBS := -lcmocka
+
+TESTS += unit/address_test
+unit/address_test_SRCS := tests/unit/address_test.c $(addprefix dsmcore/launch/,address.c address_find.c options.c)
+unit/address_test_LIBS := -lcmocka
+
+FUZZERS += fuzz_address
+fuzz_address_SRCS := tests/fuzz/fuzz_address.c $(addprefix dsmcore/launch/,address.c address_find.c options.c)
 
 FUZZERS += fuzz_frame
 fuzz_frame_SRCS := tests/fuzz/fuzz_frame.c dsmcore/launch/frame.c

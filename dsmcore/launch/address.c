@@ -3,142 +3,167 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <ifaddrs.h>
 #include <net/if.h>
-#include <stdbool.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "dsmcore/launch/options.h"
+_Static_assert(sizeof(struct address) == 24, "it travels: no gaps");
 
-/* What one has to look for. */
-struct wanted {
-	bool any, network;
-	const char *name;  /* of an interface, NULL = none */
-	uint32_t ip, mask; /* network byte order */
-};
-
-static bool parse_network(const char *spec, struct wanted *w)
+static unsigned ip_bytes(const struct address *a)
 {
-	char ip[INET_ADDRSTRLEN];
-	const char *slash = strchr(spec, '/');
-	size_t n = slash ? (size_t)(slash - spec) : strlen(spec);
-	struct in_addr a;
-	uint64_t bits = 32;
+	return a->family == 4 ? 4 : a->family == 6 ? 16 : 0;
+}
 
+/* ::ffff:10.1.0.5 is 10.1.0.5 */
+static void unmap(struct address *a)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+	if (a->family != 6 || memcmp(a->ip, mapped, sizeof(mapped)) != 0)
+		return;
+	memmove(a->ip, a->ip + 12, 4);
+	memset(a->ip + 4, 0, 12);
+	a->family = 4;
+	a->scope = 0;
+}
+
+bool address__of_socket(struct address *a, const struct sockaddr *from)
+{
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+
+	*a = (struct address){0};
+	if (from->sa_family == AF_INET) {
+		memcpy(&in, from, sizeof(in));
+		a->family = 4;
+		a->port = ntohs(in.sin_port);
+		memcpy(a->ip, &in.sin_addr, 4);
+	} else if (from->sa_family == AF_INET6) {
+		memcpy(&in6, from, sizeof(in6));
+		a->family = 6;
+		a->port = ntohs(in6.sin6_port);
+		a->scope = in6.sin6_scope_id;
+		memcpy(a->ip, &in6.sin6_addr, 16);
+		unmap(a);
+	}
+	return a->family;
+}
+
+socklen_t address__to_socket(const struct address *a, struct sockaddr_storage *to)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(a->port)};
+	struct sockaddr_in6 in6 = {
+		.sin6_family = AF_INET6, .sin6_port = htons(a->port), .sin6_scope_id = a->scope};
+
+	*to = (struct sockaddr_storage){0};
+	if (a->family == 4) {
+		memcpy(&in.sin_addr, a->ip, 4);
+		memcpy(to, &in, sizeof(in));
+		return sizeof(in);
+	}
+	memcpy(&in6.sin6_addr, a->ip, 16);
+	memcpy(to, &in6, sizeof(in6));
+	return sizeof(in6);
+}
+
+static bool parse_zone(const char *zone, struct address *a)
+{
+	unsigned long number;
+	char *end;
+
+	if (!address__is_link_local(a) || a->family != 6)
+		return false;
+	a->scope = if_nametoindex(zone);
+	if (a->scope)
+		return true;
+	errno = 0;
+	number = strtoul(zone, &end, 10);
+	if (errno || end == zone || *end || *zone < '0' || *zone > '9' || !number || number > UINT32_MAX)
+		return false;
+	a->scope = (uint32_t)number;
+	return true;
+}
+
+bool address__parse(const char *text, struct address *a)
+{
+	char ip[INET6_ADDRSTRLEN + IF_NAMESIZE + 1];
+	size_t n = strlen(text);
+	char *zone;
+
+	*a = (struct address){0};
+	if (*text == '[' && n > 2 && text[n - 1] == ']') {
+		text++;
+		n -= 2;
+		if (!memchr(text, ':', n))
+			return false;
+	}
 	if (n >= sizeof(ip))
 		return false;
-	memcpy(ip, spec, n);
+	memcpy(ip, text, n);
 	ip[n] = 0;
-	if (inet_pton(AF_INET, ip, &a) != 1 || (slash && options__number(slash + 1, 0, 32, &bits)))
+	zone = strchr(ip, '%');
+	if (zone)
+		*zone++ = 0;
+	if (inet_pton(AF_INET, ip, a->ip) == 1)
+		a->family = 4;
+	else if (inet_pton(AF_INET6, ip, a->ip) == 1)
+		a->family = 6;
+	unmap(a);
+	if (!a->family || (zone && !parse_zone(zone, a))) {
+		*a = (struct address){0};
 		return false;
-	w->network = true;
-	w->mask = bits ? htonl(~0u << (32 - bits)) : 0;
-	w->ip = a.s_addr & w->mask;
+	}
 	return true;
 }
 
-static int parse(const char *spec, struct wanted *w, char *why, size_t size)
+const char *address__text(const struct address *a, char text[ADDRESS_TEXT])
 {
-	*w = (struct wanted){0};
-	if (!strcmp(spec, ADDRESS_ANY)) {
-		w->any = true;
-		return 0;
-	}
-	if (parse_network(spec, w))
-		return 0;
-	if (*spec && strlen(spec) < IF_NAMESIZE && !strchr(spec, '/')) {
-		w->name = spec;
-		return 0;
-	}
-	snprintf(why, size,
-		 "interface '%s': give a name (eth0), an IPv4 address (10.1.0.5) or a network (10.1.0.0/16)",
-		 spec);
-	return -EINVAL;
-}
+	char ip[INET6_ADDRSTRLEN] = "no address", zone[IF_NAMESIZE + 1] = "", name[IF_NAMESIZE];
+	bool brackets = a->family == 6 && a->port;
 
-/* Takes the next one off a list: "eth0,10.1.0.0/16". False at its end. */
-static bool next_of(const char **list, char one[ADDRESS_SPEC])
-{
-	size_t n = strcspn(*list, ",");
-
-	if (!**list)
-		return false;
-	snprintf(one, ADDRESS_SPEC, "%.*s", (int)n, *list);
-	*list += n + ((*list)[n] == ',');
-	return true;
-}
-
-int address__check(const char *spec, char *why, size_t size)
-{
-	char one[ADDRESS_SPEC];
-	struct wanted w;
-	int rc = 0;
-
-	if (!*spec || strlen(spec) >= ADDRESS_SPEC)
-		return parse("", &w, why, size);
-	while (!rc && next_of(&spec, one))
-		rc = parse(one, &w, why, size);
-	return rc;
-}
-
-static bool fits(const struct wanted *w, const struct ifaddrs *i)
-{
-	uint32_t ip;
-
-	if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET || !(i->ifa_flags & IFF_UP))
-		return false;
-	ip = ((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr.s_addr;
-	if (w->any)
-		return !(i->ifa_flags & IFF_LOOPBACK);
-	return w->network ? (ip & w->mask) == w->ip : !strcmp(w->name, i->ifa_name);
-}
-
-static bool find_one(const char *spec, const struct ifaddrs *i, uint32_t *ip)
-{
-	struct wanted w;
-	char why[256];
-
-	if (parse(spec, &w, why, sizeof(why)))
-		return false;
-	/* The whole of 127.0.0.0/8 is ours, though no interface lists it. */
-	if (w.network && w.mask == ~0u && (ntohl(w.ip) >> 24) == 127) {
-		*ip = w.ip;
-		return true;
-	}
-	while (i && !fits(&w, i))
-		i = i->ifa_next;
-	if (i)
-		*ip = ((const struct sockaddr_in *)(const void *)i->ifa_addr)->sin_addr.s_addr;
-	return i;
-}
-
-int address__find(const char *spec, uint32_t *ip, char *why, size_t size)
-{
-	struct ifaddrs *all;
-	const char *list = spec;
-	char one[ADDRESS_SPEC];
-	bool found = false;
-	int rc = address__check(spec, why, size);
-
-	if (rc)
-		return rc;
-	if (getifaddrs(&all)) {
-		rc = -errno;
-		snprintf(why, size, "network interfaces: %s", strerror(errno));
-		return rc;
-	}
-	while (!found && next_of(&list, one))
-		found = find_one(one, all, ip);
-	freeifaddrs(all);
-	if (found)
-		return 0;
-	if (!strcmp(one, ADDRESS_ANY))
-		snprintf(why, size,
-			 "no network interface but the loopback is up and has an IPv4 address; other hosts "
-			 "cannot reach this one");
+	if (a->family)
+		inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->ip, ip, sizeof(ip));
+	if (a->scope && if_indextoname(a->scope, name))
+		snprintf(zone, sizeof(zone), "%%%s", name);
+	else if (a->scope)
+		snprintf(zone, sizeof(zone), "%%%u", a->scope);
+	if (a->port)
+		snprintf(text, ADDRESS_TEXT, "%s%s%s%s:%u", brackets ? "[" : "", ip, zone,
+			 brackets ? "]" : "", a->port);
 	else
-		snprintf(why, size,
-			 "interface '%s': this machine has none such that is up with an IPv4 address", spec);
-	return -ENODEV;
+		snprintf(text, ADDRESS_TEXT, "%s%s", ip, zone);
+	return text;
+}
+
+bool address__sane(const struct address *a)
+{
+	static const struct address none;
+	struct address plain = *a;
+
+	if (!a->family)
+		return !memcmp(a, &none, sizeof(none));
+	unmap(&plain);
+	if (a->zero || a->scope || plain.family != a->family)
+		return false;
+	return ip_bytes(a) && !memcmp(a->ip + ip_bytes(a), none.ip, sizeof(a->ip) - ip_bytes(a));
+}
+
+bool address__is_loopback(const struct address *a)
+{
+	static const uint8_t one[16] = {[15] = 1};
+
+	return a->family == 4 ? a->ip[0] == 127 : a->family == 6 && !memcmp(a->ip, one, sizeof(one));
+}
+
+bool address__is_link_local(const struct address *a)
+{
+	return a->family == 4 ? a->ip[0] == 169 && a->ip[1] == 254
+			      : a->family == 6 && a->ip[0] == 0xfe && (a->ip[1] & 0xc0) == 0x80;
+}
+
+bool address__same(const struct address *a, const struct address *b)
+{
+	return a->family == b->family && a->scope == b->scope && !memcmp(a->ip, b->ip, sizeof(a->ip));
 }

@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <arpa/inet.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -177,39 +176,46 @@ static int open_streams(const struct run_options *o, int (*fds)[2], struct links
 
 static int listen_at(const char *spec, struct proto_hello *hello)
 {
-	char why[256];
-	uint16_t port;
-	int rc = address__find(spec, &hello->ip, why, sizeof(why));
+	char why[2 * ADDRESS_SPEC + 128], text[ADDRESS_TEXT];
+	struct address at;
+	int rc = address__find(spec, &at, why, sizeof(why));
 
 	if (rc) {
 		plain__print("dsm", why);
 		return rc;
 	}
-	rc = mesh__listen(hello->ip, &port);
+	rc = mesh__listen(&at);
 	if (rc < 0) {
-		snprintf(why, sizeof(why), "listening on %s", spec);
+		snprintf(why, sizeof(why), "listening on %s (interface '%s')", address__text(&at, text),
+			 spec);
 		return complain(rc, why);
 	}
-	hello->port = port;
+	hello->listens = at;
+	hello->listens.scope = 0; /* another machine's interfaces have other numbers */
 	return rc;
 }
 
 /* Opens the endpoint where `listen` says, or on the loopback where there is nobody else to reach it. */
 static int open_fabric(struct fabric_node **fabric, const struct run_options *o, struct fabric_address *mine)
 {
-	char why[256], source[INET_ADDRSTRLEN] = ADDRESS_LOOPBACK;
-	uint32_t ip;
-	int rc = *o->listen ? address__find(o->listen, &ip, why, sizeof(why)) : 0;
+	char why[2 * ADDRESS_SPEC + 128], source[ADDRESS_TEXT];
+	struct address at;
+	int rc = address__find(*o->listen ? o->listen : ADDRESS_LOOPBACK, &at, why, sizeof(why));
 
-	if (rc)
+	if (rc && *o->listen)
 		return complain(rc, why);
-	if (*o->listen)
-		inet_ntop(AF_INET, &ip, source, sizeof(source));
-	if (o->node == 0 && *o->listen && *(const uint8_t *)&ip != 127 && strcmp(o->fabric, "shm") != 0)
+	if (at.scope) {
+		fprintf(stderr,
+			"dsm: node %u: %s: a fabric cannot use link-local addresses: choose others with "
+			"--interface (or DSM_INTERFACE), e.g. a network of the cluster\n",
+			o->node, address__text(&at, source));
+		return -EADDRNOTAVAIL;
+	}
+	if (o->node == 0 && at.family && !address__is_loopback(&at) && strcmp(o->fabric, "shm") != 0)
 		fprintf(stderr,
 			"dsm: WARNING: fabric: the connections of this run are not encrypted; whoever "
 			"reaches the network between its nodes can read and change all its memory\n");
-	return fabric_node__open(fabric, o, source, mine);
+	return fabric_node__open(fabric, o, at.family ? address__text(&at, source) : NULL, mine);
 }
 
 static int connect_all(struct control *c, const struct run_options *o, struct links *links)

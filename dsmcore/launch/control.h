@@ -32,7 +32,7 @@ struct run_options {
 	char key_file[4096];	      /* for the launcher: absolute path, "" = it makes a key */
 	char transport[16];	      /* "shm", "unix", "tcp" (that is TLS), "insecure-tcp" or "fabric" */
 	char fabric[32];	      /* libfabric's name of the provider, "" = none */
-	char listen[64];	      /* where TCP peers reach this node (address.h), "" = there are none */
+	char listen[256];	      /* where TCP peers reach this node (address.h), "" = there are none */
 };
 
 struct control;

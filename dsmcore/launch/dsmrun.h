@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "dsmcore/launch/address.h"
 #include "dsmcore/launch/options.h"
 #include "dsmcore/launch/proto.h"
 
@@ -30,11 +31,10 @@ struct proc {
 	unsigned node;
 	struct host *host; /* where it runs, through an agent; NULL: here */
 	bool running;
-	pid_t pid;     /* what was started here */
-	pid_t self;    /* the process that said hello: another one when a script is between */
-	int control;   /* -1: closed */
-	uint16_t port; /* TCP: where it listens, the address in network byte order */
-	uint32_t ip;
+	pid_t pid;		/* what was started here */
+	pid_t self;		/* the process that said hello: another one when a script is between */
+	int control;		/* -1: closed */
+	struct address listens; /* TCP */
 	struct fabric_address fabric;
 	bool hello, reported, done, started;
 	bool ended; /* elsewhere, and how, as waitid() tells it */
@@ -59,7 +59,7 @@ struct run {
 	unsigned nhosts;
 	unsigned first, here; /* nodes on this machine */
 	const char *rsh;
-	char interface[64];
+	char interface[ADDRESS_SPEC];
 	char **variables; /* for the other hosts, NAME=VALUE */
 	unsigned nvariables;
 	/* files */

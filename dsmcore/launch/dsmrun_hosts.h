@@ -14,9 +14,13 @@
 #include "dsmcore/launch/dsmrun.h"
 #include "dsmcore/launch/frame.h"
 
+#define HOST_ADDRESSES 8
+
 struct host {
 	char name[256];
-	char address[ADDRESS_SPEC]; /* "" = not said */
+	char address[ADDRESS_SPEC];		  /* "" = not said */
+	struct address addresses[HOST_ADDRESSES]; /* that its name has here */
+	unsigned naddresses;
 	unsigned slots;
 	unsigned first, count; /* nodes */
 	bool here;	       /* this machine: no agent */
@@ -31,7 +35,7 @@ struct host {
 	char part_path[4096];
 };
 
-/* --hosts: "a:2,b:2"; --hostfile: a line "NAME [slots=N] [address=IP]" for each. Errors: -EINVAL and the like
+/* --hosts: "a:2,[fd00::2]:2"; --hostfile: a line "NAME [slots=N] [address=WHAT]" for each. Errors: -EINVAL and the like
  * with the reason in `why`. */
 int hosts__add(struct run *run, const char *list, char *why, size_t size);
 int hosts__add_file(struct run *run, const char *path, char *why, size_t size);
@@ -41,6 +45,14 @@ int hosts__add_variable(struct run *run, const char *text, char *why, size_t siz
 void hosts__free(struct run *run);
 /* Gives the nodes to the hosts, in their order; `nodes` 0: as many as there are slots. Errors: -EINVAL. */
 int hosts__place(struct run *run, unsigned nodes, char *why, size_t size);
+
+/* names.c: looks up what the host's name means: its addresses, and whether it is this machine. May take the seconds
+ * that a silent name server takes. */
+void names__look_up(struct host *h);
+/* Where the nodes of a host listen if nobody has said it: its name's addresses, else any. */
+void names__listen(const struct run *run, const struct host *h, char spec[ADDRESS_SPEC]);
+/* Says which two names may mean one machine; after the nodes have been placed. */
+void names__warn(const struct run *run);
 
 /* Where the nodes of a host listen for the others (address.h): spec[ADDRESS_SPEC], "" = nowhere. */
 void hosts__listen(const struct run *run, const struct host *h, char *spec);

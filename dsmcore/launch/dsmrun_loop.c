@@ -101,15 +101,18 @@ static void node_done(struct run *run, struct proc *p, int status)
 
 void loop__packet(struct run *run, struct proc *p, struct proto_packet *m)
 {
+	char text[ADDRESS_TEXT];
+
 	switch (m->type) {
 	case PROTO_HELLO:
 		if (p->hello)
 			break;
 		p->hello = true;
 		p->self = m->hello.pid;
-		p->port = (uint16_t)m->hello.port;
+		p->listens = m->hello.listens;
+		if (run->verbose && p->listens.port)
+			run__say("node %u listens at %s", p->node, address__text(&p->listens, text));
 		p->fabric = m->hello.fabric;
-		p->ip = m->hello.ip;
 		run->hellos++;
 		break;
 	case PROTO_REPORT:

@@ -1,29 +1,13 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /* dsmrun_place.c - which hosts there are, and which nodes run on them. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <limits.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "dsmcore/launch/dsmrun_hosts.h"
-
-static bool is_here(const char *name)
-{
-	char self[HOST_NAME_MAX + 1] = "";
-	size_t n;
-
-	if (!strcmp(name, "localhost") || !strcmp(name, ADDRESS_LOOPBACK))
-		return true;
-	if (gethostname(self, sizeof(self)))
-		return false;
-	self[sizeof(self) - 1] = 0;
-	n = strcspn(self, ".");
-	return !strcmp(name, self) || (strlen(name) == n && !strncmp(name, self, n));
-}
 
 /* A name that begins with - would be an option of the remote shell. */
 static bool is_name(const char *name)
@@ -34,20 +18,35 @@ static bool is_name(const char *name)
 	return *name && *name != '-' && strlen(name) < sizeof(((struct host *)0)->name);
 }
 
+static int named_twice(const struct host *a, const struct host *b, char *why, size_t size)
+{
+	bool colons = strchr(a->name, ':');
+	char both[sizeof(b->name) + 32] = "";
+
+	if (strcmp(a->name, b->name) != 0)
+		snprintf(both, sizeof(both), " (as '%s' too)", b->name);
+	snprintf(why, size, "host '%s' is named twice%s: give its number of nodes once (%s%s%s:%u)", a->name,
+		 both, colons ? "[" : "", a->name, colons ? "]" : "", a->slots + b->slots);
+	return -EINVAL;
+}
+
 static int add(struct run *run, const char *name, unsigned slots, const char *address, char *why, size_t size)
 {
-	struct host *more, *h;
+	struct host *more, new = {.slots = slots, .to = -1, .from = -1, .part = -1};
 
 	if (!is_name(name)) {
 		snprintf(why, size, "host '%s': not a host's name", name);
 		return -EINVAL;
 	}
+	snprintf(new.name, sizeof(new.name), "%s", name);
+	snprintf(new.address, sizeof(new.address), "%s", address);
 	for (unsigned i = 0; i < run->nhosts; i++)
-		if (!strcmp(run->hosts[i].name, name) || (run->hosts[i].here && is_here(name))) {
-			snprintf(why, size, "host '%s' is named twice: give its number of nodes once (%s:%u)",
-				 name, name, run->hosts[i].slots + slots);
-			return -EINVAL;
-		}
+		if (!strcmp(run->hosts[i].name, name))
+			return named_twice(&run->hosts[i], &new, why, size);
+	names__look_up(&new);
+	for (unsigned i = 0; i < run->nhosts; i++)
+		if (run->hosts[i].here && new.here)
+			return named_twice(&run->hosts[i], &new, why, size);
 	if (run->nhosts == OPTIONS_NODES_MAX) {
 		snprintf(why, size, "more than %u hosts", OPTIONS_NODES_MAX);
 		return -EINVAL;
@@ -60,10 +59,7 @@ static int add(struct run *run, const char *name, unsigned slots, const char *ad
 		return -ENOMEM;
 	}
 	run->hosts = more;
-	h = &more[run->nhosts++];
-	*h = (struct host){.slots = slots, .here = is_here(name), .to = -1, .from = -1, .part = -1};
-	snprintf(h->name, sizeof(h->name), "%s", name);
-	snprintf(h->address, sizeof(h->address), "%s", address);
+	more[run->nhosts++] = new;
 	return 0;
 }
 
@@ -79,6 +75,36 @@ static int read_slots(const char *text, unsigned *slots, const char *what, char 
 	return 0;
 }
 
+/* NAME[:NODES]; an IPv6 address, which has colons itself, is in brackets. Cuts it; NULL: bad, with the reason. */
+static char *split(char *text, char **count, char *why, size_t size)
+{
+	char *end = *text == '[' ? strchr(text, ']') : NULL, *colon = strchr(end ? end : text, ':');
+	struct address a;
+
+	*count = colon ? colon + 1 : NULL;
+	if (end && (!end[1] || colon == end + 1)) {
+		end[1] = 0;
+		if (address__parse(text, &a)) {
+			*end = 0;
+			return text + 1;
+		}
+		colon = NULL; /* the message is about the name */
+	}
+	if (*text == '[') {
+		snprintf(why, size, "host '%s': in brackets belongs an IPv6 address, and behind them :NODES",
+			 text);
+		return NULL;
+	}
+	if (colon && strchr(colon + 1, ':')) {
+		snprintf(why, size,
+			 "host '%s': an IPv6 address belongs in brackets: [fd00::1]:2 or [fd00::1]", text);
+		return NULL;
+	}
+	if (colon)
+		*colon = 0;
+	return text;
+}
+
 int hosts__add(struct run *run, const char *list, char *why, size_t size)
 {
 	char *copy = strdup(list), *save = NULL;
@@ -86,15 +112,14 @@ int hosts__add(struct run *run, const char *list, char *why, size_t size)
 
 	for (char *at = copy ? strtok_r(copy, ",", &save) : NULL; at && !rc;
 	     at = strtok_r(NULL, ",", &save)) {
-		char *colon = strchr(at, ':');
 		unsigned slots = 1;
+		char *count, *name = split(at, &count, why, size);
 
-		if (colon) {
-			*colon = 0;
-			rc = read_slots(colon + 1, &slots, at, why, size);
-		}
+		rc = name ? 0 : -EINVAL;
+		if (!rc && count)
+			rc = read_slots(count, &slots, name, why, size);
 		if (!rc)
-			rc = add(run, at, slots, "", why, size);
+			rc = add(run, name, slots, "", why, size);
 	}
 	if (!rc && !run->nhosts) {
 		snprintf(why, size, "hosts '%s': give names and numbers of nodes, e.g. --hosts a:2,b:2",
@@ -105,9 +130,30 @@ int hosts__add(struct run *run, const char *list, char *why, size_t size)
 	return rc;
 }
 
+/* In a host file the number of nodes is apart, so IPv6 addresses need no brackets. */
+static int plain_name(char **name, char *why, size_t size)
+{
+	char *text = *name;
+	struct address a;
+
+	if (address__parse(text, &a)) {
+		if (*text == '[') {
+			text[strlen(text) - 1] = 0;
+			++*name;
+		}
+		return 0;
+	}
+	if (!strchr(text, ':'))
+		return 0;
+	snprintf(why, size,
+		 "host '%s': neither a name nor an address (NAME:NODES is written NAME slots=NODES here)",
+		 text);
+	return -EINVAL;
+}
+
 static int add_line(struct run *run, char *line, const char *where, char *why, size_t size)
 {
-	char *save = NULL, *name, *word, address[ADDRESS_SPEC] = "", reason[512];
+	char *save = NULL, *name, *word, address[ADDRESS_SPEC] = "", reason[1024];
 	unsigned slots = 1;
 	int rc = 0;
 
@@ -121,10 +167,13 @@ static int add_line(struct run *run, char *line, const char *where, char *why, s
 		} else if (!strncmp(word, "address=", 8) && strlen(word + 8) < sizeof(address)) {
 			strcpy(address, word + 8);
 		} else {
-			snprintf(reason, sizeof(reason), "'%s': a line is NAME [slots=N] [address=IP]", word);
+			snprintf(reason, sizeof(reason), "'%s': a line is NAME [slots=N] [address=WHERE]",
+				 word);
 			rc = -EINVAL;
 		}
 	}
+	if (!rc)
+		rc = plain_name(&name, reason, sizeof(reason));
 	if (!rc)
 		rc = add(run, name, slots, address, reason, sizeof(reason));
 	if (rc)
@@ -147,7 +196,7 @@ int hosts__add_file(struct run *run, const char *path, char *why, size_t size)
 		if (strchr(line, '\n') || feof(f)) {
 			rc = add_line(run, line, where, why, size);
 		} else { /* no host file, perhaps one without an end */
-			snprintf(why, size, "%s: the line is too long: it is NAME [slots=N] [address=IP]",
+			snprintf(why, size, "%s: the line is too long: it is NAME [slots=N] [address=WHERE]",
 				 where);
 			rc = -EINVAL;
 		}
@@ -157,7 +206,7 @@ int hosts__add_file(struct run *run, const char *path, char *why, size_t size)
 		snprintf(why, size, "host file '%s': %s", path, strerror(-rc));
 	}
 	if (!rc && !run->nhosts) {
-		snprintf(why, size, "host file '%s' names no host: a line is NAME [slots=N] [address=IP]",
+		snprintf(why, size, "host file '%s' names no host: a line is NAME [slots=N] [address=WHERE]",
 			 path);
 		rc = -EINVAL;
 	}
@@ -192,6 +241,7 @@ int hosts__place(struct run *run, unsigned nodes, char *why, size_t size)
 	}
 	run->nhosts = used;
 	run->options.nodes = (uint16_t)nodes;
+	names__warn(run);
 	for (unsigned i = 0; i < used; i++)
 		if (run->hosts[i].here)
 			hosts__listen(run, &run->hosts[i], run->options.listen);
@@ -244,22 +294,6 @@ void hosts__free(struct run *run)
 	free(run->hosts);
 }
 
-/* What the name means here; not where it means ourselves. */
-static bool resolve(const char *name, char *out, size_t size)
-{
-	struct addrinfo want = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *found = NULL;
-	bool ok = false;
-
-	if (getaddrinfo(name, NULL, &want, &found) == 0 && found) {
-		struct in_addr a = ((const struct sockaddr_in *)(const void *)found->ai_addr)->sin_addr;
-
-		ok = (ntohl(a.s_addr) >> 24) != 127 && inet_ntop(AF_INET, &a, out, (socklen_t)size);
-	}
-	if (found)
-		freeaddrinfo(found);
-	return ok;
-}
-
 void hosts__listen(const struct run *run, const struct host *h, char *spec)
 {
 	if (run->nhosts < 2) {
@@ -271,8 +305,6 @@ void hosts__listen(const struct run *run, const struct host *h, char *spec)
 		strcpy(spec, h->address);
 	else if (*run->interface)
 		strcpy(spec, run->interface);
-	else if (resolve(h->name, spec, INET_ADDRSTRLEN)) /* may be translated on the way */
-		strcat(spec, "," ADDRESS_ANY);
 	else
-		strcpy(spec, ADDRESS_ANY);
+		names__listen(run, h, spec);
 }

@@ -295,10 +295,8 @@ static int hand_peers(struct run *run)
 
 	for (unsigned to = 0; to < run->options.nodes && !rc; to++) {
 		for (unsigned n = 0; n < run->options.nodes; n++)
-			peers.of[n] = over_tcp(run, &run->procs[to], &run->procs[n])
-					      ? (struct mesh_address){.ip = run->procs[n].ip,
-								      .port = run->procs[n].port}
-					      : (struct mesh_address){0};
+			peers.of[n] = over_tcp(run, &run->procs[to], &run->procs[n]) ? run->procs[n].listens
+										     : (struct address){0};
 		rc = hosts__send(run, &run->procs[to], PROTO_PEERS, &peers, sizeof(peers));
 	}
 	mesh_key__wipe(&peers.key);

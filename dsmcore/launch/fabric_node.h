@@ -16,7 +16,7 @@ struct fabric_node;
 
 /* Does this run go over a fabric? */
 bool fabric_node__wanted(const struct run_options *o);
-/* Opens this node's endpoint, `source` (an IP address of this machine) being where others reach it, and tells
+/* Opens this node's endpoint, `source` (an IP address of this machine, NULL: it has none) being where others reach it, and tells
  * its address on the fabric. Errors: negative errno after a message. */
 int fabric_node__open(struct fabric_node **out, const struct run_options *o, const char *source,
 		      struct fabric_address *mine);

@@ -10,7 +10,6 @@
  * holds the run's key. When the list is full, the oldest leaves that has not shown the key. A node that was
  * pushed out so, before its first words were read, calls again.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -39,11 +38,11 @@ static int64_t now(void)
 	return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
-int mesh__listen(uint32_t ip, uint16_t *port)
+int mesh__listen(struct address *at)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = ip};
-	socklen_t len = sizeof(a);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), rc;
+	struct sockaddr_storage a;
+	socklen_t len = address__to_socket(at, &a);
+	int fd = socket(a.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), rc;
 
 	if (fd < 0)
 		return -errno;
@@ -53,7 +52,7 @@ int mesh__listen(uint32_t ip, uint16_t *port)
 		close(fd);
 		return rc;
 	}
-	*port = ntohs(a.sin_port);
+	address__of_socket(at, (struct sockaddr *)&a);
 	return fd;
 }
 
@@ -73,33 +72,76 @@ static const char *meaning(int rc)
 				   : strerror(-rc);
 }
 
-static int say(const struct mesh *m, int rc, const char *what, unsigned peer)
+/* What the user can do where no packet seems to get through. */
+static const char *remedy(const struct mesh *m, int rc, unsigned peer)
 {
-	const struct mesh_address *a = &m->of[peer];
-	char ip[INET_ADDRSTRLEN] = "?";
+	if (address__is_loopback(&m->of[peer]))
+		return m->o->local_nodes && m->o->local_nodes < m->o->nodes
+			       ? "; that is a loopback address, which leads to one's own host only: choose "
+				 "others with "
+				 "--interface (or DSM_INTERFACE)"
+			       : "";
+	if (address__is_link_local(&m->of[peer]) && rc == -EINVAL)
+		return "; that is a link-local address, which means something on one cable only: choose "
+		       "others "
+		       "for all hosts with --interface (or DSM_INTERFACE), or the interface that joins them";
+	switch (rc) {
+	case -ENETUNREACH:
+	case -EHOSTUNREACH:
+	case -EADDRNOTAVAIL:
+	case -EAFNOSUPPORT:
+	case -EACCES:
+	case -ECONNREFUSED:
+	case -ETIMEDOUT:
+		return "; is that its address in a network that this host is in too (choose one with "
+		       "--interface, "
+		       "address= in the host file, or DSM_INTERFACE), and does no firewall keep its ports "
+		       "closed?";
+	}
+	return "";
+}
 
-	inet_ntop(AF_INET, &a->ip, ip, sizeof(ip));
-	fprintf(stderr, "dsm: node %u: %s node %u at %s:%u: %s\n", m->o->node, what, peer, ip, a->port,
-		meaning(rc));
+static int say(const struct mesh *m, int rc, const char *what, unsigned peer, bool reached)
+{
+	char at[ADDRESS_TEXT];
+
+	fprintf(stderr, "dsm: node %u: %s node %u at %s: %s%s\n", m->o->node, what, peer,
+		address__text(&m->of[peer], at), reached ? meaning(rc) : strerror(-rc),
+		reached ? "" : remedy(m, rc, peer));
 	return rc;
+}
+
+/* A link-local address is one of a cable, which each host calls differently: it is the cable that we listen on. */
+static uint32_t own_scope(const struct mesh *m)
+{
+	struct sockaddr_storage own = {0};
+	socklen_t len = sizeof(own);
+	struct address a = {0};
+
+	if (m->listener >= 0 && getsockname(m->listener, (struct sockaddr *)&own, &len) == 0)
+		address__of_socket(&a, (struct sockaddr *)&own);
+	return a.scope;
 }
 
 static int dial(struct mesh *m, struct end *e)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET,
-				.sin_addr.s_addr = m->of[e->peer].ip,
-				.sin_port = htons(m->of[e->peer].port)};
+	struct address to = m->of[e->peer];
+	struct sockaddr_storage a;
+	socklen_t len;
 	int rc;
 
-	e->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	e->reached = false;
+	if (to.family == 6 && address__is_link_local(&to))
+		to.scope = own_scope(m);
+	len = address__to_socket(&to, &a);
+	e->fd = socket(a.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (e->fd < 0)
 		return -errno;
 	rc = mesh_socket__tune(e->fd, m->o->silence_s);
 	if (rc)
 		return rc;
-	e->reached = false;
 	e->events = POLLOUT;
-	return connect(e->fd, (struct sockaddr *)&a, sizeof(a)) && errno != EINPROGRESS ? -errno : 0;
+	return connect(e->fd, (struct sockaddr *)&a, len) && errno != EINPROGRESS ? -errno : 0;
 }
 
 static int connected(struct mesh *m, struct end *e)
@@ -139,7 +181,7 @@ static int go_on(struct mesh *m, unsigned i)
 	}
 	mesh_prove__drop(e);
 	if ((rc != -ECONNRESET && rc != -EPIPE) || ++e->tries == TRIES)
-		return say(m, rc, "connecting to", e->peer);
+		return say(m, rc, "connecting to", e->peer, e->reached);
 	e->again_ns = now() + AGAIN_NS; /* it may have had too many guests */
 	return 0;
 }
@@ -149,15 +191,16 @@ static int go_on(struct mesh *m, unsigned i)
 static void refuse(struct mesh *m, unsigned i, const char *why)
 {
 	struct end *g = &m->guests[i];
-	struct sockaddr_in a = {0};
-	socklen_t len = sizeof(a);
-	char ip[INET_ADDRSTRLEN] = "?";
+	struct sockaddr_storage peer = {0};
+	socklen_t len = sizeof(peer);
+	struct address a = {0};
+	char from[ADDRESS_TEXT];
 
 	if (m->refused++ < NAMED) {
-		if (getpeername(g->fd, (struct sockaddr *)&a, &len) == 0)
-			inet_ntop(AF_INET, &a.sin_addr, ip, sizeof(ip));
-		fprintf(stderr, "dsm: node %u: refused a connection from %s:%u: %s\n", m->o->node, ip,
-			ntohs(a.sin_port), why);
+		if (getpeername(g->fd, (struct sockaddr *)&peer, &len) == 0)
+			address__of_socket(&a, (struct sockaddr *)&peer);
+		fprintf(stderr, "dsm: node %u: refused a connection from %s: %s\n", m->o->node,
+			address__text(&a, from), why);
 	}
 	mesh_prove__drop(g);
 	forget(m->guests, &m->nguests, i);
@@ -263,10 +306,10 @@ static int turn(struct mesh *m)
 static int too_late(const struct mesh *m)
 {
 	if (m->ncalls)
-		return say(m, -ETIMEDOUT, "connecting to", m->calls[0].peer);
+		return say(m, -ETIMEDOUT, "connecting to", m->calls[0].peer, m->calls[0].reached);
 	for (unsigned p = 0; p < m->o->node; p++)
 		if (m->of[p].port && (!m->links->stream[p][0] || !m->links->stream[p][1]))
-			return say(m, -ETIMEDOUT, "waiting for", p);
+			return say(m, -ETIMEDOUT, "waiting for", p, true);
 	return -ETIMEDOUT;
 }
 
@@ -293,7 +336,7 @@ static int connect_all(struct mesh *m)
 	return rc == -ETIMEDOUT && now() >= m->deadline ? too_late(m) : rc;
 }
 
-int mesh__connect(const struct run_options *o, int listener, const struct mesh_address *of,
+int mesh__connect(const struct run_options *o, int listener, const struct address *of,
 		  const struct mesh_key *key, int seconds, struct links *links)
 {
 	struct mesh m = {

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dsmcore/launch/address.h"
 #include "dsmcore/launch/control.h"
 
 struct links; /* dsmcore/transport/stream.h */
@@ -22,21 +23,15 @@ struct mesh_key {
 	uint8_t bytes[MESH_KEY];
 };
 
-struct mesh_address {
-	uint32_t ip;   /* network byte order */
-	uint16_t port; /* 0: this one is not reached over TCP */
-	uint16_t reserved;
-};
-
-/* A listening socket on the given address (network byte order), and its port. Errors: negative errno. */
-int mesh__listen(uint32_t ip, uint16_t *port);
-/* Connects node with all others that have a port: to the higher ones, accepting the lower ones on `listener`,
+/* A listening socket on this address, which gets the port that the system has chosen. Errors: negative errno. */
+int mesh__listen(struct address *at);
+/* Connects node with all others whose address has a port: to the higher ones, accepting the lower ones on `listener`,
  * both ends of each connection proving with the key that they belong to this run (run_id and generation of
  * o). With the transport "insecure-tcp" they only show it, in clear. Others who connect are refused and named
  * on stderr, and disturb nobody. On success the streams of those peers are in links. Blocks at most
  * `seconds`. The caller wipes the key, and closes the listener, so that from then on nobody can connect any
  * more. Errors: negative errno after printing a message; links is as before. */
-int mesh__connect(const struct run_options *o, int listener, const struct mesh_address *of,
+int mesh__connect(const struct run_options *o, int listener, const struct address *of,
 		  const struct mesh_key *key, int seconds, struct links *links);
 
 /* A fresh key, or the one in a file: 64 hexadecimal digits, readable by its owner, who is this user or root,

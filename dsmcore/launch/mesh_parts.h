@@ -32,7 +32,7 @@ struct end {
 
 struct mesh {
 	const struct run_options *o;
-	const struct mesh_address *of;
+	const struct address *of; /* port 0: not reached over TCP */
 	const struct mesh_key *key;
 	const struct tls_ops *tls; /* NULL: in clear */
 	struct tls *context;

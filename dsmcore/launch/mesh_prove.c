@@ -137,7 +137,7 @@ static int step_clear(struct mesh *m, struct end *e)
 static bool all_on_loopback(const struct mesh *m)
 {
 	for (unsigned n = 0; n < m->o->nodes; n++)
-		if (m->of[n].port && *(const uint8_t *)&m->of[n].ip != 127)
+		if (m->of[n].port && !address__is_loopback(&m->of[n]))
 			return false;
 	return true;
 }

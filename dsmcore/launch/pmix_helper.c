@@ -54,7 +54,7 @@ struct run_card {
 
 /* What each node tells everybody. */
 struct node_card {
-	struct mesh_address address;
+	struct address listens;
 	struct fabric_address fabric;
 	char rendezvous[PMIX_LOCAL_NAME]; /* Unix socket of the helper, for those on the same host */
 };
@@ -377,17 +377,31 @@ static bool over_fabric(void)
 	return us.nodes > 1 && !strcmp(us.run.options.transport, "fabric");
 }
 
+static void choose_address(char spec[ADDRESS_SPEC])
+{
+	const char *interface = getenv("DSM_INTERFACE");
+	char why[2 * ADDRESS_SPEC + 128];
+
+	if (!interface || !*interface)
+		interface = ADDRESS_ANY;
+	if (address__check(interface, why, sizeof(why))) {
+		say("DSM_INTERFACE: %s", why);
+		give_up(2);
+	}
+	strcpy(spec, interface);
+}
+
 static void greet_node(void)
 {
 	struct run_options o = us.run.options;
-	const char *interface = getenv("DSM_INTERFACE");
 	struct proto_packet p;
 	int life[2], fds[2], rc;
 
+	p.type = 0;
 	o.node = (uint16_t)us.self.rank;
 	o.local_nodes = (uint16_t)us.local_nodes;
 	if (us.local_nodes < us.nodes)
-		snprintf(o.listen, sizeof(o.listen), "%s", interface ? interface : ADDRESS_ANY);
+		choose_address(o.listen);
 	else if (us.nodes > 1 && over_tcp(o.node))
 		strcpy(o.listen, ADDRESS_LOOPBACK);
 	if (pipe2(life, O_CLOEXEC)) { /* the writing end stays open until we die */
@@ -415,11 +429,23 @@ static void check_local(int rc, const char *what)
 	give_up(2);
 }
 
+static void get_card(unsigned rank)
+{
+	struct node_card *card = &us.cards[rank];
+
+	get(rank, KEY_NODE, card, sizeof(*card));
+	if (address__sane(&card->listens) && memchr(card->rendezvous, 0, sizeof(card->rendezvous)))
+		return;
+	say("what node %u tells of itself makes no sense: use the same version of Procope on all hosts",
+	    rank);
+	give_up(2);
+}
+
 static void share_card(int *listener)
 {
 	struct node_card *mine = &us.cards[us.self.rank];
 
-	mine->address = (struct mesh_address){.ip = us.hello.ip, .port = (uint16_t)us.hello.port};
+	mine->listens = us.hello.listens;
 	mine->fabric = us.hello.fabric;
 	*listener = pmix_local__listen(mine->rendezvous);
 	check_local(*listener < 0 ? *listener : 0, "listening");
@@ -428,7 +454,7 @@ static void share_card(int *listener)
 	us.joined = true;
 	for (unsigned n = 0; n < us.nodes; n++)
 		if (n != us.self.rank)
-			get(n, KEY_NODE, &us.cards[n], sizeof(us.cards[n]));
+			get_card(n);
 }
 
 static int hand_addresses(void)
@@ -458,7 +484,7 @@ static int hand_connections(int listener)
 			check_local(pmix_local__accept(listener, us.self.rank, JOIN_S, LINE), "accepting");
 	for (unsigned n = 0; n < us.nodes; n++)
 		if (n != us.self.rank && over_tcp(n)) {
-			peers.of[n] = us.cards[n].address;
+			peers.of[n] = us.cards[n].listens;
 			tcp = true;
 		}
 	peers.key = us.run.key;

@@ -38,6 +38,14 @@ bool proto__sane(const struct proto_packet *p)
 {
 	const struct proto_report *r = &p->report;
 
+	if (p->type == PROTO_HELLO)
+		return address__sane(&p->hello.listens);
+	if (p->type == PROTO_PEERS) {
+		for (unsigned n = 0; n < OPTIONS_NODES_MAX; n++)
+			if (!address__sane(&p->peers.of[n]))
+				return false;
+		return true;
+	}
 	if (p->type == PROTO_REPORT)
 		return memchr(r->text, 0, sizeof(r->text)) && memchr(r->path, 0, sizeof(r->path));
 	return p->type != PROTO_OPTIONS || options__sane(&p->options);

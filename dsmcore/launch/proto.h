@@ -29,7 +29,7 @@
 #include "dsmcore/launch/options.h"
 #include "dsmcore/transport/fabric_address.h"
 
-#define PROTO_VERSION 7u
+#define PROTO_VERSION 8u
 #define PROTO_FD_ENV  "DSM_CONTROL_FD"
 
 enum proto_type {
@@ -53,13 +53,13 @@ struct proto_report {
 
 struct proto_hello {
 	int32_t pid;
-	uint32_t port, ip; /* where it listens for TCP peers; ip in network byte order */
+	struct address listens; /* for TCP peers; none if there are none */
 	struct fabric_address fabric;
 };
 
 struct proto_peers {
 	struct mesh_key key;
-	struct mesh_address of[OPTIONS_NODES_MAX];
+	struct address of[OPTIONS_NODES_MAX]; /* none: not reached over TCP */
 };
 
 struct proto_fabric {
@@ -81,7 +81,7 @@ struct proto_packet {
 	};
 };
 
-/* Whether its texts end where they must. */
+/* Whether its texts end where they must, and its addresses are ones. */
 bool proto__sane(const struct proto_packet *p);
 /* Sends one packet: the type and `bytes` of its union member, with up to two descriptors.
  * Async-signal-safe, and small on the stack. Errors: negative errno. */

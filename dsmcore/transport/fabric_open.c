@@ -135,11 +135,13 @@ static int settle_source(struct fabric *f)
 	struct fi_info *there;
 	uint32_t format = f->info->addr_format;
 
-	if (!f->config.source || (format != FI_SOCKADDR_IN && format != FI_SOCKADDR))
+	if (!f->config.source ||
+	    (format != FI_SOCKADDR_IN && format != FI_SOCKADDR_IN6 && format != FI_SOCKADDR))
 		return 0;
-	if (ask(f->config.provider, f->config.source, &there))
-		return strcmp(f->config.source, "127.0.0.1") ? -FI_EADDRNOTAVAIL
-							     : 0; /* a card has no loopback */
+	if (ask(f->config.provider, f->config.source, &there)) /* a card has no loopback */
+		return strcmp(f->config.source, "127.0.0.1") && strcmp(f->config.source, "::1")
+			       ? -FI_EADDRNOTAVAIL
+			       : 0;
 	fi_freeinfo(f->info);
 	f->info = there;
 	return 0;

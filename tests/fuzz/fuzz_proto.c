@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 /*
  * fuzz_proto.c - any packet on the line between a node and its launcher. What is accepted has the size of its
- * type, and its texts end within it.
+ * type, its texts end within it, and its addresses can be written down and called.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,11 +15,35 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static volatile size_t sink;
 
+/* An address has one form: what is read from its text is the same again. */
+static void touch_address(const struct address *a)
+{
+	struct address plain = *a, again;
+	struct sockaddr_storage s;
+	char text[ADDRESS_TEXT];
+
+	sink += strlen(address__text(a, text));
+	if (!a->family)
+		return;
+	plain.port = 0;
+	if (!address__parse(address__text(&plain, text), &again) ||
+	    memcmp(&again, &plain, sizeof(again)) != 0)
+		abort();
+	if (address__to_socket(a, &s) > sizeof(s) || !address__of_socket(&again, (struct sockaddr *)&s) ||
+	    memcmp(&again, a, sizeof(again)) != 0)
+		abort();
+}
+
 static void touch(const struct proto_packet *p)
 {
 	if (p->type == PROTO_OPTIONS)
 		sink += strlen(p->options.plan) + strlen(p->options.history) + strlen(p->options.key_file) +
 			strlen(p->options.transport) + strlen(p->options.fabric) + strlen(p->options.listen);
+	else if (p->type == PROTO_HELLO)
+		touch_address(&p->hello.listens);
+	else if (p->type == PROTO_PEERS)
+		for (unsigned n = 0; n < OPTIONS_NODES_MAX; n++)
+			touch_address(&p->peers.of[n]);
 	else if (p->type == PROTO_REPORT)
 		sink += strlen(p->report.text) + strlen(p->report.path);
 }
@@ -43,18 +67,17 @@ static void try(const uint8_t *bytes, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static uint8_t whole[sizeof(struct proto_packet)];
-	static const size_t bytes[] = {sizeof(struct run_options), sizeof(struct proto_report)};
-	uint32_t head[2] = {PROTO_VERSION, PROTO_OPTIONS};
+	static const uint32_t types[] = {PROTO_OPTIONS, PROTO_REPORT, PROTO_HELLO, PROTO_PEERS};
+	uint32_t head[2] = {PROTO_VERSION, 0};
 
 	if (size < 2 || size > sizeof(whole))
 		return 0;
 	try(data, size);
-	if (data[0] & 1)
-		head[1] = PROTO_REPORT;
+	head[1] = types[data[0] & 3];
 	/* Long texts from few bytes. */
 	for (size_t i = 0; i < sizeof(whole); i++)
 		whole[i] = data[1 + i % (size - 1)];
 	memcpy(whole, head, sizeof(head));
-	try(whole, sizeof(head) + bytes[data[0] & 1]);
+	try(whole, sizeof(head) + (size_t)proto__body_bytes(head[1]));
 	return 0;
 }

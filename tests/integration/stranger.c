@@ -12,6 +12,8 @@
  *	stranger replay FILE PORT       says again what callers have said
  *	stranger memory PID KEYFILE     how often the key's bytes are in that process's memory
  *
+ * They connect to 127.0.0.1, or to the address in the variable STRANGERS_AT.
+ *
  * Numbers only; a mistake ends with status 3.
  */
 #include <arpa/inet.h>
@@ -21,6 +23,7 @@
 #include <linux/if_ether.h>
 #include <net/if.h>
 #include <netinet/ip.h>
+#include <netinet/ip6.h>
 #include <netinet/tcp.h>
 #include <netpacket/packet.h>
 #include <poll.h>
@@ -80,9 +83,9 @@ static int owns(const char *pid, unsigned long inode)
 	return found;
 }
 
-static int ports(char **pids)
+static void ports_of(const char *table, char **pids)
 {
-	FILE *f = fopen("/proc/net/tcp", "r");
+	FILE *f = fopen(table, "r");
 	char line[512];
 
 	while (f && fgets(line, sizeof(line), f)) {
@@ -99,21 +102,40 @@ static int ports(char **pids)
 	}
 	if (f)
 		fclose(f);
+}
+
+static int ports(char **pids)
+{
+	ports_of("/proc/net/tcp", pids);
+	ports_of("/proc/net/tcp6", pids);
 	return 0;
 }
 
 /* ---- who knocks ---- */
 
+static struct address at(const char *port)
+{
+	const char *text = getenv("STRANGERS_AT");
+	struct address a;
+
+	if (!address__parse(text ? text : "127.0.0.1", &a)) {
+		errno = EINVAL;
+		fail(text);
+	}
+	a.port = (uint16_t)atoi(port);
+	return a;
+}
+
 static int dial(const char *port)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET,
-				.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-				.sin_port = htons((uint16_t)atoi(port))};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct address to = at(port);
+	struct sockaddr_storage a;
+	socklen_t len = address__to_socket(&to, &a);
+	int fd = socket(a.ss_family, SOCK_STREAM, 0);
 
 	if (fd < 0)
 		fail("socket");
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0)
+	if (connect(fd, (struct sockaddr *)&a, len) == 0)
 		return fd;
 	close(fd);
 	return -1;
@@ -197,7 +219,7 @@ static int flood(const char *port, double s)
 static int join(const char *port, const char *run, const char *seed)
 {
 	static const char *const ways[] = {"tcp", "insecure-tcp"};
-	struct mesh_address of[2] = {{0}, {.ip = htonl(INADDR_LOOPBACK), .port = (uint16_t)atoi(port)}};
+	struct address of[2] = {{0}, at(port)};
 	struct run_options o = {.node = 0, .nodes = 2, .run_id = strtoull(run, NULL, 16)};
 	struct mesh_key key;
 	struct links links;
@@ -225,9 +247,9 @@ struct segment { /* in the file, its bytes behind it */
 static int open_wire(const char *interface)
 {
 	struct sockaddr_ll lo = {.sll_family = AF_PACKET,
-				 .sll_protocol = htons(ETH_P_IP),
+				 .sll_protocol = htons(ETH_P_ALL),
 				 .sll_ifindex = (int)if_nametoindex(interface)};
-	int fd = socket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_IP)), room = 64 << 20;
+	int fd = socket(AF_PACKET, SOCK_DGRAM, htons(ETH_P_ALL)), room = 64 << 20;
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&lo, sizeof(lo)))
 		fail(interface);
@@ -235,18 +257,29 @@ static int open_wire(const char *interface)
 	return fd;
 }
 
-static void keep(FILE *f, const uint8_t *packet, size_t n)
+/* The bytes before TCP's own header; 0: this is no TCP. */
+static size_t ip_head(const uint8_t *packet, size_t n)
 {
 	struct iphdr ip;
+	struct ip6_hdr ip6;
+
+	if (n >= sizeof(ip) && packet[0] >> 4 == 4) {
+		memcpy(&ip, packet, sizeof(ip));
+		return ip.protocol == IPPROTO_TCP ? ip.ihl * 4u : 0;
+	}
+	if (n < sizeof(ip6) || packet[0] >> 4 != 6)
+		return 0;
+	memcpy(&ip6, packet, sizeof(ip6));
+	return ip6.ip6_nxt == IPPROTO_TCP ? sizeof(ip6) : 0;
+}
+
+static void keep(FILE *f, const uint8_t *packet, size_t n)
+{
+	size_t head = ip_head(packet, n);
 	struct tcphdr tcp;
 	struct segment s;
-	size_t head;
 
-	if (n < sizeof(ip) + sizeof(tcp))
-		return;
-	memcpy(&ip, packet, sizeof(ip));
-	head = ip.ihl * 4u;
-	if (ip.protocol != IPPROTO_TCP || n < head + sizeof(tcp))
+	if (!head || n < head + sizeof(tcp))
 		return;
 	memcpy(&tcp, packet + head, sizeof(tcp));
 	head += tcp.doff * 4u;

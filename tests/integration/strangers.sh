@@ -3,9 +3,14 @@
 # Strangers stay out of real runs over TCP: those who come while it starts or later, with a wrong key, with what
 # they have recorded, or listening to the wire. Each is refused and named, and the run ends with the right result.
 # Who reads the wire reads all of it, also what others on this machine say: so the test has a loopback of its own.
+# strangers_ipv6.sh runs it once more on a loopback that has no IPv4.
 if [ "$(id -u)" = 0 ] && [ -z "${OWN_LOOPBACK:-}" ] && unshare --net ip link set lo up 2>/dev/null; then
-	OWN_LOOPBACK=1 exec unshare --net sh -c 'ip link set lo up && exec "$0"' "$0"
+	# shellcheck disable=SC2016
+	OWN_LOOPBACK=1 exec unshare --net sh -c 'ip link set lo up &&
+		{ [ "${STRANGERS_AT:-}" != ::1 ] || ip addr del 127.0.0.1/8 dev lo; } && exec "$0"' "$0"
 fi
+at=127.0.0.1
+[ "${STRANGERS_AT:-}" != ::1 ] || at='[::1]'
 . "$(dirname "$0")/dsmrun_lib.sh"
 stranger=$build/tests/integration/stranger
 secret=$build/tests/integration/secret
@@ -72,7 +77,7 @@ end() {
 	wait "$run"
 	same "status of the run" "$?" 0
 }
-refused() { grep -c 'refused a connection from 127.0.0.1:' "$work/run.err"; }
+refused() { grep -cF "refused a connection from $at:" "$work/run.err"; }
 run_id() { sed -n 's/.*run \([0-9a-f]\{16\}\):.*/\1/p' "$work/run.err"; }
 
 # While it starts: talkers, silent ones, other nodes, and a stream of callers.
@@ -105,7 +110,7 @@ for transport in tcp insecure-tcp; do
 	[ "$(refused)" -ge 5 ] && [ "$(refused)" -le 16 ] || fail "over $transport: $(refused) refusals are named, not 5 to 16"
 	grep -q 'refused [0-9]* more connections' "$work/run.err" || fail "over $transport: the other refusals are not counted"
 	for p in $ports; do
-		grep -q "connecting to node 1 at 127.0.0.1:$p: " "$work/join.$p" || fail "$(cat "$work/join.$p")"
+		grep -qF "connecting to node 1 at $at:$p: " "$work/join.$p" || fail "$(cat "$work/join.$p")"
 	done
 done
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-2-Clause
-/* frame_test.c - frames between dsmrun and its agents, and which address a specification means. */
-#include <arpa/inet.h>
+/* frame_test.c - frames between dsmrun and its agents. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "dsmcore/launch/address.h"
 #include "dsmcore/launch/frame.h"
 
 /* Whole frames come out, however the bytes were cut, and not before. */
@@ -94,49 +92,11 @@ static void nonsense(void **state)
 	assert_int_equal(frame__send(-1, FRAME_PAIRS, 0, NULL, 0, NULL, 0), -EPIPE);
 }
 
-static uint32_t found(const char *spec)
-{
-	uint32_t ip = 0;
-	char why[256] = "";
-
-	return address__find(spec, &ip, why, sizeof(why)) ? 0 : ntohl(ip);
-}
-
-static void addresses(void **state)
-{
-	static const char *const bad[] = {"",
-					  "10.0.0.0/33",
-					  "10.0.0/8",
-					  "10.0.0.0/",
-					  "a-name-that-is-too-long-for-one",
-					  "lo,10.0.0.0/40",
-					  "1:2::3"};
-	char why[256];
-
-	(void)state;
-	assert_int_equal(found("127.0.0.1"), 0x7f000001);
-	assert_int_equal(found("127.1.2.3"), 0x7f010203); /* on no interface's list, and ours */
-	assert_int_equal(found("lo"), 0x7f000001);
-	assert_int_equal(found("127.0.0.0/8"), 0x7f000001);
-	assert_int_equal(found("240.0.0.1"), 0); /* nobody's: a reserved network */
-	assert_int_equal(found("240.0.0.0/8,nowhere0,lo"), 0x7f000001);
-	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
-		*why = 0;
-		if (!strcmp(bad[i], "1:2::3")) { /* could be an interface's name */
-			assert_int_equal(found(bad[i]), 0);
-			continue;
-		}
-		assert_int_equal(address__check(bad[i], why, sizeof(why)), -EINVAL);
-		assert_non_null(strstr(why, "give a name"));
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pieces),
 		cmocka_unit_test(nonsense),
-		cmocka_unit_test(addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,8 +31,8 @@ struct member {
 	pthread_t thread;
 };
 
-static struct mesh_address addresses[OPTIONS_NODES_MAX];
-static const char *transport; /* that is tested */
+static struct address addresses[OPTIONS_NODES_MAX], loopback; /* of the family that is tested */
+static const char *transport;				      /* that is tested */
 
 /* ---- members ---- */
 
@@ -46,15 +46,13 @@ static void *join(void *arg)
 
 static void prepare(struct member *m, uint16_t node, uint16_t nodes)
 {
-	uint16_t port;
-
 	*m = (struct member){.o = {.node = node, .nodes = nodes, .generation = 3, .run_id = 99},
 			     .seconds = 20};
 	strcpy(m->o.transport, transport);
 	assert_int_equal(links__alloc(&m->links, nodes), 0);
-	m->listener = mesh__listen(htonl(INADDR_LOOPBACK), &port);
+	addresses[node] = loopback;
+	m->listener = mesh__listen(&addresses[node]);
 	assert_true(m->listener >= 0);
-	addresses[node] = (struct mesh_address){.ip = htonl(INADDR_LOOPBACK), .port = port};
 	for (unsigned i = 0; i < MESH_KEY; i++)
 		m->key.bytes[i] = (uint8_t)(i * 7 + 1);
 }
@@ -93,6 +91,15 @@ static const char *errors(void)
 	close(heard);
 	text[n > 0 ? n : 0] = 0;
 	return text;
+}
+
+/* "... %s:" with the loopback's address as messages have it before a port */
+static const char *named(const char *text)
+{
+	static char out[256];
+
+	snprintf(out, sizeof(out), text, loopback.family == 4 ? "127.0.0.1" : "[::1]");
+	return out;
 }
 
 static unsigned count(const char *text, const char *what)
@@ -147,12 +154,11 @@ static void check_joined(struct member *m, unsigned nodes)
 
 static int dial(unsigned node)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET,
-				.sin_addr.s_addr = addresses[node].ip,
-				.sin_port = htons(addresses[node].port)};
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_storage a;
+	socklen_t len = address__to_socket(&addresses[node], &a);
+	int fd = socket(a.ss_family, SOCK_STREAM, 0);
 
-	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, len), 0);
 	return fd;
 }
 
@@ -219,7 +225,7 @@ static void test_mesh(void **state)
 		assert_int_equal(m[i].rc, 0);
 	for (unsigned i = 0; i < n; i++)
 		check_shut_out(strangers[i]);
-	assert_int_equal(count(said, "refused a connection from 127.0.0.1:"), n);
+	assert_int_equal(count(said, named("refused a connection from %s:")), n);
 	assert_int_equal(count(said, "\n"),
 			 n); /* and nothing else, not even a warning: it is all on one machine */
 	check_shut_out(silent);
@@ -336,7 +342,7 @@ static void test_wrong_key(void **state)
 	}
 	/* Each one has tried once or twice, before it was told. */
 	assert_in_range(count(said, "node 1: refused a connection from"), 3, 6);
-	assert_int_equal(count(said, "node 1 at 127.0.0.1:"), 3);
+	assert_int_equal(count(said, named("node 1 at %s:")), 3);
 	assert_true(count(said, "it does not hold this run's key") >= 6);
 	assert_int_equal(m[0].rc, 0);
 	assert_int_equal(m[1].rc, 0);
@@ -394,19 +400,20 @@ static void test_replay(void **state)
 {
 	static struct member m[2], again[2];
 	static struct relay r;
+	struct address relays;
 	const char *said;
-	uint16_t port;
 	int replayed[2];
 
 	(void)state;
 	prepare(&m[0], 0, 2);
 	prepare(&m[1], 1, 2);
-	r = (struct relay){.from = mesh__listen(htonl(INADDR_LOOPBACK), &port), .to = 1};
+	relays = loopback;
+	r = (struct relay){.from = mesh__listen(&relays), .to = 1};
 	pthread_create(&r.thread, NULL, record, &r);
 	start(&m[1]);
 	/* node 0 is told the relay's address, the relay knows the true one */
 	{
-		struct mesh_address theirs[2] = {addresses[0], {.ip = htonl(INADDR_LOOPBACK), .port = port}};
+		struct address theirs[2] = {addresses[0], relays};
 
 		m[0].rc = mesh__connect(&m[0].o, m[0].listener, theirs, &m[0].key, 20, &m[0].links);
 	}
@@ -449,14 +456,13 @@ static void test_impostor(void **state)
 {
 	static struct member m;
 	uint8_t said[1024];
-	uint16_t port;
 	ssize_t n;
 	int listener, fd;
 
 	(void)state;
 	prepare(&m, 0, 2);
-	listener = mesh__listen(htonl(INADDR_LOOPBACK), &port);
-	addresses[1] = (struct mesh_address){.ip = htonl(INADDR_LOOPBACK), .port = port};
+	addresses[1] = loopback;
+	listener = mesh__listen(&addresses[1]);
 	listen_to_errors();
 	start(&m);
 	do {
@@ -472,7 +478,7 @@ static void test_impostor(void **state)
 	pthread_join(m.thread, NULL);
 	assert_true(m.rc == -EACCES || m.rc == -EPROTO);
 	assert_null(m.links.stream[1][0]);
-	assert_int_equal(count(errors(), "connecting to node 1 at 127.0.0.1:"), 1);
+	assert_int_equal(count(errors(), named("connecting to node 1 at %s:")), 1);
 	close(fd);
 	close(listener);
 	leave(&m);
@@ -491,7 +497,7 @@ static void test_missing(void **state)
 	join(&m);
 	said = errors();
 	assert_int_equal(m.rc, -ETIMEDOUT);
-	assert_int_equal(count(said, "waiting for node 0 at 127.0.0.1:"), 1);
+	assert_int_equal(count(said, named("waiting for node 0 at %s:")), 1);
 	assert_null(m.links.stream[0][0]);
 	leave(&m);
 
@@ -501,7 +507,7 @@ static void test_missing(void **state)
 	listen_to_errors();
 	join(&m);
 	assert_int_equal(m.rc, -ECONNREFUSED);
-	assert_int_equal(count(errors(), "connecting to node 1 at 127.0.0.1:1: Connection refused"), 1);
+	assert_int_equal(count(errors(), named("connecting to node 1 at %s:1: Connection refused")), 1);
 	leave(&m);
 }
 
@@ -537,8 +543,9 @@ static void test_warning(void **state)
 	for (uint16_t node = 0; node < 2; node++) {
 		prepare(&m, node, 2);
 		m.seconds = 1;
-		addresses[!node] =
-			(struct mesh_address){.ip = inet_addr("192.0.2.1"), .port = 9}; /* nobody's */
+		assert_true(address__parse(loopback.family == 4 ? "192.0.2.1" : "2001:db8::1",
+					   &addresses[!node]));
+		addresses[!node].port = 9; /* nobody's */
 		listen_to_errors();
 		join(&m);
 		said = errors();
@@ -562,6 +569,23 @@ static int over_tls(void **state)
 	return 0;
 }
 
+/* Whether this machine has it. */
+static bool choose(const char *text)
+{
+	struct address a;
+	int fd;
+
+	if (!address__parse(text, &loopback))
+		return false;
+	a = loopback;
+	fd = mesh__listen(&a);
+	if (fd < 0)
+		printf("%s is not tested: %s\n", text, strerror(-fd));
+	else
+		close(fd);
+	return fd >= 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest clear[] = {
@@ -577,13 +601,19 @@ int main(void)
 		cmocka_unit_test(test_mixed),	  cmocka_unit_test(test_warning),
 		cmocka_unit_test(test_patience),
 	};
+	static const char *const loopbacks[] = {"127.0.0.1", "::1"};
 	const struct tls_ops *tls;
 	char why[1024];
-	int rc = cmocka_run_group_tests(clear, over_clear, NULL);
+	int rc = 0;
 
-	if (tls__load(&tls, why, sizeof(why)))
-		printf("encrypted connections are not tested: %s\n", why);
-	else
-		rc += cmocka_run_group_tests(encrypted, over_tls, NULL);
+	for (unsigned i = 0; i < 2; i++) {
+		if (!choose(loopbacks[i]))
+			continue;
+		rc += cmocka_run_group_tests(clear, over_clear, NULL);
+		if (tls__load(&tls, why, sizeof(why)))
+			printf("encrypted connections are not tested: %s\n", why);
+		else
+			rc += cmocka_run_group_tests(encrypted, over_tls, NULL);
+	}
 	return rc;
 }
