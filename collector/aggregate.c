@@ -154,6 +154,10 @@ static int end_record(struct aggregate *a, const struct dsm_ev_end *record)
 	n->ended = true;
 	n->crashed = false;
 	n->status = record->status;
+	n->has_last = record->counters_bytes > 0;
+	memset(&n->last, 0, sizeof(n->last));
+	memcpy(&n->last, record->counters,
+	       record->counters_bytes < sizeof(n->last) ? record->counters_bytes : sizeof(n->last));
 	return 0;
 }
 

@@ -39,6 +39,8 @@ struct agg_node {
 	uint64_t sampled_ns; /* time of the counters; 0 = none yet */
 	uint64_t before_ns;
 	struct dsm_counters counters, before;
+	bool has_last; /* its END record had its counters: */
+	struct dsm_counters last;
 	struct agg_rates rates;
 };
 

@@ -122,10 +122,32 @@ static void on_loss(void *ctx, pid_t pid, unsigned type, uint64_t count)
 
 /* ---- samples ---- */
 
+/* Of a node that has said in its last record what its counters stayed at, that holds: it may have been gone before its
+ * memory was found, or may have been read a little before its end. */
+static size_t add_last(const struct collect *c, struct trace_counters *out, size_t n)
+{
+	const struct agg_node *const *nodes;
+	size_t known = aggregate__nodes(c->known, &nodes);
+
+	for (size_t i = 0; i < known; i++) {
+		size_t at = 0;
+
+		if (!nodes[i]->has_last)
+			continue;
+		while (at < n && out[at].node != nodes[i]->node)
+			at++;
+		if (at == n)
+			out[n++] = (struct trace_counters){.time_ns = collect__now(), .node = nodes[i]->node};
+		out[at].counters = nodes[i]->last;
+	}
+	return n;
+}
+
 /* Reads the counters of all nodes; `out` gets one element a node. */
 static size_t read_counters(struct collect *c, struct trace_counters **out)
 {
-	size_t n = 0, size = 0;
+	const struct agg_node *const *nodes;
+	size_t n = 0, size = aggregate__nodes(c->known, &nodes);
 
 	*out = NULL;
 	for (struct node_view *v = nodes__first(c->nodes); v; v = v->next)
@@ -140,7 +162,7 @@ static size_t read_counters(struct collect *c, struct trace_counters **out)
 		t->node = v->node;
 		n += node_view__counters(v, &t->counters);
 	}
-	return n;
+	return *out ? add_last(c, *out, n) : 0;
 }
 
 static void sample(struct collect *c, uint64_t now)

@@ -87,6 +87,10 @@ static bool body__sane(const struct dsm_ev_hdr *record)
 		const struct dsm_ev_root *root = r;
 		return ends(root->name, sizeof(root->name));
 	}
+	case DSM_EV_END: {
+		const struct dsm_ev_end *e = r;
+		return e->counters_bytes % 8 == 0 && e->counters_bytes <= e->hdr.size - sizeof(*e);
+	}
 	case DSM_EV_ABORT:
 		return ((const struct dsm_ev_abort *)r)->nmeetings <= DSM_EV_MEETINGS;
 	case DSM_EV_WRITES:

@@ -189,8 +189,10 @@ struct dsm_ev_clock { /* peer's clock minus this node's, measured by ping; error
 
 struct dsm_ev_end { /* the node's last record */
 	struct dsm_ev_hdr hdr;
-	int32_t status; /* exit status, or -signal */
-	uint32_t reserved;
+	int32_t status;		 /* exit status, or -signal */
+	uint32_t counters_bytes; /* of counters[], as in struct dsm_shm; 0: it has none */
+	uint64_t counters
+		[]; /* struct dsm_counters, as it stayed: who comes late finds the node's memory gone */
 };
 
 /* ---- what happens ---- */

@@ -322,9 +322,17 @@ void events__rundown_if_due(void)
 
 void events__end(int status)
 {
-	struct dsm_ev_end r = {.status = status};
+	static _Alignas(struct dsm_ev_end)
+		uint8_t buffer[sizeof(struct dsm_ev_end) + sizeof(struct dsm_counters)];
+	struct dsm_ev_end *r = (void *)buffer;
+	const uint64_t *counter = (const uint64_t *)&node.shm->counters;
 
+	_Static_assert(sizeof(buffer) <= DSM_EV_MAX, "room");
+	*r = (struct dsm_ev_end){.status = status, .counters_bytes = sizeof(struct dsm_counters)};
+	for (size_t i = 0; i < sizeof(struct dsm_counters) / sizeof(*counter); i++)
+		r->counters[i] = __atomic_load_n(&counter[i], __ATOMIC_RELAXED);
+	((struct dsm_counters *)r->counters)->events++; /* this one */
 	if (events__wanted(DSM_EV_END))
-		events__emit(&r.hdr, DSM_EV_END, sizeof(r), 0, 0);
+		events__emit(&r->hdr, DSM_EV_END, sizeof(buffer), 0, 0);
 	__atomic_store_n(&node.shm->ended, 1, __ATOMIC_RELEASE);
 }

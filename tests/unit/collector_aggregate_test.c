@@ -327,6 +327,33 @@ static void test_node_ends(void **state)
 	aggregate__node_gone(a, 0, false);
 	assert_true(aggregate__node(a, 0)->ended && aggregate__node(a, 0)->crashed);
 	assert_null(aggregate__node(a, 9));
+	assert_false(aggregate__node(a, 1)->has_last);
+}
+
+/* Of a shorter list of counters the rest is 0; a longer one is cut. */
+static void test_last_counters(void **state)
+{
+	enum { MOST = sizeof(struct dsm_counters) + 16 };
+	static _Alignas(8) uint8_t bytes[sizeof(struct dsm_ev_end) + MOST];
+	struct dsm_ev_end *e = (void *)bytes;
+
+	(void)state;
+	aggregate__add_node(a, 1, 2, 10, 1);
+	for (unsigned size = 16; size <= MOST; size += MOST - 16) {
+		*e = (struct dsm_ev_end){.hdr = HDR(end, END, 0), .counters_bytes = size};
+		e->hdr.size = (uint16_t)(sizeof(*e) + size);
+		for (unsigned i = 0; i < size / 8; i++)
+			e->counters[i] = i + 7;
+		assert_true(trace_record__sane(&e->hdr, sizeof(bytes)));
+		assert_int_equal(aggregate__record(a, &e->hdr), 0);
+		assert_true(aggregate__node(a, 1)->has_last);
+		const uint64_t *last = (const uint64_t *)&aggregate__node(a, 1)->last;
+
+		for (unsigned i = 0; i < sizeof(struct dsm_counters) / 8; i++)
+			assert_int_equal(last[i], i < size / 8 ? i + 7 : 0);
+	}
+	e->counters_bytes = MOST + 8; /* more than the record has */
+	assert_false(trace_record__sane(&e->hdr, sizeof(bytes)));
 }
 
 static struct json_object *get(struct json_object *o, const char *key)
@@ -386,6 +413,7 @@ int main(void)
 		CASE(test_moves),
 		CASE(test_losses),
 		CASE(test_node_ends),
+		CASE(test_last_counters),
 		CASE(test_live_line),
 	};
 
