@@ -190,7 +190,16 @@ static bool blocks_fit(const struct owners *o, uint64_t block)
 	return true;
 }
 
+#define MANY_PAIRS 40 /* of writes seen: enough to tell what a rare foreign one costs */
 #define MANY_PARTS 16 /* fewer parts on pages of their own cost little, whoever writes them */
+
+/* A page that all write stays with one node for a row of commits, since the others wait: that is what false sharing costs,
+ * but one fetch serves the row. Apart, nobody waits, and each change of a part's writer is a fetch. True when these would
+ * cost more than all that is lost now. */
+static bool moves_cost_more(const struct work *w, const struct turns *t)
+{
+	return !w->totals.intervals && t->pairs >= MANY_PAIRS && t->moves * w->fetch_ns > w->lost_ns;
+}
 
 /* May each part of `block` elements (0: each object) have pages of its own? Each needs a node that comes back
  * to it, and most of them must have been seen: a guess about the rest would be paid in pages. */
@@ -199,7 +208,8 @@ static bool parts_have_owners(const struct work *w, uint32_t group, uint64_t blo
 	struct turns t;
 
 	turns__count(w->tally, group, block, &t);
-	return turns__steady(&t) && (t.units <= MANY_PARTS || t.written >= t.units / 2);
+	return turns__steady(&t) && (t.units <= MANY_PARTS || t.written >= t.units / 2) &&
+	       !moves_cost_more(w, &t);
 }
 
 #define CANDIDATES 6
@@ -353,6 +363,23 @@ static void drop_useless(struct work *w, uint32_t *list, size_t *n)
 	}
 }
 
+static char *too_many_moves(const struct work *w, const struct turns *t, const char *name, const char *each)
+{
+	char moves[40], cost[40], lost[40];
+
+	names__count(t->moves, moves, sizeof(moves));
+	names__duration(t->moves * w->fetch_ns, cost, sizeof(cost));
+	names__duration(w->lost_ns, lost, sizeof(lost));
+	return mem__format("%s: false sharing, but no layout is advised: the nodes take turns now, and one "
+			   "fetch of a shared page "
+			   "serves many commits. With a page for each %s nobody would wait, but of the "
+			   "writes of one %s %.0f %% "
+			   "follow another node's: about %s fetches, %s of waiting, where all that is lost "
+			   "now is %s. What can "
+			   "help: fewer writes to what is mostly another node's.",
+			   name, each, each, 100 * t->foreign / t->pairs, moves, cost, lost);
+}
+
 /* Objects with false sharing that no layout is advised for because their parts have no node of their own. */
 static void note_turns(struct work *w, const uint32_t *list, size_t n)
 {
@@ -374,6 +401,10 @@ static void note_turns(struct work *w, const uint32_t *list, size_t n)
 		names__count(t.pairs, pairs, sizeof(pairs));
 		names__count(t.foreign, foreign, sizeof(foreign));
 		snprintf(each, sizeof(each), "%s", block ? "element" : "object");
+		if (turns__steady(&t) && moves_cost_more(w, &t)) {
+			advice_work__note(w, too_many_moves(w, &t, name, each));
+			continue;
+		}
 		advice_work__note(
 			w,
 			turns__random(&t)

@@ -15,6 +15,9 @@ struct turns {
 	double foreign; /* of these, by different nodes */
 	double units;	/* parts in all objects of the group */
 	double written; /* of these, seen written */
+	/* Changes of a part's writer if nodes went on side by side: so often would a page of its own move. Of as many
+	 * commits as there were at these places, each taken to be like those that were seen to write. */
+	double moves;
 };
 
 /* Parts of `block` elements (0: whole objects) of the group's objects. One write of every part by one node is

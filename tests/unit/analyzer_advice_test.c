@@ -260,6 +260,43 @@ static void elements_without_an_owner_stay_together(void **state)
 	}
 }
 
+/* Elements that have an owner, to which others come now and then. Whether a page for each pays depends on what a fetch costs
+ * beside what is lost while the nodes take turns on one page. */
+static void rare_foreign_writes_may_cost_more_than_turns(void **state)
+{
+	(void)state;
+	for (int dear = 0; dear < 2; dear++) {
+		const char *trace = scene__path("owned.dsmt");
+		struct report_options o;
+		struct report r;
+		struct feed f;
+
+		scene__start(&f, 23);
+		feed__object(&f, 0, 0x1000, 64, WALKER, 1, 1, 0);
+		feed__root(&f, 0, 0x1000, "walkers");
+		for (unsigned i = 0; i < 600; i++) {
+			unsigned a = feed__random(&f, 4), b = (a + 1 + feed__random(&f, 3)) % 4;
+			uint32_t ea = feed__random(&f, 10) ? 16 * a + feed__random(&f, 16)
+							   : feed__random(&f, 64),
+				 eb = 16 * b + feed__random(&f, 16);
+
+			if (ea != eb)
+				scene__meet(&f, 1000 + i, a, b, 1, ea * WALKER, ea * WALKER + 8, eb * WALKER,
+					    eb * WALKER + 8, false);
+		}
+		for (unsigned n = 0; n < 4; n++) { /* a second of fetches, of 100 ms or of 10 us each */
+			f.counters[n].fetch_ns = 250000000;
+			f.counters[n].faults_fetch = dear ? 3 : 25000;
+		}
+		assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+		scene__report(&r, &o, &trace);
+		assert_int_equal(scene__advice_of(&r, ADVICE_PAD) != NULL, !dear);
+		assert_int_equal(scene__noted(&r, "one fetch of a shared page serves many commits"), dear);
+		report__free(&r);
+		feed__free(&f);
+	}
+}
+
 /* One fetch of a dense page serves many attempts. Apart, each visit of an element that somebody else wrote
  * meanwhile is a fetch of its own, though an open page shows none of these visits. */
 static void spreading_costs_fetches(void **state)
@@ -462,6 +499,7 @@ int main(void)
 		cmocka_unit_test(long_transactions_should_commit_within),
 		cmocka_unit_test(interleaved_elements_are_padded),
 		cmocka_unit_test(elements_without_an_owner_stay_together),
+		cmocka_unit_test(rare_foreign_writes_may_cost_more_than_turns),
 		cmocka_unit_test(spreading_costs_fetches),
 		cmocka_unit_test(what_a_plan_cannot_do_is_a_source_change),
 		cmocka_unit_test(true_sharing_is_never_moved),
