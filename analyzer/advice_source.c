@@ -127,6 +127,24 @@ static void split_struct(struct work *w, uint32_t g, double ns, const struct use
 			     0, 0, &a->predicted);
 }
 
+/* Do two sets of fields belong to different nodes? If all nodes use all of them, another struct parts nobody. */
+static bool parts_nodes(const struct users *u)
+{
+	for (size_t i = 0; i < u->n; i++) {
+		for (size_t j = 0; j < i; j++) {
+			const struct user *a = &u->at[i], *b = &u->at[j];
+			bool both = false;
+
+			for (size_t k = 0; k < a->nodes.n; k++)
+				for (size_t l = 0; l < b->nodes.n; l++)
+					both = both || a->nodes.at[k] == b->nodes.at[l];
+			if (!both)
+				return true;
+		}
+	}
+	return false;
+}
+
 static void split_structs(struct work *w)
 {
 	for (uint32_t g = 0; g < w->tally->model->groups.n; g++) {
@@ -139,7 +157,7 @@ static void split_structs(struct work *w)
 		if (ns < WORTH * w->wasted_ns)
 			continue;
 		find_users(w, g, &u);
-		if (u.n > 1)
+		if (parts_nodes(&u))
 			split_struct(w, g, ns, &u);
 		for (size_t i = 0; i < u.n; i++)
 			VEC_FREE(&u.at[i].nodes);

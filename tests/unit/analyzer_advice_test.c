@@ -341,6 +341,29 @@ static void spreading_costs_fetches(void **state)
 	assert_true(owned.fetches_after < 5);
 }
 
+/* Fields that all nodes use: another struct would part nobody. */
+static void fields_of_everybody_stay_together(void **state)
+{
+	const char *trace = scene__path("fields.dsmt");
+	struct report_options o;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	scene__start(&f, 24);
+	feed__object(&f, 0, 0x5000, 1, WALKER, 1, 2, 0);
+	for (unsigned i = 0; i < 80; i++) {
+		uint32_t a = i / 4 % 2 * 8;
+
+		scene__meet(&f, 2000 + i, i % 4, (i + 1) % 4, 5, a, a + 8, 8 - a, 16 - a, false);
+	}
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	scene__report(&r, &o, &trace);
+	assert_null(scene__advice_of(&r, ADVICE_SPLIT_STRUCT));
+	report__free(&r);
+	feed__free(&f);
+}
+
 /* A plain C array can be moved, not padded; fields of one element that part nodes need another struct. */
 static void what_a_plan_cannot_do_is_a_source_change(void **state)
 {
@@ -502,6 +525,7 @@ int main(void)
 		cmocka_unit_test(rare_foreign_writes_may_cost_more_than_turns),
 		cmocka_unit_test(spreading_costs_fetches),
 		cmocka_unit_test(what_a_plan_cannot_do_is_a_source_change),
+		cmocka_unit_test(fields_of_everybody_stay_together),
 		cmocka_unit_test(true_sharing_is_never_moved),
 		cmocka_unit_test(loops_that_commit_too_often_get_a_rule),
 	};
