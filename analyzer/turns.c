@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "turns.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
