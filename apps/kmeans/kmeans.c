@@ -23,10 +23,13 @@ struct shared {
 	struct tally *total;
 };
 
+/* Points in an iteration of the tuned layout's loop: one takes 0.2 us, of which a call for each would be a tenth. */
+#define GROUP 64
+
 static struct sum *sum_of(const struct shared *s, int node, long cluster)
 {
 	if (s->tuned)
-		return dsm_at(s->sums[node], (size_t)cluster);
+		return &s->sums[node][cluster];
 	return dsm_at(s->sums[0], (size_t)(node * s->clusters + cluster));
 }
 
@@ -37,7 +40,7 @@ static void share_sums(struct shared *s)
 
 	if (s->tuned) {
 		/* whole pages, so that nothing else of this node gets on them */
-		parts__share("sums", dsm_new(struct sum, clusters < 64 ? 64 : clusters), sums);
+		parts__share("sums", dsm_new_flat(struct sum, clusters < 64 ? 64 : clusters), sums);
 		parts__share("tally", dsm_new(struct tally, DSM_PAGE_SIZE / sizeof(struct tally)), tallies);
 		for (size_t i = 0; i < nodes; i++) {
 			s->sums[i] = sums[i];
@@ -114,12 +117,16 @@ static void assign(const struct shared *s, long first, long end)
 			*sum_of(s, me, c) = (struct sum){0};
 		*tally = (struct tally){0};
 	}
-	DSM_TX_FOR_ON(tally, i, 0, end - first) {
-		int64_t square;
-		int c = point__nearest(&points[i], s->centres, (int)s->clusters, &square);
-		sum__add(sum_of(s, me, c), &points[i]);
-		tally__note(tally, &labels[i], c, square);
-		dsm_progress(1);
+	long count = end - first, group = s->tuned ? GROUP : 1;
+	DSM_TX_FOR_ON(tally, g, 0, (count + group - 1) / group) {
+		long begin = g * group, stop = begin + group < count ? begin + group : count;
+		for (long i = begin; i < stop; i++) {
+			int64_t square;
+			int c = point__nearest(&points[i], s->centres, (int)s->clusters, &square);
+			sum__add(sum_of(s, me, c), &points[i]);
+			tally__note(tally, &labels[i], c, square);
+		}
+		dsm_progress((uint64_t)(stop - begin));
 	}
 }
 
