@@ -24,7 +24,7 @@ struct collect_options {
 	struct source_options from;
 	uint64_t run_id;      /* 0: the first run seen */
 	uint16_t first, last; /* of its nodes only these */
-	bool merge;	      /* no collection: its output is made of other traces */
+	bool merge, follow;   /* no collection: other traces are put together, or shown while they grow */
 	bool no_live;
 	const char *live_path; /* NULL: the usual place */
 	double seconds;	       /* 0: until the run has ended */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "collector/collect.h"
+#include "collector/follow.h"
 #include "collector/merge.h"
 #include "collector/number.h"
 #include "version.h"
@@ -25,6 +26,7 @@
 static const char usage_text[] =
 	"Usage: dsmcollect [OPTION]...\n"
 	"       dsmcollect --merge -o FILE TRACE...\n"
+	"       dsmcollect --follow TRACE...\n"
 	"Collects the events of a DSM run on this host: into a trace for dsmreport, and live for dsmtop.\n"
 	"\n"
 	"  -o, --output FILE     write a trace (\"-\": standard output)\n"
@@ -44,6 +46,7 @@ static const char usage_text[] =
 	"      --json            print the summary as JSON on standard output\n"
 	"      --quiet           print no summary\n"
 	"      --merge           make one trace of those of one run's hosts, on one clock\n"
+	"      --follow          show live what traces say that are still written, one of each host\n"
 	"  -h, --help            this text; --version: the version\n"
 	"\n"
 	"Ends with the run, at SIGINT or SIGTERM, or after --seconds. Exit codes: 0 done, 1 the trace is "
@@ -59,6 +62,7 @@ enum {
 	OPT_RUN,
 	OPT_NODES,
 	OPT_MERGE,
+	OPT_FOLLOW,
 	OPT_USER,
 	OPT_PROBE,
 	OPT_NO_LIVE,
@@ -79,6 +83,7 @@ static const struct option long_options[] = {
 	{"run", required_argument, NULL, OPT_RUN},
 	{"nodes", required_argument, NULL, OPT_NODES},
 	{"merge", no_argument, NULL, OPT_MERGE},
+	{"follow", no_argument, NULL, OPT_FOLLOW},
 	{"user", required_argument, NULL, OPT_USER},
 	{"probe-file", required_argument, NULL, OPT_PROBE},
 	{"no-live", no_argument, NULL, OPT_NO_LIVE},
@@ -222,6 +227,9 @@ static int parse_option(struct collect_options *o, int option, bool *until_end)
 	case OPT_MERGE:
 		o->merge = true;
 		break;
+	case OPT_FOLLOW:
+		o->follow = true;
+		break;
 	case OPT_USER:
 		rc = parse_user(o, optarg);
 		break;
@@ -287,8 +295,14 @@ static int parse(struct collect_options *o, int argc, char **argv)
 		if (rc >= 0)
 			return rc;
 	}
+	if (o->merge && o->follow)
+		return bad("--merge", "--follow", "exclude each other");
 	if (o->merge)
 		return merge(o, argc - optind, argv + optind);
+	if (o->follow && (o->no_live || o->output))
+		return bad("--follow", o->output ? "--output" : "--no-live", "exclude each other");
+	if (o->follow)
+		return optind < argc ? -1 : bad("--follow", "", "what? Name the traces");
 	if (optind < argc)
 		return bad("argument", argv[optind], "is not understood; see 'dsmcollect --help'");
 	if (until_end && o->seconds > 0)
@@ -350,6 +364,9 @@ int main(int argc, char **argv)
 		fprintf(stderr, "dsmcollect: signalfd: %s\n", strerror(errno));
 		return 1;
 	}
+	if (o.follow)
+		return follow__traces(&o, (const char *const *)argv + optind, (size_t)(argc - optind),
+				      stop_fd);
 	rc = collect__open(&c, &o);
 	if (rc)
 		return rc;

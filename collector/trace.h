@@ -93,6 +93,8 @@ int trace_reader__open(struct trace_reader **out, const char *path);
  * (skipped; calling again goes on with the next). Every record returned is sane: hdr.size is within
  * the chunk, a multiple of 8, at least the fixed part of its type, counts fit in size, strings end. */
 int trace_reader__next(struct trace_reader *r, struct trace_item *item);
+/* Whether the file still grows: then -EAGAIN comes where it ends now, and the next call goes on from there. */
+void trace_reader__follow(struct trace_reader *r, bool follow);
 /* Records lost so far in the run, all types, as of the last chunk read: also known in a cut file. */
 uint64_t trace_reader__lost(const struct trace_reader *r);
 void trace_reader__close(struct trace_reader *r);

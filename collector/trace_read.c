@@ -27,6 +27,7 @@ struct trace_reader {
 	int fd;
 	enum state state;
 	bool eof;	     /* the file has no more bytes than are buffered */
+	bool follow;	     /* it may have more later */
 	bool header_damaged; /* told at the first call of next */
 	uint64_t lost;
 	uint8_t *buf; /* [pos, len) is unread */
@@ -61,7 +62,7 @@ static int fill(struct trace_reader *r, size_t want)
 		if (n < 0)
 			return -errno;
 		if (n == 0) {
-			r->eof = true;
+			r->eof = !r->follow;
 			break;
 		}
 		r->len += (size_t)n;
@@ -161,6 +162,8 @@ static int resync(struct trace_reader *r)
 		if (rc)
 			return rc;
 		if (unread(r) < sizeof(h)) {
+			if (r->follow)
+				return -EAGAIN;
 			r->state = CUT;
 			return 0;
 		}
@@ -296,6 +299,8 @@ static int read_chunk(struct trace_reader *r, struct trace_item *item)
 	if (rc)
 		return rc;
 	if (unread(r) < sizeof(h)) {
+		if (r->follow)
+			return -EAGAIN;
 		r->state = CUT;
 		return -ENODATA;
 	}
@@ -306,6 +311,8 @@ static int read_chunk(struct trace_reader *r, struct trace_item *item)
 	if (rc)
 		return rc;
 	payload = r->buf + r->pos + sizeof(h);
+	if (unread(r) < sizeof(h) + h.stored_bytes && r->follow)
+		return -EAGAIN;
 	if (unread(r) < sizeof(h) + h.stored_bytes) {
 		/* A cut file ends here. One that only lost bytes in the middle may go on in what we
 		 * hold, so look there before giving up; the search ends in CUT if it does not. */
@@ -387,6 +394,11 @@ int trace_reader__next(struct trace_reader *r, struct trace_item *item)
 		if (rc <= 0)
 			return rc;
 	}
+}
+
+void trace_reader__follow(struct trace_reader *r, bool follow)
+{
+	r->follow = follow;
 }
 
 uint64_t trace_reader__lost(const struct trace_reader *r)

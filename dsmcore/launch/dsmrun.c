@@ -481,6 +481,8 @@ static int run_nodes(struct run *run)
 		traces__drop(run);
 		return rc;
 	}
+	if (run->trace && traces__spread(run))
+		traces__show(run);
 	rc = loop__run(run);
 	monitor__finish(run, run->failed);
 	if (run->trace && traces__spread(run))

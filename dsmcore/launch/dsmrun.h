@@ -73,6 +73,7 @@ struct run {
 	int spool; /* an agent: where its collector writes, -1 = none; and how much of it was sent */
 	uint64_t spooled;
 	pid_t collector;      /* 0 = not running */
+	pid_t live;	      /* likewise: who shows the parts of several hosts */
 	int collector_status; /* exit status once it has ended */
 	/* the run */
 	struct proc *procs;

@@ -45,6 +45,8 @@ __attribute__((noreturn)) static void become_collector(const struct run *run, co
 		argv[n++] = "--nodes";
 		argv[n++] = nodes;
 		argv[n++] = "--quiet";
+		if (run->spool < 0)
+			argv[n++] = "--no-live"; /* here all hosts are shown (dsmrun_traces.c) */
 	}
 	if (run->spool >= 0)
 		redirect(run->spool); /* before anything is put in its place */

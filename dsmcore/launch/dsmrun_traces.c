@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@
 #define FINISH_NS  60000000000ll /* for collectors that end by themselves */
 #define PATIENT_NS 2000000000ll	 /* after a bad end */
 #define TOLD_NS	   15000000000ll /* once they are told to end; for each moment without a byte */
+#define SHOW_MS	   1500		 /* for the last line of the live view */
 #define SAY_NS	   3000000000ll
 
 bool traces__spread(const struct run *run)
@@ -217,7 +219,7 @@ void traces__gather(struct run *run)
 	close_parts(run);
 }
 
-/* ---- one trace of all ---- */
+/* ---- one trace of all, and one view while it is not there yet ---- */
 
 static bool is_there(const struct host *h)
 {
@@ -226,7 +228,9 @@ static bool is_there(const struct host *h)
 	return stat(h->part_path, &st) == 0 && st.st_size > 0;
 }
 
-__attribute__((noreturn)) static void become_merger(const struct run *run, const char *path, pid_t parent)
+/* dsmcollect with two words (NULL: none) and the parts; `all`: also those that are empty so far. */
+__attribute__((noreturn)) static void become(const struct run *run, const char *path, const char *mode,
+					     const char *option, const char *value, bool all, pid_t parent)
 {
 	char **argv = calloc(run->nhosts + 5ul, sizeof(*argv));
 	unsigned n = 0;
@@ -234,15 +238,50 @@ __attribute__((noreturn)) static void become_merger(const struct run *run, const
 	if (!argv)
 		_exit(EXIT_BAD);
 	argv[n++] = "dsmcollect";
-	argv[n++] = "--merge";
-	argv[n++] = "-o";
-	argv[n++] = (char *)(uintptr_t)run->trace;
+	argv[n++] = (char *)(uintptr_t)mode;
+	if (option) {
+		argv[n++] = (char *)(uintptr_t)option;
+		argv[n++] = (char *)(uintptr_t)value;
+	}
 	for (unsigned i = 0; i < run->nhosts; i++)
-		if (is_there(&run->hosts[i]))
+		if (all || is_there(&run->hosts[i]))
 			argv[n++] = run->hosts[i].part_path;
 	spawn__child(parent, SIGTERM, STDERR_FILENO + 1);
 	execv(path, argv);
 	_exit(127);
+}
+
+void traces__show(struct run *run)
+{
+	char path[PATH_MAX];
+	pid_t parent = getpid();
+
+	if (beside__find("dsmcollect", path, sizeof(path)))
+		return;
+	run->live = fork();
+	if (run->live == 0)
+		become(run, path, "--follow", NULL, NULL, true, parent);
+	if (run->live < 0) {
+		run__say("no live view: %s", strerror(errno));
+		run->live = 0;
+	}
+}
+
+/* It tells who looks on that the run is over. */
+static void end_show(struct run *run)
+{
+	if (!run->live)
+		return;
+	kill(run->live, SIGTERM);
+	for (int ms = 0; ms < SHOW_MS && run->live; ms += 10) {
+		if (waitpid(run->live, NULL, WNOHANG))
+			run->live = 0;
+		else
+			poll(NULL, 0, 10);
+	}
+	if (run->live && kill(run->live, SIGKILL) == 0)
+		waitpid(run->live, NULL, 0);
+	run->live = 0;
 }
 
 static int run_merger(const struct run *run)
@@ -255,7 +294,7 @@ static int run_merger(const struct run *run)
 		return EXIT_BAD;
 	pid = fork();
 	if (pid == 0)
-		become_merger(run, path, parent);
+		become(run, path, "--merge", "-o", run->trace, false, parent);
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (pid < 0)
@@ -268,6 +307,7 @@ int traces__merge(struct run *run)
 	unsigned parts = 0;
 	int rc;
 
+	end_show(run);
 	if (!run->handed_over) { /* nothing has happened */
 		traces__drop(run);
 		return run->collector_status;

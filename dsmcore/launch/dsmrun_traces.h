@@ -15,6 +15,8 @@ bool traces__spread(const struct run *run);
 int traces__open(struct run *run);
 /* The run has not begun: takes the files away again. */
 void traces__drop(struct run *run);
+/* Starts who shows the parts live while they grow; a run goes on without, after a message. */
+void traces__show(struct run *run);
 /* FRAME_TRACE and FRAME_TRACED of a host. What makes no sense is left out. */
 void traces__take(struct run *run, struct host *h, const struct frame_head *head, const uint8_t *payload);
 /* All nodes have ended: waits for what the agents still have of their traces. */

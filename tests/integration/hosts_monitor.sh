@@ -15,15 +15,17 @@ cat >"$work/rsh" <<END
 echo "Welcome to \$1"
 host=\$1
 shift
+export XDG_RUNTIME_DIR=$work/runtime-\$host
 [ $ahead = 0 ] && exec ip netns exec "\$host" sh -c "\$*"
 ahead=0
 [ "\$host" != $beta ] || ahead=$ahead
+export XDG_RUNTIME_DIR=$work/runtime-\$host
 exec ip netns exec "\$host" unshare -T --monotonic \$ahead sh -c "\$*"
 END
 mkdir "$work/tmp"
 export TMPDIR=$work/tmp XDG_RUNTIME_DIR=$work/runtime
-mkdir -m 700 "$XDG_RUNTIME_DIR"
-run=("$dsmrun" --rsh "$work/rsh" --hosts "$alpha:2,$beta:2" -x TMPDIR -x XDG_RUNTIME_DIR -x PROCOPE_TEST)
+mkdir -m 700 "$XDG_RUNTIME_DIR" "$work/runtime-$alpha" "$work/runtime-$beta"
+run=("$dsmrun" --rsh "$work/rsh" --hosts "$alpha:2,$beta:2" -x TMPDIR -x PROCOPE_TEST)
 trace=$work/t.dsmt
 line() { grep -n "/\* $1 \*/" "$source_file" | cut -d: -f1; }
 holds() { check "$1" jq -e "$2" "$work/report.json" >"$work/out"; }
@@ -69,6 +71,22 @@ done
 check "dsmtop plays it" "$bin/dsmtop" --trace "$trace" --json >"$work/lines"
 check "with all nodes in each whole second" sh -c "tail -n 1 '$work/lines' | jq -e '(.nodes | length) == 4 and .elapsed_s < 60 and
 	(.pages[0].root == \"border\" or .pages[0].type == \"struct border\")' >/dev/null"
+
+# ---- live: one view of all hosts, on this one ----
+timeout -k 5 60 "${run[@]}" --monitor="$work/live.dsmt" --source ring "$split" 6 >"$work/run.out" 2>"$work/run.err" </dev/null &
+await 4 split
+sleep 1
+sockets=("$XDG_RUNTIME_DIR"/procope/live-*.sock)
+same "live views of it here" ${#sockets[@]} 1
+check "dsmtop sees the run to its end" timeout 30 "$bin/dsmtop" "${sockets[0]}" --json >"$work/lines" 2>"$work/err"
+wait $!
+same "status of the run watched" $? 0
+live() { check "live: $1" sh -c "jq -se '$2' '$work/lines' >/dev/null"; }
+live "nodes of all hosts, each with rates" '[.[] | select([.nodes[] | select(.rates.commits_per_s > 0) | .node] == [0, 1, 2, 3])] | length >= 2'
+live "the page that both hosts fight for" '.[-1].pages[0] | .nodes == [0, 1, 2, 3] and .root == "border" and .aborts > 50 and .fetches > 50'
+live "the end is told" '.[-1].ended and ([.[] | .ended] | index(true)) == length - 1 and ([.[-1].nodes[] | .ended] | all)'
+live "about a line a second" 'length >= 3 and length <= 12'
+clean "a live view"
 
 # ---- all nodes on one other host; the nodes here and there, on one machine ----
 expect 0 'traces of 1 hosts' "$dsmrun" --rsh "$work/rsh" --hosts "$beta:2" -x TMPDIR --monitor="$work/one.dsmt" --source ring "$split" 1

@@ -47,16 +47,27 @@ int main(int argc, char **argv)
 	b = dsm_root("border");
 	for (; now() < end; done++) {
 		if (first) {
-			DSM_TX { b->west[node % 4]++, compute(); } /* WEST */
+			DSM_TX {
+				b->west[node % 4]++; /* WEST */
+				compute();
+			}
 		} else {
-			DSM_TX { b->east[node % 4]++, compute(); } /* EAST */
+			DSM_TX {
+				b->east[node % 4]++; /* EAST */
+				compute();
+			}
 		}
 		if (done % 16 == 0)
-			DSM_TX { b->both++, compute(); } /* BOTH */
+			DSM_TX {
+				b->both++;
+				compute();
+			}
 		dsm_progress(1);
 	}
 	dsm_barrier();
-	DSM_TX { both = b->both; }
+	DSM_TX {
+		both = b->both;
+	}
 	printf("node %d: %ld rounds, both %ld\n", node, done, both);
 	return 0;
 }

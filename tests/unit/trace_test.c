@@ -140,6 +140,61 @@ static void test_cut_at_every_byte(void **state)
 	free(data);
 }
 
+/* Read while it grows byte by byte, with a damaged stretch or without: what comes, and in which order, is as of the whole. */
+static void follow(const uint8_t *data, size_t size, size_t damaged, struct tally *t)
+{
+	FILE *f = fopen(path, "wb");
+	struct trace_reader *r = NULL;
+	struct trace_item item;
+
+	assert_non_null(f);
+	for (size_t n = 0; n < size; n++) {
+		int rc = 0;
+
+		assert_true(fputc(n == damaged ? data[n] ^ 0x10 : data[n], f) != EOF);
+		assert_int_equal(fflush(f), 0);
+		if (n + 1 == 32) { /* the file's header */
+			assert_int_equal(trace_reader__open(&r, path), 0);
+			trace_reader__follow(r, true);
+		}
+		while (r && rc != -EAGAIN) {
+			rc = trace_reader__next(r, &item);
+			if (rc == -EBADMSG)
+				t->damaged++;
+			else if (!rc && item.kind == TRACE_END_OF_FILE)
+				break;
+			else if (!rc)
+				t->items[item.kind]++;
+			else
+				assert_int_equal(rc, -EAGAIN);
+		}
+		assert_true(!r || rc || n == size - 1);
+		t->end = rc;
+	}
+	t->lost = trace_reader__lost(r);
+	trace_reader__close(r);
+	fclose(f);
+}
+
+static void test_growing(void **state)
+{
+	struct tally t = {0}, u = {0};
+	size_t size;
+	uint8_t *data;
+
+	(void)state;
+	write_trace(path);
+	data = load(path, &size);
+	unlink(path);
+	follow(data, size, SIZE_MAX, &t);
+	assert_complete(&t);
+	assert_int_equal(t.lost, 7);
+	follow(data, size, 32 + 48 + 1, &u); /* in the first chunk */
+	assert_int_equal(u.damaged, 1);
+	assert_int_equal(u.end, 0);
+	free(data);
+}
+
 /* A flipped bit costs one chunk, never another one, and never goes unseen. */
 static void test_every_bit_flipped(void **state)
 {
@@ -394,6 +449,7 @@ int main(void)
 		cmocka_unit_test(test_from_pipe),
 		cmocka_unit_test(test_large),
 		cmocka_unit_test(test_cut_at_every_byte),
+		cmocka_unit_test(test_growing),
 		cmocka_unit_test(test_every_bit_flipped),
 		cmocka_unit_test(test_bytes_missing_and_added),
 		cmocka_unit_test(test_no_trace),
