@@ -306,10 +306,10 @@ static bool has_failed(const struct proc *p)
 	       si.si_pid && si.si_code == CLD_EXITED && si.si_status;
 }
 
-/* The collector here ends with the nodes here. */
+/* The collector here ends with the last words of the nodes here, before their processes do. */
 static bool running_here(const struct run *run)
 {
-	for (unsigned n = run->first; n < run->first + run->here; n++)
+	for (unsigned n = run->first; n < run->first + run->here && !run->told_end && !run->ending; n++)
 		if (run->procs[n].running)
 			return true;
 	return false;

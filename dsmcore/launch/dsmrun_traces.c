@@ -111,10 +111,11 @@ static void note_status(struct run *run, int status)
 
 static void take_end(struct run *run, struct host *h, const struct frame_traced *t)
 {
-	bool running = false;
+	bool over = run->told_end || run->ending, running = false;
 
 	h->traced = true;
-	for (unsigned n = h->first; n < h->first + h->count; n++)
+	/* A collector ends with the last words of its nodes, and these with their processes a moment later. */
+	for (unsigned n = h->first; n < h->first + h->count && !over; n++)
 		running |= run->procs[n].running && !run->procs[n].ended;
 	if (t->status)
 		run__say("dsmcollect on host '%s' has ended with status %d: its part of the trace is not "
