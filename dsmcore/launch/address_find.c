@@ -88,10 +88,14 @@ static int parse_network(char *one, struct wanted *w)
 	return rc ? rc : parse_bits(slash, w, all);
 }
 
-/* What can be no interface's name: the kernel refuses / and :, and names that long; brackets and % mean an address. */
+/* The kernel refuses / in an interface's name, and names that long. An IPv4 address of it may have a name behind one
+ * colon (eth0:1); brackets, % and more colons mean an address. */
 static bool is_name(const char *one)
 {
-	return *one && strlen(one) < IF_NAMESIZE && !strpbrk(one, "/:%[] \t");
+	const char *colon = strchr(one, ':');
+
+	return *one && strlen(one) < IF_NAMESIZE && !strpbrk(one, "/%[] \t") && colon != one &&
+	       (!colon || !strchr(colon + 1, ':'));
 }
 
 /* copy: room for the parts of `one`, which w points to */

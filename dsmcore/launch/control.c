@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
@@ -174,21 +175,34 @@ static int open_streams(const struct run_options *o, int (*fds)[2], struct links
 	return rc ? complain(rc, "connections") : 0;
 }
 
-static int listen_at(const char *spec, struct proto_hello *hello)
+/* Of several hosts it is this one that has no such address. */
+static void blame_host(const struct run_options *o, const char *why)
 {
+	char name[HOST_NAME_MAX + 1] = "?", who[HOST_NAME_MAX + 32];
+
+	gethostname(name, sizeof(name) - 1);
+	snprintf(who, sizeof(who), "dsm: node %u on %s", o->node, name);
+	plain__print(who, why);
+}
+
+static int listen_at(const struct run_options *o, struct proto_hello *hello)
+{
+	const char *spec = o->listen;
 	char why[2 * ADDRESS_SPEC + 128], text[ADDRESS_TEXT];
 	struct address at;
 	int rc = address__find(spec, &at, why, sizeof(why));
 
 	if (rc) {
-		plain__print("dsm", why);
+		blame_host(o, why);
 		return rc;
 	}
 	rc = mesh__listen(&at);
 	if (rc < 0) {
 		snprintf(why, sizeof(why), "listening on %s (interface '%s')", address__text(&at, text),
 			 spec);
-		return complain(rc, why);
+		snprintf(why + strlen(why), sizeof(why) - strlen(why), ": %s", strerror(-rc));
+		blame_host(o, why);
+		return rc;
 	}
 	hello->listens = at;
 	hello->listens.scope = 0; /* another machine's interfaces have other numbers */
@@ -202,8 +216,10 @@ static int open_fabric(struct fabric_node **fabric, const struct run_options *o,
 	struct address at;
 	int rc = address__find(*o->listen ? o->listen : ADDRESS_LOOPBACK, &at, why, sizeof(why));
 
-	if (rc && *o->listen)
-		return complain(rc, why);
+	if (rc && *o->listen) {
+		blame_host(o, why);
+		return rc;
+	}
 	if (at.scope) {
 		fprintf(stderr,
 			"dsm: node %u: %s: a fabric cannot use link-local addresses: choose others with "
@@ -232,7 +248,7 @@ static int connect_all(struct control *c, const struct run_options *o, struct li
 		goto out;
 	}
 	if (*o->listen && !fabric_node__wanted(o)) {
-		listener = listen_at(o->listen, &hello);
+		listener = listen_at(o, &hello);
 		if (listener < 0) {
 			rc = listener;
 			goto out;

@@ -12,6 +12,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "dsmcore/launch/dsmrun_hosts.h"
@@ -21,13 +22,13 @@ static bool is_our_name(const char *name)
 	char self[HOST_NAME_MAX + 1] = "";
 	size_t n;
 
-	if (!strcmp(name, "localhost"))
+	if (!strcasecmp(name, "localhost"))
 		return true;
 	if (gethostname(self, sizeof(self)))
 		return false;
 	self[sizeof(self) - 1] = 0;
 	n = strcspn(self, ".");
-	return !strcmp(name, self) || (strlen(name) == n && !strncmp(name, self, n));
+	return !strcasecmp(name, self) || (strlen(name) == n && !strncasecmp(name, self, n));
 }
 
 static bool has(const struct host *h, const struct address *a)
@@ -73,17 +74,6 @@ static bool all_ours(const struct host *h)
 	return h->naddresses;
 }
 
-void names__look_up(struct host *h)
-{
-	h->here = is_our_name(h->name);
-	if (h->here && !strcmp(h->name, "localhost"))
-		return;
-	look_up(h);
-	/* As another user it takes the remote shell, even here. */
-	if (!h->here && !strchr(h->name, '@'))
-		h->here = all_ours(h);
-}
-
 /* Good for others: a link-local address means nothing to them, and a loopback's leads to themselves. */
 static bool is_public(const struct address *a)
 {
@@ -96,6 +86,30 @@ static bool has_family(const struct host *h, uint8_t family)
 		if (is_public(&h->addresses[i]) && (!family || h->addresses[i].family == family))
 			return true;
 	return false;
+}
+
+/* This machine's name often has none but the loopback's; what it would choose shows which families it has. */
+static void keep_own(struct host *h)
+{
+	static const char *const each[] = {ADDRESS_ANY4, ADDRESS_ANY6};
+	char why[2 * ADDRESS_SPEC];
+	struct address a;
+
+	for (unsigned i = 0; i < 2; i++)
+		if (address__find(each[i], &a, why, sizeof(why)) == 0)
+			keep(h, &a);
+}
+
+void names__look_up(struct host *h)
+{
+	h->here = is_our_name(h->name);
+	if (strcasecmp(h->name, "localhost") != 0)
+		look_up(h);
+	/* As another user it takes the remote shell, even here. */
+	if (!h->here && !strchr(h->name, '@'))
+		h->here = all_ours(h);
+	if (h->here && !has_family(h, 0))
+		keep_own(h);
 }
 
 static bool all_have(const struct run *run, uint8_t family)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "dsmcore/launch/dsmrun_hosts.h"
@@ -23,7 +24,7 @@ static int named_twice(const struct host *a, const struct host *b, char *why, si
 	bool colons = strchr(a->name, ':');
 	char both[sizeof(b->name) + 32] = "";
 
-	if (strcmp(a->name, b->name) != 0)
+	if (strcasecmp(a->name, b->name) != 0)
 		snprintf(both, sizeof(both), " (as '%s' too)", b->name);
 	snprintf(why, size, "host '%s' is named twice%s: give its number of nodes once (%s%s%s:%u)", a->name,
 		 both, colons ? "[" : "", a->name, colons ? "]" : "", a->slots + b->slots);
@@ -32,16 +33,19 @@ static int named_twice(const struct host *a, const struct host *b, char *why, si
 
 static int add(struct run *run, const char *name, unsigned slots, const char *address, char *why, size_t size)
 {
+	char text[ADDRESS_TEXT];
+	struct address a;
 	struct host *more, new = {.slots = slots, .to = -1, .from = -1, .part = -1};
 
 	if (!is_name(name)) {
 		snprintf(why, size, "host '%s': not a host's name", name);
 		return -EINVAL;
 	}
-	snprintf(new.name, sizeof(new.name), "%s", name);
+	/* One address has many forms, one name only two. */
+	snprintf(new.name, sizeof(new.name), "%s", address__parse(name, &a) ? address__text(&a, text) : name);
 	snprintf(new.address, sizeof(new.address), "%s", address);
 	for (unsigned i = 0; i < run->nhosts; i++)
-		if (!strcmp(run->hosts[i].name, name))
+		if (!strcasecmp(run->hosts[i].name, new.name))
 			return named_twice(&run->hosts[i], &new, why, size);
 	names__look_up(&new);
 	for (unsigned i = 0; i < run->nhosts; i++)
@@ -96,8 +100,8 @@ static char *split(char *text, char **count, char *why, size_t size)
 		return NULL;
 	}
 	if (colon && strchr(colon + 1, ':')) {
-		snprintf(why, size,
-			 "host '%s': an IPv6 address belongs in brackets: [fd00::1]:2 or [fd00::1]", text);
+		snprintf(why, size, "host '%s': NAME:NODES; an IPv6 address belongs in brackets: [fd00::1]:2",
+			 text);
 		return NULL;
 	}
 	if (colon)

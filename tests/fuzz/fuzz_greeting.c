@@ -25,8 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct run_options options = {
 	.node = NODE, .nodes = NODES, .generation = 3, .transport = "insecure-tcp"};
-static const struct address of[NODES] = {
-	{0}, {.port = 1}, {.port = 1}, {.port = 1}}; /* 0: not over TCP */
+static const struct address of[NODES] = {{0}, {.port = 1}, {.port = 1}, {.port = 1}}; /* 0: not over TCP */
 static const struct mesh_key key = {"half of it is  .asked, half told"};
 
 static void check(bool good)

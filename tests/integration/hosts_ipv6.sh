@@ -81,14 +81,18 @@ cat >"/etc/netns/$alpha/hosts" <<END
 fd77::1 one
 10.99.0.1 one
 fd77::2 two also-two
+fd77::2 both
+10.77.0.2 both
 END
-sed -i "s/^fd77::2)/fd77::2 | two | also-two)/" "$work/by_address"
+sed -i "s/^fd77::2)/fd77::2 | two | also-two | both)/" "$work/by_address"
 rm -f "$work/asked"
 sums_up "nodes of names" 4 "${on_alpha[@]}" -v --hosts one:2,two:2
 same "nodes at the family that both hosts have" "$(grep -c 'listens at \[fd77::' "$work/err")" 4
 sums_up "nodes of this host by its address, and of a name" 2 "${on_alpha[@]}" --hosts '[fd77::1],two'
 expect 2 "host 'fd77::1' is named twice \(as '::1' too\): give its number of nodes once \(\[fd77::1\]:2\)" \
 	"${on_alpha[@]}" --hosts '[fd77::1],[::1]' "$app" sum
+sums_up "nodes of localhost, which has no IPv4, and of a name with both families" 2 "${on_alpha[@]}" -v --hosts localhost,both
+same "nodes at the family of localhost" "$(grep -c 'listens at \[fd77::' "$work/err")" 2
 sums_up "nodes of one host with two names" 2 "${on_alpha[@]}" --hosts two,also-two
 grep -q "hosts 'two' and 'also-two' have the same address fd77::2: .* name it once, with 2 nodes" "$work/err" ||
 	fail "nothing is said about one host with two names: $(cat "$work/err")"
@@ -136,9 +140,12 @@ if command -v mpirun >/dev/null && [ -x "$build/lib/procope/dsm-pmix" ]; then
 fi
 
 # What does not do: no address, one that others cannot reach, a typing error.
-expect 2 "interface '10.77.0.0/16': this machine has none" "${run[@]}" --interface 10.77.0.0/16 "$app" sum
+expect 2 "node [0-3] on .*: interface '10.77.0.0/16': this machine has none" "${run[@]}" --interface 10.77.0.0/16 "$app" sum
 expect 2 'no network interface .* has an IPv4 address' "${run[@]}" --interface auto4 "$app" sum
-expect 2 "host 'fd77::1': an IPv6 address belongs in brackets: \[fd00::1\]:2" "$dsmrun" --hosts fd77::1 "$app"
+expect 2 "host 'one' is named twice: give its number of nodes once \(one:3\)" "$dsmrun" --hosts one:2,ONE "$app" sum
+expect 2 "host 'fd77::1' is named twice: give its number of nodes once \(\[fd77::1\]:3\)" \
+	"$dsmrun" --hosts '[fd77::1]:2,[FD77:0::1]' "$app" sum
+expect 2 "host 'fd77::1': NAME:NODES; an IPv6 address belongs in brackets: \[fd00::1\]:2" "$dsmrun" --hosts fd77::1 "$app"
 expect 2 "host '\[fd77::1': in brackets belongs an IPv6 address" "$dsmrun" --hosts '[fd77::1' "$app"
 expect 2 "host '\[alpha\]': in brackets belongs an IPv6 address" "$dsmrun" --hosts '[alpha]:2' "$app"
 expect 2 "host '\[fd77::1\]x:2': in brackets belongs" "$dsmrun" --hosts '[fd77::1]x:2' "$app"
