@@ -137,9 +137,9 @@ static void say_align(struct work *w, struct advice *a, const struct words *x)
 static void say_lock(struct work *w, struct advice *a, const struct words *x)
 {
 	const struct lock_sum *l = a->lock;
-	char n[40], time[40];
+	char n[40], time[40], lock[224];
 
-	(void)w;
+	names__lock(w->tally->model, l, lock, sizeof(lock));
 	names__count(l->count, n, sizeof(n));
 	names__duration(l->ns, time, sizeof(time));
 	if (a->kind == ADVICE_LOCK_OBJECT)
@@ -153,25 +153,27 @@ static void say_lock(struct work *w, struct advice *a, const struct words *x)
 			x->where);
 	else
 		a->text = mem__format(
-			"Take the lock of the block at %s less often: more work for each time (a larger "
+			"Take %s%s at %s less often: more work for each time (a larger "
 			"chunk of the loop, or several updates in one block), since the nodes really share "
 			"what "
 			"it protects and pay for handing it over. Predicted for half as many. Source change.",
-			x->where);
-	a->why = mem__format(
-		"the lock of the block at %s came from another node %s times, after %s of waiting in all",
-		x->where, n, time);
+			lock, l->of_object ? ", as the block does" : "", x->where);
+	a->why = mem__format("%s%s at %s came from another node %s times, after %s of waiting in all", lock,
+			     l->of_object ? ", taken" : "", x->where, n, time);
 }
 
 static void say_loop(struct work *w, struct advice *a, const struct words *x)
 {
 	const struct loop_sum *s = a->loop;
 	double k = loop__iterations(s);
-	char n[40], time[40];
+	char n[40], time[40], lock[224] = "the lock of this loop", under[240] = "";
 
-	(void)w;
-	a->text = mem__format("Give each %s of the loop at %s %u iterations instead of about %.0f%s.%s%s",
-			      a->lock ? "critical section" : "transaction", x->where, a->k, k,
+	if (a->lock && a->lock->of_object) {
+		names__lock(w->tally->model, a->lock, lock, sizeof(lock));
+		snprintf(under, sizeof(under), " under %s", lock);
+	}
+	a->text = mem__format("Give each %s%s of the loop at %s %u iterations instead of about %.0f%s.%s%s",
+			      a->lock ? "critical section" : "transaction", under, x->where, a->k, k,
 			      s->given ? "" : ", its own choice",
 			      a->plannable ? " dsmrun --plan does this, without a change of the source."
 					   : " Source change (DSM_TX_FOR_EVERY).",
@@ -179,9 +181,8 @@ static void say_loop(struct work *w, struct advice *a, const struct words *x)
 	names__count(a->conflicts, n, sizeof(n));
 	if (a->lock) {
 		names__duration(a->lock->ns, time, sizeof(time));
-		a->why = mem__format(
-			"the lock of this loop came from another node %s times, after %s of waiting in all",
-			n, time);
+		a->why = mem__format("%s came from another node %s times, after %s of waiting in all", lock,
+				     n, time);
 	} else if (a->kind == ADVICE_COMMIT_EVERY_K) {
 		a->why = mem__format(
 			"%s of its transactions lost their conflicts, each with about %.0f iterations", n, k);

@@ -152,6 +152,22 @@ void names__elements(const struct model *m, uint32_t object, const struct bytese
 	text__free(&t);
 }
 
+void names__lock(const struct model *m, const struct lock_sum *l, char *out, size_t size)
+{
+	char name[128] = "an object", element[32] = "", byte[24] = "";
+
+	if (l->object != PLACE_NONE)
+		model__object_name(m, l->object, name, sizeof(name));
+	if (l->object != PLACE_NONE && m->objects.at[l->object].count > 1)
+		snprintf(element, sizeof(element), " element %u", l->element);
+	if (l->byte)
+		snprintf(byte, sizeof(byte), " +%u", l->byte);
+	if (l->of_object)
+		snprintf(out, size, "the lock of %s%s%s", name, element, byte);
+	else
+		snprintf(out, size, "the lock of the block");
+}
+
 const char *names__consistency(unsigned consistency)
 {
 	static const char *const name[] = {"", "tx", "sc", "rc"};

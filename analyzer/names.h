@@ -21,6 +21,8 @@ void names__count(double n, char *out, size_t size);
 /* "rows 1000 to 1030", "element 3", "elements 0 to 4, 7 to 9 and 12 more" */
 void names__elements(const struct model *m, uint32_t object, const struct byteset *elements, char *out,
 		     size_t size);
+/* "the lock of table", "the lock of heads element 3 +8", "the lock of an object", "the lock of the block". */
+void names__lock(const struct model *m, const struct lock_sum *l, char *out, size_t size);
 /* The object's name or "(no recorded object)" / "(the runtime's read tracking)". */
 void names__object(const struct tally *t, const struct row *r, char *out, size_t size);
 

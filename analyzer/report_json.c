@@ -409,6 +409,12 @@ static struct json_object *advice_json(const struct report *r, const struct advi
 		object_keys(r, a->group, o);
 	if (a->misplaced)
 		misplaced_json(r, a->misplaced, o);
+	if (a->lock) {
+		struct json_object *lock = json_object_new_object();
+
+		lock_object(r, a->lock, lock);
+		json__put(o, "lock", lock);
+	}
 	if (a->site) {
 		names__site(r->symbols, &r->model, a->site, &src);
 		names__place(&src, where, sizeof(where));

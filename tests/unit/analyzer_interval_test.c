@@ -380,7 +380,11 @@ static void test_changes(void **state)
 
 static void test_locks(void **state)
 {
-	for (int shared = 0; shared < 2; shared++) {
+	static const char *const named[] = {"the block at", "the lock of the block at",
+					    "the lock of walkers element 3"};
+
+	for (int shared = 0; shared < 3; shared++) { /* 2: by an object's lock */
+		const struct advice *a;
 		struct report r;
 		struct feed f;
 
@@ -391,12 +395,16 @@ static void test_locks(void **state)
 			struct feed_iv iv = {1 - n, 100 + 10 * i, 0, 3};
 			uint32_t its = shared ? 0 : 48;
 
-			feed__lock(&f, iv, 77, 0, 4 * WAIT);
+			feed__lock(&f, iv, shared < 2 ? 77 : 0x1000 + 3 * WALKER,
+				   shared < 2 ? 0 : DSM_EV_LOCK_OBJECT, 4 * WAIT);
 			take_away(&f, 100 + 10 * i, n, 1 - n, &(struct told){0, 8, its, its + 8, true, true});
 		}
 		report(&f, &r);
 		assert_float_equal(r.tally.ledger.locks, 40 * 4 * WAIT, 1);
-		assert_non_null(scene__advice_of(&r, shared ? ADVICE_COARSER : ADVICE_LOCK_OBJECT));
+		a = scene__advice_of(&r, shared ? ADVICE_COARSER : ADVICE_LOCK_OBJECT);
+		assert_non_null(a);
+		assert_non_null(strstr(a->text, named[shared]));
+		assert_non_null(strstr(a->why, shared < 2 ? "the lock of the block at" : named[shared]));
 		assert_null(scene__advice_of(&r, shared ? ADVICE_LOCK_OBJECT : ADVICE_COARSER));
 		report__free(&r);
 	}
