@@ -42,6 +42,26 @@ needs_real_speed() {
 	[ -z "${SANITIZE:-}" ] || skip "measures rates, which mean nothing under SANITIZE=$SANITIZE"
 }
 
+# again TIMES command...: for what a busy machine can disturb (who meets whom, where most time is lost). The command, a
+# function that measures and judges, is done again until it finds no fault; at last what it finds holds. What must not happen
+# however busy the machine is (a run that fails) is `fatal` in it.
+again() {
+	local times=$1 before=$failures try
+	shift
+	for try in $(seq "$times"); do
+		failures=$before
+		"$@" 7>&2 2>"$work/again"
+		[ "$failures" != "$before" ] || return
+		[ "$try" = "$times" ] || sed "s/^/try $try of $times: /" "$work/again"
+	done
+	cat "$work/again" >&2
+}
+
+fatal() {
+	{ echo "FAIL: $*" >&7; } 2>/dev/null || echo "FAIL: $*" >&2
+	exit 1
+}
+
 # same WHAT FOUND EXPECTED
 same() {
 	[ "$2" = "$3" ] || fail "$1: \"$2\" instead of \"$3\""

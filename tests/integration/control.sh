@@ -23,16 +23,26 @@ counter() {
 	jq "[.nodes[].counters.$1] | add" "$TMPDIR/stats.json"
 }
 
+# meets COUNTER WHAT MODE NODES ROUNDS [ARGUMENT...]: the same until that was counted, without which nothing is tested. On a busy
+# machine the nodes may run one after the other.
+meets() {
+	local name=$1 what=$2 try
+	shift 2
+	for try in 1 2 3 4 5 6; do
+		rm -f "$TMPDIR/lines"
+		check "$@"
+		[ "$(counter "$name")" = 0 ] || return
+	done
+	fail "$1: $what in $try runs, nothing was tested"
+}
+
 for n in 2 4; do
-	check queue $n $((quick ? 300 : 2000))
-	[ "$(counter retries)" -gt 0 ] || fail "queue: nobody waited, nothing was tested"
-	rm -f "$TMPDIR/lines"
+	meets retries "nobody waited" queue $n $((quick ? 300 : 2000))
 	rounds=$((quick ? 60 : 250))
-	check output $n $rounds "$TMPDIR/lines"
+	meets aborts "no attempt was ever aborted" output $n $rounds "$TMPDIR/lines"
 	[ "$(wc -l <"$TMPDIR/lines")" = $((n * rounds)) ] || fail "output: not one line for each transaction"
 	awk '{ if ($1 != NR) exit 1 }' "$TMPDIR/lines" || fail "output: the lines are not in the order of the transactions"
 	[ "$(counter irrevocable)" = $((n * rounds)) ] || fail "output: the counter of irrevocable attempts is wrong"
-	[ "$(counter aborts)" -gt 0 ] || fail "output: no attempt was ever aborted, nothing was tested"
 	echo "    $(counter aborts) aborts, $(counter aborts_irrevocable) of them lost to an irrevocable one"
 	check relay $n $((quick ? 40 : 200))
 	check readers $n $((quick ? 100 : 600))
