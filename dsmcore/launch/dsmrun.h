@@ -93,11 +93,11 @@ extern const char *run__name; /* "dsmrun", and on another host which one it is *
 int64_t run__now(void);	      /* ns, monotonic */
 __attribute__((format(printf, 1, 2))) void run__say(const char *format, ...);
 
-/* check.c: finds the program, names the trace, and looks at all files and libraries that the run will need. Errors:
+/* dsmrun_check.c: finds the program, names the trace, and looks at all files and libraries that the run will need. Errors:
  * negative errno after a message. */
 int check__run(struct run *run);
 
-/* spawn.c: starts the nodes and, once all have said hello, gives them their connections. Errors:
+/* dsmrun_spawn.c: starts the nodes and, once all have said hello, gives them their connections. Errors:
  * negative errno after a message. */
 int spawn__node(struct run *run, struct proc *p);
 /* What every run needs: its processes' places, the lifeline, signals. Errors: negative errno after a message.
@@ -124,17 +124,17 @@ bool spawn__reap(struct proc *p, bool signals_only, int *code, int *status);
  * /dev/shm, which has a name until all nodes have mapped it. */
 void spawn__sweep(const struct run *run, const struct proc *p);
 
-/* loop.c: runs until all nodes have ended. Returns the exit status. */
+/* dsmrun_loop.c: runs until all nodes have ended. Returns the exit status. */
 int loop__run(struct run *run);
 
-/* monitor.c: dsmcollect. start() returns once it listens. Errors: an exit status, after a message. */
+/* dsmrun_monitor.c: dsmcollect. start() returns once it listens. Errors: an exit status, after a message. */
 int monitor__start(struct run *run);
 /* Whether it has ended since one last asked; its status is in the run then. */
 bool monitor__ended(struct run *run);
 /* Waits for it to write its file; `failed`: the run ended badly, so it may not notice by itself. */
 void monitor__finish(struct run *run, bool failed);
 
-/* stats.c: opens the node's counters while it lives; writes them all. */
+/* dsmrun_stats.c: opens the node's counters while it lives; writes them all. */
 void stats__find(struct proc *p);
 /* The counters of a node: bytes of struct dsm_shm. Errors: -ENODATA. */
 int stats__read(const struct proc *p, void *shm, size_t bytes);

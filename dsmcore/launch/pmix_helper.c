@@ -2,7 +2,7 @@
 /*
  * pmix_helper.c - dsm-pmix, the launcher of one node in a job of mpirun or srun.
  *
- * A node that finds itself in a PMIx job starts this program (control_pmix.c) and has with it the very line
+ * A node that finds itself in a PMIx job starts this program (pmix_node.c) and has with it the very line
  * that it would have with dsmrun. What dsmrun knows because it started everybody, the helpers of all nodes
  * tell one another through PMIx: node 0 the options, the key and the run's number, everybody the address at
  * which its node listens. A fence at the end says that all programs have returned. So libdsm needs no PMIx,
