@@ -9,10 +9,10 @@
  * that from then on only who really touches it is doomed by it. CORE_REARM_CLEAN commits without an
  * invalidation of it end that.
  *
- * That learns page by page. A program that writes a page and does not come back, while its neighbour goes on there (rows
- * of a picture, dealt in turn), would lose an attempt for each page. So a node that loses some in a row through pages that
- * they had not touched is wary for a while: an attempt's end closes what it wrote or fetched, too. Whoever does come
- * back pays a local fault for it.
+ * That learns page by page. A loop that writes a page and goes on, while its neighbour comes to the same page (rows of a
+ * picture, dealt in turn), would lose an attempt for each page. So a node whose loops lose some attempts in a row through
+ * pages that they had not touched is wary for a while: the end of a loop's attempt closes what it wrote or fetched, too.
+ * Where a loop does come back it pays a local fault for it.
  *
  * Opacity of the doomed. Once doomed, an attempt sees nothing new: the pages that it has mapped keep
  * their old frames (zombies) until it is undone, and its next fault unwinds it. What it can still read
@@ -24,9 +24,9 @@
 
 #include "dsmcore/protocol/internal.h"
 
-#define WARY_DOOM      16u  /* what such a doom counts, in commits */
-#define WARY_SCORE     40u  /* from here on */
-#define WARY_SPELL     64u  /* commits; twice as many each time */
+#define WARY_DOOM      16u /* what such a doom counts, in commits */
+#define WARY_SCORE     40u /* from here on */
+#define WARY_SPELL     64u /* commits; twice as many each time */
 #define WARY_SPELL_MAX 1024u
 
 static void forget_touches(struct dsm_core *core)
@@ -204,7 +204,7 @@ void attempt__abort(struct dsm_core *core)
 
 	core_cover__end(core, false);
 	emit_abort(core);
-	if (a->vain)
+	if (a->vain && rows__short(core))
 		grow_wary(&core->wary);
 	for (i = 0; i < a->ndirty; i++) {
 		if (core->client[a->dirty[i]].flags & CLIENT_STICKY) {
@@ -245,7 +245,7 @@ static enum core_rights rights_after(const struct dsm_core *core, const struct t
 		else
 			return CORE_NONE;
 	}
-	if (core->wary.left && t->flags & (TOUCH_WRITTEN | TOUCH_FETCHED) && !rows__stream(core))
+	if (core->wary.left && t->flags & (TOUCH_WRITTEN | TOUCH_FETCHED) && rows__short(core))
 		return CORE_NONE;
 	return cp->rights == CORE_NONE ? CORE_NONE : CORE_READ;
 }
@@ -278,7 +278,7 @@ void attempt__close(struct dsm_core *core, bool committed)
 		learn(cp, a->touches[i].flags);
 	}
 	core__flush_rights(core);
-	if (committed)
+	if (committed && rows__short(core))
 		calm_down(&core->wary);
 	core->ended = true;
 	a->running = false;

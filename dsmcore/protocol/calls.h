@@ -134,6 +134,8 @@ bool rows__write(struct dsm_core *core, uint32_t page);
 void rows__learn(struct dsm_core *core);
 /* Is it one of a loop that writes more pages in a row than may be sticky? */
 bool rows__stream(const struct dsm_core *core);
+/* Is the attempt a loop's that walks over few pages at a time? */
+bool rows__short(const struct dsm_core *core);
 
 /* commit.c */
 int commit__begin(struct dsm_core *core, const bool *changed);

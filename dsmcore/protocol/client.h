@@ -87,9 +87,9 @@ struct attempt {
 	size_t nmeetings, meetings_cap;
 };
 
-/* Dooms through pages that attempts had from before and did not touch (attempt.c). */
+/* Dooms of loops through pages that they had from before and did not touch (attempt.c). */
 struct wary {
-	uint16_t left;	/* commits for which this node is wary */
+	uint16_t left;	/* of a loop's commits, for which this node is wary */
 	uint16_t spell; /* so many the last time */
 	uint8_t score;	/* of such dooms, less commits */
 };

@@ -198,3 +198,8 @@ bool rows__stream(const struct dsm_core *core)
 {
 	return core->rows.streams;
 }
+
+bool rows__short(const struct dsm_core *core)
+{
+	return core->rows.units && !core->rows.streams;
+}

@@ -2,22 +2,27 @@
 /* core_carried_test.c - pages that stay mapped from one attempt to the next, and dooms through them. */
 #include "tests/unit/core_util.h"
 
+static void begin(struct cluster *c, bool loop)
+{
+	act(c, 0, (struct core_event){.type = CORE_BEGIN, .site = 9, .units = loop, .goes_on = loop});
+}
+
 /* Node 0 has written the page; while its next attempt does something else, node 1 writes it. Was that attempt undone? */
-static bool neighbour_follows(struct cluster *c, uint32_t page)
+static bool neighbour_follows(struct cluster *c, uint32_t page, bool loop)
 {
 	bool doomed;
 
-	BEGIN(c, 0);
+	begin(c, loop);
 	WRITE(c, 0, page);
 	COMMIT(c, 0);
-	BEGIN(c, 0);
+	begin(c, loop);
 	BEGIN(c, 1);
 	WRITE(c, 1, page);
 	COMMIT(c, 1);
 	core__attempt(c->core[0], &doomed);
 	if (doomed) {
 		assert_int_equal(SAFE(c, 0), CORE_DO_ABORT);
-		BEGIN(c, 0);
+		begin(c, loop);
 	}
 	assert_int_equal(COMMIT(c, 0), CORE_DO_RESUME);
 	return doomed;
@@ -31,10 +36,10 @@ static void test_pages_left_behind(void **state)
 
 	(void)state;
 	for (uint32_t page = 0; page < 30; page++)
-		doomed += neighbour_follows(c, page);
+		doomed += neighbour_follows(c, page, true);
 	assert_in_range(doomed, 1, 4);
 	/* It closes what it writes, which costs a fault if it does come back, and nothing that it has read. */
-	BEGIN(c, 0);
+	begin(c, true);
 	WRITE(c, 0, 30);
 	READ(c, 0, 31);
 	COMMIT(c, 0);
@@ -50,12 +55,12 @@ static void test_ends(void **state)
 
 	(void)state;
 	for (uint32_t page = 0; page < 6; page++)
-		neighbour_follows(c, page);
+		neighbour_follows(c, page, true);
 	for (uint32_t i = 0; i < 200; i++) {
-		BEGIN(c, 0);
+		begin(c, true);
 		COMMIT_SILENT(c, 0);
 	}
-	BEGIN(c, 0);
+	begin(c, true);
 	WRITE(c, 0, 30);
 	COMMIT(c, 0);
 	assert_int_equal(core__rights(c->core[0], 30), CORE_READ);
@@ -70,7 +75,7 @@ static void test_touched(void **state)
 
 	(void)state;
 	for (uint32_t page = 0; page < 20; page++) {
-		BEGIN(c, 0);
+		begin(c, true);
 		READ(c, 0, page);
 		BEGIN(c, 1);
 		WRITE(c, 1, page);
@@ -78,13 +83,26 @@ static void test_touched(void **state)
 		core__attempt(c->core[0], &doomed);
 		assert_true(doomed);
 		SAFE(c, 0);
-		BEGIN(c, 0);
+		begin(c, true);
 		COMMIT_SILENT(c, 0);
 	}
-	BEGIN(c, 0);
+	begin(c, true);
 	WRITE(c, 0, 30);
 	COMMIT(c, 0);
 	assert_int_equal(core__rights(c->core[0], 30), CORE_READ);
+	cluster__close(c);
+}
+
+/* A transaction that is no loop's may well come back to its page. */
+static void test_no_loop(void **state)
+{
+	struct cluster *c = cluster__open(2, 64, 32, 0);
+	unsigned doomed = 0;
+
+	(void)state;
+	for (uint32_t page = 0; page < 30; page++)
+		doomed += neighbour_follows(c, page, false);
+	assert_int_equal(doomed, 30);
 	cluster__close(c);
 }
 
@@ -94,6 +112,7 @@ int main(void)
 		cmocka_unit_test(test_pages_left_behind),
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_touched),
+		cmocka_unit_test(test_no_loop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
