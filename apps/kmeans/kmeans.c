@@ -23,7 +23,7 @@ struct shared {
 	struct tally *total;
 };
 
-/* Points in an iteration of the tuned layout's loop: one takes 0.2 us, of which a call for each would be a tenth. */
+/* Points in an iteration of the tuned layout's loop: one takes 0.1 us, and calls for each would add 6 %. */
 #define GROUP 64
 
 static struct sum *sum_of(const struct shared *s, int node, long cluster)
