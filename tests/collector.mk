@@ -44,3 +44,8 @@ live_client_DIR  := tests/collector
 
 SCRIPT_TESTS += tests/integration/collector_bpf.sh tests/integration/collector_ring.sh tests/integration/collector_cli.sh \
 	tests/integration/collector_world.sh
+
+TESTS += unit/merge_test
+unit/merge_test_SRCS  := tests/unit/merge_test.c
+unit/merge_test_NEEDS := collect trace
+unit/merge_test_LIBS  := -lcmocka $(collect_LIBS)

@@ -79,8 +79,7 @@ static int refusal(const void *bytes, size_t n, bool greeted)
 static void nonsense(void **state)
 {
 	static char talk[100000];
-	struct frame_head large = {FRAME_MAX + 1, FRAME_OUT, 0}, kind = {0, FRAME_KINDS, 0},
-			  none = {0, 0, 0};
+	struct frame_head large = {FRAME_MAX + 1, FRAME_OUT, 0}, kind = {0, FRAME_KINDS, 0}, none = {0, 0, 0};
 
 	(void)state;
 	memset(talk, 'y', sizeof(talk));
