@@ -159,7 +159,10 @@ static bool tell(uint64_t now)
 
 void standing__tell_if_asked(void)
 {
-	standing.asked |= control__asked(node.control) | atomic_exchange(&standing.quit, false);
+	if (control__asked(node.control))
+		standing.asked = true;
+	if (atomic_exchange(&standing.quit, false))
+		standing.asked = true;
 	if (!standing.asked || !tell(events__now()))
 		return;
 	atomic_store(&standing.wanted, false); /* it waits for the DSM by now */
