@@ -339,6 +339,36 @@ void sc_bring__asked_for(struct client_page *cp);
 void sc_bring__used(struct client_page *cp);
 void sc_bring__lose(struct dsm_core *core, uint16_t node);
 void sc_bring__free(struct dsm_core *core);
+/* The page's record, or NULL; get: made if there is none (NULL: out of memory). Others move by that. */
+struct brought *sc_bring__find(const struct dsm_core *core, uint32_t page);
+struct brought *sc_bring__get(struct dsm_core *core, uint32_t page);
+/* The number of the barrier at the end of this phase. */
+uint64_t sc_bring__phase(const struct dsm_core *core);
+/* It would not have been right to lend the page: for some time it is not. */
+void sc_bring__distrust(struct brought *p);
+
+/* sc_lend.c */
+/* Up to SC_LIST nodes in an entry's stamp, 0 if there are none, or more; the i-th of them, or NOBODY. */
+#define SC_LIST 3u
+uint64_t sc_lend__pack(const struct dsm_core *core, struct copyset set, uint16_t without);
+uint16_t sc_lend__node(uint64_t stamp, uint32_t i);
+/* Does the entry's stamp name nodes of this cluster? */
+bool sc_lend__sane(const struct dsm_core *core, const struct core_entry *e);
+/* This node may write a page that lives elsewhere (entry of a COPY): who has lost it? */
+void sc_lend__granted(struct dsm_core *core, const struct core_entry *e);
+/* Has this node lent the page, which it owns? (To whom: NOBODY, to anybody.) */
+bool sc_lend__to(const struct dsm_core *core, uint32_t page, uint16_t node);
+/* It gives the page up: says in the answer to whom it is lent. who: for whom */
+void sc_lend__give_up(struct dsm_core *core, struct core_entry *e, const struct sc_wait *w);
+/* It is going to write what it has lent: leaves that to the home, which it is about to ask. */
+void sc_lend__call_in(struct dsm_core *core, uint32_t page);
+/* A REVOKE comes: is it for a copy that is not here yet? Then it is put off. */
+bool sc_lend__early(struct dsm_core *core, uint16_t home, const struct core_entry *e);
+/* A copy has come that is lent: was it revoked before? Then that is answered. */
+bool sc_lend__revoked(struct dsm_core *core, const struct core_entry *e);
+/* As a home: who owned the page has lent it (entry of its REVOKED). True: there are new holders. */
+bool sc_lend__hear(struct dsm_core *core, const struct core_entry *e, uint16_t from);
+void sc_lend__lose(struct dsm_core *core, uint16_t node);
 
 /* rc.c, rc_home.c */
 bool rc__open(struct dsm_core *core, uint32_t page, bool write);

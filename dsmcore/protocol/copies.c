@@ -204,6 +204,8 @@ int copies__access(struct dsm_core *core, const struct core_event *event)
 			loss__tell(core, home);
 			return 0;
 		}
+		if (event->write && of_sc(core, page))
+			sc_lend__call_in(core, page);
 		want(core, page, event->write);
 	}
 	core__flush_rights(core);

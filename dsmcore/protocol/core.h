@@ -125,7 +125,8 @@ enum core_channel { CORE_CHANNEL_MAIN, CORE_CHANNEL_FETCH };
 	X(GIVE, 33)    /* manager -> client: has it, until it gives it back; a page: lost with that node */  \
 	X(WANT, 34)    /* manager -> client: give lock `number` back as soon as it is free */                \
 	X(BACK, 35)    /* client -> manager: all that was written under it has been seen; here it is */      \
-	X(BRING, 36)   /* SC, home -> node: copies that it is going to want, counted by barrier `number` */
+	X(BRING,                                                                                             \
+	  36) /* SC, home or owner -> node: copies that it is going to want, counted by barrier `number` */
 
 enum core_msg_type {
 #define X(name, n) CORE_MSG_##name = n,
@@ -154,6 +155,7 @@ enum core_data {
 				  /* ACK: was kept. UPDATE: the commit for which it was kept has happened */
 #define CORE_ENTRY_MOVED 0x100u	  /* PAGE: it is not its home, ask node `version` */
 #define CORE_ENTRY_LENT	 0x200u	  /* BRING: until the receiver comes to the next barrier */
+/* REVOKED: the stamp says to whom; and with WRITE: nobody has asked for this */
 
 /* The most subject pages of one message (a larger write set goes in several LOCK and PUBLISH messages
  * to the same home), and the most entries of the attached write set. */

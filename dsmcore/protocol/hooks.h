@@ -99,6 +99,11 @@
 	X(sc_lent_kept, "a copy that was lent is used beyond the barrier")                                   \
 	X(sc_return_unanswered, "who has returned what was lent does not answer a REVOKE of it")             \
 	X(sc_brought_unused, "who does not use what is brought does not say so")                             \
+	X(sc_lender_writes, "who has lent a page that lives elsewhere goes on writing it")                   \
+	X(sc_loan_untold, "who gives up what it has lent does not say to whom")                              \
+	X(sc_early_answered, "a REVOKE that has overtaken what was lent does not wait for it")               \
+	X(sc_old_answered, "a REVOKE that was answered is taken for one of what was lent since")             \
+	X(sc_late_used, "what was lent is used though it has come, and was revoked, meanwhile")              \
 	X(ahead_taken, "who asks ahead of its use is given what others write, or wait for")                  \
 	X(lock_two_holders, "a lock is given to the next one before it has come back")                       \
 	X(lock_back_before_flush, "a lock goes back before what was written has been seen")                  \

@@ -19,6 +19,7 @@
  *   sc.c         sequential consistency                       rc.c        release consistency
  *   sc_home.c      its home side                              rc_home.c     its home side
  *   sc_bring.c     its copies that come with barriers         locks.c     named locks
+ *   sc_lend.c      and of those that live elsewhere
  *
  * The client side (attempt, client, commit) and the home side (home, lock) of a node talk only by
  * messages, even to themselves: those go through an internal queue within the same step, so there is
@@ -132,12 +133,13 @@ struct sc_wait {
 	struct core_party who; /* the oldest of those who want the page */
 };
 
-/* At the home: a page that this node writes, and who wants to read that. Phases are counted like the barriers at their
- * ends. (sc_bring.c) */
+/* A page that this node writes, and who wants to read that; or that lives here, and that its writer has lent to others.
+ * Phases are counted like the barriers at their ends. (sc_bring.c, sc_lend.c) */
 struct brought {
 	uint32_t page;
+	uint16_t lender;     /* 1 + who has told of `lent`, if that is not this node; else 0 */
 	struct copyset to;   /* who had copies when it was written */
-	struct copyset lent; /* of these: who has one until the next barrier */
+	struct copyset lent; /* who has one until the next barrier */
 	uint64_t written;    /* in this phase */
 	uint64_t barrier;    /* that it was last brought with; 0: none */
 	uint64_t returned;   /* to this phase it was lent, and came back */
@@ -154,7 +156,16 @@ struct bringing {
 /* A copy that was brought with a barrier. */
 struct loan {
 	uint32_t page;
+	uint16_t from;
 	uint64_t barrier;
+};
+
+/* A REVOKE that has overtaken the copy which it is about, since another node lends it. */
+struct early {
+	uint32_t page;
+	uint16_t home, lender;
+	bool answered; /* the lender is lost, so that copy never comes */
+	uint64_t version;
 };
 
 struct sc {
@@ -169,6 +180,8 @@ struct sc {
 	struct bringing bringing;
 	struct loan *loans; /* copies that barriers have brought */
 	size_t nloans, loans_cap;
+	struct early *early;
+	size_t nearly, early_cap;
 };
 
 /* ---- named locks (locks.c) ---- */

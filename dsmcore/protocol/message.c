@@ -63,7 +63,7 @@ static const struct shape {
 			   CORE_ENTRY_EXCLUSIVE | CORE_ENTRY_LOST | CORE_ENTRY_REFUSED, COMMITTED},
 	[CORE_MSG_REVOKE] = {"REVOKE", TX | MANY | PLAIN | HOME, CORE_ENTRY_WRITE, 1},
 	[CORE_MSG_REVOKED] = {"REVOKED", TX | MINE | MANY | PLAIN | HOMED,
-			      CORE_ENTRY_WRITE | CORE_ENTRY_REFUSED, COMMITTED},
+			      CORE_ENTRY_WRITE | CORE_ENTRY_REFUSED | CORE_ENTRY_LENT, COMMITTED},
 	[CORE_MSG_FLUSH] = {"FLUSH", TX | MINE | MANY | OF_RC | HOMED, 0, CHANGES},
 	[CORE_MSG_FLUSHED] = {"FLUSHED", TX | YOURS | MANY | OF_RC | HOME, CORE_ENTRY_EXCLUSIVE, 1},
 	[CORE_MSG_SPREAD] = {"SPREAD", TX | MANY | OF_RC | HOME, 0, CHANGES},
@@ -112,6 +112,20 @@ static bool sane_model(const struct dsm_core *core, uint32_t page, uint16_t rule
 	return rules & OF_RC ? model == CORE_RC : rules & PLAIN ? model != CORE_TX : model == CORE_TX;
 }
 
+/* What is lent may come from any node, and is returned to that one. */
+static bool is_loan(const struct dsm_core *core, const struct core_msg *m, const struct core_entry *e)
+{
+	return e->flags & CORE_ENTRY_LENT && (m->type == CORE_MSG_BRING || m->type == CORE_MSG_SEEN) &&
+	       core__model(core, e->page) == CORE_SC;
+}
+
+/* Messages about pages of CORE_SC that name nodes. */
+static bool sane_nodes(const struct dsm_core *core, const struct core_msg *m, const struct core_entry *e)
+{
+	return (m->type != CORE_MSG_COPY && m->type != CORE_MSG_REVOKE && m->type != CORE_MSG_REVOKED) ||
+	       core__model(core, e->page) != CORE_SC || sc_lend__sane(core, e);
+}
+
 static bool sane_entry(const struct dsm_core *core, const struct core_msg *m, const struct shape *shape,
 		       uint32_t i)
 {
@@ -133,7 +147,10 @@ static bool sane_entry(const struct dsm_core *core, const struct core_msg *m, co
 		     e->version >= core->config.nodes))
 		return false;
 	home = core__birth(core, e->page);
+	if (!sane_nodes(core, m, e))
+		return false;
 	if ((core->config.migrate_after == CORE_NEVER || shape->rules & (PLAIN | OF_RC)) &&
+	    !is_loan(core, m, e) &&
 	    ((shape->rules & HOMED && home != m->to) || (shape->rules & HOME && home != m->from)))
 		return false;
 	return i == 0 || m->entries[i - 1].page < e->page;

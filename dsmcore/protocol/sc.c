@@ -63,16 +63,18 @@ static void add_fresh(struct dsm_core *core, uint32_t page)
 bool sc__open(struct dsm_core *core, uint32_t page, bool write)
 {
 	struct client_page *cp = &core->client[page];
+	bool writable = cp->state == CLIENT_EXCLUSIVE &&
+			(!sc_lend__to(core, page, NOBODY) || core_mutant(sc_lender_writes));
 
 	if (!core->interval.birth)
 		core->interval.birth = ++core->clock;
-	if (cp->state == CLIENT_INVALID || (write && cp->state != CLIENT_EXCLUSIVE))
+	if (cp->state == CLIENT_INVALID || (write && !writable))
 		return false;
 	sc_bring__used(cp);
 	if (write && cp->rights != CORE_WRITE)
 		sc_bring__writes(core, page);
 	add_fresh(core, page);
-	core__gather_rights(core, page, cp->state == CLIENT_EXCLUSIVE ? CORE_WRITE : CORE_READ);
+	core__gather_rights(core, page, writable ? CORE_WRITE : CORE_READ);
 	return true;
 }
 
@@ -83,6 +85,8 @@ void sc__arrived(struct dsm_core *core, const struct core_entry *e)
 	cp->state = e->flags & CORE_ENTRY_EXCLUSIVE ? CLIENT_EXCLUSIVE : CLIENT_SHARED;
 	cp->version = e->version;
 	sc_bring__asked_for(cp);
+	if (cp->state == CLIENT_EXCLUSIVE)
+		sc_lend__granted(core, e);
 }
 
 /* ---- giving up ---- */
@@ -116,13 +120,15 @@ static struct core_entry yield(struct dsm_core *core, const struct sc_wait *w)
 	if (w->who.node != core->config.node) /* which may be the oldest of those who want to write it */
 		model__meet(core, &w->who, w->page, cp->version + 1, w->drop);
 	if (cp->state == CLIENT_EXCLUSIVE) {
-		cp->version++;
+		sc_lend__give_up(core, &e, w);
+		if (!e.stamp) /* what is lent has this version already */
+			cp->version++;
 		if (w->home != core->config.node)
 			e.data = CORE_DATA_COMMITTED;
 	}
 	e.version = cp->version;
 	if (cp->idle && !core_mutant(sc_brought_unused))
-		e.flags = CORE_ENTRY_REFUSED;
+		e.flags |= CORE_ENTRY_REFUSED;
 	unfresh(core, w->page);
 	if (w->drop) {
 		drop(core, w->page, &w->who);
@@ -208,14 +214,19 @@ int sc__tick(struct dsm_core *core)
 
 /* ---- REVOKE ---- */
 
-/* Does it ask for something that is here? One that repeats what was answered, for an older asker, does not. */
+/* Does it ask for something that is here? One that repeats what was answered, for an older asker, does not; by then a copy
+ * may be here that has come from elsewhere. */
 static bool matters(const struct dsm_core *core, const struct core_entry *e)
 {
-	enum client_state state = (enum client_state)core->client[e->page].state;
+	const struct client_page *cp = &core->client[e->page];
 
-	if (state == CLIENT_INVALID)
-		return core->client[e->page].flags & CLIENT_OVER && !core_mutant(sc_return_unanswered);
-	return state == CLIENT_EXCLUSIVE || e->flags & CORE_ENTRY_WRITE;
+	if (cp->state == CLIENT_EXCLUSIVE)
+		return true;
+	if (e->version < cp->version && !core_mutant(sc_old_answered))
+		return false;
+	if (cp->state == CLIENT_INVALID)
+		return cp->flags & CLIENT_OVER && !core_mutant(sc_return_unanswered);
+	return e->flags & CORE_ENTRY_WRITE;
 }
 
 static struct sc_wait *find_wait(struct dsm_core *core, uint32_t page)
@@ -251,7 +262,7 @@ int sc__on_revoke(struct dsm_core *core, const struct core_msg *msg)
 	if (!entries)
 		return 0;
 	for (i = 0; i < msg->npages; i++) {
-		if (!matters(core, &msg->entries[i]))
+		if (sc_lend__early(core, msg->from, &msg->entries[i]) || !matters(core, &msg->entries[i]))
 			continue;
 		w = (struct sc_wait){.page = msg->entries[i].page,
 				     .home = msg->from,
@@ -286,6 +297,7 @@ void sc__lose(struct dsm_core *core, uint16_t node)
 		if (sc->waits[i].home != node)
 			sc->waits[n++] = sc->waits[i];
 	sc->nwaits = n;
+	sc_lend__lose(core, node);
 	sc_home__lose(core, node);
 }
 
@@ -294,4 +306,5 @@ void sc__free(struct dsm_core *core)
 	free(core->sc.waits);
 	sc_bring__free(core);
 	free(core->sc.gives);
+	free(core->sc.early);
 }

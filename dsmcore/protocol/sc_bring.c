@@ -46,18 +46,18 @@ static size_t place(const struct bringing *b, uint32_t page)
 	return lo;
 }
 
-static struct brought *find(struct dsm_core *core, uint32_t page)
+struct brought *sc_bring__find(const struct dsm_core *core, uint32_t page)
 {
-	struct bringing *b = &core->sc.bringing;
+	const struct bringing *b = &core->sc.bringing;
 	size_t i = place(b, page);
 
 	return i < b->count && b->list[i].page == page ? &b->list[i] : NULL;
 }
 
-static struct brought *get(struct dsm_core *core, uint32_t page)
+struct brought *sc_bring__get(struct dsm_core *core, uint32_t page)
 {
 	struct bringing *b = &core->sc.bringing;
-	struct brought *p = find(core, page);
+	struct brought *p = sc_bring__find(core, page);
 
 	if (p || !core__grow(core, &b->list, &b->cap, b->count + 1, sizeof(*b->list)))
 		return p;
@@ -69,7 +69,7 @@ static struct brought *get(struct dsm_core *core, uint32_t page)
 }
 
 /* In this phase, which is named by the barrier at its end: 0 is before all. */
-static uint64_t phase(const struct dsm_core *core)
+uint64_t sc_bring__phase(const struct dsm_core *core)
 {
 	return core->barrier + 1;
 }
@@ -78,9 +78,9 @@ static uint64_t phase(const struct dsm_core *core)
  * been lent. */
 static void learn(const struct dsm_core *core, struct brought *p)
 {
-	if (!p->barrier || p->written == phase(core))
+	if (!p->barrier || p->written == sc_bring__phase(core))
 		return;
-	if (phase(core) != p->barrier + 2) {
+	if (sc_bring__phase(core) != p->barrier + 2) {
 		p->lend = false;
 	} else if (++p->trust > 0) {
 		p->trust = 1;
@@ -90,46 +90,51 @@ static void learn(const struct dsm_core *core, struct brought *p)
 
 void sc_bring__takes(struct dsm_core *core, uint32_t page, struct copyset from)
 {
-	struct brought *p = get(core, page);
+	struct brought *p = sc_bring__get(core, page);
 	uint32_t i;
 
 	if (!p)
 		return;
 	learn(core, p);
-	if (p->written != phase(core))
+	if (p->written != sc_bring__phase(core))
 		copyset__clear(core, &p->to);
 	for (i = 0; i < copyset__count(core, from); i++)
 		copyset__add(core, &p->to, copyset__node(core, from, i));
-	p->written = phase(core);
+	p->written = sc_bring__phase(core);
 }
 
 void sc_bring__writes(struct dsm_core *core, uint32_t page)
 {
-	struct brought *p = find(core, page);
+	struct brought *p = sc_bring__find(core, page);
 
 	if (p)
-		p->written = phase(core);
+		p->written = sc_bring__phase(core);
+}
+
+void sc_bring__distrust(struct brought *p)
+{
+	p->trust = DISTRUST;
 }
 
 /* Who asks to read what it has just returned, or what was lent in the last phase, would have kept it. */
 void sc_bring__gives(struct dsm_core *core, uint32_t page, uint16_t node, bool write)
 {
-	struct brought *p = find(core, page);
+	struct brought *p = sc_bring__find(core, page);
 
 	if (!p || !p->barrier)
 		return;
 	if (!write && p->lend &&
 	    (copyset__has(core, p->lent, node) ||
-	     (p->returned == phase(core) && copyset__has(core, p->to, node)))) {
+	     (p->returned == sc_bring__phase(core) && copyset__has(core, p->to, node)))) {
 		p->lend = false;
-		p->trust = DISTRUST;
+		sc_bring__distrust(p);
 	}
 	copyset__remove(core, &p->lent, node);
 }
 
 void sc_bring__revoked(struct dsm_core *core, uint32_t page, uint16_t node, bool unused)
 {
-	struct brought *p = find(core, page);
+	struct brought *p = sc_bring__find(core, page);
 
 	if (!p)
 		return;
@@ -140,6 +145,11 @@ void sc_bring__revoked(struct dsm_core *core, uint32_t page, uint16_t node, bool
 
 /* ---- the home arrives ---- */
 
+static bool lives_here(const struct dsm_core *core, uint32_t page)
+{
+	return core__birth(core, page) == core->config.node;
+}
+
 static bool is_idle(const struct dsm_core *core, const struct dir_page *d)
 {
 	return !directory__more(core, d);
@@ -149,8 +159,11 @@ static bool is_due(struct dsm_core *core, const struct brought *p)
 {
 	const struct dir_page *d = directory__find(core, p->page);
 
-	return core->config.update_after != CORE_NEVER && p->written == phase(core) && p->to.word &&
-	       d->owner == core->config.node && is_idle(core, d);
+	if (core->config.update_after == CORE_NEVER || p->written != sc_bring__phase(core) || !p->to.word)
+		return false;
+	if (!lives_here(core, p->page))
+		return core->client[p->page].state == CLIENT_EXCLUSIVE && !p->lent.word && p->trust >= 0;
+	return d->owner == core->config.node && is_idle(core, d);
 }
 
 /* From here on it is only read here, too. */
@@ -162,12 +175,16 @@ static void share(struct dsm_core *core, struct brought *p)
 	struct copy *copy;
 	uint32_t i;
 
-	cp->state = CLIENT_SHARED;
-	d->owner = NOBODY;
-	d->version = ++cp->version;
+	cp->version++;
+	if (lives_here(core, p->page)) {
+		cp->state = CLIENT_SHARED;
+		d->owner = NOBODY;
+		d->version = cp->version;
+	}
+	p->lender = 0;
 	if (!core_mutant(sc_bringer_kept))
 		core__gather_rights(core, p->page, CORE_READ);
-	p->barrier = phase(core);
+	p->barrier = sc_bring__phase(core);
 	for (i = 0; i < copyset__count(core, p->to); i++) {
 		if (!core__grow(core, &sc->gives, &sc->gives_cap, sc->ngives + 1, sizeof(*sc->gives)))
 			return;
@@ -203,14 +220,15 @@ static void bring(struct dsm_core *core, const struct copy *copies, uint32_t n)
 		return;
 	for (i = 0; i < n; i++) {
 		entries[i] = copies[i].entry;
-		home__add_holder(core, directory__find(core, entries[i].page), node);
-		p = find(core, entries[i].page);
+		if (lives_here(core, entries[i].page))
+			home__add_holder(core, directory__find(core, entries[i].page), node);
+		p = sc_bring__find(core, entries[i].page);
 		if (p->lend)
 			copyset__add(core, &p->lent, node);
 	}
 	msg.entries = entries;
 	msg.npages = n;
-	msg.number = phase(core);
+	msg.number = sc_bring__phase(core);
 	core__send(core, &msg);
 }
 
@@ -246,7 +264,7 @@ static void share_all(struct dsm_core *core)
 		p = &b->list[i];
 		if (is_due(core, p))
 			share(core, p);
-		if (p->lent.word || p->written + STALE > phase(core))
+		if (p->lent.word || p->written + STALE > sc_bring__phase(core))
 			b->list[n++] = *p;
 		else
 			forget(core, p);
@@ -257,25 +275,46 @@ static void share_all(struct dsm_core *core)
 
 /* ---- the barrier has opened: what was lent has been returned ---- */
 
-static void take_back(struct dsm_core *core, struct brought *p)
+static void drop_lent(struct dsm_core *core, struct brought *p, struct dir_page *d)
 {
-	struct client_page *cp = &core->client[p->page];
-	struct dir_page *d = directory__find(core, p->page);
 	struct dir_more *m = directory__more(core, d);
 	uint32_t i;
 
 	for (i = 0; i < copyset__count(core, p->lent); i++)
 		if (!m || !copyset__has(core, m->told, copyset__node(core, p->lent, i)))
 			home__drop_holder(core, d, copyset__node(core, p->lent, i));
-	copyset__clear(core, &p->lent);
-	if (cp->state != CLIENT_SHARED || !is_idle(core, d) || copyset__count(core, d->holders) != 1)
-		return;
+}
+
+/* True: nobody but this node has it now. */
+static bool own_again(struct dsm_core *core, struct brought *p)
+{
+	struct client_page *cp = &core->client[p->page];
+	struct dir_page *d;
+
+	if (!lives_here(core, p->page))
+		return cp->state == CLIENT_EXCLUSIVE;
+	d = directory__find(core, p->page);
+	drop_lent(core, p, d);
+	if (p->lender || cp->state != CLIENT_SHARED || !is_idle(core, d) ||
+	    copyset__count(core, d->holders) != 1)
+		return false;
 	cp->state = CLIENT_EXCLUSIVE;
 	d->owner = core->config.node;
-	p->returned = phase(core);
+	return true;
+}
+
+static void take_back(struct dsm_core *core, struct brought *p)
+{
+	bool owns = own_again(core, p);
+
+	copyset__clear(core, &p->lent);
+	p->lender = 0;
+	if (!owns)
+		return;
+	p->returned = sc_bring__phase(core);
 	if (++p->times % PERIOD == 0)
 		return; /* is it still written? */
-	p->written = phase(core);
+	p->written = sc_bring__phase(core);
 	core__gather_rights(core, p->page, CORE_WRITE);
 }
 
@@ -323,7 +362,7 @@ static void end_loans(struct dsm_core *core)
 	size_t i, n = 0;
 
 	for (i = 0; i < sc->nloans; i++) {
-		if (sc->loans[i].barrier >= phase(core)) { /* has come early */
+		if (sc->loans[i].barrier >= sc_bring__phase(core)) { /* has come early */
 			sc->loans[n++] = sc->loans[i];
 			continue;
 		}
@@ -333,7 +372,7 @@ static void end_loans(struct dsm_core *core)
 			continue;
 		e.flags = CORE_ENTRY_REFUSED | flags;
 		e.version = core->client[e.page].version;
-		core__send_entry(core, CORE_MSG_SEEN, core__birth(core, e.page), &core->interval, &e);
+		core__send_entry(core, CORE_MSG_SEEN, sc->loans[i].from, &core->interval, &e);
 	}
 	sc->nloans = n;
 	core__flush_rights(core);
@@ -363,7 +402,7 @@ void sc_bring__used(struct client_page *cp)
 	cp->clean = PERIOD;
 }
 
-static void note_loan(struct dsm_core *core, uint32_t page, uint64_t barrier)
+static void note_loan(struct dsm_core *core, uint32_t page, uint16_t from, uint64_t barrier)
 {
 	struct sc *sc = &core->sc;
 	size_t i = 0;
@@ -371,11 +410,17 @@ static void note_loan(struct dsm_core *core, uint32_t page, uint64_t barrier)
 	if (core->client[page].flags & CLIENT_LOAN) { /* revoked, and brought again */
 		while (sc->loans[i].page != page)
 			i++;
-		sc->loans[i].barrier = barrier;
+		sc->loans[i] = (struct loan){.page = page, .from = from, .barrier = barrier};
 	} else if (core__grow(core, &sc->loans, &sc->loans_cap, sc->nloans + 1, sizeof(*sc->loans))) {
-		sc->loans[sc->nloans++] = (struct loan){.page = page, .barrier = barrier};
+		sc->loans[sc->nloans++] = (struct loan){.page = page, .from = from, .barrier = barrier};
 		core->client[page].flags |= CLIENT_LOAN;
 	}
+}
+
+/* It was asked for meanwhile, and has come from its home; perhaps it has been taken away since. */
+static bool is_late(const struct dsm_core *core, const struct core_msg *msg, const struct core_entry *e)
+{
+	return msg->from != core__birth(core, e->page) && e->version <= core->client[e->page].version;
 }
 
 static void receive(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
@@ -383,13 +428,17 @@ static void receive(struct dsm_core *core, const struct core_msg *msg, uint32_t 
 	const struct core_entry *e = &msg->entries[i];
 	struct client_page *cp = &core->client[e->page];
 
+	if (is_late(core, msg, e) && !core_mutant(sc_late_used))
+		return;
 	core__store(core, msg, i)->ahead = true;
+	if (sc_lend__revoked(core, e))
+		return;
 	cp->state = CLIENT_SHARED;
 	cp->version = e->version;
 	cp->flags &= (uint8_t) ~(CLIENT_LENT | CLIENT_OVER);
 	if (e->flags & CORE_ENTRY_LENT)
 		cp->flags |= CLIENT_LENT;
-	note_loan(core, e->page, msg->number);
+	note_loan(core, e->page, msg->from, msg->number);
 	cp->idle = !cp->clean;
 	if (!cp->clean)
 		return;
@@ -399,12 +448,15 @@ static void receive(struct dsm_core *core, const struct core_msg *msg, uint32_t 
 
 int sc__on_bring(struct dsm_core *core, const struct core_msg *msg)
 {
+	const struct core_entry *e;
 	uint32_t i;
 
-	for (i = 0; i < msg->npages; i++)
-		if (msg->entries[i].data != CORE_DATA_COMMITTED ||
-		    core->client[msg->entries[i].page].state != CLIENT_INVALID)
+	for (i = 0; i < msg->npages; i++) {
+		e = &msg->entries[i];
+		if (e->data != CORE_DATA_COMMITTED ||
+		    (core->client[e->page].state != CLIENT_INVALID && !is_late(core, msg, e)))
 			return -EPROTO;
+	}
 	if (barrier__got(core, msg->number))
 		return -EPROTO;
 	for (i = 0; i < msg->npages; i++)
@@ -426,13 +478,15 @@ int sc__on_seen(struct dsm_core *core, const struct core_msg *msg)
 	for (i = 0; i < msg->npages; i++) {
 		e = &msg->entries[i];
 		d = directory__find(core, e->page);
-		if (!(e->flags & CORE_ENTRY_REFUSED) || !d || d->owner == msg->from ||
-		    (!(e->flags & CORE_ENTRY_LENT) && !home__holds(core, d, msg->from)))
+		if (!(e->flags & CORE_ENTRY_REFUSED))
+			return -EPROTO;
+		if (!(e->flags & CORE_ENTRY_LENT) &&
+		    (!d || d->owner == msg->from || !home__holds(core, d, msg->from)))
 			return -EPROTO;
 	}
 	for (i = 0; i < msg->npages; i++) {
 		e = &msg->entries[i];
-		p = find(core, e->page);
+		p = sc_bring__find(core, e->page);
 		if (p)
 			copyset__remove(core, &p->to, msg->from);
 		if (!(e->flags & CORE_ENTRY_LENT))

@@ -19,6 +19,8 @@ static void give(struct dsm_core *core, uint32_t page, struct dir_page *d, const
 
 	if (w->write) {
 		e.flags = CORE_ENTRY_EXCLUSIVE;
+		e.stamp = sc_lend__pack(core, d->updated, w->node);
+		copyset__clear(core, &d->updated);
 		d->owner = w->node;
 	}
 	home__add_holder(core, d, w->node);
@@ -53,7 +55,10 @@ static void tell(struct dsm_core *core, uint32_t page, struct dir_page *d)
 	struct core_entry e = {.page = page, .version = d->version};
 	struct core_party who = *oldest(m->waiters, m->nwaiters);
 	uint32_t i, n = copyset__count(core, m->told);
+	const struct brought *p = sc_bring__find(core, page);
 
+	if (p) /* what that one has sent may come later than this */
+		e.stamp = p->lender;
 	if (m->drops)
 		e.flags = CORE_ENTRY_WRITE;
 	for (i = 0; i < n; i++)
@@ -77,6 +82,8 @@ static bool must_revoke(struct dsm_core *core, uint32_t page, struct dir_page *d
 	if (!m->told.word)
 		return false;
 	m->drops = w->write;
+	if (w->write)
+		copyset__clear(core, &d->updated);
 	if (w->write && w->node == core->config.node)
 		sc_bring__takes(core, page, m->told);
 	send_gives(core); /* what was given in this step, and is taken away again */
@@ -208,6 +215,12 @@ int sc__on_ask(struct dsm_core *core, const struct core_msg *msg)
 
 /* ---- REVOKED ---- */
 
+/* It writes what it has lent, and leaves it to the home to get that back. */
+static bool is_unasked(const struct core_entry *e)
+{
+	return e->flags & CORE_ENTRY_LENT && e->flags & CORE_ENTRY_WRITE;
+}
+
 static bool fits(const struct dsm_core *core, const struct core_msg *msg)
 {
 	const struct core_entry *e;
@@ -218,21 +231,67 @@ static bool fits(const struct dsm_core *core, const struct core_msg *msg)
 	for (i = 0; i < msg->npages; i++) {
 		e = &msg->entries[i];
 		d = directory__find(core, e->page);
-		if (!d || !told_any(core, d) ||
-		    !copyset__has(core, directory__more(core, d)->told, msg->from))
+		if (!d ||
+		    (!is_unasked(e) &&
+		     (!told_any(core, d) || !copyset__has(core, directory__more(core, d)->told, msg->from))))
 			return false;
 		owned = d->owner == msg->from;
-		if (e->version != d->version + owned ||
+		if (owned ? e->version <= d->version : e->version != d->version)
+			return false;
+		if ((e->flags & CORE_ENTRY_LENT && (!owned || msg->from == core->config.node)) ||
 		    (e->data != CORE_DATA_NONE) != (owned && msg->from != core->config.node))
 			return false;
 	}
 	return true;
 }
 
+/* The owner has lent it: those have to drop it, too. */
+static void tell_borrowers(struct dsm_core *core, uint32_t page, struct dir_page *d)
+{
+	struct dir_more *m = directory__more(core, d);
+	struct brought *p = sc_bring__find(core, page);
+	uint16_t node;
+	uint32_t i;
+
+	for (i = 0; p && i < copyset__count(core, p->lent); i++) {
+		node = copyset__node(core, p->lent, i);
+		if (node != m->waiters[0].node)
+			copyset__add(core, &m->told, node);
+	}
+	if (m->told.word)
+		tell(core, page, d);
+}
+
+/* clearing: all are to drop it. Who has sent this unasked has not heard that yet; it will take that for an old one, since it
+ * names the version before, so it is told again. */
+static void take(struct dsm_core *core, const struct core_msg *msg, uint32_t i, bool clearing)
+{
+	const struct core_entry *e = &msg->entries[i];
+	struct dir_page *d = directory__find(core, e->page);
+	bool lent = e->flags & CORE_ENTRY_LENT && sc_lend__hear(core, e, msg->from), keeps = is_unasked(e);
+	size_t nwaiters;
+
+	core__store(core, msg, i);
+	d->version = e->version;
+	if (d->owner == msg->from)
+		d->owner = NOBODY;
+	home__queue(core, d, &nwaiters);
+	if (clearing && !keeps)
+		home__drop_holder(core, d, msg->from);
+	else if (told_any(core, d) && !(clearing && nwaiters))
+		copyset__remove(core, &directory__more(core, d)->told, msg->from);
+	if (clearing && !keeps && !(e->flags & CORE_ENTRY_REFUSED))
+		copyset__add(core, &d->updated, msg->from);
+	if (!keeps)
+		sc_bring__revoked(core, e->page, msg->from, e->flags & CORE_ENTRY_REFUSED);
+	if (clearing && nwaiters && (lent || keeps))
+		tell_borrowers(core, e->page, d);
+	directory__tidy(core, d);
+}
+
 int sc__on_revoked(struct dsm_core *core, const struct core_msg *msg)
 {
 	const struct core_entry *e;
-	struct dir_more *m;
 	struct dir_page *d;
 	uint32_t i;
 
@@ -241,16 +300,7 @@ int sc__on_revoked(struct dsm_core *core, const struct core_msg *msg)
 	for (i = 0; i < msg->npages; i++) {
 		e = &msg->entries[i];
 		d = directory__find(core, e->page);
-		m = directory__more(core, d);
-		core__store(core, msg, i);
-		d->version = e->version;
-		if (d->owner == msg->from)
-			d->owner = NOBODY;
-		if (m->drops)
-			home__drop_holder(core, d, msg->from);
-		copyset__remove(core, &m->told, msg->from);
-		sc_bring__revoked(core, e->page, msg->from, e->flags & CORE_ENTRY_REFUSED);
-		directory__tidy(core, d);
+		take(core, msg, i, told_any(core, d) && directory__more(core, d)->drops);
 		serve(core, e->page, d);
 	}
 	send_gives(core);

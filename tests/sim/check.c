@@ -83,6 +83,19 @@ void check__shares(struct world *w, const struct node *first)
 
 /* ---- at any time ---- */
 
+/* Lent by its owner, who does not write it until it has been returned (check_sync__rights()). */
+static bool is_lent(const struct world *w, uint32_t page, uint16_t node)
+{
+	uint32_t i;
+
+	if (!w->profile.sync || !(w->nodes[node].core->client[page].flags & CLIENT_LENT))
+		return false;
+	for (i = 0; i < w->profile.nodes; i++)
+		if (i != node && !w->nodes[i].dead && sc_lend__to(w->nodes[i].core, page, node))
+			return true;
+	return false;
+}
+
 void check__exclusivity(struct world *w)
 {
 	uint32_t page, i, exclusive, copies;
@@ -93,7 +106,8 @@ void check__exclusivity(struct world *w)
 			if (w->nodes[i].dead)
 				continue;
 			exclusive += w->nodes[i].core->client[page].state == CLIENT_EXCLUSIVE;
-			copies += w->nodes[i].core->client[page].state != CLIENT_INVALID;
+			copies += w->nodes[i].core->client[page].state != CLIENT_INVALID &&
+				  !is_lent(w, page, (uint16_t)i);
 		}
 		if (exclusive && copies > 1)
 			world__fail(w, FAIL_INVARIANT, "page %u is exclusive on one node, and %u hold it",

@@ -27,6 +27,7 @@
 	X(EXCL, "the only copy")                                                                             \
 	X(EXCL_FRESH, "the only copy, given to the instruction that runs")                                   \
 	X(EXCL_KEPT, "the only copy, a REVOKE waits")                                                        \
+	X(EXCL_LENT, "lent to others, until the next barrier")                                               \
 	X(EXCL_READ, "the only copy, not open for writing")
 
 #define SC_EVENTS(X)                                                                                         \
@@ -34,7 +35,11 @@
 	X(WRITE)                                                                                             \
 	X(COPY)                                                                                              \
 	X(COPY_EXCL)                                                                                         \
-	X(COPY_LOST) X(COPY_REFUSED) X(REVOKE) X(REVOKE_WRITE) X(BRING) X(BRING_LENT) X(ENTER) X(HOME_LOST)
+	X(COPY_LOST)                                                                                         \
+	X(COPY_REFUSED)                                                                                      \
+	X(REVOKE)                                                                                            \
+	X(REVOKE_WRITE)                                                                                      \
+	X(REVOKE_EARLY) X(BRING) X(BRING_LENT) X(BRING_LATE) X(ENTER) X(HOME_LOST)
 
 #define SC_HOME_STATES(X)                                                                                    \
 	X(FREE, "nobody has a copy")                                                                         \
@@ -49,7 +54,9 @@
 	X(ASK_WRITE)                                                                                         \
 	X(ASK_AHEAD)                                                                                         \
 	X(REVOKED)                                                                                           \
-	X(REVOKED_UNUSED) X(SEEN) X(SEEN_LENT) X(LOST_HOLDER) X(LOST_OWNER) X(LOST_TOLD) X(LOST_WAITER)
+	X(REVOKED_UNUSED)                                                                                    \
+	X(REVOKED_LENT)                                                                                      \
+	X(UNASKED) X(SEEN) X(SEEN_LENT) X(LOST_HOLDER) X(LOST_OWNER) X(LOST_TOLD) X(LOST_WAITER)
 
 /* ---- release consistency ---- */
 
@@ -200,6 +207,8 @@ static unsigned sc_state(const struct dsm_core *core, uint32_t page)
 		return SC_S_AHEAD;
 	if (is_kept(core, page))
 		return cp->state == CLIENT_EXCLUSIVE ? SC_S_EXCL_KEPT : SC_S_SHARED_KEPT;
+	if (sc_lend__to(core, page, NOBODY))
+		return SC_S_EXCL_LENT;
 	if (cp->state == CLIENT_EXCLUSIVE)
 		return cp->rights != CORE_WRITE ? SC_S_EXCL_READ
 		       : is_fresh(core, page)	? SC_S_EXCL_FRESH
@@ -344,6 +353,8 @@ void cover_sync__mutator(const struct dsm_core *core, const struct core_event *e
 static void cover_sc(const struct dsm_core *core, const struct core_msg *msg, const struct core_entry *e)
 {
 	uint64_t *met = SC_met[sc_state(core, e->page)], *home = SCH_met[sc_home_state(core, e->page)];
+	const struct client_page *cp = &core->client[e->page];
+	bool birth = core__birth(core, e->page) == msg->from;
 
 	if (msg->type == CORE_MSG_COPY)
 		met[e->flags & CORE_ENTRY_LOST	      ? SC_E_COPY_LOST
@@ -351,16 +362,23 @@ static void cover_sc(const struct dsm_core *core, const struct core_msg *msg, co
 		    : e->flags & CORE_ENTRY_EXCLUSIVE ? SC_E_COPY_EXCL
 						      : SC_E_COPY]++;
 	else if (msg->type == CORE_MSG_REVOKE)
-		met[e->flags & CORE_ENTRY_WRITE ? SC_E_REVOKE_WRITE : SC_E_REVOKE]++;
+		met[e->stamp && cp->state == CLIENT_INVALID && cp->version < e->version ? SC_E_REVOKE_EARLY
+		    : e->flags & CORE_ENTRY_WRITE					? SC_E_REVOKE_WRITE
+											: SC_E_REVOKE]++;
 	else if (msg->type == CORE_MSG_BRING)
-		met[e->flags & CORE_ENTRY_LENT ? SC_E_BRING_LENT : SC_E_BRING]++;
+		met[!birth && e->version <= cp->version ? SC_E_BRING_LATE
+		    : e->flags & CORE_ENTRY_LENT	? SC_E_BRING_LENT
+							: SC_E_BRING]++;
 	else if (msg->type == CORE_MSG_ASK)
 		home[e->flags & CORE_ENTRY_AHEAD   ? SCH_E_ASK_AHEAD
 		     : e->flags & CORE_ENTRY_WRITE ? SCH_E_ASK_WRITE
 						   : SCH_E_ASK]++;
 	else if (msg->type == CORE_MSG_REVOKED)
-		home[e->flags & CORE_ENTRY_REFUSED ? SCH_E_REVOKED_UNUSED : SCH_E_REVOKED]++;
-	else if (msg->type == CORE_MSG_SEEN)
+		home[e->flags & CORE_ENTRY_REFUSED   ? SCH_E_REVOKED_UNUSED
+		     : !(e->flags & CORE_ENTRY_LENT) ? SCH_E_REVOKED
+		     : e->flags & CORE_ENTRY_WRITE   ? SCH_E_UNASKED
+						     : SCH_E_REVOKED_LENT]++;
+	else if (msg->type == CORE_MSG_SEEN && core__birth(core, e->page) == core->config.node)
 		home[e->flags & CORE_ENTRY_LENT ? SCH_E_SEEN_LENT : SCH_E_SEEN]++;
 }
 
@@ -511,6 +529,7 @@ static const char *const reasons[128] = {
 	['q'] = "nobody waits here",
 	['u'] = "who writes a page has used it",
 	['d'] = "that is said once",
+	['c'] = "it has a copy, so nothing has overtaken that",
 	['F'] = "of what is under way the state is FLUSHING",
 	['g'] = "it comes to who has asked for it",
 	['W'] = "it goes to who has it",
@@ -521,23 +540,26 @@ static const char *const reasons[128] = {
 	['U'] = "at a barrier it waits for everybody",
 };
 
-/* READ WRITE COPY COPY_EXCL COPY_LOST COPY_REFUSED REVOKE REVOKE_WRITE BRING BRING_LENT ENTER HOME_LOST */
+/* READ WRITE COPY COPY_EXCL COPY_LOST COPY_REFUSED REVOKE REVOKE_WRITE REVOKE_EARLY BRING BRING_LENT BRING_LATE ENTER
+ * HOME_LOST */
 static const char *const SC_expected[] = {
-	[SC_S_INVALID] = "++ffffs+++++",       [SC_S_ASKING] = "ww+++rs+++w+",
-	[SC_S_OVER] = "++ffffs+++++",	       [SC_S_OVER_ASKING] = "rr++rrsrr+rr",
-	[SC_S_FLYING] = "+r+rr+srrr+r",	       [SC_S_AHEAD] = "++ffffs+hh+r",
-	[SC_S_SHARED] = "++ffff++hh++",	       [SC_S_SHARED_FRESH] = "++ffffr+hh++",
-	[SC_S_SHARED_ASKING] = "rr++lr++hhrr", [SC_S_SHARED_KEPT] = "r+bbbbr+hh+r",
-	[SC_S_BROUGHT] = "r+ffff++hh++",       [SC_S_BROUGHT_CLOSED] = "++ffffs+hh+r",
-	[SC_S_LENT] = "r+ffffs+hh++",	       [SC_S_LENT_CLOSED] = "++ffffs+hh+r",
-	[SC_S_EXCL] = "++ffff++hh++",	       [SC_S_EXCL_FRESH] = "++ffff++hh+r",
-	[SC_S_EXCL_KEPT] = "++ffff++hh+r",     [SC_S_EXCL_READ] = "r+ffffrrhh+r",
+	[SC_S_INVALID] = "++ffffs++++r++",	 [SC_S_ASKING] = "ww+++rs+r++rw+",
+	[SC_S_OVER] = "++ffffs++++r++",		 [SC_S_OVER_ASKING] = "rr++rrsrrr+rrr",
+	[SC_S_FLYING] = "+r+rr+srrrrr+r",	 [SC_S_AHEAD] = "++ffffs+chhr+r",
+	[SC_S_SHARED] = "++ffff++chh+++",	 [SC_S_SHARED_FRESH] = "++ffffr+chhr++",
+	[SC_S_SHARED_ASKING] = "rr++rr++chhrrr", [SC_S_SHARED_KEPT] = "r+bbbbr+chhr+r",
+	[SC_S_BROUGHT] = "r+ffff++chhr++",	 [SC_S_BROUGHT_CLOSED] = "++ffffs+chhr+r",
+	[SC_S_LENT] = "r+ffffs+chhr++",		 [SC_S_LENT_CLOSED] = "++ffffs+chhr+r",
+	[SC_S_EXCL] = "++ffff++chhr++",		 [SC_S_EXCL_FRESH] = "++ffff++chhr+r",
+	[SC_S_EXCL_KEPT] = "++ffff++chhr+r",	 [SC_S_EXCL_READ] = "r+ffffrrchhr+r",
+	[SC_S_EXCL_LENT] = "r+ffff++chhr+r",
 };
 
-/* ASK ASK_WRITE ASK_AHEAD REVOKED REVOKED_UNUSED SEEN SEEN_LENT LOST_HOLDER LOST_OWNER LOST_TOLD LOST_WAITER */
+/* ASK ASK_WRITE ASK_AHEAD REVOKED REVOKED_UNUSED REVOKED_LENT UNASKED SEEN SEEN_LENT LOST_HOLDER LOST_OWNER LOST_TOLD LOST_WAITER */
 static const char *const SCH_expected[] = {
-	[SCH_S_FREE] = "+++ttereetq",	 [SCH_S_SHARED] = "+++tt+++ntq",   [SCH_S_OWNED] = "+++tte+a+tq",
-	[SCH_S_SHARING] = "++r+uerarrr", [SCH_S_CLEARING] = "++r+++++r+r", [SCH_S_LOST] = "rrrtteradtr",
+	[SCH_S_FREE] = "+++tttnereetq",	    [SCH_S_SHARED] = "+++tttn+++ntq",
+	[SCH_S_OWNED] = "+++ttt+e+a+tq",    [SCH_S_SHARING] = "++r+u+rerarrr",
+	[SCH_S_CLEARING] = "++r+++r+++r+r", [SCH_S_LOST] = "rrrtttreradtr",
 };
 
 /* READ WRITE COPY COPY_EXCL COPY_LOST COPY_REFUSED REVOKE SPREAD COUNTED CONFIRM FLUSHED FLUSHED_EXCL HOME_LOST */

@@ -19,6 +19,20 @@
 
 /* ---- the measures of a world ---- */
 
+/* What is written at the borders lives at another node, often a third one; over links so different that what a home
+ * says and what a writer sends overtake each other. */
+static void draw_elsewhere(struct profile *p, struct rng *rng)
+{
+	if (p->nodes == 1 || !rng__chance(rng, 60))
+		return;
+	p->border_shift = rng__between(rng, 1, p->nodes - 1);
+	if (rng__chance(rng, 50))
+		return;
+	p->slow_main = true;
+	p->slow_pairs = rng__between(rng, 1, 2 * p->nodes);
+	p->slow_factor = rng__between(rng, 5, 50);
+}
+
 static void draw_phases(struct profile *p, struct rng *rng)
 {
 	uint32_t kind = rng__below(rng, 10);
@@ -48,6 +62,7 @@ static void draw_phases(struct profile *p, struct rng *rng)
 		p->border_percent = rng__between(rng, 80, 100);
 		p->locked_percent = rng__below(rng, 5);
 		p->near_percent = 99;
+		draw_elsewhere(p, rng);
 	} else if (kind < 7) {
 		p->name = "locks";
 		p->locked_percent = 100;
@@ -336,7 +351,11 @@ static void draw_border(struct world *w, struct node *n)
 		return;
 	if (p->nodes == 1 || kind == OP_WRITE)
 		other = id;
-	page = other * p->pages_per_home + p->sc_from;
+	if (p->border_shift && rng__chance(&n->rng, 4)) { /* a stranger */
+		other = rng__below(&n->rng, p->nodes);
+		kind = draw_kind(w, n);
+	}
+	page = (other + p->border_shift) % p->nodes * p->pages_per_home + p->sc_from;
 	add_op(n, kind, page, rng__below(&n->rng, WORDS));
 }
 

@@ -84,6 +84,7 @@ struct profile {
 	uint32_t near_percent;	   /* of a node's accesses are to words of few pages */
 	uint32_t free_percent;	   /* are to pages of sequential consistency, of whoever wants */
 	uint32_t border_percent; /* are to pages of sequential consistency, as in a stencil of two colours */
+	uint32_t border_shift;	 /* which live with the node so many places after their writer */
 	uint32_t tick_max;	 /* until a CORE_TICK, at most */
 };
 

@@ -183,6 +183,42 @@ static void test_revoked_while_returned(void **state)
 	port__end(c);
 }
 
+/* Written by one, at home with the next one, read by the third: the owner lends it, and nobody takes a fault. */
+static void test_lives_elsewhere(void **state)
+{
+	struct cluster *c = open_sc(3);
+	unsigned round, faults = 0;
+	uint32_t page = page_of(1);
+
+	(void)state;
+	for (round = 0; round < 40; round++) {
+		if (round == 8) { /* after a copy was closed, to see whether it is used */
+			faults = 0;
+			memset(c->sent, 0, sizeof(c->sent));
+		}
+		faults += put(c, 0, page, (uint8_t)round);
+		meet(c);
+		faults += get(c, 2, page, (uint8_t)round);
+		meet(c);
+	}
+	assert_int_equal(faults, 0);
+	assert_int_equal(c->sent[CORE_MSG_BRING], 32);
+	assert_int_equal(c->sent[CORE_MSG_ASK] + c->sent[CORE_MSG_REVOKED], 0);
+	put(c, 0, page, 41);
+	meet(c);
+	get(c, 2, page, 41);
+	put(c, 0, page, 42); /* sooner than it may */
+	assert_int_equal(port_of(c, 2)->rights[page], CORE_NONE);
+	meet(c);
+	assert_int_equal(get(c, 2, page, 42), 0);
+	put(c, 1, page, 43); /* somebody else, while it is lent */
+	assert_int_equal(port_of(c, 2)->rights[page], CORE_NONE);
+	meet(c);
+	get(c, 2, page, 43);
+	get(c, 0, page, 43);
+	port__end(c);
+}
+
 /* What no home, and no holder, would say. */
 static void test_lies(void **state)
 {
@@ -223,6 +259,7 @@ int main(void)
 		cmocka_unit_test(test_stops_reading),
 		cmocka_unit_test(test_lent_in_vain),
 		cmocka_unit_test(test_revoked_while_returned),
+		cmocka_unit_test(test_lives_elsewhere),
 		cmocka_unit_test(test_lies),
 	};
 
