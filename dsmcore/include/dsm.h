@@ -53,7 +53,9 @@
  * - SIGBUS, SIGTRAP and SIGURG are the runtime's in the thread that runs main(), and so is its alternate
  *   stack: sigaction() on these gives EINVAL, and they cannot be blocked. SIGSEGV is the program's if it wants
  *   it, but until then long rows of pages are opened faster. While a signal handler of the
- *   program runs, nothing is undone. A call that sleeps inside a block may return EINTR.
+ *   program runs, nothing is undone; it should set a flag and leave DSM memory alone: where it came while the
+ *   runtime or a library was at work, touching that ends the program with a message. A call that sleeps inside
+ *   a block may return EINTR.
  * - dsm_new() arrays of more than one element are reached through dsm_at(), because a plan may put
  *   distance between the elements; dsm_new_flat() gives a plain C array.
  */

@@ -64,6 +64,9 @@ static void crash(int sig, const siginfo_t *info, const void *pc)
 		return;
 	}
 	snprintf(text, sizeof(text), "killed by %s (address %p)", name[sig], info->si_addr);
+	if (sig == SIGSEGV && tx__beyond_stack(info->si_addr))
+		snprintf(text, sizeof(text),
+			 "killed by SIGSEGV: the stack is used up (ulimit -s makes it larger)");
 	if (sig == SIGABRT)
 		snprintf(text, sizeof(text), "killed by SIGABRT");
 	node__say(pc, text);
@@ -87,6 +90,12 @@ static void on_bus(int sig, siginfo_t *info, void *arg)
 	}
 	if (!alloc_hooks__mutator())
 		node__not_the_mutator(pc, write ? "write to DSM memory" : "read of DSM memory");
+	if (safepoint__over_runtime())
+		node__fatal(pc,
+			    "%s DSM memory in a signal handler that came while the runtime or a library was "
+			    "at work: let the "
+			    "handler set a flag, and look at that in the program",
+			    write ? "write to" : "read of");
 	/* Of what a call of dsm.h does here, in our text or in libc's, the program knows the call. */
 	const void *place = tx.call_pc && !modules__in_program(pc) ? tx.call_pc : pc;
 	uint32_t page = (uint32_t)((uint64_t)at >> DSM_PAGE_LOG2);

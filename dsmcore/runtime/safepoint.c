@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "dsm.h"
@@ -28,6 +29,12 @@
 #include "dsmcore/runtime/sanitizer.h"
 
 static volatile sig_atomic_t handlers; /* of the program, running in the mutator */
+static volatile sig_atomic_t over;     /* of these, on top of the runtime */
+
+bool safepoint__over_runtime(void)
+{
+	return over;
+}
 
 SANITIZER_NO_THREADS bool safepoint__here(const void *pc)
 {
@@ -112,16 +119,30 @@ static bool reserved(int sig)
 	return sig == SIGBUS || sig == SIGTRAP || sig == SIGURG;
 }
 
+/* Has a signal with this context come while the runtime was at work, or a library that it may have called? Then a fault of the handler must not find SIGBUS
+ * blocked, as it is in a fault: the kernel would end the process without a word. */
+static bool on_top(const ucontext_t *context)
+{
+	bool in_fault = sigismember(&context->uc_sigmask, SIGBUS) == 1;
+	uint64_t bus = UINT64_C(1) << (SIGBUS - 1);
+
+	if (in_fault)
+		syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &bus, NULL, sizeof(bus));
+	return in_fault || !modules__in_program((const void *)context->uc_mcontext.gregs[REG_RIP]);
+}
+
 static void trampoline(int sig, siginfo_t *info, void *context)
 {
-	bool mutator = node.started && gettid() == node.mutator;
+	bool mutator = node.started && gettid() == node.mutator, top = mutator && on_top(context);
 
 	handlers += mutator;
+	over += top;
 	if (installed[sig].sa_flags & SA_SIGINFO)
 		installed[sig].sa_sigaction(sig, info, context);
 	else
 		installed[sig].sa_handler(sig);
 	handlers -= mutator;
+	over -= top;
 	if (mutator)
 		dispatch__interrupt();
 }

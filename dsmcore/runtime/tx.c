@@ -72,6 +72,11 @@ void *tx__open_stack(void)
 	return (void *)STACK_TOP;
 }
 
+bool tx__beyond_stack(const void *address)
+{
+	return (uint64_t)stack_low - (uint64_t)address - 1 < STACK_GUARD;
+}
+
 /* Room for the stack in use, before snapshot__take() copies it. */
 static void reserve_copy(void)
 {

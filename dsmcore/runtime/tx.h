@@ -60,6 +60,8 @@ enum { TX_STARTED, TX_AGAIN, TX_CANCELLED };
 
 /* Sets up the mutator's stack and the copy of it. Returns the end of the stack, NULL without memory. */
 void *tx__open_stack(void);
+/* Is this an address just below it, where a stack that is too deep ends up? Async-signal-safe. */
+bool tx__beyond_stack(const void *address);
 /* Starts a transaction, or an inner block of the running one. pc: where the program's block begins; call: its
  * name, for messages. Returns 1 to run the block (again after each abort), 0 when it was cancelled. */
 int tx__begin(const void *pc, const char *call, bool read_only);

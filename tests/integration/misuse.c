@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* misuse KIND: does one forbidden thing; misuse.sh checks the message and its line (marked with the kind). */
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <threads.h>
 #include <unistd.h>
@@ -260,6 +262,37 @@ static void misuse_strict(const char *kind)
 	}
 }
 
+static volatile sig_atomic_t alarms;
+
+static void count_in_dsm(int sig)
+{
+	(void)sig;
+	alarms++;
+	item->value++; /* handler */
+}
+
+/* A handler that counts in the DSM, in a program that is nearly always in its transactions: works until it comes while the
+ * runtime is at work. */
+static void misuse_handler(void)
+{
+	struct itimerval every = {{0, 300}, {0, 300}};
+
+	signal(SIGALRM, count_in_dsm);
+	setitimer(ITIMER_REAL, &every, NULL);
+	while (alarms < 100000)
+		DSM_TX {
+			item->value++;
+		}
+}
+
+static long deeper(long depth)
+{
+	volatile char room[1000];
+
+	room[0] = (char)depth;
+	return depth ? deeper(depth - 1) + room[0] : 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *kind = argc > 1 ? argv[1] : "";
@@ -297,6 +330,11 @@ int main(int argc, char **argv)
 		}
 	if (is(kind, "crash") && dsm_node() == dsm_nodes() - 1)
 		*nowhere = 1; /* crash */
+	if (is(kind, "stack") && dsm_node() == 0)
+		DSM_TX
+			global = (int)deeper(10000000);
+	if (is(kind, "handler"))
+		misuse_handler();
 	if (is(kind, "abort") && dsm_node() == 0)
 		abort();
 	if (is(kind, "lonely-barrier") && dsm_node() == 0)

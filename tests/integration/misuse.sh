@@ -69,6 +69,8 @@ case $BUILD in
 *)
 	expect crash 139 'SIGSEGV'
 	expect abort 134 'SIGABRT'
+	expect stack 139 'the stack is used up'
+	expect handler 2 'in a signal handler that came while|outside a transaction'
 	expect child-reads 2 'in a child process of the program: read of DSM memory: a forked child is no node'
 	expect syscall-outside 2 'outside a transaction'
 	expect strict-read 0 'strict: a system call writes to a global' --strict
