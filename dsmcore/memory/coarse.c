@@ -300,10 +300,7 @@ int coarse__set(struct coarse *c, uint32_t page, uint32_t count, bool write)
 	for (; page < end && !err; page = next) {
 		bool coarse = coarse__has(c, page);
 
-		for (next = page; next < end && coarse__has(c, next) == coarse;)
-			next = (next / BLOCK + 1) * BLOCK;
-		if (next > end)
-			next = end;
+		next = coarse__same(c, page, end);
 		if (coarse)
 			err = set_row(c, page, next - page, write);
 	}
@@ -323,6 +320,15 @@ int coarse__leave(struct coarse *c, uint32_t page)
 bool coarse__has(const struct coarse *c, uint32_t page)
 {
 	return page / BLOCK < c->blocks && c->block[page / BLOCK].coarse;
+}
+
+uint32_t coarse__same(const struct coarse *c, uint32_t page, uint32_t end)
+{
+	bool coarse = coarse__has(c, page);
+
+	while (page < end && coarse__has(c, page) == coarse)
+		page = (page / BLOCK + 1) * BLOCK;
+	return page < end ? page : end;
 }
 
 int coarse__allow(struct coarse *c, bool allow)

@@ -19,6 +19,8 @@ void coarse__close(struct coarse *c);
 /* From now on some may become it, or (allow: false) all is as if none ever had. Errors: negative errno. */
 int coarse__allow(struct coarse *c, bool allow);
 bool coarse__has(const struct coarse *c, uint32_t page);
+/* One past the last page from `page` on, before `end`, that is as coarse as that one. */
+uint32_t coarse__same(const struct coarse *c, uint32_t page, uint32_t end);
 /* Pages that are about to be opened for writing together: what fits of them becomes coarse. Opens nothing. Errors: negative
  * errno, if blocks can be neither coarse nor fine; there is no going on then. */
 int coarse__take(struct coarse *c, uint32_t page, uint32_t count);

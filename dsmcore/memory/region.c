@@ -275,18 +275,31 @@ static int protect_run(struct region *r, uint32_t page, uint32_t count, enum cor
 	return from == CORE_NONE ? open_pages(r, page, count, to == CORE_WRITE) : 0;
 }
 
+/* One past the last page from `page` on that has the same rights. */
+static uint32_t same_rights(const struct region *r, uint32_t page, uint32_t end)
+{
+	uint64_t all = 0x0101010101010101ull * r->rights[page], eight;
+
+	for (; end - page >= sizeof(eight); page += sizeof(eight)) {
+		memcpy(&eight, r->rights + page, sizeof(eight));
+		if (eight != all)
+			break;
+	}
+	for (uint8_t first = (uint8_t)all; page < end && r->rights[page] == first;)
+		page++;
+	return page;
+}
+
 static int protect_row(struct region *r, const struct region_row *row, enum core_rights to)
 {
 	uint32_t page = row->page, end = page + row->count, n;
 
 	for (; page < end; page += n) {
 		enum core_rights from = r->rights[page];
-		bool coarse = coarse__has(r->coarse, page);
 		int err;
 
-		for (n = 1; page + n < end && r->rights[page + n] == from &&
-			    coarse__has(r->coarse, page + n) == coarse;)
-			n++;
+		n = coarse__same(r->coarse, page, end) - page;
+		n = same_rights(r, page, page + n) - page;
 		if (from == to)
 			continue;
 		err = protect_run(r, page, n, from, to);
@@ -299,9 +312,7 @@ static int protect_row(struct region *r, const struct region_row *row, enum core
 
 static bool all_are(const struct region *r, uint32_t page, uint32_t end, enum core_rights rights)
 {
-	while (page < end && r->rights[page] == rights)
-		page++;
-	return page == end;
+	return page == end || (r->rights[page] == rights && same_rights(r, page, end) == end);
 }
 
 /* Rows with nothing but closed pages between them are one to a mapping: closed pages have no entry, so there

@@ -180,16 +180,21 @@ void core__send_gathered(struct dsm_core *core, enum core_msg_type type, const s
 	}
 }
 
-static void set_rights(struct dsm_core *core, uint32_t page, enum core_rights rights)
+static void set_tx_rights(struct dsm_core *core, uint32_t page, enum core_rights rights)
 {
 	core->client[page].rights = (uint8_t)rights;
-	if (!model__is(core, page,
-		       CORE_TX)) /* no attempt reads it, in the sense that it could be invalidated */
-		return;
 	if (rights == CORE_NONE)
 		core->mapped[page / 64] &= ~(1ull << (page % 64));
 	else
 		core->mapped[page / 64] |= 1ull << (page % 64);
+}
+
+static void set_rights(struct dsm_core *core, uint32_t page, enum core_rights rights)
+{
+	if (model__is(core, page, CORE_TX))
+		set_tx_rights(core, page, rights);
+	else /* no attempt reads it, in the sense that it could be invalidated */
+		core->client[page].rights = (uint8_t)rights;
 }
 
 void core__protect(struct dsm_core *core, uint32_t page, enum core_rights rights)
@@ -200,14 +205,27 @@ void core__protect(struct dsm_core *core, uint32_t page, enum core_rights rights
 	core__do(core, CORE_DO_PROTECT, page)->rights = rights;
 }
 
+static void gather(struct dsm_core *core, uint32_t page, enum core_rights rights)
+{
+	if (!core__grow(core, &core->rights, &core->rights_cap, core->nrights + 1, sizeof(*core->rights)))
+		return;
+	core->rights[core->nrights++] = (struct core_right){page, rights};
+}
+
 void core__gather_rights(struct dsm_core *core, uint32_t page, enum core_rights rights)
 {
 	if (core->client[page].rights == rights)
 		return;
 	set_rights(core, page, rights);
-	if (!core__grow(core, &core->rights, &core->rights_cap, core->nrights + 1, sizeof(*core->rights)))
+	gather(core, page, rights);
+}
+
+void core__gather_tx_rights(struct dsm_core *core, uint32_t page, enum core_rights rights)
+{
+	if (core->client[page].rights == rights)
 		return;
-	core->rights[core->nrights++] = (struct core_right){page, rights};
+	set_tx_rights(core, page, rights);
+	gather(core, page, rights);
 }
 
 static int by_page(const void *a, const void *b)

@@ -19,11 +19,13 @@
 
 bool ahead__may(const struct dsm_core *core, uint32_t page)
 {
-	const struct client_page *cp;
+	return page < core->config.pages && model__is(core, page, CORE_TX) && ahead__owned(core, page);
+}
 
-	if (page >= core->config.pages || !model__is(core, page, CORE_TX))
-		return false;
-	cp = &core->client[page];
+bool ahead__owned(const struct dsm_core *core, uint32_t page)
+{
+	const struct client_page *cp = &core->client[page];
+
 	return cp->state == CLIENT_EXCLUSIVE &&
 	       !(cp->flags & (CLIENT_DIRTY | CLIENT_ZOMBIE | CLIENT_AHEAD | CLIENT_REARM));
 }
@@ -39,8 +41,7 @@ void ahead__open(struct dsm_core *core, uint32_t page)
 		w->window = w->limit;
 	end = page + 1 + w->window;
 	for (page++; page < end && ahead__may(core, page); page++) {
-		client__open(core, page, true);
-		attempt__touch(core, page, TOUCH_AHEAD | TOUCH_STUCK);
+		client__open(core, page, true, TOUCH_AHEAD | TOUCH_STUCK);
 		w->opened++;
 	}
 	w->next = page;

@@ -271,7 +271,8 @@ void attempt__close(struct dsm_core *core, bool committed)
 
 	for (i = 0; i < a->ntouches; i++) {
 		cp = &core->client[a->touches[i].page];
-		core__gather_rights(core, a->touches[i].page, rights_after(core, &a->touches[i], committed));
+		core__gather_tx_rights(core, a->touches[i].page,
+				       rights_after(core, &a->touches[i], committed));
 		if (!committed)
 			continue;
 		ahead__close(core, a->touches[i].flags);

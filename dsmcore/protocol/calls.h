@@ -28,6 +28,8 @@ void core__send_gathered(struct dsm_core *core, enum core_msg_type type, const s
 /* Rights of one page: now, or gathered and sent in ranges by core__flush_rights(). */
 void core__protect(struct dsm_core *core, uint32_t page, enum core_rights rights);
 void core__gather_rights(struct dsm_core *core, uint32_t page, enum core_rights rights);
+/* The same of a page that is known to be CORE_TX, as all are that an attempt has touched. */
+void core__gather_tx_rights(struct dsm_core *core, uint32_t page, enum core_rights rights);
 void core__flush_rights(struct dsm_core *core);
 /* Entry i of a message into FRAME, if it brings bytes. Returns the EMIT that says so, else NULL. */
 struct core_action *core__store(struct dsm_core *core, const struct core_msg *msg, uint32_t i);
@@ -76,8 +78,8 @@ void client__answer_over(struct dsm_core *core, const struct core_msg *msg);
 /* The running attempt loses to the sender of this INVALIDATE. */
 void client__yield(struct dsm_core *core, const struct core_msg *msg);
 void client__downgrade(struct dsm_core *core, const struct core_entry *recall, uint16_t home);
-/* Opens a page for the mutator; the caller flushes the rights. */
-void client__open(struct dsm_core *core, uint32_t page, bool write);
+/* Opens a page for the mutator; the caller flushes the rights. touched: TOUCH_* besides what that tells. */
+void client__open(struct dsm_core *core, uint32_t page, bool write, uint32_t touched);
 
 /* fetch.c */
 /* NULL when no copy of the page is on its way. */
@@ -120,6 +122,8 @@ void prefetch__barrier(struct dsm_core *core);
 /* ahead.c */
 /* May it be opened for a write that has not come yet? */
 bool ahead__may(const struct dsm_core *core, uint32_t page);
+/* The same of a page that is CORE_TX. */
+bool ahead__owned(const struct dsm_core *core, uint32_t page);
 /* The mutator has a first write to a page that this node owns: opens those that will follow. */
 void ahead__open(struct dsm_core *core, uint32_t page);
 /* What became of a page in an attempt that committed: its TOUCH_* flags. */

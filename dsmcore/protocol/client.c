@@ -10,10 +10,10 @@
 #include "dsmcore/protocol/internal.h"
 
 /* Opens a page for the mutator and notes what that tells about the attempt. */
-void client__open(struct dsm_core *core, uint32_t page, bool write)
+void client__open(struct dsm_core *core, uint32_t page, bool write, uint32_t touched)
 {
 	struct client_page *cp = &core->client[page];
-	uint32_t flags = write ? TOUCH_WRITTEN : TOUCH_READ;
+	uint32_t flags = touched | (write ? TOUCH_WRITTEN : TOUCH_READ);
 
 	cp->idle = 0;
 	if (cp->rights == CORE_NONE)
@@ -26,7 +26,7 @@ void client__open(struct dsm_core *core, uint32_t page, bool write)
 		attempt__add_dirty(core, page);
 	}
 	if (write || cp->rights == CORE_NONE)
-		core__gather_rights(core, page, write ? CORE_WRITE : CORE_READ);
+		core__gather_tx_rights(core, page, write ? CORE_WRITE : CORE_READ);
 }
 
 struct core_action *client__store(struct dsm_core *core, uint32_t page)
@@ -74,7 +74,7 @@ static void access_pages(struct dsm_core *core, uint32_t first, uint32_t count, 
 		kind = local_fault(core, page, write);
 		if (kind != CORE_FAULT_NONE)
 			core->fault = kind;
-		client__open(core, page, write);
+		client__open(core, page, write, 0);
 	}
 	if (write && count == 1 && core->client[first].state == CLIENT_EXCLUSIVE && !rows__write(core, first))
 		ahead__open(core, first);

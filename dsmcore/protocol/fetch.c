@@ -233,10 +233,9 @@ static void open_landed(struct dsm_core *core, const struct flight *f)
 	bool alone = core->client[f->page].state == CLIENT_EXCLUSIVE;
 	uint32_t flags = f->guess && !alone ? 0 : TOUCH_FETCHED;
 
-	client__open(core, f->page, f->write && (!f->guess || alone));
 	if (f->guess)
 		flags |= alone ? TOUCH_READ | TOUCH_STUCK : TOUCH_READ;
-	attempt__touch(core, f->page, flags);
+	client__open(core, f->page, f->write && (!f->guess || alone), flags);
 }
 
 /* A doomed attempt that cannot be unwound here is content with old data: if it had to ask again, others who

@@ -51,19 +51,27 @@ static bool guessable(struct row *r, uint32_t site)
 	return false;
 }
 
+/* Are all of these pages CORE_TX? Each home begins with those that are. */
+static bool all_tx(const struct dsm_core *core, uint32_t page, uint32_t end)
+{
+	return page < end && core__birth(core, page) == core__birth(core, end - 1) &&
+	       model__is(core, end - 1, CORE_TX);
+}
+
 static void open_row(struct dsm_core *core, uint32_t page, uint32_t count)
 {
 	struct rows *w = &core->rows;
 	uint32_t end;
+	bool tx;
 
 	if (page >= core->config.pages)
 		return;
 	end = count < core->config.pages - page ? page + count : core->config.pages;
+	tx = all_tx(core, page, end);
 	for (; page < end; page++) {
-		if (!ahead__may(core, page) && !core_mutant(row_unowned))
+		if (!(tx ? ahead__owned(core, page) : ahead__may(core, page)) && !core_mutant(row_unowned))
 			continue;
-		client__open(core, page, true);
-		attempt__touch(core, page, TOUCH_ROW | TOUCH_STUCK);
+		client__open(core, page, true, TOUCH_ROW | TOUCH_STUCK);
 		w->opened++;
 		core->ahead.opened++;
 	}
