@@ -190,8 +190,9 @@ static bool blocks_fit(const struct owners *o, uint64_t block)
 	return true;
 }
 
-#define MANY_PAIRS 40 /* of writes seen: enough to tell what a rare foreign one costs */
-#define MANY_PARTS 16 /* fewer parts on pages of their own cost little, whoever writes them */
+#define MANY_TOGETHER 16 /* elements that one transaction writes on one page */
+#define MANY_PAIRS    40 /* of writes seen: enough to tell what a rare foreign one costs */
+#define MANY_PARTS    16 /* fewer parts on pages of their own cost little, whoever writes them */
 
 /* A page that all write stays with one node for a row of commits, since the others wait: that is what false sharing costs,
  * but one fetch serves the row. Apart, nobody waits, and each change of a part's writer is a fetch. True when these would
@@ -199,6 +200,12 @@ static bool blocks_fit(const struct owners *o, uint64_t block)
 static bool moves_cost_more(const struct work *w, const struct turns *t)
 {
 	return !w->totals.intervals && t->pairs >= MANY_PAIRS && t->moves * w->fetch_ns > w->lost_ns;
+}
+
+/* Transactions that go over rows of elements would touch a page for each: far more faults, copies and diffs than conflicts. */
+static bool sweeps(const struct turns *t)
+{
+	return t->together > MANY_TOGETHER;
 }
 
 /* May each part of `block` elements (0: each object) have pages of its own? Each needs a node that comes back
@@ -209,7 +216,7 @@ static bool parts_have_owners(const struct work *w, uint32_t group, uint64_t blo
 
 	turns__count(w->tally, group, block, &t);
 	return turns__steady(&t) && (t.units <= MANY_PARTS || t.written >= t.units / 2) &&
-	       !moves_cost_more(w, &t);
+	       !moves_cost_more(w, &t) && !(block == 1 && sweeps(&t));
 }
 
 #define CANDIDATES 6
@@ -401,6 +408,16 @@ static void note_turns(struct work *w, const uint32_t *list, size_t n)
 		names__count(t.pairs, pairs, sizeof(pairs));
 		names__count(t.foreign, foreign, sizeof(foreign));
 		snprintf(each, sizeof(each), "%s", block ? "element" : "object");
+		if (turns__steady(&t) && block && sweeps(&t)) {
+			advice_work__note(w,
+					  mem__format("%s: false sharing, but no layout is advised: one "
+						      "transaction writes %.0f "
+						      "elements of a page side by side, and would touch a "
+						      "page for each of them. "
+						      "Let each node's part begin and end at a page instead.",
+						      name, t.together));
+			continue;
+		}
 		if (turns__steady(&t) && moves_cost_more(w, &t)) {
 			advice_work__note(w, too_many_moves(w, &t, name, each));
 			continue;

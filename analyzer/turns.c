@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define MANY_COUNTS  ((uint64_t)1 << 24) /* parts times nodes */
+#define FILLS	     4000		 /* bytes in a row on one page */
 #define ENOUGH_PAIRS 10
 #define STEADY	     0.3 /* an owner of four writes in five makes 0.32 of all pairs foreign */
 #define STARTER	     0.9 /* of all parts: who wrote that many has filled them */
@@ -15,9 +16,10 @@ struct count {
 	uint32_t group, nodes;
 	uint64_t block, of_object; /* elements and parts */
 	uint64_t units;
-	uint32_t *number; /* by object: its place in the group */
-	float *writes;	  /* by part and node */
-	float *weights;	  /* the same: how many these records stand for */
+	double records, parts; /* rows of parts written in one go, and parts in them */
+	uint32_t *number;      /* by object: its place in the group */
+	float *writes;	       /* by part and node */
+	float *weights;	       /* the same: how many these records stand for */
 };
 
 static void one_piece(struct count *c, const struct piece *p, uint16_t node, double records, double weight)
@@ -34,6 +36,11 @@ static void one_piece(struct count *c, const struct piece *p, uint16_t node, dou
 	for (uint64_t u = start + first; u <= start + last && u < start + c->of_object; u++) {
 		c->writes[u * c->nodes + node] += (float)records;
 		c->weights[u * c->nodes + node] += (float)weight;
+	}
+	/* Who writes all of a page, or of the object, fills it: that is how programs start. */
+	if (last - first + 1 < c->of_object && p->to - p->from < FILLS) {
+		c->parts += records * (double)(last - first + 1);
+		c->records += records;
 	}
 }
 
@@ -157,6 +164,7 @@ void turns__count(const struct tally *t, uint32_t group, uint64_t block, struct 
 	take_writes(&c);
 	forget_the_start(&c);
 	out->units = (double)c.units;
+	out->together = c.records > 0 ? c.parts / c.records : 0;
 	add_pairs(&c, out);
 	out->moves *= silent_ones(t, group);
 	mem__free(c.number);

@@ -11,10 +11,11 @@
 #include "tally.h"
 
 struct turns {
-	double pairs;	/* of writes seen of one part: any two of them */
-	double foreign; /* of these, by different nodes */
-	double units;	/* parts in all objects of the group */
-	double written; /* of these, seen written */
+	double pairs;	 /* of writes seen of one part: any two of them */
+	double foreign;	 /* of these, by different nodes */
+	double units;	 /* parts in all objects of the group */
+	double written;	 /* of these, seen written */
+	double together; /* parts in a row that one attempt writes on one page, on average */
 	/* Changes of a part's writer if nodes went on side by side: so often would a page of its own move. Of as many
 	 * commits as there were at these places, each taken to be like those that were seen to write. */
 	double moves;

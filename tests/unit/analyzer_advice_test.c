@@ -341,6 +341,31 @@ static void spreading_costs_fetches(void **state)
 	assert_true(owned.fetches_after < 5);
 }
 
+/* Each transaction writes a row of 40 elements: a page for each would be 40 faults instead of one. */
+static void rows_of_elements_stay_together(void **state)
+{
+	const char *trace = scene__path("rows.dsmt");
+	struct report_options o;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	scene__start(&f, 25);
+	feed__object(&f, 0, 0x1000, 80, WALKER, 1, 1, 0);
+	feed__root(&f, 0, 0x1000, "walkers");
+	for (unsigned i = 0; i < 80; i++) {
+		uint32_t a = i % 2 * 40 * (uint32_t)WALKER, b = (i + 1) % 2 * 40 * (uint32_t)WALKER;
+
+		scene__meet(&f, 1000 + i, i % 2, (i + 1) % 2, 1, a, a + 39 * WALKER, b, b + 39 * WALKER,
+			    false);
+	}
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	scene__report(&r, &o, &trace);
+	assert_null(scene__advice_of(&r, ADVICE_PAD));
+	report__free(&r);
+	feed__free(&f);
+}
+
 /* Fields that all nodes use: another struct would part nobody. */
 static void fields_of_everybody_stay_together(void **state)
 {
@@ -526,6 +551,7 @@ int main(void)
 		cmocka_unit_test(spreading_costs_fetches),
 		cmocka_unit_test(what_a_plan_cannot_do_is_a_source_change),
 		cmocka_unit_test(fields_of_everybody_stay_together),
+		cmocka_unit_test(rows_of_elements_stay_together),
 		cmocka_unit_test(true_sharing_is_never_moved),
 		cmocka_unit_test(loops_that_commit_too_often_get_a_rule),
 	};
