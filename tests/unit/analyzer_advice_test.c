@@ -341,7 +341,7 @@ static void spreading_costs_fetches(void **state)
 	assert_true(owned.fetches_after < 5);
 }
 
-/* Each transaction writes a row of 40 elements: a page for each would be 40 faults instead of one. */
+/* Each transaction writes a row of elements: a page for each would be 30 faults instead of one. */
 static void rows_of_elements_stay_together(void **state)
 {
 	const char *trace = scene__path("rows.dsmt");
@@ -353,11 +353,12 @@ static void rows_of_elements_stay_together(void **state)
 	scene__start(&f, 25);
 	feed__object(&f, 0, 0x1000, 80, WALKER, 1, 1, 0);
 	feed__root(&f, 0, 0x1000, "walkers");
-	for (unsigned i = 0; i < 80; i++) {
-		uint32_t a = i % 2 * 40 * (uint32_t)WALKER, b = (i + 1) % 2 * 40 * (uint32_t)WALKER;
+	for (unsigned i = 0; i < 90; i++) {
+		static const uint32_t from[] = {0, 31, 60, 80}; /* no blocks fit these parts */
+		unsigned a = i % 3, b = (i + 1) % 3;
 
-		scene__meet(&f, 1000 + i, i % 2, (i + 1) % 2, 1, a, a + 39 * WALKER, b, b + 39 * WALKER,
-			    false);
+		scene__meet(&f, 1000 + i, a, b, 1, from[a] * WALKER, from[a + 1] * WALKER, from[b] * WALKER,
+			    from[b + 1] * WALKER, false);
 	}
 	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
 	scene__report(&r, &o, &trace);
