@@ -135,8 +135,11 @@ int main(int argc, char **argv)
 		return APP_USAGE; /* node 0 has said why */
 	uint32_t *line = malloc((size_t)o.common.size * sizeof(*line));
 	struct sphere *spheres = copy_scene(&copy, scene);
-	if (!line || !spheres)
+	if (!line || !spheres) {
+		free(line);
+		free(spheres);
 		return app__bad(&app, "no memory for a row and the scene: take a smaller --size");
+	}
 	open_canvas(&canvas, &o);
 	dsm_barrier();
 
