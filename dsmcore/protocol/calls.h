@@ -350,6 +350,8 @@ struct brought *sc_bring__get(struct dsm_core *core, uint32_t page);
 uint64_t sc_bring__phase(const struct dsm_core *core);
 /* It would not have been right to lend the page: for some time it is not. */
 void sc_bring__distrust(struct brought *p);
+/* Has the node said in this phase that it does not use the page? */
+bool sc_bring__refused(const struct dsm_core *core, const struct brought *p, uint16_t node);
 
 /* sc_lend.c */
 /* Up to SC_LIST nodes in an entry's stamp, 0 if there are none, or more; the i-th of them, or NOBODY. */

@@ -140,6 +140,8 @@ struct brought {
 	uint16_t lender;     /* 1 + who has told of `lent`, if that is not this node; else 0 */
 	struct copyset to;   /* who had copies when it was written */
 	struct copyset lent; /* who has one until the next barrier */
+	struct copyset no;   /* who has said that it does not use it ... */
+	uint64_t refused;    /* ... in this phase */
 	uint64_t written;    /* in this phase */
 	uint64_t barrier;    /* that it was last brought with; 0: none */
 	uint64_t returned;   /* to this phase it was lent, and came back */

@@ -252,6 +252,7 @@ static void forget(struct dsm_core *core, struct brought *p)
 {
 	copyset__clear(core, &p->to);
 	copyset__clear(core, &p->lent);
+	copyset__clear(core, &p->no);
 }
 
 static void share_all(struct dsm_core *core)
@@ -467,6 +468,22 @@ int sc__on_bring(struct dsm_core *core, const struct core_msg *msg)
 
 /* ---- who does not use them says so ---- */
 
+/* Not brought again, although the home may still name it among those who lose the page, should its owner write on in this
+ * phase. */
+static void refuse(struct dsm_core *core, struct brought *p, uint16_t node)
+{
+	if (p->refused != sc_bring__phase(core))
+		copyset__clear(core, &p->no);
+	p->refused = sc_bring__phase(core);
+	copyset__add(core, &p->no, node);
+	copyset__remove(core, &p->to, node);
+}
+
+bool sc_bring__refused(const struct dsm_core *core, const struct brought *p, uint16_t node)
+{
+	return p->refused == sc_bring__phase(core) && copyset__has(core, p->no, node);
+}
+
 /* What was lent is returned anyhow. What was not is given up, which answers a REVOKE, too. */
 int sc__on_seen(struct dsm_core *core, const struct core_msg *msg)
 {
@@ -488,7 +505,7 @@ int sc__on_seen(struct dsm_core *core, const struct core_msg *msg)
 		e = &msg->entries[i];
 		p = sc_bring__find(core, e->page);
 		if (p)
-			copyset__remove(core, &p->to, msg->from);
+			refuse(core, p, msg->from);
 		if (!(e->flags & CORE_ENTRY_LENT))
 			sc_home__leaves(core, e->page, msg->from);
 	}
@@ -505,6 +522,7 @@ void sc_bring__lose(struct dsm_core *core, uint16_t node)
 	for (i = 0; i < b->count; i++) {
 		copyset__remove(core, &b->list[i].to, node);
 		copyset__remove(core, &b->list[i].lent, node);
+		copyset__remove(core, &b->list[i].no, node);
 	}
 }
 

@@ -82,7 +82,8 @@ void sc_lend__granted(struct dsm_core *core, const struct core_entry *e)
 	}
 	for (i = 0; i < SC_LIST; i++) {
 		node = sc_lend__node(e->stamp, i);
-		if (node != NOBODY && copyset__count(core, p->to) < SC_LIST)
+		if (node != NOBODY && copyset__count(core, p->to) < SC_LIST &&
+		    !sc_bring__refused(core, p, node))
 			copyset__add(core, &p->to, node);
 	}
 	p->written = phase;

@@ -219,6 +219,32 @@ static void test_lives_elsewhere(void **state)
 	port__end(c);
 }
 
+/* The reader stops reading, and says so as it arrives, when the owner has not come to the barrier yet and writes once more: for
+ * that the loan is called in, but who has given it up has lost nothing. */
+static void test_refused_and_called_in(void **state)
+{
+	struct cluster *c = open_sc(3);
+	uint32_t page = page_of(1), round;
+
+	(void)state;
+	for (round = 0; round < 8; round++) {
+		put(c, 0, page, (uint8_t)round);
+		meet(c);
+		get(c, 2, page, (uint8_t)round);
+		meet(c);
+	}
+	memset(c->sent, 0, sizeof(c->sent));
+	for (round = 8; round < 200; round++) {
+		BARRIER(c, 2);
+		put(c, 0, page, (uint8_t)round);
+		BARRIER(c, 0);
+		BARRIER(c, 1);
+	}
+	assert_in_range(c->sent[CORE_MSG_BRING], 1, 66);
+	assert_int_equal(c->sent[CORE_MSG_SEEN], 1);
+	port__end(c);
+}
+
 /* What no home, and no holder, would say. */
 static void test_lies(void **state)
 {
@@ -260,6 +286,7 @@ int main(void)
 		cmocka_unit_test(test_lent_in_vain),
 		cmocka_unit_test(test_revoked_while_returned),
 		cmocka_unit_test(test_lives_elsewhere),
+		cmocka_unit_test(test_refused_and_called_in),
 		cmocka_unit_test(test_lies),
 	};
 
