@@ -14,37 +14,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "collector/jsonout.h"
 #include "collector/shown.h"
 #include "version.h"
-
-static void put(struct json_object *o, const char *key, struct json_object *value)
-{
-	json_object_object_add(o, key, value);
-}
-
-static void put_text(struct json_object *o, const char *key, const char *text)
-{
-	char clean[4096];
-
-	if (!text) {
-		put(o, key, NULL);
-		return;
-	}
-	shown__copy(clean, sizeof(clean), text);
-	put(o, key, json_object_new_string(clean));
-}
-
-static void put_u64(struct json_object *o, const char *key, uint64_t value)
-{
-	put(o, key, json_object_new_uint64(value));
-}
 
 static void put_seconds(struct json_object *o, const char *key, double value)
 {
 	char text[64];
 
 	snprintf(text, sizeof(text), "%.3f", value);
-	put(o, key, json_object_new_double_s(value, text));
+	jsonout__put(o, key, json_object_new_double_s(value, text));
 }
 
 static void put_run(struct json_object *o, uint64_t run_id)
@@ -52,17 +31,7 @@ static void put_run(struct json_object *o, uint64_t run_id)
 	char text[24];
 
 	snprintf(text, sizeof(text), "%016llx", (unsigned long long)run_id);
-	put_text(o, "run_id", run_id ? text : NULL);
-}
-
-static char *finish(struct json_object *o)
-{
-	const char *text =
-		json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-	char *copy = text ? strdup(text) : NULL;
-
-	json_object_put(o);
-	return copy;
+	jsonout__text(o, "run_id", run_id ? text : NULL);
 }
 
 char *collect_json__info(const struct collect *c)
@@ -76,27 +45,27 @@ char *collect_json__info(const struct collect *c)
 		return NULL;
 	gethostname(host, sizeof(host) - 1);
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &utc));
-	put_text(o, "schema", "procope.info/1");
-	put_text(o, "host", host);
-	put_text(o, "time", when);
-	put_u64(o, "start_ns", c->start_realtime_ns);
-	put_u64(o, "monotonic_ns", c->start_ns);
-	put_text(o, "collector", "dsmcollect " PROCOPE_VERSION);
-	put_text(o, "source", c->source->ops->name);
+	jsonout__text(o, "schema", "procope.info/1");
+	jsonout__text(o, "host", host);
+	jsonout__text(o, "time", when);
+	jsonout__u64(o, "start_ns", c->start_realtime_ns);
+	jsonout__u64(o, "monotonic_ns", c->start_ns);
+	jsonout__text(o, "collector", "dsmcollect " PROCOPE_VERSION);
+	jsonout__text(o, "source", c->source->ops->name);
 	if (c->why_ring[0])
-		put_text(o, "why_ring", c->why_ring);
+		jsonout__text(o, "why_ring", c->why_ring);
 	if (c->source->ring_bytes)
-		put_u64(o, "ring_bytes", c->source->ring_bytes);
-	put(o, "all", json_object_new_boolean(c->options->from.all));
+		jsonout__u64(o, "ring_bytes", c->source->ring_bytes);
+	jsonout__put(o, "all", json_object_new_boolean(c->options->from.all));
 	if (c->source->ops->counts_pages)
-		put_text(o, "probe_file", c->options->from.probe_file);
+		jsonout__text(o, "probe_file", c->options->from.probe_file);
 	if (c->run_id)
 		put_run(o, c->run_id);
 	if (c->command[0])
-		put_text(o, "command", c->command);
+		jsonout__text(o, "command", c->command);
 	if (getenv("DSM_PLAN") && *getenv("DSM_PLAN"))
-		put_text(o, "plan", getenv("DSM_PLAN"));
-	return finish(o);
+		jsonout__text(o, "plan", getenv("DSM_PLAN"));
+	return jsonout__finish(o);
 }
 
 static const char *end_name(enum collect_end end)
@@ -121,12 +90,12 @@ static struct json_object *nodes_json(const struct collect *c)
 
 	for (size_t i = 0; i < n; i++) {
 		struct json_object *o = json_object_new_object();
-		put_u64(o, "node", nodes[i]->node);
-		put_u64(o, "pid", nodes[i]->pid);
-		put_text(o, "host", nodes[i]->host);
-		put(o, "ended", json_object_new_boolean(nodes[i]->ended));
-		put(o, "crashed", json_object_new_boolean(nodes[i]->crashed));
-		put(o, "status", json_object_new_int(nodes[i]->status));
+		jsonout__u64(o, "node", nodes[i]->node);
+		jsonout__u64(o, "pid", nodes[i]->pid);
+		jsonout__text(o, "host", nodes[i]->host);
+		jsonout__put(o, "ended", json_object_new_boolean(nodes[i]->ended));
+		jsonout__put(o, "crashed", json_object_new_boolean(nodes[i]->crashed));
+		jsonout__put(o, "status", json_object_new_int(nodes[i]->status));
 		json_object_array_add(list, o);
 	}
 	return list;
@@ -139,10 +108,10 @@ static void put_losses(struct json_object *o, const struct collect *c)
 	struct json_object *lost = json_object_new_object();
 
 	for (size_t i = 0; i < n; i++)
-		put_u64(lost, losses[i].type ? trace_record__name(losses[i].type) : "unknown",
-			losses[i].count);
-	put(o, "lost", lost);
-	put_u64(o, "lost_total", aggregate__lost(c->known));
+		jsonout__u64(lost, losses[i].type ? trace_record__name(losses[i].type) : "unknown",
+			     losses[i].count);
+	jsonout__put(o, "lost", lost);
+	jsonout__u64(o, "lost_total", aggregate__lost(c->known));
 }
 
 char *collect_json__summary(const struct collect *c)
@@ -153,26 +122,26 @@ char *collect_json__summary(const struct collect *c)
 
 	if (!o)
 		return NULL;
-	put_text(o, "schema", "procope.summary/1");
-	put_text(o, "ended", end_name(c->end));
+	jsonout__text(o, "schema", "procope.summary/1");
+	jsonout__text(o, "ended", end_name(c->end));
 	put_seconds(o, "elapsed_s", (double)(collect__now() - c->start_ns) / 1e9);
-	put_text(o, "source", c->source->ops->name);
-	put_text(o, "program", first && first->program[0] ? first->program : NULL);
+	jsonout__text(o, "source", c->source->ops->name);
+	jsonout__text(o, "program", first && first->program[0] ? first->program : NULL);
 	put_run(o, c->run_id);
-	put(o, "nodes", nodes_json(c));
+	jsonout__put(o, "nodes", nodes_json(c));
 	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++) {
 		uint64_t n = c->options->output ? c->written[type] : noticed[type];
 		if (n)
-			put_u64(records, type ? trace_record__name(type) : "unknown", n);
+			jsonout__u64(records, type ? trace_record__name(type) : "unknown", n);
 	}
-	put(o, "records", records);
-	put_u64(o, "records_total", c->written_total);
+	jsonout__put(o, "records", records);
+	jsonout__u64(o, "records_total", c->written_total);
 	put_losses(o, c);
-	put_u64(o, "duplicates", aggregate__repeated(c->known));
-	put_u64(o, "strangers", c->strangers);
+	jsonout__u64(o, "duplicates", aggregate__repeated(c->known));
+	jsonout__u64(o, "strangers", c->strangers);
 	if (c->trace_bytes)
-		put_u64(o, "bytes", c->trace_bytes);
-	return finish(o);
+		jsonout__u64(o, "bytes", c->trace_bytes);
+	return jsonout__finish(o);
 }
 
 /* ---- for people ---- */

@@ -9,36 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/jsonout.h"
 #include "collector/merge_parts.h"
-
-static void put(struct json_object *o, const char *key, struct json_object *value)
-{
-	json_object_object_add(o, key, value);
-}
-
-static void put_u64(struct json_object *o, const char *key, uint64_t value)
-{
-	put(o, key, json_object_new_uint64(value));
-}
 
 static void put_bool(struct json_object *o, const char *key, bool value)
 {
-	put(o, key, json_object_new_boolean(value));
-}
-
-static void put_text(struct json_object *o, const char *key, const char *text)
-{
-	put(o, key, text ? json_object_new_string(text) : NULL);
-}
-
-static char *finish(struct json_object *o)
-{
-	const char *text =
-		json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
-	char *copy = text ? strdup(text) : NULL;
-
-	json_object_put(o);
-	return copy;
+	jsonout__put(o, key, json_object_new_boolean(value));
 }
 
 /* An object in any case; what is no object has nothing to tell. */
@@ -79,13 +55,13 @@ static struct json_object *part_json(const struct merge *m, size_t i)
 	for (unsigned n = 0; n < MERGE_NODES; n++)
 		if (m->node[n].part == i + 1)
 			json_object_array_add(nodes, json_object_new_int((int)n));
-	put(o, "nodes", nodes);
-	put_text(o, "clock", clock_name(p->clock));
-	put(o, "shift_ns", json_object_new_int64(p->shift_ns));
+	jsonout__put(o, "nodes", nodes);
+	jsonout__text(o, "clock", clock_name(p->clock));
+	jsonout__put(o, "shift_ns", json_object_new_int64(p->shift_ns));
 	if (p->clock == MERGE_PING)
-		put_u64(o, "error_ns", p->error_ns);
+		jsonout__u64(o, "error_ns", p->error_ns);
 	put_bool(o, "whole", p->closed && !p->cut && !p->damaged);
-	put(o, "info", parse(p->info));
+	jsonout__put(o, "info", parse(p->info));
 	return o;
 }
 
@@ -95,8 +71,8 @@ char *merge__info(const struct merge *m)
 
 	for (size_t i = 0; i < m->nparts; i++)
 		json_object_array_add(parts, part_json(m, i));
-	put(o, "parts", parts);
-	return finish(o);
+	jsonout__put(o, "parts", parts);
+	return jsonout__finish(o);
 }
 
 /* ---- summary ---- */
@@ -117,12 +93,12 @@ static struct json_object *node_json(const struct merge *m, unsigned node)
 	const struct merge_node *n = &m->node[node];
 	struct json_object *o = json_object_new_object();
 
-	put_u64(o, "node", node);
-	put_u64(o, "pid", n->pid);
-	put_text(o, "host", n->host);
+	jsonout__u64(o, "node", node);
+	jsonout__u64(o, "pid", n->pid);
+	jsonout__text(o, "host", n->host);
 	put_bool(o, "ended", n->ended);
 	put_bool(o, "crashed", false);
-	put(o, "status", json_object_new_int(n->status));
+	jsonout__put(o, "status", json_object_new_int(n->status));
 	put_bool(o, "missing", !n->part);
 	return o;
 }
@@ -214,15 +190,15 @@ static void put_counts(struct json_object *o, const struct merge *m)
 		const char *name = type ? trace_record__name(type) : "unknown";
 
 		if (m->written[type])
-			put_u64(records, name, m->written[type]);
+			jsonout__u64(records, name, m->written[type]);
 		if (lost(m, type))
-			put_u64(losses, name, lost(m, type));
+			jsonout__u64(losses, name, lost(m, type));
 		all += lost(m, type);
 	}
-	put(o, "records", records);
-	put_u64(o, "records_total", m->written_total);
-	put(o, "lost", losses);
-	put_u64(o, "lost_total", all);
+	jsonout__put(o, "records", records);
+	jsonout__u64(o, "records_total", m->written_total);
+	jsonout__put(o, "lost", losses);
+	jsonout__u64(o, "lost_total", all);
 }
 
 char *merge__summary(const struct merge *m)
@@ -231,23 +207,23 @@ char *merge__summary(const struct merge *m)
 	struct sums s = sum_up(m);
 	char text[64];
 
-	put_text(o, "schema", "procope.summary/1");
-	put_text(o, "ended", s.ended);
+	jsonout__text(o, "schema", "procope.summary/1");
+	jsonout__text(o, "ended", s.ended);
 	snprintf(text, sizeof(text), "%.3f", s.elapsed);
-	put(o, "elapsed_s", json_object_new_double_s(s.elapsed, text));
-	put(o, "source", json_object_object_get_ex(first, "source", &v) ? json_object_get(v) : NULL);
-	put_text(o, "program", m->program[0] ? m->program : NULL);
+	jsonout__put(o, "elapsed_s", json_object_new_double_s(s.elapsed, text));
+	jsonout__put(o, "source", json_object_object_get_ex(first, "source", &v) ? json_object_get(v) : NULL);
+	jsonout__text(o, "program", m->program[0] ? m->program : NULL);
 	snprintf(text, sizeof(text), "%016llx", (unsigned long long)m->run_id);
-	put_text(o, "run_id", text);
-	put(o, "nodes", s.nodes);
+	jsonout__text(o, "run_id", text);
+	jsonout__put(o, "nodes", s.nodes);
 	put_counts(o, m);
-	put_u64(o, "duplicates", s.duplicates);
-	put_u64(o, "strangers", s.strangers);
-	put_u64(o, "parts", m->nparts);
+	jsonout__u64(o, "duplicates", s.duplicates);
+	jsonout__u64(o, "strangers", s.strangers);
+	jsonout__u64(o, "parts", m->nparts);
 	if (m->bytes)
-		put_u64(o, "bytes", m->bytes);
+		jsonout__u64(o, "bytes", m->bytes);
 	json_object_put(first);
-	return finish(o);
+	return jsonout__finish(o);
 }
 
 /* ---- for people ---- */
