@@ -153,5 +153,6 @@ int node_commit__main(const struct options *o);
 int node_barrier__main(const struct options *o);
 int node_load__main(const struct options *o);
 int node_migrate__main(const struct options *o);
+int node_undo__main(const struct options *o);
 
 #endif

@@ -76,6 +76,7 @@ def tail: "\(.median_us | us) us, p99 \(.p99_us | us), p99.9 \(.p999_us | us); \
 def every: [.] + (.also // []);
 def owner($o): every[] | select(.owner == $o);
 def on($n): every[] | select(.nodes == $n);
+def way($w): every[] | select(.way == $w);
 def pages($n): every[] | select(.pages == $n);
 def load($l; $m): every[] | select(.load == $l and .mode == $m);
 def cost: "\(.ratio | us) x run time (\(.ratio_low | us)-\(.ratio_high | us)), \(.cpu_ratio | us) x CPU";
@@ -103,6 +104,7 @@ wanted migrate && {
 	measure migrate migrate
 	measure migrate-invalidate migrate --no-updates
 }
+wanted undo && measure undo undo
 wanted scale && measure scale scale
 wanted probes && measure probes probes
 
@@ -137,6 +139,9 @@ for m in migrate migrate-invalidate; do
 	row "$title" $m "$cycle\"\(\$m.median_us | us) us, \(\$m.messages | us) messages; else \(\$s.median_us | us), \(\$s.messages | us)\"" \
 		"fewer messages, less time" "$cycle\$m.messages < \$s.messages and \$m.median_us < \$s.median_us"
 done
+row "undo, a loop of pages of its own" undo \
+	'"\(.median_us | us) us a page; \(.ratio | us) x the bare loop (\(way("twins").ratio | us), \(way("rights").ratio | us))"' \
+	"as good as by hand (twins, and rights)" '.median_us <= 1.1 * way("rights").median_us'
 row "scale, 8 to 1024 nodes" scale '"\(.messages_per_commit | us) messages a commit, spread \(.spread * 1000 | round / 10) %"' \
 	"within 10 % of flat" '.spread <= 0.1'
 for l in walk sor; do

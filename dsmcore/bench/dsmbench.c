@@ -25,6 +25,7 @@ static int fault_run(const struct options *o, struct results *r, struct json_obj
 static int pingpong_run(const struct options *o, struct results *r, struct json_object **out);
 static int commit_run(const struct options *o, struct results *r, struct json_object **out);
 static int barrier_run(const struct options *o, struct results *r, struct json_object **out);
+static int undo_run(const struct options *o, struct results *r, struct json_object **out);
 
 /* Options by letter: t transport, n nodes, c count, l seconds, o owner, g gap, p pages, d disjoint, r reps, u
  * unbound, q sequential, i no updates, w load */
@@ -40,6 +41,8 @@ static const struct command commands[] = {
 	{"barrier", "all nodes meet", barrier_run, node_barrier__main, "tnclu", 2, 16, 4000, 20},
 	{"migrate", "a page that one node writes and another reads: its home moves, or stays", migrate__run,
 	 node_migrate__main, "tcui", 3, 3, 2000, 0},
+	{"undo", "a loop that writes pages of its own, as it must be to be undone", undo_run, node_undo__main,
+	 "tncu", 1, 16, 140, 0},
 	{"scale", "messages a commit, 8 to 1024 simulated nodes", scale__run, NULL, "nc", 16, 1024, 60, 0},
 	{"probes", "run time with nobody attached, with a collector, recorded", probes__run, node_load__main,
 	 "tnlruw", 2, 16, 0, 1},
@@ -63,7 +66,7 @@ static void print_usage(void)
 	     "      --transport KIND  tcp (default, not encrypted), tls, unix, shm or fabric\n"
 	     "      --fabric PROVIDER the transport fabric: libfabric's name, e.g. tcp or shm\n"
 	     "      --nodes N         commit (default 1), barrier (default 2, and 4), scale (1024), probes "
-	     "(2)\n"
+	     "and undo (2)\n"
 	     "      --owner STATE     fault, floor: waiting, computing (100 ms without a call) or both "
 	     "(default)\n"
 	     "      --count N         samples (commit: transactions; scale: commits of each node)\n"
@@ -440,6 +443,27 @@ static int barrier_run(const struct options *o, struct results *r, struct json_o
 			add(out,
 			    figure__json("barrier", o->transport, n, "", results__series(r, "barrier", "", n),
 					 results__series(r, "exchange", "", n)));
+	}
+	return rc;
+}
+
+/* The DSM's own figure, then what the ways on plain memory cost. */
+static int undo_run(const struct options *o, struct results *r, struct json_object **out)
+{
+	static const char *const ways[] = {"tx", "twins", "rights", "pieces"};
+	unsigned n = o->nodes ? o->nodes : 2;
+	int rc = launch__nodes(o, n, r, "undo");
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways) && !rc; i++) {
+		const struct series *s = results__series(r, ways[i], "", n);
+		struct json_object *f;
+
+		if (!s)
+			continue;
+		f = figure__json("undo", launch__transport(o, n), n, "", s,
+				 results__series(r, "bare", "", n));
+		json_object_object_add(f, "way", json_object_new_string(ways[i]));
+		add(out, f);
 	}
 	return rc;
 }

@@ -74,6 +74,11 @@ moving='.migration and .homes_moved > 0 and (.also[0] | (.migration | not) and .
 prints migrate "$moving and .updates and .write_us > 0 and .read_us > 0" migrate --count 256
 prints migrate "$moving and (.updates | not)" migrate --count 256 --no-updates
 bad "says nothing to 'migrate'" migrate --nodes 4
+# Pieces of 2 MiB are the system's to give.
+prints undo '.nodes == 2 and .samples == 14 and ([., .also[]] | map(.way) | .[:3] == ["tx", "twins", "rights"] and (.[3:] | . == [] or . == ["pieces"]))' \
+	undo --count 14
+prints undo '.nodes == 1 and .transport == "none"' undo --count 7 --nodes 1
+bad "says nothing to 'undo'" undo --pages 2
 # The protocol's own figure, from virtual time: it is the same everywhere.
 prints scale '.nodes == 64 and ([.sizes[].nodes] == [8, 16, 32, 64]) and .spread >= 0 and .spread <= 0.1 and .messages_per_commit > 1' \
 	scale --nodes 64
