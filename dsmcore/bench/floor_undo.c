@@ -36,9 +36,12 @@ static size_t room_bytes(void)
 	return 2 * 2 * ARRAY + PIECE;
 }
 
+/* NULL: no memory. */
 static uint8_t *map_view(uint8_t *at, int fd)
 {
-	return mmap(at, 2 * ARRAY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	void *view = mmap(at, 2 * ARRAY, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+
+	return view == MAP_FAILED ? NULL : view;
 }
 
 static int collapse(uint8_t *at)
@@ -57,23 +60,18 @@ static void fill(double *cells)
 
 static int map(struct floor_undo *u)
 {
-	int fd = memfd_create("dsmbench-undo", MFD_CLOEXEC), rc = 0;
+	int fd = memfd_create("dsmbench-undo", MFD_CLOEXEC);
 	uint8_t *first;
 
-	if (fd < 0)
-		return -errno;
 	u->room = mmap(NULL, room_bytes(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (u->room == MAP_FAILED || ftruncate(fd, (off_t)(2 * ARRAY)))
-		rc = -errno;
-	first = u->room + (PIECE - (uintptr_t)u->room % PIECE) % PIECE;
-	if (!rc) {
+	if (fd >= 0 && u->room != MAP_FAILED && !ftruncate(fd, (off_t)(2 * ARRAY))) {
+		first = u->room + (PIECE - (uintptr_t)u->room % PIECE) % PIECE;
 		u->frames = map_view(first, fd);
 		u->view = map_view(first + 2 * ARRAY, fd);
-		if (u->frames == MAP_FAILED || u->view == MAP_FAILED)
-			rc = -errno;
 	}
-	close(fd);
-	return rc;
+	if (fd >= 0)
+		close(fd);
+	return u->frames && u->view ? 0 : -ENOMEM;
 }
 
 /* As the DSM has its memory: in pieces where that works, the view in small pages but for UNDO_PIECES. */
