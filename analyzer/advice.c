@@ -10,6 +10,7 @@
 #include "cores.h"
 #include "names.h"
 #include "turns.h"
+#include "collector/lost_time.h"
 
 #define MOST_OBJECTS	 24   /* that advice is sought for, the costliest */
 #define ALIKE		 0.95 /* layouts that save so much of the best are as good, then the smallest wins */
@@ -59,11 +60,7 @@ const char *advice__kind(enum advice_kind k)
 static double lost_in(const struct totals *t)
 {
 	const struct dsm_counters *c = &t->sum;
-	double ns = (double)c->wasted_ns;
-
-	return t->intervals ? ns + (double)c->fetch_ns + (double)c->lock_ns + (double)c->flush_ns +
-				      (double)c->changes_ns
-			    : ns;
+	return (double)(t->intervals ? lost_time__ns(c) : c->wasted_ns);
 }
 
 void advice__rates(const struct totals *t, struct rates *out)
@@ -528,8 +525,7 @@ static void measure(struct work *w)
 	for (int v = 0; v < VERDICTS; v++)
 		w->recorded_ns += b->verdict[v] + b->estimated[v];
 	w->wasted_ns = c->wasted_ns ? (double)c->wasted_ns : w->recorded_ns;
-	w->lost_ns = (double)c->wasted_ns + (double)c->fetch_ns + (double)c->lock_ns + (double)c->flush_ns +
-		     (double)c->changes_ns;
+	w->lost_ns = (double)lost_time__ns(c);
 	w->scale =
 		w->recorded_ns > 0 && c->wasted_ns ? (double)c->wasted_ns / (w->recorded_ns + b->other) : 1;
 	w->abort_scale = b->aborts > 0 ? (double)c->aborts / b->aborts : 1;

@@ -5,6 +5,8 @@
 
 #include <math.h>
 
+#include "collector/lost_time.h"
+
 static void find_line(const struct tally *t, struct row_side *side, bool write)
 {
 	const uint32_t sites[2] = {side->site, 0};
@@ -115,26 +117,15 @@ static void charge_changes(struct tally *t)
 /* Aborted attempts; and where intervals of sc or rc ran, all waits: there they are what conflicts cost. */
 static double time_lost(const struct dsm_counters *c, bool waits)
 {
-	double ns = (double)c->wasted_ns;
-
-	return waits ? ns + (double)c->fetch_ns + (double)c->lock_ns + (double)c->flush_ns +
-			       (double)c->changes_ns
-		     : ns;
+	return (double)(waits ? lost_time__ns(c) : c->wasted_ns);
 }
 
 static void balance(struct tally *t)
 {
 	struct ledger *b = &t->ledger;
 	bool lossy = false, waits = t->model->intervals;
-	double known, early = 0, missing;
+	double known, early = 0, missing, twice = 0;
 
-	b->copies = waits ? t->waits.copies_ns : 0;
-	b->locks = waits ? t->waits.locks_ns : 0;
-	b->flushes = (waits ? t->waits.flushes_ns : 0) + b->changes;
-	known = b->other + b->copies + b->locks + b->flushes;
-
-	for (int v = 0; v < VERDICTS; v++)
-		known += b->verdict[v] + b->estimated[v];
 	b->measured = 0;
 	for (size_t r = 0; r < t->model->runs.n; r++) {
 		const struct run *run = &t->model->runs.at[r];
@@ -146,10 +137,19 @@ static void balance(struct tally *t)
 			const struct node *n = &run->nodes.at[i];
 
 			b->measured += time_lost(&n->last.counters, waits);
-			if (n->counted && !n->from_start)
+			twice += (double)lost_time__twice(&n->last.counters);
+			if (n->counted && !n->from_start) {
 				early += time_lost(&n->first.counters, waits);
+				twice -= (double)lost_time__twice(&n->first.counters);
+			}
 		}
 	}
+	b->copies = waits ? fmax(0, t->waits.copies_ns - twice) : 0;
+	b->locks = waits ? t->waits.locks_ns : 0;
+	b->flushes = (waits ? t->waits.flushes_ns : 0) + b->changes;
+	known = b->other + b->copies + b->locks + b->flushes;
+	for (int v = 0; v < VERDICTS; v++)
+		known += b->verdict[v] + b->estimated[v];
 	missing = fmax(0, b->measured - known);
 	/* A collector that came late took its first sample a moment after the first records, so what was wasted
 	 * before them is at most what that sample says. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/lost_time.h"
 #include "collector/shown.h"
 #include "collector/trace.h"
 
@@ -21,8 +22,10 @@ static const struct gate_metric_info metrics[GATE_METRICS] = {
 					 GATE_INTERVALS},
 	[GATE_CONFLICTS_PER_WORK] = {"conflicts_per_work", "meets / units of work the program reported",
 				     false, 0.001, GATE_INTERVALS},
-	[GATE_LOST_SHARE] = {"lost_share", "time waited for copies, locks and flushes / time of all nodes",
-			     false, 0.001, GATE_INTERVALS},
+	[GATE_LOST_SHARE] =
+		{"lost_share",
+		 "time in waits for copies, locks and flushes and in handling changes / time of all nodes",
+		 false, 0.001, GATE_INTERVALS},
 };
 
 const struct gate_metric_info *gate_metric__info(enum gate_metric metric)
@@ -279,19 +282,11 @@ void gate_runs__free(struct gate_runs *runs)
 
 struct sums {
 	double commits, aborts, committed_ns, wasted_ns, work, microscope_ns;
-	double intervals, meets, waited_ns;
+	double intervals, meets, lost_ns;
 	double seconds;	     /* of the longest node: hosts' clocks are not compared */
 	double node_seconds; /* of all nodes together */
 	bool timed;	     /* every node has a duration */
 };
-
-/* What dsmreport calls lost where nothing is undone. Attempts run there too (roots, allocations); what those that
- * abort wait for pages is in wasted_ns already. */
-static double waited(const struct dsm_counters *c)
-{
-	return (double)c->wasted_ns + (double)c->fetch_ns - (double)c->wasted_fetch_ns + (double)c->lock_ns +
-	       (double)c->flush_ns;
-}
 
 /* Counters count from the node's start. A collector that came late does not know when that was: then
  * rates are taken between its first and its last sample. */
@@ -310,7 +305,7 @@ static void add_node(struct sums *s, const struct gate_node *n, bool rates)
 	s->microscope_ns += (double)(n->last.microscope_ns - base->microscope_ns);
 	s->intervals += (double)(n->last.intervals - base->intervals);
 	s->meets += (double)(n->last.meets - base->meets);
-	s->waited_ns += waited(&n->last) - waited(base);
+	s->lost_ns += (double)lost_time__ns(&n->last) - (double)lost_time__ns(base);
 	s->node_seconds += seconds;
 	s->timed &= seconds > 0;
 	s->seconds = seconds > s->seconds ? seconds : s->seconds;
@@ -421,7 +416,7 @@ int gate_run__value(const struct gate_run *run, enum gate_metric metric, double 
 		*value = s.meets / s.work;
 		break;
 	case GATE_LOST_SHARE:
-		*value = fmin(1, fmax(0, s.waited_ns) / (s.node_seconds * 1e9));
+		*value = fmin(1, fmax(0, s.lost_ns) / (s.node_seconds * 1e9));
 		break;
 	default:
 		rc = need(s.commits, run->path, "nothing was committed", why, size);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "collector/aggregate_names.h"
+#include "collector/lost_time.h"
 #include "collector/table.h"
 
 struct page_node { /* one page on one node */
@@ -241,33 +242,34 @@ static struct agg_rates rates_of(const struct change *c, double seconds)
 }
 
 /* Counters only grow; a page of somebody else's memory may say otherwise, which counts as no change. */
-static double grown(uint64_t now, uint64_t before)
+static struct dsm_counters grown(const struct dsm_counters *now, const struct dsm_counters *before)
 {
-	return now > before ? (double)(now - before) : 0;
+	struct dsm_counters by;
+
+#define X(name, meaning) by.name = now->name > before->name ? now->name - before->name : 0;
+	DSM_COUNTERS(X)
+#undef X
+	return by;
 }
 
 static struct change change_of(const struct agg_node *n)
 {
-	const struct dsm_counters *now = &n->counters, *then = &n->before;
-	double fetch_ns = grown(now->fetch_ns, then->fetch_ns);
-	double again = grown(now->wasted_fetch_ns, then->wasted_fetch_ns); /* these are in wasted_ns, too */
+	struct dsm_counters growth = grown(&n->counters, &n->before);
 
 	return (struct change){
-		.commits = grown(now->commits, then->commits),
-		.aborts = grown(now->aborts, then->aborts),
-		.work = grown(now->work, then->work),
-		.fetches = grown(now->faults_fetch, then->faults_fetch),
-		.bytes_in = grown(now->bytes_in, then->bytes_in),
-		.wasted = grown(now->wasted_ns, then->wasted_ns),
-		.committed = grown(now->committed_ns, then->committed_ns),
-		.intervals = grown(now->intervals, then->intervals),
-		.meets = grown(now->meets, then->meets),
-		.transfers = grown(now->pages_in, then->pages_in),
-		.lock_waits = grown(now->locks_remote, then->locks_remote),
-		.flushes = grown(now->flushes, then->flushes),
-		.lost_ns = grown(now->wasted_ns, then->wasted_ns) +
-			   (fetch_ns > again ? fetch_ns - again : 0) + grown(now->lock_ns, then->lock_ns) +
-			   grown(now->flush_ns, then->flush_ns),
+		.commits = (double)growth.commits,
+		.aborts = (double)growth.aborts,
+		.work = (double)growth.work,
+		.fetches = (double)growth.faults_fetch,
+		.bytes_in = (double)growth.bytes_in,
+		.wasted = (double)growth.wasted_ns,
+		.committed = (double)growth.committed_ns,
+		.intervals = (double)growth.intervals,
+		.meets = (double)growth.meets,
+		.transfers = (double)growth.pages_in,
+		.lock_waits = (double)growth.locks_remote,
+		.flushes = (double)growth.flushes,
+		.lost_ns = (double)lost_time__ns(&growth),
 	};
 }
 

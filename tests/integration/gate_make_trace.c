@@ -5,7 +5,7 @@
  * Keys: run program host nodes first last commits aborts committed wasted work seconds micro lost
  * status start late (1: the collector came late) cut (bytes to take off the end) model nocounters crashed (a
  * node) nosummary open (nodes that still ran when the recording ended) intervals meets fetched (ns waiting for pages)
- * refetched (of these, in attempts that aborted) locked flushed (ns). Counters are each node's; nodes
+ * refetched (of these, in attempts that aborted) locked flushed changed (ns). Counters are each node's; nodes
  * first..last (of `nodes`) are written.
  */
 #include <stdint.h>
@@ -47,13 +47,14 @@ enum key {
 	REFETCHED,
 	LOCKED,
 	FLUSHED,
+	CHANGED,
 	KEYS
 };
 static const char *const names[KEYS] = {
 	"run",	     "program", "host",	     "nodes",	   "first",   "last",	   "commits", "aborts",
 	"committed", "wasted",	"work",	     "seconds",	   "micro",   "lost",	   "status",  "start",
 	"late",	     "cut",	"model",     "nocounters", "crashed", "nosummary", "open",    "intervals",
-	"meets",     "fetched", "refetched", "locked",	   "flushed"};
+	"meets",     "fetched", "refetched", "locked",	   "flushed", "changed"};
 static const char *text[KEYS];
 
 static double num(enum key k, double otherwise)
@@ -111,6 +112,7 @@ static int put_counters(struct trace_writer *w, unsigned node, uint64_t time_ns,
 	c.counters.wasted_fetch_ns = (uint64_t)(share * num(REFETCHED, 0));
 	c.counters.lock_ns = (uint64_t)(share * num(LOCKED, 0));
 	c.counters.flush_ns = (uint64_t)(share * num(FLUSHED, 0));
+	c.counters.changes_ns = (uint64_t)(share * num(CHANGED, 0));
 	return trace_writer__counters(w, &c, 1);
 }
 

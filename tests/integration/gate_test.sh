@@ -170,7 +170,7 @@ n=0
 for x in 990 1010 1000 1020 980; do
 	n=$((n + 1))
 	for m in 2 3; do
-		common=(model=$m intervals=10000 wasted=3e8 refetched=2e8 locked=25e7 flushed=15e7 work=5000)
+		common=(model=$m intervals=10000 wasted=3e8 refetched=2e8 locked=20e7 flushed=15e7 changed=5e7 work=5000)
 		make "m$m-$n" meets=$x fetched=$((x * 1000000)) "${common[@]}"
 		make "m$m-same$n" meets=$((2000 - x)) fetched=$(((2000 - x) * 1000000)) "${common[@]}"
 		make "m$m-worse$n" meets=$((x + 300)) fetched=$(((x + 300) * 1000000)) "${common[@]}"

@@ -261,7 +261,7 @@ static void test_rates(void **state)
 }
 
 /* Two nodes for a second each: what they waited is a share of both their times; waits in attempts that abort are in
- * wasted_ns already. */
+ * wasted_ns already; changes cost processor time that nobody waits for. */
 static void test_rates_of_intervals(void **state)
 {
 	struct trace_counters c = {.time_ns = 1000000000, .node = 1};
@@ -284,16 +284,17 @@ static void test_rates_of_intervals(void **state)
 					   .fetch_ns = 250000000,
 					   .wasted_fetch_ns = 50000000,
 					   .lock_ns = 60000000,
-					   .flush_ns = 40000000};
+					   .flush_ns = 40000000,
+					   .changes_ns = 20000000};
 	aggregate__sample_node(a, &c);
 	n = aggregate__node(a, 1);
 	assert_true(n->rates.intervals == 40 && n->rates.meets == 10 && n->rates.transfers == 7 &&
 		    n->rates.lock_waits == 3 && n->rates.flushes == 2);
 	assert_true(n->rates.conflicts_per_interval == 0.25);
-	assert_float_equal(n->rates.lost_share, 0.4, 1e-9);
+	assert_float_equal(n->rates.lost_share, 0.42, 1e-9);
 	total = aggregate__total(a);
 	assert_true(total.conflicts_per_interval == 0.25 && total.intervals == 40);
-	assert_float_equal(total.lost_share, 0.2, 1e-9);
+	assert_float_equal(total.lost_share, 0.21, 1e-9);
 }
 
 static void test_losses(void **state)
