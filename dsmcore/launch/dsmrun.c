@@ -316,6 +316,14 @@ static int place(struct run *run, char *why, size_t size)
 	char self[32];
 	int rc = 0;
 
+	if (*run->interface && !run->hosts) {
+		snprintf(why, size,
+			 "interface '%s' is for connections between hosts: name those with --hosts or "
+			 "--hostfile, "
+			 "or leave --interface out",
+			 run->interface);
+		return -EINVAL;
+	}
 	if (!*run->interface && interface && *interface) {
 		if (address__check(interface, why, size))
 			return -EINVAL;

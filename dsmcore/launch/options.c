@@ -139,6 +139,47 @@ int options__plan(struct run_options *o, const char *text, char *why, size_t siz
 	return 0;
 }
 
+/* The folder that a new one at this path would be in, into a buffer of PATH_MAX bytes; and its own name. */
+static const char *parent_of(const char *path, char *parent)
+{
+	size_t n = strlen(path), name;
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	for (name = n; name && path[name - 1] != '/';)
+		name--;
+	if (n >= PATH_MAX)
+		return NULL;
+	if (name)
+		snprintf(parent, PATH_MAX, "%.*s", (int)name, path);
+	else
+		strcpy(parent, ".");
+	return path + name;
+}
+
+/* The nodes make it, wherever they run: a run that does not start leaves none behind. */
+static int new_history(struct run_options *o, const char *text, char *why, size_t size)
+{
+	char parent[PATH_MAX], full[PATH_MAX];
+	const char *name = parent_of(text, parent);
+	struct stat st;
+
+	if (!name || !realpath(parent, full))
+		return fail(name ? -errno : -ENAMETOOLONG, why, size,
+			    "history folder '%s': the folder that it would be in: %s%s", text,
+			    strerror(name ? errno : ENAMETOOLONG),
+			    name && errno == ENOENT ? "; make that first (mkdir -p)" : "");
+	if (stat(full, &st) || !S_ISDIR(st.st_mode))
+		return fail(-ENOTDIR, why, size, "history folder '%s': '%s' is not a folder", text, full);
+	if (access(full, W_OK | X_OK))
+		return fail(-errno, why, size, "history folder '%s' cannot be made in '%s': %s", text, full,
+			    strerror(errno));
+	if (snprintf(o->history, sizeof(o->history), "%s/%s", full[1] ? full : "", name) >=
+	    (int)sizeof(o->history))
+		return fail(-ENAMETOOLONG, why, size, "history folder '%s': path too long", text);
+	return 0;
+}
+
 int options__history(struct run_options *o, const char *text, char *why, size_t size)
 {
 	struct stat st;
@@ -148,6 +189,8 @@ int options__history(struct run_options *o, const char *text, char *why, size_t 
 		o->history[0] = 0;
 		return 0;
 	}
+	if (lstat(text, &st) && errno == ENOENT)
+		return new_history(o, text, why, size);
 	rc = absolute("history folder", text, o->history, sizeof(o->history), why, size);
 	if (rc)
 		return rc;

@@ -48,7 +48,8 @@ int history__open(void)
 	int n = snprintf(path, sizeof(path), "%s/", node.options.history);
 
 	snprintf(path + n, sizeof(path) - (size_t)n, DSM_HISTORY_FILE, node.options.node);
-	mkdir(node.options.history, 0777);
+	mkdir(node.options.history,
+	      0777); /* if no node of this host has; what else is wrong with it fopen() says */
 	history.file = fopen(path, "we");
 	if (!history.file || fwrite(&head, sizeof(head), 1, history.file) != 1) {
 		int err = -errno;

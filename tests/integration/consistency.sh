@@ -97,8 +97,7 @@ done
 # A verdict about transactions is not one about sections.
 for model in tx rc; do
 	checks=$((checks + 1))
-	rm -rf "$work/history"
-	mkdir "$work/history"
+	rm -rf "$work/history" # it is made anew
 	timeout 30 "$bin/dsmrun" -n 2 --consistency $model --history "$work/history" "$models" work >"$work/out" 2>&1
 	same "sections in a history of $model" "$("$bin/dsmverify" --json "$work/history" | jq -r .sections)" "$([ $model = tx ] && echo false || echo true)"
 done

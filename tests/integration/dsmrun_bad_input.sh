@@ -44,7 +44,13 @@ no "plan $work/cut.json: line 2: the file ends too early" -n 4 --plan "$work/cut
 same "messages about a damaged plan" "$(wc -l <"$work/err")" 1
 echo '{}' >"$work/empty.json"
 expect 2 'plan .*empty.json: "schema" is missing' env DSM_PLAN="$work/empty.json" "$dsmrun" -n 2 "$member" pass
-no "history folder '$work/none'" --history "$work/none" "$member" pass
+no "history folder '$work/none/it': the folder that it would be in: No such file or directory; make that first" \
+	--history "$work/none/it" "$member" pass
+no "history folder .*member/it': Not a directory" --history "$member/it" "$member" pass
+ln -s "$work/nowhere/it" "$work/dangling"
+no "history folder '$work/dangling': No such file" --history "$work/dangling" "$member" pass
+no "interface 'lo' is for connections between hosts: name those with --hosts or --hostfile" --interface lo -n 2 "$member" pass
+expect 0 '' env DSM_INTERFACE=lo "$dsmrun" -n 2 "$member" pass # which says how, if there are hosts
 no "history folder .* is not a folder" --history "$member" "$member" pass
 no "statistics file '/nonexistent/x'" --stats /nonexistent/x "$member" pass
 no "statistics file '$work' is a folder" --stats "$work" "$member" pass

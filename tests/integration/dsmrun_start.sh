@@ -18,7 +18,6 @@ same "descriptors with inherited ones" "$(sort -u "$work/out")" 'sockets 3 other
 
 # Options arrive; they win over variables; variables win over defaults.
 echo '{"schema": "procope.plan/1", "program": "any", "rules": []}' >"$work/plan.json"
-mkdir "$work/history"
 expect 0 '' env DSM_HEAP=3M DSM_STRICT=1 DSM_MICROSCOPE=7 "$dsmrun" -n 2 --heap 64M --ring-size 64K --plan "$work/plan.json" \
 	--history "$work/history" --transport tcp "$member" options
 same options "$(sort "$work/out" | head -n 1)" "node 0 of 2 heap 67108864 ring 65536 strict 1 microscope 7 transport tcp plan '$work/plan.json' history '$work/history'"

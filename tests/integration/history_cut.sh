@@ -5,7 +5,6 @@
 . "$(dirname "$0")/../lib.sh"
 verify=$bin/dsmverify
 h=$work/history
-mkdir "$h"
 timeout -k 5 60 "$bin/dsmrun" -n 3 --history "$h" "$apps/world" --seconds 40 >"$work/run" 2>&1 </dev/null &
 await 3 world
 sleep 2
