@@ -174,7 +174,8 @@ DSM_API void dsm_peek(void *dst, const void *src, size_t bytes);
 
 /* Brings [ptr, ptr + bytes) here for reading, or for writing too, inside a transaction: all pages that are
  * elsewhere are asked for at once, and the call waits once for up to 4 MiB of them. It is also what system
- * calls need. The pages count as read (written, if they change). Returns 0 or -EINVAL (not all DSM memory).
+ * calls need. The pages count as read (written, if they change). Returns 0 or -EINVAL (not all DSM memory); a mode
+ * that is neither ends the program.
  * (A program that walks over pages at equal distances is followed without it: the runtime then asks for the
  * next ones by itself, and such a page counts as read only when it is touched.) */
 enum dsm_touch_mode { DSM_READ, DSM_WRITE };

@@ -254,11 +254,16 @@ static void returned(struct run *run, const struct proc *p, int status)
 		decide(run, EXIT_BAD);
 	} else if (status) {
 		if (!p->reported && !run->failed)
-			run__say("node %u ended with status %d", p->node, status);
+			run__say("node %u ended with status %d%s", p->node, status,
+				 p->done ? ""
+					 : ", by _exit(), or without the descriptors that its runtime needs "
+					   "(did the "
+					   "program close all, as closefrom() does? Let it close its own)");
 		decide(run, status);
 	} else if (!p->done && !run->failed) {
-		run__say("node %u left the run in the middle (by _exit() or exec?): return from main or call "
-			 "exit()",
+		run__say("node %u left the run in the middle (by _exit() or exec? or has it closed all "
+			 "descriptors?): "
+			 "return from main or call exit(), and close only what the program has opened",
 			 p->node);
 		decide(run, EXIT_BAD);
 	}

@@ -39,7 +39,7 @@ static int receive(int timeout_ms)
 	int n = transport__receive(node.transport, timeout_ms);
 
 	if (n < 0)
-		node__fatal(NULL, "waiting for messages: %s", strerror(-n));
+		node__deaf(n);
 	return n;
 }
 
@@ -131,7 +131,7 @@ static void receive_kept(uint64_t now)
 	} else if (n == -ENOENT) {
 		end_keeping(false);
 	} else if (n < 0) {
-		node__fatal(NULL, "looking for messages: %s", strerror(-n));
+		node__deaf(n);
 	} else if (now > keep.until) {
 		transport__give_back(node.transport);
 		end_keeping(keep.useful);

@@ -7,7 +7,7 @@
  *	SIGURG	the service thread doomed the attempt (ignored by default, so a stray one is harmless)
  *	SIGSEGV likewise, of a page whose rights are those of its mapping (memory/coarse.c); strict mode's
  *		write-protected data; else a crash
- *	SIGILL, SIGFPE, SIGABRT: say where, and die
+ *	SIGILL, SIGFPE, SIGABRT: say where, and die. Where is a line of the program: the one that has called abort(), say
  *
  * All run on an alternate stack, because an abort overwrites the mutator's. errno is kept. While one runs the
  * others wait, except a crash.
@@ -25,6 +25,7 @@
 #include "dsmcore/memory/alloc_hooks.h"
 #include "dsmcore/memory/objects.h"
 #include "dsmcore/memory/region.h"
+#include "dsmcore/runtime/caller.h"
 #include "dsmcore/runtime/microscope.h"
 #include "dsmcore/runtime/modules.h"
 #include "dsmcore/runtime/node.h"
@@ -47,6 +48,35 @@ SANITIZER_NO_THREADS static const void *pc_of(const ucontext_t *c)
 	return (const void *)c->uc_mcontext.gregs[REG_RIP];
 }
 
+static struct {
+	int sig; /* 0: nobody looks */
+	pid_t thread;
+	const siginfo_t *info;
+	const void *pc;
+} looking; /* for who has called the library that crashed */
+
+/* Where abort() was called, or a library with what it cannot bear. What of the stack is left may be damaged, and looking
+ * crash in its turn: then it is the library's place again (crash() is entered once more). */
+static const void *culprit(int sig, const siginfo_t *info, const void *pc)
+{
+	sigset_t crashes;
+	const void *caller;
+
+	if (modules__in_program(pc) || modules__in_runtime(pc))
+		return pc;
+	looking.thread = gettid();
+	looking.info = info;
+	looking.pc = pc;
+	looking.sig = sig;
+	sigemptyset(&crashes);
+	sigaddset(&crashes, SIGSEGV);
+	sigaddset(&crashes, SIGBUS);
+	pthread_sigmask(SIG_UNBLOCK, &crashes, NULL);
+	caller = caller__in_program(pc);
+	looking.sig = 0;
+	return caller ? caller : pc;
+}
+
 /* Names the place and dies of the same signal. */
 static void crash(int sig, const siginfo_t *info, const void *pc)
 {
@@ -54,6 +84,7 @@ static void crash(int sig, const siginfo_t *info, const void *pc)
 		[SIGSEGV] = "SIGSEGV", [SIGBUS] = "SIGBUS",   [SIGILL] = "SIGILL",
 		[SIGFPE] = "SIGFPE",   [SIGABRT] = "SIGABRT", [SIGTRAP] = "SIGTRAP",
 	};
+	bool again = looking.sig && looking.thread == gettid();
 	char text[128];
 
 	if (node.started && getpid() != (pid_t)node.shm->pid) { /* a child of the program, not the node */
@@ -62,6 +93,13 @@ static void crash(int sig, const siginfo_t *info, const void *pc)
 		safepoint__sigaction(sig, &child, NULL);
 		raise(sig);
 		return;
+	}
+	if (again) {
+		sig = looking.sig;
+		info = looking.info;
+		pc = looking.pc;
+	} else {
+		pc = culprit(sig, info, pc);
 	}
 	snprintf(text, sizeof(text), "killed by %s (address %p)", name[sig], info->si_addr);
 	if (sig == SIGSEGV && tx__beyond_stack(info->si_addr))
@@ -73,6 +111,13 @@ static void crash(int sig, const siginfo_t *info, const void *pc)
 	struct sigaction dfl = {.sa_handler = SIG_DFL};
 
 	safepoint__sigaction(sig, &dfl, NULL);
+	if (again) { /* never back to where it crashes again */
+		sigset_t now;
+
+		sigemptyset(&now);
+		sigaddset(&now, sig);
+		pthread_sigmask(SIG_UNBLOCK, &now, NULL);
+	}
 	raise(sig);
 }
 

@@ -91,6 +91,18 @@ void node__fatal(const void *pc, const char *format, ...)
 	_exit(2);
 }
 
+/* Under the runtime's descriptors there may be others by now. */
+void node__deaf(int err)
+{
+	bool closed = err == -EBADF || err == -EINVAL || err == -ENOTSOCK;
+
+	node__fatal(NULL, "waiting for messages: %s%s", strerror(-err),
+		    closed ? ": the program has closed descriptors that the runtime needs: let it close only "
+			     "those that it has opened, none in bulk (closefrom(), close_range(), a loop), "
+			     "nor become a daemon"
+			   : "");
+}
+
 void node__not_the_mutator(const void *pc, const char *call)
 {
 	if (in_child())
@@ -288,7 +300,7 @@ static void *serve(void *arg)
 					 : (usleep(TICK_MS * 1000), 0);
 
 		if (err < 0 && err != -EINTR)
-			node__fatal(NULL, "waiting for messages: %s", strerror(-err));
+			node__deaf(err);
 		uint64_t now = events__now();
 
 		dispatch__tick();

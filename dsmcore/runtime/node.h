@@ -36,6 +36,8 @@ extern struct node node;
 /* Ends the whole run with a message. `pc` is an address in the program that the message is about
  * (its file and line are named), or NULL. Exit status 2. Any thread; async-signal-safe. */
 __attribute__((noreturn, format(printf, 2, 3))) void node__fatal(const void *pc, const char *format, ...);
+/* The same, when nothing can be received any more: err is the transport's, negative. */
+__attribute__((noreturn)) void node__deaf(int err);
 
 /* Ends it because a thread that is not the mutator has made this call, or does this: a second thread of the program, or what
  * fork() made of the mutator. Exit status 2. Async-signal-safe. */

@@ -14,10 +14,10 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
-#include <unwind.h>
 
 #include "dsmcore/launch/control.h"
 #include "dsmcore/memory/region.h"
+#include "dsmcore/runtime/caller.h"
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/modules.h"
@@ -39,39 +39,21 @@ static struct {
 
 /* ---- the mutator's side ---- */
 
-struct walk {
-	const void *interrupted, *pc;
-	bool below; /* the frame of what was interrupted has been met: above it are handlers */
-};
-
-static _Unwind_Reason_Code step(struct _Unwind_Context *context, void *arg)
-{
-	int before; /* of a frame that was interrupted the address is of the instruction; else of the one after the call */
-	struct walk *w = arg;
-	const char *pc = (const char *)_Unwind_GetIPInfo(context, &before);
-
-	w->below |= pc == w->interrupted;
-	if (!w->below || !modules__in_program(pc))
-		return _URC_NO_REASON;
-	w->pc = before ? pc : pc - 1;
-	return _URC_END_OF_STACK;
-}
-
 void standing__answer(const ucontext_t *context)
 {
-	struct walk w = {.interrupted = (const void *)context->uc_mcontext.gregs[REG_RIP]};
+	const void *at = (const void *)context->uc_mcontext.gregs[REG_RIP], *pc;
 
 	if (!atomic_exchange(&standing.wanted, false))
 		return;
-	_Unwind_Backtrace(step, &w);
-	if (!w.pc)
+	pc = caller__in_program(at);
+	if (!pc)
 		node__say(NULL, NOWHERE);
-	else if (modules__in_program(w.interrupted))
-		node__say(w.pc, "computes");
-	else if (modules__in_runtime(w.interrupted))
-		node__say(w.pc, "is in a call of dsm.h, made");
+	else if (modules__in_program(at))
+		node__say(pc, "computes");
+	else if (modules__in_runtime(at))
+		node__say(pc, "is in a call of dsm.h, made");
 	else
-		node__say(w.pc, "computes or waits in a library, which was called");
+		node__say(pc, "computes or waits in a library, which was called");
 	atomic_store(&standing.answered, true);
 }
 

@@ -476,6 +476,8 @@ int dsm_touch(const void *ptr, size_t bytes, enum dsm_touch_mode mode)
 	const void *pc = NODE_CALLER;
 
 	tx__require_mutator(pc, "dsm_touch()");
+	if (mode != DSM_READ && mode != DSM_WRITE)
+		node__fatal(pc, "dsm_touch() with mode %d: it is DSM_READ or DSM_WRITE", (int)mode);
 	int err = tx__touch(ptr, bytes, mode == DSM_WRITE, !safepoint__here(pc), pc);
 
 	if (err == -EPERM)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* misuse KIND: does one forbidden thing; misuse.sh checks the message and its line (marked with the kind). */
+#include <assert.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -285,6 +286,28 @@ static void misuse_handler(void)
 		}
 }
 
+/* As programs do that become daemons. */
+static void close_all(const char *kind)
+{
+	if (dsm_node() == 0)
+		;
+	else if (is(kind, "closes-loop"))
+		for (int fd = 3; fd < 256; fd++)
+			close(fd);
+	else
+		closefrom(is(kind, "closes-all") ? 0 : 3);
+	dsm_barrier();
+}
+
+/* abort() over frames that nobody can walk: the place is the library's. */
+static void abort_damaged(void)
+{
+	void **frame = __builtin_frame_address(0);
+
+	frame[1] = frame[0] = (void *)8;
+	abort();
+}
+
 static long deeper(long depth)
 {
 	volatile char room[1000];
@@ -336,11 +359,22 @@ int main(int argc, char **argv)
 	if (is(kind, "handler"))
 		misuse_handler();
 	if (is(kind, "abort") && dsm_node() == 0)
-		abort();
+		abort(); /* abort */
+	if (is(kind, "assert") && dsm_node() == 0)
+		assert(!item); /* assert */
+	if (is(kind, "crash-library") && dsm_node() == 0)
+		global = (int)strtol((const char *)nowhere, NULL, 10); /* crash-library */
+	if (is(kind, "abort-damaged") && dsm_node() == 0)
+		abort_damaged();
 	if (is(kind, "lonely-barrier") && dsm_node() == 0)
 		dsm_barrier(); /* lonely-barrier */
 	if (is(kind, "touch-outside"))
 		dsm_touch(item, 8, DSM_READ); /* touch-outside */
+	if (!strncmp(kind, "closes-", 7))
+		close_all(kind);
+	if (is(kind, "touch-mode"))
+		DSM_TX
+			dsm_touch(item, 8, (enum dsm_touch_mode)2); /* touch-mode */
 	if (is(kind, "sleep")) {
 		DSM_TX {
 			item->value++;

@@ -50,6 +50,12 @@ expect free-twice 2 'dsm_free'
 expect free-foreign 2 'dsm_free'
 expect exit-inside 2 'inside the transaction'
 expect touch-outside 2 'outside a transaction'
+for kind in three loop; do
+	expect closes-$kind 2 'closed descriptors that the runtime needs: let it close only those that it has opened'
+	expect closes-$kind 2 'closed descriptors that the runtime needs' --transport tcp
+done
+expect closes-all 2 'without the descriptors that its runtime needs'
+expect touch-mode 2 'dsm_touch\(\) with mode 2: it is DSM_READ or DSM_WRITE'
 for kind in retry cancel irrevocable; do
 	expect $kind-outside 2 "dsm_$kind\(\) outside a transaction"
 done
@@ -67,6 +73,9 @@ case $BUILD in
 *)
 	expect crash 139 'SIGSEGV'
 	expect abort 134 'SIGABRT'
+	expect assert 134 'SIGABRT'
+	expect crash-library 139 'SIGSEGV'
+	expect abort-damaged 134 'SIGABRT'
 	expect stack 139 'the stack is used up'
 	expect thread-exit 2 'pthread_exit\(\) in the thread that runs main'
 	expect thread-exit-c11 2 'thrd_exit\(\) in the thread that runs main'
