@@ -72,9 +72,10 @@ struct run {
 	const char *local_trace; /* what the collector here writes: the trace, or a part of it */
 	int spool; /* an agent: where its collector writes, -1 = none; and how much of it was sent */
 	uint64_t spooled;
-	pid_t collector;      /* 0 = not running */
-	pid_t live;	      /* likewise: who shows the parts of several hosts */
-	int collector_status; /* exit status once it has ended */
+	pid_t collector;       /* 0 = not running */
+	pid_t live;	       /* likewise: who shows the parts of several hosts */
+	char live_socket[128]; /* the collector's; empty: none */
+	int collector_status;  /* exit status once it has ended */
 	/* the run */
 	struct proc *procs;
 	int lifeline; /* only we hold its writing end */
@@ -131,6 +132,8 @@ int loop__run(struct run *run);
 int monitor__start(struct run *run);
 /* Whether it has ended since one last asked; its status is in the run then. */
 bool monitor__ended(struct run *run);
+/* It has ended early: its status, and what of the trace can be read. */
+void monitor__say_early(const struct run *run);
 /* Waits for it to write its file; `failed`: the run ended badly, so it may not notice by itself. */
 void monitor__finish(struct run *run, bool failed);
 

@@ -9,7 +9,6 @@
 #include "dsmcore/launch/dsmrun.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -321,18 +320,6 @@ static bool running_here(const struct run *run)
 	return false;
 }
 
-/* A collector that is killed has not given its trace its name yet. */
-static void say_what_is_left(const struct run *run)
-{
-	char partial[PATH_MAX];
-	int n = snprintf(partial, sizeof(partial), "%s.partial", run->trace);
-	bool there = n < (int)sizeof(partial) && !access(partial, R_OK);
-
-	run__say("dsmcollect has ended early (status %d): the trace '%s' is not complete%s%s",
-		 run->collector_status, run->trace,
-		 there ? "; what was written until then can be read from " : "", there ? partial : "");
-}
-
 /* When a node is killed, others may fail for that very reason; so the killed ones are asked first, and
  * again after a moment when a node has failed in another way. */
 static void reap_all(struct run *run)
@@ -348,8 +335,8 @@ static void reap_all(struct run *run)
 	for (int pass = 0; pass < 2; pass++)
 		for (unsigned n = 0; n < run->options.nodes; n++)
 			reap(run, &run->procs[n], pass == 0);
-	if (monitor__ended(run) && running_here(run))
-		say_what_is_left(run);
+	if (monitor__ended(run) && (running_here(run) || run->collector_status >= EXIT_SIGNAL))
+		monitor__say_early(run);
 }
 
 /* Nobody can say any more how its nodes have ended. */

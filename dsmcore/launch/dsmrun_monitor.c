@@ -21,6 +21,7 @@
 #define FINISH_NS  60000000000ll
 #define PATIENT_NS 2000000000ll /* after a bad end, before it is told to stop */
 #define WRITE_NS   5000000000ll /* what it then has to write its file */
+#define EXIT_GONE  (-1)		/* it has ended; how, is still to be asked */
 #define GIVE_UP_NS 2000000000ll /* the same when it has recorded nothing yet */
 
 /* An agent's standard streams are the line to dsmrun. */
@@ -62,6 +63,13 @@ __attribute__((noreturn)) static void become_collector(const struct run *run, co
 	_exit(127);
 }
 
+/* A collector that was killed could not take its socket away. */
+static void sweep_socket(const struct run *run)
+{
+	if (run->collector_status >= EXIT_SIGNAL && *run->live_socket == '/')
+		unlink(run->live_socket);
+}
+
 bool monitor__ended(struct run *run)
 {
 	int status;
@@ -70,7 +78,20 @@ bool monitor__ended(struct run *run)
 		return false;
 	run->collector = 0;
 	run->collector_status = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SIGNAL + WTERMSIG(status);
+	sweep_socket(run);
 	return true;
+}
+
+/* A collector that is killed has not given its trace its name yet. */
+void monitor__say_early(const struct run *run)
+{
+	char partial[PATH_MAX];
+	int n = snprintf(partial, sizeof(partial), "%s.partial", run->trace);
+	bool there = n < (int)sizeof(partial) && !access(partial, R_OK);
+
+	run__say("dsmcollect has ended early (status %d): the trace '%s' is not complete%s%s",
+		 run->collector_status, run->trace,
+		 there ? "; what was written until then can be read from " : "", there ? partial : "");
 }
 
 /* It is not ready in time, which --timeout may have shortened. */
@@ -84,12 +105,12 @@ static int too_late(const struct run *run, unsigned seconds)
 	return ours ? EXIT_TIMEOUT : EXIT_BAD;
 }
 
-/* Waits until dsmcollect writes "ready", ends, or we are told to stop. Returns an exit status. */
+/* Waits until dsmcollect writes "ready", ends, or we are told to stop. Returns an exit status, or EXIT_GONE. */
 static int await_ready(struct run *run, int fd)
 {
 	unsigned most = run->timeout_s && run->timeout_s < READY_S ? run->timeout_s : READY_S;
 	int64_t until = run__now() + most * 1000000000ll;
-	char text[16] = "";
+	char text[sizeof(run->live_socket) + 32] = "";
 	size_t have = 0;
 
 	/* "ready SOURCE SOCKET", written at once */
@@ -114,10 +135,20 @@ static int await_ready(struct run *run, int fd)
 	}
 	/* A BPF program sees a node's first record; a ring must be found and switched on first. */
 	run->options.await_listener = strstr(text, "ready ring") != NULL;
-	if (strstr(text, "ready"))
+	if (strstr(text, "ready")) {
+		(void)sscanf(text, "ready %*15s %127[^\n]", run->live_socket);
 		return 0;
-	run__say("dsmcollect could not start (its message is above); the program was not run");
-	return EXIT_BAD;
+	}
+	return EXIT_GONE;
+}
+
+static void say_gone(int status)
+{
+	char how[64] = "its message is above";
+
+	if (status >= EXIT_SIGNAL)
+		snprintf(how, sizeof(how), "killed by signal %d", status - EXIT_SIGNAL);
+	run__say("dsmcollect could not start (%s); the program was not run", how);
 }
 
 /* A stopped one ends, too. */
@@ -190,13 +221,19 @@ int monitor__start(struct run *run)
 
 		await_end(run, 0, GIVE_UP_NS);
 		status = run->collector_status;
-		if (rc == EXIT_BAD && status && status < EXIT_SIGNAL)
-			rc = status;
+		if (rc == EXIT_GONE) {
+			say_gone(status);
+			rc = status && status < EXIT_SIGNAL ? status : EXIT_BAD;
+		}
 	}
 	return rc;
 }
 
 void monitor__finish(struct run *run, bool failed)
 {
+	bool running = run->collector != 0;
+
 	await_end(run, failed ? PATIENT_NS : FINISH_NS, WRITE_NS);
+	if (running && run->collector_status >= EXIT_SIGNAL) /* it could not say so itself */
+		monitor__say_early(run);
 }

@@ -16,6 +16,8 @@
 #include <sys/mman.h>
 #include <time.h>
 
+#include "dsmcore/transport/signals_held.h"
+
 #define WINDOW_MOST  64u
 #define WINDOW_LEAST 4u
 #define PIECES	     1024u /* on their way to this node, or from it, divided among the streams */
@@ -80,7 +82,7 @@ static bool has_name(const char *list, const char *name, size_t n)
 	return false;
 }
 
-static void list_providers(char *providers, size_t size, char version[16])
+static void list_held(char *providers, size_t size, char version[16])
 {
 	struct fi_info *all;
 	uint32_t v = fi_version();
@@ -110,7 +112,7 @@ static int find_provider(const char *name, struct fi_info **info, char *why, siz
 
 	if (rc == 0)
 		return 0;
-	list_providers(others, sizeof(others), version);
+	list_held(others, sizeof(others), version);
 	snprintf(why, size,
 		 "fabric provider '%s': libfabric %s offers it no reliable, ordered endpoint here (%s); it "
 		 "has: %s "
@@ -119,14 +121,28 @@ static int find_provider(const char *name, struct fi_info **info, char *why, siz
 	return rc == -FI_ENOMEM ? -ENOMEM : -ENODATA;
 }
 
+/* Those who only ask are no nodes: providers' handlers are nothing to them. */
 static int check_provider(const char *name, char *why, size_t size)
 {
+	struct signals_held held;
 	struct fi_info *info;
-	int rc = find_provider(name, &info, why, size);
+	int rc;
 
+	signals__hold(&held);
+	rc = find_provider(name, &info, why, size);
 	if (rc == 0)
 		fi_freeinfo(info);
+	signals__release(&held);
 	return rc;
+}
+
+static void list_providers(char *providers, size_t size, char version[16])
+{
+	struct signals_held held;
+
+	signals__hold(&held);
+	list_held(providers, size, version);
+	signals__release(&held);
 }
 
 /* Where a provider speaks IP, it listens at the address that was asked for, and nowhere else. */

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dsmcore/transport/signals_held.h"
+
 /* The folder of this code: libdsm.so's, or that of the program which contains it. */
 static bool own_folder(char *folder, size_t size)
 {
@@ -33,7 +35,7 @@ static bool own_folder(char *folder, size_t size)
 	return true;
 }
 
-void *plugin__load(const char *file, char *why, size_t why_size)
+static void *load(const char *file, char *why, size_t why_size)
 {
 	static const char *const places[] = {"%s/%s", "%s/../lib/%s", "%s/../../lib/%s"};
 	char folder[PATH_MAX], path[PATH_MAX + 256];
@@ -54,5 +56,16 @@ void *plugin__load(const char *file, char *why, size_t why_size)
 		library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
 	if (!library)
 		snprintf(why, why_size, "%s", dlerror());
+	return library;
+}
+
+void *plugin__load(const char *file, char *why, size_t why_size)
+{
+	struct signals_held held;
+	void *library;
+
+	signals__hold(&held);
+	library = load(file, why, why_size);
+	signals__release(&held);
 	return library;
 }

@@ -8,7 +8,7 @@
 
 /* Loads e.g. "libdsm-tls.so": from the folder of this code (libdsm.so, or the program that contains it), from
  * ../lib or ../../lib from there (programs as installed, tests as built), or from where the system looks.
- * NULL: `why` says what the loader said. One thread. */
+ * NULL: `why` says what the loader said. Signals and their handlers stay as they are, whatever is loaded. One thread. */
 void *plugin__load(const char *file, char *why, size_t why_size);
 
 #endif

@@ -54,6 +54,15 @@ done
 # It dies in the middle: the program goes on.
 collector "$ready" 'kill -KILL $$'
 expect 137 'dsmcollect has ended early' "$run" --monitor="$work/t.dsmt" -n 2 "$member" nap
+# ... and it says so when the program is over by then; its socket does not stay.
+: >"$work/socket"
+# shellcheck disable=SC2016
+collector "eval 'echo ready ring $work/socket >&\$ready'" 'sleep 1; kill -KILL $$'
+expect 137 'dsmcollect has ended early \(status 137\)' "$run" --monitor="$work/t.dsmt" -n 2 "$member" pass
+[ ! -e "$work/socket" ] || fail "the socket of a killed collector has stayed"
+# shellcheck disable=SC2016
+collector 'kill -KILL $$'
+expect 2 'dsmcollect could not start \(killed by signal 9\)' "$run" --monitor="$work/t.dsmt" -n 2 "$member" talk
 collector "$ready" 'sleep 30 & wait'
 expect 139 '' "$run" --monitor="$work/t.dsmt" -n 2 "$member" signal 1 11
 same "a collector that does not notice" "$(cat "$work/told")" told

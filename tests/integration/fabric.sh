@@ -41,6 +41,17 @@ for provider in shm tcp; do
 	kill -KILL $!
 	nobody_left "after KILL of dsmrun over $provider"
 done
+# Signals are the program's and dsmrun's, whatever libfabric's libraries install handlers for.
+expect 143 'node 1 .*killed by signal 15' "$dsmrun" -n 3 --fabric tcp "$member" signal 1 15
+expect 130 'node 1 .*killed by signal 2' "$dsmrun" -n 3 --fabric tcp "$member" signal 1 2
+for pause in 0.02 0.05 0.1 0.2 0.4; do
+	env --default-signal=INT "$dsmrun" -n 2 --fabric shm --timeout 20 "$member" wait >"$work/out" 2>"$work/err" &
+	sleep $pause
+	kill -INT $!
+	wait $!
+	same "status after INT when libfabric had $pause s to start" $? 130
+	nobody_left "after INT of dsmrun while it loads libfabric"
+done
 # Killed while it joins, when its file of the provider shm has a name.
 for try in 1 2 3; do
 	"$dsmrun" -n 2 --fabric shm "$member" wait >"$work/out" 2>"$work/err" &
