@@ -320,6 +320,9 @@ int sc__on_bring(struct dsm_core *core, const struct core_msg *msg);
 int sc__on_seen(struct dsm_core *core, const struct core_msg *msg);
 /* The mutator goes on after a wait. */
 void sc__resumed(struct dsm_core *core);
+/* The right to write has gone to the home unasked: that answers a REVOKE of it that waits. (One of the copy waits on: the
+ * home takes what it got for no answer to that.) */
+void sc__given_back(struct dsm_core *core, uint32_t page);
 /* The mutator has an event that is no access: the instructions that were given pages have ended. */
 void sc__progress(struct dsm_core *core);
 void sc__lose(struct dsm_core *core, uint16_t node);

@@ -252,6 +252,19 @@ static void defer(struct dsm_core *core, const struct sc_wait *w)
 		sc->waits[sc->nwaits++] = *w;
 }
 
+void sc__given_back(struct dsm_core *core, uint32_t page)
+{
+	struct sc *sc = &core->sc;
+	struct sc_wait *w = find_wait(core, page);
+	size_t i;
+
+	if (!w || w->drop)
+		return;
+	i = (size_t)(w - sc->waits);
+	sc->nwaits--;
+	memmove(w, w + 1, (sc->nwaits - i) * sizeof(*w));
+}
+
 int sc__on_revoke(struct dsm_core *core, const struct core_msg *msg)
 {
 	struct core_entry *entries = core__entries(core, msg->npages);

@@ -135,8 +135,10 @@ void sc_lend__call_in(struct dsm_core *core, uint32_t page)
 		return;
 	cp->state = CLIENT_SHARED;
 	e.stamp = end_lending(core, sc_bring__find(core, page));
-	if (e.stamp)
-		core__send_entry(core, CORE_MSG_REVOKED, core__birth(core, page), &core->interval, &e);
+	if (!e.stamp)
+		return;
+	core__send_entry(core, CORE_MSG_REVOKED, core__birth(core, page), &core->interval, &e);
+	sc__given_back(core, page);
 }
 
 /* ---- its home ---- */

@@ -245,6 +245,43 @@ static void test_refused_and_called_in(void **state)
 	port__end(c);
 }
 
+/* The owner has just read what it has lent, so who asks for that waits for its instruction to end. That instruction writes the
+ * page, too, and the loan is called in: that was the answer, and there is no other. */
+static void test_called_in_while_asked_for(void **state)
+{
+	struct cluster *c = open_sc(4);
+	uint32_t page = page_of(1), round;
+	int verdict = -1;
+
+	(void)state;
+	for (round = 1; round < 8; round++) {
+		put(c, 0, page, (uint8_t)round);
+		meet(c);
+		get(c, 2, page, (uint8_t)round);
+		meet(c);
+	}
+	put(c, 0, page, 50);
+	meet(c);
+	assert_int_equal(READ(c, 0, page), CORE_DO_RESUME);
+	begin_step(c, 3, (struct core_event){.type = CORE_ACCESS, .page = page});
+	deliver_type(c, 1, CORE_MSG_ASK);
+	deliver_type(c, 0, CORE_MSG_REVOKE);
+	assert_int_equal(c->tail - c->head, 0);
+	begin_step(c, 0, (struct core_event){.type = CORE_ACCESS, .page = page, .write = true});
+	begin_step(c, 0, (struct core_event){.type = CORE_TICK});
+	deliver(c, 0, &verdict);
+	assert_int_equal(port_of(c, 3)->rights[page], CORE_READ);
+	assert_int_equal(port_of(c, 3)->frame[page][0], 50);
+	begin_step(c, 3, (struct core_event){.type = CORE_TICK});
+	deliver(c, 0, &verdict);
+	assert_int_equal(verdict, CORE_DO_RESUME);
+	put(c, 0, page, 51);
+	meet(c);
+	get(c, 3, page, 51);
+	get(c, 2, page, 51);
+	port__end(c);
+}
+
 /* What no home, and no holder, would say. */
 static void test_lies(void **state)
 {
@@ -287,6 +324,7 @@ int main(void)
 		cmocka_unit_test(test_revoked_while_returned),
 		cmocka_unit_test(test_lives_elsewhere),
 		cmocka_unit_test(test_refused_and_called_in),
+		cmocka_unit_test(test_called_in_while_asked_for),
 		cmocka_unit_test(test_lies),
 	};
 
