@@ -255,9 +255,10 @@ struct world {
 };
 
 /* What one seed must keep to: anything else is a failure. */
-#define STEPS_MAX 3000000u
-#define PATIENCE  2000000u /* virtual time without a commit or a barrier, and */
-#define ROUNDS	  8u /* on top, for each step of the longest transaction: so many times the worst delay */
+#define STEPS_MAX  3000000u /* and so many more for each pair of nodes, who may meet: */
+#define STEPS_PAIR 1000u
+#define PATIENCE   2000000u /* virtual time without a commit or a barrier, and */
+#define ROUNDS	   8u /* on top, for each step of the longest transaction: so many times the worst delay */
 
 /* profile.c */
 void profile__draw(struct profile *p, struct rng *rng, uint32_t nodes_forced);

@@ -380,6 +380,7 @@ static void run_due(struct world *w)
 	const struct profile *p = &w->profile;
 	uint32_t steps = p->long_percent ? p->long_ops : p->ops_max;
 	uint64_t patience = PATIENCE + ROUNDS * w->worst * (steps + 10);
+	uint64_t steps_max = STEPS_MAX + (uint64_t)p->nodes * (p->nodes - 1u) / 2 * STEPS_PAIR;
 
 	while (w->agenda.count && !w->failed) {
 		struct due due = agenda__next(&w->agenda);
@@ -391,7 +392,7 @@ static void run_due(struct world *w)
 		if (w->now - w->last_progress > patience)
 			world__fail(w, FAIL_PROGRESS, "livelock: nobody committed since %" PRIu64,
 				    w->last_progress);
-		if (w->steps > STEPS_MAX)
+		if (w->steps > steps_max)
 			world__fail(w, FAIL_PROGRESS, "livelock: not done after %" PRIu64 " steps", w->steps);
 	}
 }
