@@ -164,7 +164,7 @@ struct row {
 	uint32_t gap;	  /* from there to where the next one began */
 	uint32_t longest; /* pages that one changed, of late */
 	uint8_t wrong;	  /* guesses in a row that were */
-	uint8_t pause;	  /* attempts until the next guess */
+	uint8_t pause;	  /* chances to guess that are let pass */
 };
 
 struct rows {

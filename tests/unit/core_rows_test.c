@@ -270,13 +270,39 @@ static void test_wrong(void **state)
 	cluster__close(c);
 }
 
+/* Less than a row, after rows that lie far apart: it does not come to the gap between them, so a page is expected at least. */
+static void test_part_of_row(void **state)
+{
+	const uint32_t pitch = 16, units = 64, parts[] = {1, 16, 44, 48};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		struct cluster *c = cluster__open(1, 256, 256, 0);
+
+		own_all(c, 256);
+		for (uint32_t row = 0; row < 3; row++) {
+			begin(c, units, row > 0);
+			write_row(c, row * pitch, ROW);
+			commit(c, row * pitch, ROW);
+		}
+		begin(c, parts[i], true);
+		assert_in_range(dirty(c), 1, ROW + 1);
+		CANCEL(c, 0);
+		begin(c, parts[i], false);
+		WRITE(c, 0, 0);
+		assert_in_range(dirty(c), 1, ROW + 1);
+		CANCEL(c, 0);
+		cluster__close(c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rows),	   cmocka_unit_test(test_not_owned),
 		cmocka_unit_test(test_turns),	   cmocka_unit_test(test_far_rows),
 		cmocka_unit_test(test_two_arrays), cmocka_unit_test(test_neighbour),
-		cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_wrong),	   cmocka_unit_test(test_part_of_row),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
