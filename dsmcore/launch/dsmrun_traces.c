@@ -45,21 +45,28 @@ static int name_part(const struct run *run, struct host *h)
 	return 0;
 }
 
+static int open_part(const struct run *run, struct host *h)
+{
+	int rc = name_part(run, h);
+
+	if (rc || h->here)
+		return rc;
+	/* Never through a link that somebody has put there: the folder may be /tmp. */
+	h->part = open(h->part_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0666);
+	return h->part < 0 ? -errno : 0;
+}
+
 int traces__open(struct run *run)
 {
 	for (unsigned i = 0; i < run->nhosts; i++) {
 		struct host *h = &run->hosts[i];
-		int rc = name_part(run, h);
+		int rc = open_part(run, h);
 
-		if (!rc && !h->here) {
-			/* Never through a link that somebody has put there: the folder may be /tmp. */
-			h->part = open(h->part_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW,
-				       0666);
-			rc = h->part < 0 ? -errno : 0;
-		}
 		if (rc) {
 			run__say("the part of the trace that is of host '%s', '%s': %s", h->name,
 				 h->part_path, strerror(-rc));
+			*h->part_path = 0; /* what is there is not ours */
+			traces__drop(run);
 			return rc;
 		}
 		if (h->here)

@@ -55,6 +55,12 @@ no "history folder .* is not a folder" --history "$member" "$member" pass
 no "statistics file '/nonexistent/x'" --stats /nonexistent/x "$member" pass
 no "statistics file '$work' is a folder" --stats "$work" "$member" pass
 no "trace file '/nonexistent/x'" --monitor=/nonexistent/x "$member" pass
+# A host's part of the trace: what is in its place stays, and no other host's is left.
+mkdir "$work/several.dsmt.beta.part"
+no "trace that is of host 'beta', .*several.dsmt.beta.part': Is a directory" --hosts alpha:1,beta:1 --rsh false \
+	--monitor="$work/several.dsmt" "$member" pass
+same "parts left" "$(find "$work" -name 'several.dsmt.*' -printf '%f ')" "several.dsmt.beta.part "
+rmdir "$work/several.dsmt.beta.part"
 # What a shell makes of "$UNSET".
 for o in plan history key-file fabric monitor; do
 	no "--$o: its value is empty" "--$o=" "$member" pass
