@@ -329,14 +329,30 @@ static void copy_page(struct met_page *to, const struct met_page *from)
 	touches__add_all(&to->touches, &from->touches, SIZE_MAX);
 }
 
-/* What is known in general of the side that accessed. The holder of a copy has used it in many intervals, wherever they
- * began. */
+static bool can_stand_in(const struct profile *s)
+{
+	return s && (s->committed || s->aborted >= ENOUGH_ABORTED);
+}
+
+/* What is known in general of the side that accessed. Intervals that began at its site come first; for want of those, and
+ * where the holder of a copy used it in intervals of several sites, all of that node. But what a node does elsewhere, once
+ * in a while, must not make a conflict true of which those of the site show no sign. */
 const struct profile *judge__profile(struct evidence *e, const struct conflict *c, const struct met_page *p)
 {
 	uint16_t node = p->reversed ? c->winner : c->loser;
 	uint32_t site = p->reversed ? c->winner_site : c->loser_site;
+	const struct profile *all = NULL, *own;
 
-	return profile__get(e, c->run, node, c->interval ? ANY_SITE : site, p->page, false);
+	if (c->interval)
+		all = profile__get(e, c->run, node, ANY_SITE, p->page, false);
+	if (p->reversed && c->winner_elsewhere)
+		return all;
+	own = profile__get(e, c->run, node, site, p->page, false);
+	if (can_stand_in(own) || !can_stand_in(all))
+		return own;
+	if (own && byteset__meets(&p->changed, &all->touched) && !byteset__meets(&p->changed, &own->touched))
+		return own;
+	return all;
 }
 
 /* Finds stand-ins for an unknown page. If all that the site was ever seen to access does not meet the other
@@ -347,7 +363,7 @@ static unsigned find_standins(struct evidence *e, const struct conflict *c, cons
 	const struct profile *s = judge__profile(e, c, p);
 	unsigned n = 0;
 
-	if (!s || p->why == WHY_WRITES || (!s->committed && s->aborted < ENOUGH_ABORTED))
+	if (p->why == WHY_WRITES || !can_stand_in(s))
 		return 0;
 	out[0] = (struct standin){&s->touched, &s->wrote, &s->touches};
 	if (!byteset__meets(&p->changed, &s->touched))

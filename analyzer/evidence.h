@@ -73,6 +73,7 @@ struct conflict {
 	bool microscope;	/* the loser was slowed down by it */
 	bool winner_microscope; /* the winner was, so they might not have met without it */
 	uint32_t winner_site, loser_site; /* interned */
+	bool winner_elsewhere;		  /* it also used the pages in intervals that began at other sites */
 	uint32_t cause;			  /* enum dsm_ev_cause */
 	int64_t time_ns;
 	double weight; /* occurrences that this stands for */

@@ -11,7 +11,8 @@
 
 #include "evidence_work.h"
 
-#define MOST_MEETS 64 /* of one wait: more share its cost unseen */
+#define MOST_MEETS     64 /* of one wait: more share its cost unseen */
+#define MOST_INTERVALS 64 /* of a stay, looked at for their sites */
 
 static struct who holder_of(const struct dsm_ev_meet *m, const struct dsm_ev_met *met)
 {
@@ -99,6 +100,29 @@ static void judge_met(struct evidence *e, const struct conflict *c, struct met_p
 	}
 }
 
+/* Had the holder the page in intervals that began at other sites than its present one? Those without a record had
+ * nothing to do with anybody else. */
+static bool used_elsewhere(struct evidence *e, uint32_t run, const struct dsm_ev_meet *m,
+			   const struct dsm_ev_met *met, uint32_t site)
+{
+	struct window_cursor c;
+	const struct entry *entry;
+
+	if (!met->since || m->interval.number - met->since > MOST_INTERVALS)
+		return true;
+	for (uint64_t i = met->since; i < m->interval.number; i++) {
+		window__find(&e->window, &c, run, m->hdr.node, m->hdr.generation, number__of(i, true), 0);
+		while ((entry = window__next(&c))) {
+			const struct dsm_ev_ended *ended = (const void *)entry->record;
+
+			if (ended->hdr.type == DSM_EV_INTERVAL &&
+			    model__site(e->model, run, m->hdr.node, ended->interval.site) != site)
+				return true;
+		}
+	}
+	return false;
+}
+
 static void tell_met(struct evidence *e, const struct entry *entry, const struct dsm_ev_meet *m,
 		     const struct dsm_ev_met *met, double ns, unsigned share, bool microscope)
 {
@@ -121,6 +145,7 @@ static void tell_met(struct evidence *e, const struct entry *entry, const struct
 		.page = &page,
 	};
 
+	c.winner_elsewhere = used_elsewhere(e, entry->run, m, met, c.winner_site);
 	memset(&page.page, 0, sizeof(page) - offsetof(struct met_page, page));
 	if (place__load(&page.view, e->model, e->layouts, entry->run, met->page, entry->time_ns)) {
 		c.pages = 1;

@@ -20,6 +20,19 @@ static bool newest_part(struct evidence *e, const struct entry *entry, dsm_ev_pa
 	return false;
 }
 
+/* Intervals count twice: for those that begin there, and for all of the node. */
+static void add_to_profiles(struct evidence *e, const struct usage_event *u, dsm_ev_page page,
+			    const struct access_set *set, bool whole, enum outcome how)
+{
+	struct profile *p = profile__get(e, u->run, u->node, u->site, page, true);
+
+	if (p)
+		profile__add(p, set, whole, how);
+	p = u->interval ? profile__get(e, u->run, u->node, ANY_SITE, page, true) : NULL;
+	if (p)
+		profile__add(p, set, whole, how);
+}
+
 static void of_accesses(struct evidence *e, const struct entry *entry, struct usage_event u,
 			const struct page_view *v)
 {
@@ -31,7 +44,6 @@ static void of_accesses(struct evidence *e, const struct entry *entry, struct us
 			  .attempt = a->interval.attempt,
 			  .interval = interval};
 	struct access_set set = {0};
-	struct profile *p;
 
 	if (!newest_part(e, entry, a->page))
 		return;
@@ -41,9 +53,9 @@ static void of_accesses(struct evidence *e, const struct entry *entry, struct us
 	u.touches = set.touches.at;
 	u.ntouches = set.touches.n;
 	e->sink.usage(e->sink.context, &u);
-	p = profile__get(e, u.run, u.node, interval ? ANY_SITE : u.site, a->page, true);
-	if (p && (!interval || set.touched.n)) /* an interval that did nothing stands for none that did */
-		profile__add(p, &set, set.complete, gather__outcome(e, u.run, who, &microscope));
+	if (!interval || set.touched.n) /* an interval that did nothing stands for none that did */
+		add_to_profiles(e, &u, a->page, &set, set.complete,
+				gather__outcome(e, u.run, who, &microscope));
 	gather__free(&set);
 }
 
@@ -53,8 +65,6 @@ static void of_fault(struct evidence *e, const struct entry *entry, struct usage
 	const struct dsm_ev_fault *f = (const void *)entry->record;
 	struct dsm_ev_access access = {f->offset, 0, f->access, f->ip};
 	struct access_set set = {0};
-	bool interval = f->hdr.flags & DSM_EV_F_INTERVAL;
-	struct profile *p = profile__get(e, u.run, u.node, interval ? ANY_SITE : u.site, f->page, true);
 
 	gather__access(e, v, f->hdr.node, &access, &set.touched, &set.wrote, VEC_ADD(&set.touches));
 	u.kind = USAGE_FIRST_TOUCH;
@@ -63,8 +73,7 @@ static void of_fault(struct evidence *e, const struct entry *entry, struct usage
 	u.touches = set.touches.at;
 	u.ntouches = 1;
 	e->sink.usage(e->sink.context, &u);
-	if (p)
-		profile__add(p, &set, false, OUTCOME_UNKNOWN);
+	add_to_profiles(e, &u, f->page, &set, false, OUTCOME_UNKNOWN);
 	gather__free(&set);
 }
 
@@ -74,8 +83,6 @@ static void of_writes(struct evidence *e, const struct entry *entry, struct usag
 	const struct dsm_ev_writes *w = (const void *)entry->record;
 	struct byteset changed = {0};
 	struct access_set set = {0};
-	bool interval = w->hdr.flags & DSM_EV_F_INTERVAL;
-	struct profile *p = profile__get(e, u.run, u.node, interval ? ANY_SITE : u.site, w->page, true);
 
 	if (w->basis == DSM_EV_BASIS_PAGE)
 		return;
@@ -86,8 +93,7 @@ static void of_writes(struct evidence *e, const struct entry *entry, struct usag
 	u.bytes = &set.wrote;
 	if (w->flags & DSM_EV_WRITES_COMMITTED)
 		e->sink.usage(e->sink.context, &u);
-	if (p)
-		profile__add(p, &set, false, OUTCOME_UNKNOWN);
+	add_to_profiles(e, &u, w->page, &set, false, OUTCOME_UNKNOWN);
 	byteset__free(&changed);
 	gather__free(&set);
 }

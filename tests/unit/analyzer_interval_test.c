@@ -211,6 +211,69 @@ static void test_apportioned(void **state)
 	report__free(&r);
 }
 
+/* Once in a while, in intervals that begin at another site (4), node 1 reads what node 0 writes all the time: a sum over
+ * the parts of all nodes, say. That is no evidence that it does so where it works on its own part (3). */
+static void rare_reader(struct feed *f, unsigned rounds)
+{
+	const struct told seen = {0, 8, 48, 56, true, true}, unseen = {0, 8, 48, 56, true, false};
+	struct byteset sum = {0}, none = {0};
+
+	byteset__add(&sum, 0, 8);
+	for (unsigned i = 0; i < rounds; i++) {
+		struct feed_iv reader = {1, 104 + 10 * i, 0, 4};
+
+		take_away(f, 100 + 10 * i, 0, 1, i == rounds / 2 ? &seen : &unseen);
+		feed__accesses(f, reader, PAGE, &sum, &none, true, NOWHERE);
+		feed__interval(f, reader, 0, true);
+	}
+	byteset__free(&sum);
+}
+
+static void test_apportioned_by_site(void **state)
+{
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	start(&f, DSM_EV_SC);
+	rare_reader(&f, 20);
+	report(&f, &r);
+	assert_float_equal(r.tally.ledger.estimated[VERDICT_TRUE], 0, 1);
+	assert_true(r.tally.ledger.estimated[VERDICT_FALSE] >
+		    8 * WAIT); /* those after the one that was seen */
+	report__free(&r);
+}
+
+/* A holder that used the page at several sites since it came: any of its intervals may stand for it. */
+static void test_apportioned_by_all_sites(void **state)
+{
+	struct byteset x = {0}, none = {0};
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	byteset__add(&x, 0, 8);
+	start(&f, DSM_EV_RC);
+	for (unsigned i = 0; i < 20; i++) {
+		struct feed_iv before = {0, 99 + 10 * i, 0, 4}, holder = {0, 100 + 10 * i, 0, 3},
+			       other = {1, 100 + 10 * i, 0, 3};
+
+		feed__writes(&f, other, PAGE, &x, true);
+		feed__meet(&f, holder, other, PAGE, R, W, before.number);
+		if (!i) {
+			feed__accesses(&f, before, PAGE, &x, &none, true, NOWHERE);
+			feed__accesses(&f, holder, PAGE, &none, &none, true, NOWHERE);
+		}
+		feed__interval(&f, before, 0, !i);
+		feed__interval(&f, other, WAIT, false);
+		feed__interval(&f, holder, 0, !i);
+	}
+	report(&f, &r);
+	assert_true(r.tally.ledger.estimated[VERDICT_TRUE] > 15 * WAIT);
+	report__free(&r);
+	byteset__free(&x);
+}
+
 /* One wait, three readers: they share it. Without any, it is a fetch like others. */
 static void test_shared_wait(void **state)
 {
@@ -500,14 +563,23 @@ static void test_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_true),	    cmocka_unit_test(test_true_without_microscope),
-		cmocka_unit_test(test_false),	    cmocka_unit_test(test_unknown),
-		cmocka_unit_test(test_silent),	    cmocka_unit_test(test_untouched),
-		cmocka_unit_test(test_apportioned), cmocka_unit_test(test_shared_wait),
-		cmocka_unit_test(test_relocated),   cmocka_unit_test(test_not_relocated),
-		cmocka_unit_test(test_aligned),	    cmocka_unit_test(test_locks),
-		cmocka_unit_test(test_told),	    cmocka_unit_test(test_aligned_flush),
+		cmocka_unit_test(test_true),
+		cmocka_unit_test(test_true_without_microscope),
+		cmocka_unit_test(test_false),
+		cmocka_unit_test(test_unknown),
+		cmocka_unit_test(test_silent),
+		cmocka_unit_test(test_untouched),
+		cmocka_unit_test(test_apportioned),
+		cmocka_unit_test(test_shared_wait),
+		cmocka_unit_test(test_relocated),
+		cmocka_unit_test(test_not_relocated),
+		cmocka_unit_test(test_aligned),
+		cmocka_unit_test(test_locks),
+		cmocka_unit_test(test_told),
+		cmocka_unit_test(test_aligned_flush),
 		cmocka_unit_test(test_changes),
+		cmocka_unit_test(test_apportioned_by_site),
+		cmocka_unit_test(test_apportioned_by_all_sites),
 	};
 
 	return cmocka_run_group_tests(tests, scene__make_folder, scene__remove_folder);
