@@ -17,6 +17,7 @@ struct input {
 	uint32_t run;
 	struct trace_item item;
 	bool ready, ended, closed;
+	size_t part;
 	uint64_t damaged;
 	uint64_t lost[DSM_EV_TYPE_MAX], lost_in_all; /* by this collector, as told so far */
 };
@@ -168,6 +169,8 @@ static void take(struct model *m, struct evidence *e, struct input *in)
 
 	switch (in->item.kind) {
 	case TRACE_RECORD:
+		if (run->clocks)
+			mem__need(hostclocks__check(run->clocks, in->part, in->item.record));
 		model__record(m, in->run, in->item.record);
 		if (e)
 			evidence__record(e, in->run, in->item.record);
@@ -187,6 +190,8 @@ static void take(struct model *m, struct evidence *e, struct input *in)
 		keep_text(&run->summary, in->item.json);
 		in->closed = true;
 		take_ending(run, in->item.json);
+		if (!run->clocks)
+			joined__parse(in->item.json, &run->joined);
 		break;
 	default:
 		break;
@@ -283,18 +288,19 @@ static int same_program(const struct input *in, size_t n)
 	return 0;
 }
 
-/* Hosts' clocks may differ by years, and which record is earlier must be known from the first one on: so what the nodes have
- * measured is read beforehand. Not of a stream, which comes only once. */
-static int read_clocks(struct model *m, struct input *in)
+/* Which record is earlier must be known from the first one on: so what tells of the clocks is read beforehand. Not of a
+ * stream, which comes only once. */
+static int read_clocks(struct input *in, struct hostclocks *clocks, unsigned *lowest)
 {
 	uint64_t damaged = in->damaged;
 	int err = strcmp(in->path, "-") ? open_input(in) : 0;
 
 	while (!err && in->reader && !in->ended) {
 		err = next_item(in, true, NULL);
-		if (!err && !in->ended && in->item.kind == TRACE_RECORD &&
-		    in->item.record->type == DSM_EV_CLOCK)
-			model__clock(m, in->run, (const void *)in->item.record);
+		if (err || in->ended || in->item.kind != TRACE_RECORD)
+			continue;
+		mem__need(hostclocks__take(clocks, in->part, in->item.record));
+		*lowest = in->item.record->node < *lowest ? in->item.record->node : *lowest;
 	}
 	if (in->reader)
 		trace_reader__close(in->reader);
@@ -304,18 +310,38 @@ static int read_clocks(struct model *m, struct input *in)
 	return err;
 }
 
+static int relate_clocks(struct model *m, struct input *in, size_t n)
+{
+	struct hostclocks *clocks;
+	unsigned lowest = UINT16_MAX;
+	int err = 0, part;
+
+	mem__need(hostclocks__new(&clocks, n));
+	m->runs.at[in[0].run].clocks = clocks;
+	for (size_t i = 0; i < n && !err; i++) {
+		in[i].part = i;
+		err = read_clocks(&in[i], clocks, &lowest);
+	}
+	part = hostclocks__part_of(clocks, (uint16_t)lowest);
+	if (!err)
+		mem__need(hostclocks__solve(clocks, part < 0 ? 0 : (size_t)part));
+	return err;
+}
+
 static int read_run(struct model *m, struct evidence *e, struct input *in, size_t n, bool quiet)
 {
 	int err = 0;
 
-	for (size_t i = 0; i < n && !err; i++) {
+	for (size_t i = 0; i < n; i++)
 		in[i].run = model__run(m, in[i].run_id, in[i].path);
-		err = n > 1 ? read_clocks(m, &in[i]) : 0;
-	}
+	if (n > 1)
+		err = relate_clocks(m, in, n);
 	for (size_t i = 0; i < n && !err; i++)
 		err = open_input(&in[i]);
 	if (!err)
 		err = merge(m, e, in, n, quiet);
+	if (n > 1)
+		joined__of(m->runs.at[in[0].run].clocks, n, &m->runs.at[in[0].run].joined);
 	for (size_t i = 0; i < n; i++)
 		if (in[i].reader)
 			trace_reader__close(in[i].reader);

@@ -26,6 +26,15 @@ void *mem__resize(void *old, size_t bytes)
 	return checked(realloc(old, bytes ? bytes : 1), bytes);
 }
 
+void mem__need(int err)
+{
+	if (!err)
+		return;
+	fprintf(stderr, "%s: %s; give it more memory, or a shorter trace\n", program_invocation_short_name,
+		strerror(-err));
+	exit(1);
+}
+
 void mem__free(void *p)
 {
 	free(p);

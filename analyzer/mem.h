@@ -28,6 +28,8 @@ void *mem__grow(void *array, size_t n, size_t *cap, size_t size);
 	((v)->at = mem__grow((v)->at, (v)->n, &(v)->cap, sizeof(__typeof__(*(v)->at))), &(v)->at[(v)->n++])
 #define VEC_FREE(v) (mem__free((v)->at), (v)->at = NULL, (v)->n = (v)->cap = 0)
 void mem__free(void *p);
+/* For what others have allocated: stops the program unless `err` is 0. */
+void mem__need(int err);
 
 /* A growing text, always NUL-terminated. */
 struct text {

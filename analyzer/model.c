@@ -71,7 +71,7 @@ void model__free(struct model *m)
 			id_map__free(&run->nodes.at[i].types);
 		}
 		VEC_FREE(&run->nodes);
-		VEC_FREE(&run->clocks);
+		hostclocks__free(run->clocks);
 		mem__free(run->source_file);
 		mem__free(run->info);
 		mem__free(run->summary);
@@ -214,73 +214,14 @@ static void take_type(struct model *m, uint32_t run, const struct dsm_ev_typedes
 	id_map__set(&node->types, rec->id, table__intern(&m->types, &type, sizeof(type)));
 }
 
-/* Walks from the lowest node over the measured pairs; nodes that no measurement reaches keep their clock. */
-static void solve_clocks(struct model *m, uint32_t run)
-{
-	struct run *r = &m->runs.at[run];
-	bool *known = mem__alloc(r->nodes.n * sizeof(bool));
-	bool moved = true;
-
-	known[0] = true;
-	r->nodes.at[0].clock_ns = 0;
-	while (moved) {
-		moved = false;
-		for (size_t i = 0; i < r->clocks.n; i++) {
-			const struct clock_edge *e = &r->clocks.at[i];
-			struct node *from = model__node(m, run, e->from), *to = model__node(m, run, e->to);
-			size_t a = (size_t)(from - r->nodes.at), b = (size_t)(to - r->nodes.at);
-
-			if (known[a] && !known[b])
-				to->clock_ns = (int64_t)((uint64_t)from->clock_ns - (uint64_t)e->offset_ns);
-			else if (known[b] && !known[a])
-				from->clock_ns = (int64_t)((uint64_t)to->clock_ns + (uint64_t)e->offset_ns);
-			else
-				continue;
-			known[a] = known[b] = moved = true;
-		}
-	}
-	mem__free(known);
-}
-
-void model__clock(struct model *m, uint32_t run, const struct dsm_ev_clock *rec)
-{
-	struct run *r = &m->runs.at[run];
-	struct clock_edge edge = {rec->hdr.node, rec->peer, rec->offset_ns, rec->rtt_ns};
-	uint64_t error = rec->rtt_ns / 2;
-
-	if (edge.from == edge.to || edge.offset_ns == INT64_MIN)
-		return;
-	if ((uint64_t)llabs(edge.offset_ns) <= error)
-		edge.offset_ns = 0; /* no difference that the measurement can tell: the same clock */
-	for (size_t i = 0; i < r->clocks.n; i++) {
-		struct clock_edge *known = &r->clocks.at[i];
-
-		if (known->from != edge.from || known->to != edge.to)
-			continue;
-		if (edge.rtt_ns < known->rtt_ns)
-			*known = edge;
-		else
-			return;
-		edge.rtt_ns = UINT64_MAX;
-		break;
-	}
-	if (edge.rtt_ns != UINT64_MAX) {
-		if (r->clocks.n >= 4096)
-			return;
-		*VEC_ADD(&r->clocks) = edge;
-	}
-	model__node(m, run, edge.from);
-	model__node(m, run, edge.to);
-	solve_clocks(m, run);
-}
-
 /* 73 years: no clock shows that, but a damaged trace may, and the difference of two times must be one. */
 #define TIME_MOST ((int64_t)1 << 61)
 
 int64_t model__time(const struct model *m, uint32_t run, uint16_t node, uint64_t time_ns)
 {
-	const struct node *n = model__find_node(m, run, node);
-	int64_t time = (int64_t)(time_ns + (n ? (uint64_t)n->clock_ns : 0));
+	const struct hostclocks *clocks = m->runs.at[run].clocks;
+	int part = clocks ? hostclocks__part_of(clocks, node) : -1;
+	int64_t time = (int64_t)(part < 0 ? time_ns : hostclocks__time(clocks, (size_t)part, time_ns));
 
 	return time > TIME_MOST ? TIME_MOST : time < -TIME_MOST ? -TIME_MOST : time;
 }
@@ -370,9 +311,6 @@ void model__record(struct model *m, uint32_t run, const struct dsm_ev_hdr *recor
 		break;
 	case DSM_EV_ROOT:
 		take_root(m, run, (const void *)record);
-		break;
-	case DSM_EV_CLOCK:
-		model__clock(m, run, (const void *)record);
 		break;
 	case DSM_EV_MOVE:
 		homes__take(m, run, (const void *)record, time);

@@ -4,7 +4,7 @@
  *
  * Ids in records are per node; the model interns what they mean, so that the same source line, type or
  * allocation site is one thing on all nodes and in all runs. Times are brought to one clock a run: that of
- * its lowest node (CLOCK records; an offset smaller than its own error counts as none).
+ * its lowest node (collector/hostclocks.h).
  */
 #ifndef ANALYZER_MODEL_H
 #define ANALYZER_MODEL_H
@@ -12,8 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "collector/hostclocks.h"
 #include "collector/trace.h"
 #include "ending.h"
+#include "joined.h"
 #include "mem.h"
 #include "table.h"
 
@@ -73,7 +75,6 @@ struct node {
 	uint64_t region_bytes;
 	char host[64];
 	struct id_map modules, sites, types;
-	int64_t clock_ns; /* add to this node's times to get the run's */
 	struct trace_counters first, last;
 	uint64_t records;
 	uint64_t last_seq, last_number; /* of its records so far; evidence.c */
@@ -98,19 +99,15 @@ struct page_home { /* a page whose home has moved */
 	uint16_t birth, home;
 };
 
-struct clock_edge {
-	uint16_t from, to;
-	int64_t offset_ns;
-	uint64_t rtt_ns;
-};
-
 struct run {
 	uint64_t id;
 	char program[128];
 	char *source_file; /* names of the trace files, comma separated */
 	char *info, *summary;
 	VEC(struct node) nodes; /* ascending by number */
-	VEC(struct clock_edge) clocks;
+	struct hostclocks
+		*clocks; /* of several traces, a part each; NULL: of one, all on one clock already */
+	struct joined joined;
 	uint64_t lost[DSM_EV_TYPE_MAX];
 	uint64_t records, aborts_seen;
 	uint64_t lost_in_all;	     /* as the last chunk says, before it says of which types */
@@ -158,9 +155,6 @@ void model__take_free(struct model *m, uint32_t run, const struct dsm_ev_free *r
 /* True when records of a type may be missing: lost, or in a damaged part. */
 bool model__lossy(const struct model *m, uint32_t run, unsigned type);
 
-/* Takes in how one node's clock differs from another's; the shortest round trip holds. A record that comes again changes
- * nothing. */
-void model__clock(struct model *m, uint32_t run, const struct dsm_ev_clock *rec);
 /* A node's time on the run's clock. */
 int64_t model__time(const struct model *m, uint32_t run, uint16_t node, uint64_t time_ns);
 

@@ -49,6 +49,7 @@ static struct json_object *run_json(const struct report *r, const struct report_
 		json__put(one, "records", json__whole((double)x->records));
 		json__put(one, "cut", json_object_new_boolean(x->cut));
 		json__put(one, "damaged", json_object_new_boolean(x->damaged));
+		json__put(one, "clocks", joined__json(&x->joined));
 		json__put(one, "info", x->info ? json_tokener_parse(x->info) : NULL);
 		json_object_array_add(list, one);
 		cut = cut || x->cut;

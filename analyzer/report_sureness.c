@@ -102,6 +102,18 @@ void report__sureness(const struct report *r, const struct style *s, struct text
 				text__add(out, "  Lost records: %llu of type %s (%s)\n",
 					  (unsigned long long)r->model.runs.at[i].lost[t],
 					  trace_record__name(t), r->model.runs.at[i].source_file);
+	for (size_t i = 0; i < r->model.runs.n; i++) {
+		const struct joined *j = &r->model.runs.at[i].joined;
+
+		if (j->measured > 1)
+			text__add(out,
+				  "  Clocks of %u hosts joined within %.1f us; %llu of %llu causes are "
+				  "before their "
+				  "effects (%s)\n",
+				  j->measured, (double)j->error_ns / 1e3,
+				  (unsigned long long)(j->checked - j->violated),
+				  (unsigned long long)j->checked, r->model.runs.at[i].source_file);
+	}
 	if (r->model.malformed)
 		text__add(out, "  %llu records describe impossible objects and were left out\n",
 			  (unsigned long long)r->model.malformed);

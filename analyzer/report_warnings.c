@@ -31,6 +31,34 @@ static void how_it_ended(const struct run *run, const struct style *s, struct te
 			  e->open == 1 ? "" : "s", s->off);
 }
 
+/* What is between hosts rests on their clocks. */
+static void clocks(const struct run *run, const struct style *s, struct text *out)
+{
+	const struct joined *j = &run->joined;
+
+	if (j->hosts < 2)
+		return;
+	if (j->measured < j->hosts)
+		text__add(out,
+			  "  ! the clocks of %u of %u hosts were not measured (a run of less than a "
+			  "second?): which "
+			  "of two hosts was first is not sure\n",
+			  j->hosts - j->measured, j->hosts);
+	if (j->steps)
+		text__add(out,
+			  "  %s! a host's clock stood still in this run (suspended?), %u time%s: what "
+			  "happened then is "
+			  "not in a sure order%s\n",
+			  s->bad, j->steps, j->steps == 1 ? "" : "s", s->off);
+	if (j->violated)
+		text__add(out,
+			  "  %s! %llu of %llu pairs of events of different hosts are in an order that cannot "
+			  "be, by up "
+			  "to %.1f us: their clocks are not joined well enough%s\n",
+			  s->bad, (unsigned long long)j->violated, (unsigned long long)j->checked,
+			  (double)j->worst_ns / 1e3, s->off);
+}
+
 static void outdated(const struct report *r, struct text *out)
 {
 	struct table told = {0};
@@ -95,6 +123,7 @@ void report__warnings(const struct report *r, const struct style *s, struct text
 			text__add(out, "  %s! parts of %s are damaged and left out%s\n", s->bad,
 				  run->source_file, s->off);
 		how_it_ended(run, s, out);
+		clocks(run, s, out);
 		lost += run->lost_in_all;
 	}
 	if (lost)

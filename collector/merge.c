@@ -15,13 +15,6 @@
 
 #include "collector/merge_parts.h"
 
-static uint64_t shifted(uint64_t time_ns, int64_t shift_ns)
-{
-	if (shift_ns < 0 && time_ns < -(uint64_t)shift_ns)
-		return 0; /* no clock shows it, but a damaged trace may */
-	return time_ns + (uint64_t)shift_ns;
-}
-
 /* ---- statistics ---- */
 
 static int write_statistics(struct merge *m)
@@ -79,7 +72,7 @@ static int put_counters(struct merge *m, struct merge_part *p)
 		struct trace_counters *c = &m->counters[m->ncounters++];
 
 		*c = p->item.counters[i];
-		c->time_ns = shifted(c->time_ns, p->shift_ns);
+		c->time_ns = merge__time(m, p, c->time_ns);
 	}
 	p->sampled = true;
 	return rc;
@@ -117,6 +110,16 @@ static bool all_sampled(const struct merge *m)
 
 /* ---- records ---- */
 
+/* What is left of a difference; readers that look for one find none. */
+static int64_t left_of(const struct merge *m, const struct merge_part *p, const struct dsm_ev_clock *r)
+{
+	uint64_t own = r->hdr.time_ns - r->rtt_ns / 2, peer = own + (uint64_t)r->offset_ns;
+
+	if (!m->node[r->peer].part)
+		return r->offset_ns;
+	return (int64_t)(merge__time(m, &m->part[m->node[r->peer].part - 1], peer) - merge__time(m, p, own));
+}
+
 static int put_record(struct merge *m, const struct merge_part *p)
 {
 	union {
@@ -128,13 +131,12 @@ static int put_record(struct merge *m, const struct merge_part *p)
 	int rc;
 
 	memcpy(&r, p->item.record, p->item.record->size);
-	r.hdr.time_ns = shifted(r.hdr.time_ns, p->shift_ns);
-	if (type == DSM_EV_CLOCK && m->node[r.clock.peer].part) {
-		/* What is left of the difference; readers that look for one find none. */
-		uint64_t peer = (uint64_t)m->part[m->node[r.clock.peer].part - 1].shift_ns;
-
-		r.clock.offset_ns = (int64_t)((uint64_t)r.clock.offset_ns + peer - (uint64_t)p->shift_ns);
-	}
+	rc = hostclocks__check(m->clocks, (size_t)(p - m->part), p->item.record);
+	if (rc)
+		return rc;
+	if (type == DSM_EV_CLOCK)
+		r.clock.offset_ns = left_of(m, p, &r.clock);
+	r.hdr.time_ns = merge__time(m, p, r.hdr.time_ns);
 	rc = trace_writer__record(m->trace, &r.hdr);
 	if (rc)
 		return rc;
@@ -185,12 +187,12 @@ static int next_item(struct merge_part *p)
 }
 
 /* What has no time goes with what stands before it. */
-static uint64_t when(const struct merge_part *p)
+static uint64_t when(const struct merge *m, const struct merge_part *p)
 {
 	if (p->item.kind == TRACE_RECORD)
-		return shifted(p->item.record->time_ns, p->shift_ns);
+		return merge__time(m, p, p->item.record->time_ns);
 	if (p->item.kind == TRACE_COUNTERS && p->item.count)
-		return shifted(p->item.counters[0].time_ns, p->shift_ns);
+		return merge__time(m, p, p->item.counters[0].time_ns);
 	return 0;
 }
 
@@ -207,9 +209,9 @@ static int write_all(struct merge *m)
 
 			if (!p->ready && !p->ended)
 				rc = next_item(p);
-			if (p->ready && (!next || when(p) < best)) {
+			if (p->ready && (!next || when(m, p) < best)) {
 				next = p;
-				best = when(p);
+				best = when(m, p);
 			}
 		}
 		if (rc || !next)
@@ -256,8 +258,8 @@ static void release(struct merge *m)
 		trace_reader__close(m->part[i].reader);
 		free(m->part[i].info);
 		free(m->part[i].summary);
-		free(m->part[i].edge);
 	}
+	hostclocks__free(m->clocks);
 	free(m->part);
 	free(m->node);
 	free(m->counters);
@@ -283,6 +285,8 @@ static int merge_all(struct merge *m)
 		fprintf(stderr, "dsmcollect: %s: %s: the traces are not merged\n", m->options->output,
 			strerror(-rc));
 	if (!rc)
+		merge__complain_of_causes(m);
+	if (!rc)
 		rc = merge__print(m);
 	return rc || short_of ? 1 : 0;
 }
@@ -299,7 +303,7 @@ int merge__traces(const struct merge_options *options, const char *const *paths,
 	}
 	m.part = calloc(n ? n : 1, sizeof(*m.part));
 	m.node = calloc(MERGE_NODES, sizeof(*m.node));
-	if (m.part && m.node) {
+	if (m.part && m.node && hostclocks__new(&m.clocks, n) == 0) {
 		for (size_t i = 0; i < n; i++)
 			m.part[i].path = paths[i];
 		rc = merge_all(&m);

@@ -37,16 +37,6 @@ static const struct merge_part *own(const struct merge *m)
 	return &m->part[i];
 }
 
-static const char *clock_name(enum merge_clock clock)
-{
-	static const char *const name[] = {[MERGE_OWN] = "own",
-					   [MERGE_PING] = "measured",
-					   [MERGE_WALL] = "wall",
-					   [MERGE_UNKNOWN] = "unknown"};
-
-	return name[clock];
-}
-
 static struct json_object *part_json(const struct merge *m, size_t i)
 {
 	const struct merge_part *p = &m->part[i];
@@ -56,10 +46,7 @@ static struct json_object *part_json(const struct merge *m, size_t i)
 		if (m->node[n].part == i + 1)
 			json_object_array_add(nodes, json_object_new_int((int)n));
 	jsonout__put(o, "nodes", nodes);
-	jsonout__text(o, "clock", clock_name(p->clock));
-	jsonout__put(o, "shift_ns", json_object_new_int64(p->shift_ns));
-	if (p->clock == MERGE_PING)
-		jsonout__u64(o, "error_ns", p->error_ns);
+	merge__put_clock(o, m, i);
 	put_bool(o, "whole", p->closed && !p->cut && !p->damaged);
 	jsonout__put(o, "info", parse(p->info));
 	return o;
@@ -220,6 +207,7 @@ char *merge__summary(const struct merge *m)
 	jsonout__u64(o, "duplicates", s.duplicates);
 	jsonout__u64(o, "strangers", s.strangers);
 	jsonout__u64(o, "parts", m->nparts);
+	merge__put_clocks(o, m);
 	if (m->bytes)
 		jsonout__u64(o, "bytes", m->bytes);
 	json_object_put(first);
@@ -236,20 +224,12 @@ bool merge__complain(const struct merge *m)
 	for (size_t i = 0; i < m->nparts; i++) {
 		const struct merge_part *p = &m->part[i];
 
-		if (whole(p) && p->clock <= MERGE_PING)
-			continue;
 		if (!whole(p))
 			fprintf(stderr, "dsmcollect: %s %s: the result covers what is there\n", p->path,
 				p->damaged ? "is damaged" : "was cut short");
-		if (p->clock > MERGE_PING && p->run_id)
-			fprintf(stderr,
-				"dsmcollect: %s: its nodes have not measured their clocks against those of "
-				"the others (a run of less than a second?): %s\n",
-				p->path,
-				p->clock == MERGE_WALL ? "the hosts' wall clocks relate them"
-						       : "its times are left as they are");
 		any |= !whole(p);
 	}
+	merge__complain_of_clocks(m);
 	for (unsigned n = 0; n < m->nodes; n++)
 		if (!is_in(m, n) && !missing++)
 			first = n;
@@ -257,15 +237,6 @@ bool merge__complain(const struct merge *m)
 		fprintf(stderr, "dsmcollect: %u of %u nodes (the first is %u) are in none of these traces\n",
 			missing, m->nodes, first);
 	return any || missing;
-}
-
-static unsigned first_node(const struct merge *m, size_t part)
-{
-	unsigned n = 0;
-
-	while (n + 1 < MERGE_NODES && m->node[n].part != part + 1)
-		n++;
-	return n;
 }
 
 static void print_text(const struct merge *m)
@@ -281,16 +252,7 @@ static void print_text(const struct merge *m)
 		m->program[0] ? m->program : "an unnamed program", (unsigned long long)m->run_id, m->nparts);
 	fprintf(stderr, "  trace     %s: %llu records, %llu bytes\n", m->options->output,
 		(unsigned long long)m->written_total, (unsigned long long)m->bytes);
-	for (size_t i = 0; i < m->nparts; i++) {
-		const struct merge_part *p = &m->part[i];
-
-		if (p->clock == MERGE_PING)
-			fprintf(stderr, "  clock     of node %u's host: %+.6f s, to %.1f us\n",
-				first_node(m, i), (double)p->shift_ns / 1e9, (double)p->error_ns / 1e3);
-		else if (p->clock == MERGE_WALL)
-			fprintf(stderr, "  clock     of node %u's host: %+.6f s, by the wall clocks\n",
-				first_node(m, i), (double)p->shift_ns / 1e9);
-	}
+	merge__print_clocks(m);
 	fprintf(stderr, "  lost      %s", all ? "" : "none");
 	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++)
 		if (lost(m, type))

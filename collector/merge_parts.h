@@ -3,6 +3,7 @@
 #ifndef PROCOPE_MERGE_PARTS_H
 #define PROCOPE_MERGE_PARTS_H
 
+#include "collector/hostclocks.h"
 #include "collector/merge.h"
 #include "collector/trace.h"
 
@@ -15,11 +16,6 @@ enum merge_clock {
 	MERGE_PING,    /* the nodes have measured the difference (CLOCK records) */
 	MERGE_WALL,    /* from the hosts' wall clocks at the collectors' start */
 	MERGE_UNKNOWN, /* neither: its times are left as they are */
-};
-
-struct merge_edge { /* the best measurement from a part's nodes to one node elsewhere */
-	int64_t offset_ns;
-	uint64_t rtt_ns; /* 0: none */
 };
 
 struct merge_node {
@@ -39,12 +35,10 @@ struct merge_part {
 	bool cut, damaged, closed;	/* closed: it has a summary */
 	char *info, *summary;		/* NULL: none */
 	uint64_t wall_ns, monotonic_ns; /* of its collector's start; 0: unknown */
-	struct merge_edge *edge;	/* [edges], by node */
-	size_t edges;
+	uint64_t first_ns;		/* its first record's time; 0: it has none */
 	enum merge_clock clock;
-	int64_t shift_ns;  /* add to its times to get the run's */
-	uint64_t error_ns; /* at most (MERGE_PING) */
-	bool sampled;	   /* its counters wait to be written */
+	int64_t shift_ns; /* add to its times to get the run's; MERGE_PING: to its first */
+	bool sampled;	  /* its counters wait to be written */
 	uint64_t lost[DSM_EV_TYPE_MAX];
 	uint64_t lost_total;
 };
@@ -54,7 +48,8 @@ struct merge {
 	struct merge_part *part;
 	size_t nparts;
 	struct merge_node *node; /* [MERGE_NODES] */
-	unsigned nodes;		 /* in the cluster, as its nodes say */
+	struct hostclocks *clocks;
+	unsigned nodes; /* in the cluster, as its nodes say */
 	uint16_t lowest;
 	uint64_t run_id;
 	char program[128];
@@ -72,6 +67,19 @@ struct merge {
 int merge__survey(struct merge *m);
 /* A node of a part that names itself there. Same as above. */
 int merge__own(struct merge *m, struct merge_part *p, uint16_t node);
+
+/* merge_clocks.c: how the parts' clocks differ. Same as above. */
+int merge__relate(struct merge *m);
+/* A part's time on the run's clock. */
+uint64_t merge__time(const struct merge *m, const struct merge_part *p, uint64_t time_ns);
+struct json_object;
+/* What is known of a part's clock; of all of them. */
+void merge__put_clock(struct json_object *o, const struct merge *m, size_t part);
+void merge__put_clocks(struct json_object *o, const struct merge *m);
+/* For people: clocks that are not known or have stood still; once all is written: effects before their causes. */
+void merge__complain_of_clocks(const struct merge *m);
+void merge__complain_of_causes(const struct merge *m);
+void merge__print_clocks(const struct merge *m);
 
 /* merge_json.c: to be freed; NULL: no memory. */
 char *merge__info(const struct merge *m);
