@@ -129,7 +129,7 @@ static void sleeping_costs_nothing_and_ends_in_time(void **state)
 {
 	const char *provider = *state;
 	pid_t child = child__start(sleepy_child, provider, 1);
-	double longest = 0;
+	double shortest = 1e9;
 	struct member n;
 
 	member__join(&n, provider, 0, 2, 0);
@@ -138,10 +138,12 @@ static void sleeping_costs_nothing_and_ends_in_time(void **state)
 
 		assert_int_equal(member__offer(&n, 0, 1, 0, 64), 64);
 		member__drink_until(&n, 1, 0, i * 4096ull);
-		longest = member__now() - start > longest ? member__now() - start : longest;
+		if (i > 1 && member__now() - start < shortest)
+			shortest = member__now() - start;
 	}
-	/* Not by the clock that ticks once a second, and not by looking again and again. */
-	assert_true(longest < 0.7);
+	/* Not by the clock that ticks once a second (then each round but the first lasts from tick to tick, on a busy
+	 * machine, too), and not by looking again and again. */
+	assert_true(shortest < 0.7);
 	assert_in_range(n.naps, 5, most_naps(provider));
 	desk__step(0, 1);
 	member__leave(&n);
