@@ -45,9 +45,7 @@ void joined__of(const struct hostclocks *clocks, size_t parts, struct joined *ou
 			       .violated = e->violated,
 			       .worst_ns = e->worst_ns};
 	out->measured = (unsigned)measured;
-	for (size_t i = 0; i < parts; i++)
-		if (hostclocks__about(clocks, i)->fit)
-			out->steps += hostclocks__about(clocks, i)->fit->steps;
+	out->steps = hostclocks__steps(clocks);
 }
 
 struct json_object *joined__json(const struct joined *j)

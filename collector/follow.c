@@ -33,6 +33,8 @@ struct follow {
 	struct followed *trace;
 	size_t n;
 	struct aggregate *known;
+	struct hostclocks *clocks; /* what the traces have told of them so far */
+	unsigned lowest;
 	struct live *live;
 	uint64_t run_id, start_ns, sample_ns;
 	char source[16];
@@ -81,7 +83,11 @@ static int take_item(struct follow *f, struct followed *t, const struct trace_it
 	case TRACE_RECORD:
 		if (item->record->type == DSM_EV_NODE)
 			f->run_id = ((const struct dsm_ev_node *)item->record)->run_id;
-		rc = aggregate__record(f->known, item->record);
+		if (item->record->node < f->lowest)
+			f->lowest = item->record->node;
+		rc = hostclocks__take(f->clocks, (size_t)(t - f->trace), item->record);
+		if (!rc)
+			rc = aggregate__record(f->known, item->record);
 		break;
 	case TRACE_PAGES:
 		for (size_t i = 0; i < item->count && !rc; i++)
@@ -136,6 +142,9 @@ static void read_all(struct follow *f)
 
 	for (size_t i = 0; i < f->n; i++)
 		read_trace(f, &f->trace[i]);
+	if (f->lowest < UINT16_MAX && !f->error)
+		f->error = hostclocks__solve(f->clocks,
+					     (size_t)hostclocks__part_of(f->clocks, (uint16_t)f->lowest));
 	/* What came all at once has no rate. */
 	aggregate__sample_pages(f->known, f->sample_ns ? (double)(now - f->sample_ns) / 1e9 : NAN);
 	f->sample_ns = now;
@@ -150,6 +159,7 @@ static void tell(struct follow *f, bool only_new, bool ended)
 		.source = f->source,
 		.run_id = f->run_id,
 		.ended = ended,
+		.clocks = f->clocks,
 	};
 	char *line = live__json(&state);
 
@@ -194,13 +204,13 @@ static void show(struct follow *f, int stop_fd)
 
 int follow__traces(const struct collect_options *options, const char *const *paths, size_t n, int stop_fd)
 {
-	struct follow f = {.n = n, .start_ns = collect__now()};
+	struct follow f = {.n = n, .lowest = UINT16_MAX, .start_ns = collect__now()};
 	char why[512];
 	int rc = 1;
 
 	f.trace = calloc(n, sizeof(*f.trace));
 	f.known = aggregate__new();
-	if (!f.trace || !f.known) {
+	if (!f.trace || !f.known || hostclocks__new(&f.clocks, n)) {
 		fprintf(stderr, "dsmcollect: no memory\n");
 		goto out;
 	}
@@ -223,5 +233,6 @@ out:
 		trace_reader__close(f.trace[i].reader);
 	free(f.trace);
 	aggregate__free(f.known);
+	hostclocks__free(f.clocks);
 	return rc;
 }

@@ -424,6 +424,15 @@ bool hostclocks__step(const struct hostclocks *c, size_t part, unsigned i, struc
 	return true;
 }
 
+unsigned hostclocks__steps(const struct hostclocks *c)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < c->parts; i++)
+		n += c->part[i].about.fit ? c->part[i].fit.steps : 0;
+	return n;
+}
+
 uint64_t hostclocks__error(const struct hostclocks *c, size_t *hosts)
 {
 	uint64_t first = 0, second = 0;

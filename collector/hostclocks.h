@@ -43,6 +43,8 @@ struct hostclock_step {
 	size_t part, other;	 /* whose; by whose clock */
 };
 bool hostclocks__step(const struct hostclocks *c, size_t part, unsigned i, struct hostclock_step *step);
+/* How many such there are, of all parts. */
+unsigned hostclocks__steps(const struct hostclocks *c);
 /* The furthest that two hosts' times can be wrong against each other: 0 with fewer than two known. */
 uint64_t hostclocks__error(const struct hostclocks *c, size_t *hosts);
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "collector/aggregate.h"
+#include "collector/hostclocks.h"
 
 #define LIVE_INTERVAL_NS 500000000u
 #define LIVE_PAGES	 256
@@ -27,6 +28,7 @@ struct live_state { /* what a line is made of */
 	const char *source;
 	uint64_t run_id; /* 0: no run yet */
 	bool ended;
+	const struct hostclocks *clocks; /* of several hosts; NULL: of one */
 };
 
 /* Listens at `path`, or at the usual place when it is NULL. Removes what dead collectors left in the

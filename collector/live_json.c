@@ -189,6 +189,19 @@ static void put_losses(struct json_object *o, const struct aggregate *known)
 	put_u64(o, "lost_total", aggregate__lost(known));
 }
 
+static void put_clocks(struct json_object *o, const struct hostclocks *clocks)
+{
+	struct json_object *k = json_object_new_object();
+	size_t hosts;
+	uint64_t error = hostclocks__error(clocks, &hosts);
+
+	put_u64(k, "measured", hosts);
+	if (hosts > 1)
+		put_u64(k, "error_ns", error);
+	put_u64(k, "steps", hostclocks__steps(clocks));
+	put(o, "clocks", k);
+}
+
 char *live__json(const struct live_state *s)
 {
 	struct json_object *o = json_object_new_object();
@@ -209,6 +222,8 @@ char *live__json(const struct live_state *s)
 	put(o, "total", total_json(s->known));
 	put_pages(o, s->known);
 	put_losses(o, s->known);
+	if (s->clocks)
+		put_clocks(o, s->clocks);
 	text = json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
 	if (text && asprintf(&line, "%s\n", text) < 0)
 		line = NULL;

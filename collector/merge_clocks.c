@@ -8,8 +8,6 @@
 #include "collector/jsonout.h"
 #include "collector/merge_parts.h"
 
-#define STEP_LEAST 1e-3 /* seconds: so much is worth a word of its own */
-
 static struct merge_part *own(const struct merge *m)
 {
 	return &m->part[m->node[m->lowest].part ? m->node[m->lowest].part - 1 : 0];
@@ -109,18 +107,14 @@ void merge__put_clocks(struct json_object *o, const struct merge *m)
 {
 	const struct hostclocks_causes *e = hostclocks__causes(m->clocks);
 	struct json_object *k = json_object_new_object();
-	unsigned stood = 0;
 	size_t hosts;
 	uint64_t error = hostclocks__error(m->clocks, &hosts);
 
-	for (size_t i = 0; i < m->nparts; i++)
-		if (hostclocks__about(m->clocks, i)->fit)
-			stood += hostclocks__about(m->clocks, i)->fit->steps;
 	jsonout__u64(k, "hosts", m->nparts);
 	jsonout__u64(k, "measured", hosts);
 	if (hosts > 1)
 		jsonout__u64(k, "error_ns", error);
-	jsonout__u64(k, "steps", stood);
+	jsonout__u64(k, "steps", hostclocks__steps(m->clocks));
 	jsonout__u64(k, "checked", e->checked);
 	jsonout__u64(k, "violated", e->violated);
 	jsonout__u64(k, "worst_ns", e->worst_ns);

@@ -57,3 +57,11 @@ TESTS += unit/merge_drift_test
 unit/merge_drift_test_SRCS  := tests/unit/merge_drift_test.c
 unit/merge_drift_test_NEEDS := collect trace
 unit/merge_drift_test_LIBS  := -lcmocka $(collect_LIBS)
+
+# A clock that drifts, for the processes of one host.
+PROGRAMS += libdrift.so
+libdrift.so_SRCS    := tests/integration/drift.c
+libdrift.so_DIR     := tests/integration
+libdrift.so_LDFLAGS := -shared
+EXTRA_tests/integration/drift.c := -fPIC
+SCRIPT_TESTS += tests/integration/hosts_drift.sh

@@ -143,6 +143,15 @@ static void parse_page(struct json_object *o, struct model_page *p)
 	p->aborts_per_s = real(o, "aborts_per_s");
 }
 
+static void parse_clocks(struct json_object *o, struct model_sample *s)
+{
+	struct json_object *k = member(o, "clocks", json_type_object);
+
+	s->clock_hosts = k ? whole(k, "measured") : 0;
+	s->clock_error_ns = k ? whole(k, "error_ns") : 0;
+	s->clock_steps = k ? whole(k, "steps") : 0;
+}
+
 static void parse_lost(struct json_object *o, char *dst, size_t size)
 {
 	struct json_object *lost = member(o, "lost", json_type_object);
@@ -224,6 +233,7 @@ static int parse_sample(struct json_object *o, struct model_sample *s)
 	s->has_rates = !isnan(s->rate.commits);
 	s->lost_total = whole(o, "lost_total");
 	s->events = whole(o, "events");
+	parse_clocks(o, s);
 	parse_lost(o, s->lost, sizeof(s->lost));
 	rc = parse_nodes(member(o, "nodes", json_type_array), s);
 	if (!rc)

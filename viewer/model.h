@@ -65,7 +65,8 @@ struct model_sample {
 	struct model_rates rate; /* of all nodes */
 	double aborts_per_commit, wasted_share, conflicts_per_interval, lost_share;
 	uint64_t lost_total, events;
-	char lost[256]; /* "abort 12, fault 3" */
+	uint64_t clock_hosts, clock_error_ns, clock_steps; /* hosts whose clocks are joined; 0: of one host */
+	char lost[256];					   /* "abort 12, fault 3" */
 	size_t nnodes, npages;
 	struct model_node *nodes;
 	struct model_page *pages;

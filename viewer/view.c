@@ -42,7 +42,7 @@ static void draw_title(struct canvas *c, const struct model *m, const struct ui 
 	canvas__text(c, end + 1 > 0 ? end + 1 : 0, 0, 0, style, state);
 }
 
-#define FIGURES 10
+#define FIGURES 11
 struct figure {
 	const char *name, *unit;
 	char value[32];
@@ -105,6 +105,12 @@ static int draw_totals(struct canvas *c, const struct model *m, int y, int rows)
 	text__bytes(figure[n++].value, 32, s->rate.bytes_in);
 	figure[n] = (struct figure){"records", "", "", STYLE_BOLD};
 	text__count(figure[n++].value, 32, (double)s->events);
+	if (s->clock_hosts > 1) {
+		/* Red: one has stood still, and what was then is in no sure order. */
+		figure[n] =
+			(struct figure){"clocks within", "", "", s->clock_steps ? STYLE_ALARM : STYLE_BOLD};
+		text__nanos(figure[n++].value, 32, (double)s->clock_error_ns);
+	}
 	for (int i = 0; i < n; i++) {
 		int value = (int)strlen(figure[i].value), room = value < FIGURE_LEAST ? FIGURE_LEAST : value;
 		int need = (int)(strlen(figure[i].name) + strlen(figure[i].unit)) + 1 + room, from;

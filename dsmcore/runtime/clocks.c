@@ -12,17 +12,21 @@
 #include "dsmcore/runtime/notes.h"
 #include "dsmcore/transport/transport.h"
 
-#define PERIOD_NS 1000000000ull /* each peer is pinged once in this time */
+/* Each peer is pinged once in this time, and LEAST pings are sent in it where peers are few: a busy node answers late, and
+ * the quickest answer is what tells. */
+#define PERIOD_NS 1000000000ull
+#define LEAST	  4
 
 void clocks__tick(void)
 {
 	static uint64_t next;
 	static uint16_t peer;
 	uint64_t now = events__now();
+	int peers = node.options.nodes - 1;
 
 	if (now < next || !events__wanted(DSM_EV_CLOCK))
 		return;
-	next = now + PERIOD_NS / (uint64_t)(node.options.nodes - 1);
+	next = now + PERIOD_NS / (uint64_t)(peers > LEAST ? peers : LEAST);
 	peer = (uint16_t)((peer + 1) % node.options.nodes);
 	if (peer == node.options.node)
 		peer = (uint16_t)((peer + 1) % node.options.nodes);

@@ -84,6 +84,7 @@ same "status of the run watched" $? 0
 live() { check "live: $1" sh -c "jq -se '$2' '$work/lines' >/dev/null"; }
 live "nodes of all hosts, each with rates" '[.[] | select([.nodes[] | select(.rates.commits_per_s > 0) | .node] == [0, 1, 2, 3])] | length >= 2'
 live "the page that both hosts fight for" '.[-1].pages[0] | .nodes == [0, 1, 2, 3] and .root == "border" and .aborts > 50 and .fetches > 50'
+live "how well the clocks are joined" '.[-1].clocks | .measured == 2 and .error_ns > 0 and .error_ns < 10000000 and .steps == 0'
 live "the end is told" '.[-1].ended and ([.[] | .ended] | index(true)) == length - 1 and ([.[-1].nodes[] | .ended] | all)'
 live "about a line a second" 'length >= 3 and length <= 12'
 clean "a live view"
