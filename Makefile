@@ -1,6 +1,6 @@
 # Procope: one Makefile; each folder adds its parts through a rules.mk of its own.
-#   make | make demo | make test | make sim | make bench | make compare | make lint | make asan | make tsan | make fuzz |
-#   make coverage | make install (PREFIX, DESTDIR) | make clean.   V=1 shows the commands.
+#   make | make demo | make test | make sim | make bench | make compare | make predict | make lint | make asan | make tsan |
+#   make fuzz | make coverage | make install (PREFIX, DESTDIR) | make clean.   V=1 shows the commands.
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:

@@ -30,9 +30,26 @@ struct rates {
 	double conflicts_per_interval; /* meets / intervals; 0 where only transactions ran */
 };
 
+/* Why the ends of a range lie where they do. */
+enum doubt {
+	DOUBT_STEP = 1,	   /* nodes make the same progress: they may wait for one another */
+	DOUBT_AGAIN = 2,   /* losers that are spared may meet another node on the same bytes */
+	DOUBT_FEW = 4,	   /* few conflicts were judged */
+	DOUBT_MOVES = 8,   /* parts change their writer: pages of their own move, too */
+	DOUBT_TRUE = 16,   /* what is truly shared is met more often by faster nodes */
+	DOUBT_OPEN = 32,   /* what is saved besides was not measured: there is no high end */
+	DOUBT_TRAFFIC = 64 /* handling the pages takes time that no wait accounts for */
+};
+const char *advice__doubt(enum doubt d); /* in plain words */
+
 struct prediction {
 	double ns_per_s; /* saved, all nodes together, each second of run time */
 	struct rates rates;
+	double low_ns_per_s,
+		high_ns_per_s; /* what is sure, and what is possible; high: INFINITY when not known */
+	double low, high;      /* times as much work or commits a second as now; rates lie between */
+	unsigned doubts;       /* enum doubt */
+	bool unsure;	       /* the trace cannot tell whether anything is gained */
 };
 
 /* What a change of a loop saves of what was wasted, adds to what commits cost, and adds to their number. */
@@ -48,6 +65,7 @@ struct advice {
 	bool plannable;		     /* the runtime can do it at allocation */
 	unsigned rule;		     /* of the plan, from 1; 0 = none */
 	struct effect effect;	     /* alone */
+	double worst_ns;	     /* more that its layout may cost than the replay says */
 	double alone_ns, missed_ns;  /* saved by it alone; that the others save less without it */
 	double pages;		     /* more memory */
 	struct prediction predicted; /* alone */

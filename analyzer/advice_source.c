@@ -123,8 +123,16 @@ static void split_struct(struct work *w, uint32_t g, double ns, const struct use
 	a->pages = (double)u->n - 1;
 	a->alone_ns = a->missed_ns = ns * w->scale;
 	a->conflicts = w->tally->groups[g].seen[VERDICT_FALSE];
-	advice_work__predict(w, ns, w->wasted_ns > 0 ? ns / w->wasted_ns * (double)w->totals.sum.aborts : 0,
-			     0, 0, &a->predicted);
+	advice_work__predict(
+		w,
+		&(struct stake){.saved_ns = ns,
+				.saved_conflicts = w->wasted_ns > 0
+							   ? ns / w->wasted_ns * (double)w->totals.sum.aborts
+							   : 0,
+				.sure = 1,
+				.traffic = w->wasted_ns > 0 ? fmin(1, ns * w->scale / w->wasted_ns) : 0,
+				.doubts = DOUBT_TRAFFIC},
+		&a->predicted);
 }
 
 /* Do two sets of fields belong to different nodes? If all nodes use all of them, another struct parts nobody. */
@@ -292,7 +300,12 @@ static void split_transaction(struct work *w, const struct true_loss *l)
 	a = advice_work__add(w, ADVICE_SPLIT_TRANSACTION, l->group, l->site);
 	a->alone_ns = a->missed_ns = saved * w->scale;
 	a->conflicts = seen;
-	advice_work__predict(w, saved, 0, l->conflicts * w->commit_ns, l->conflicts, &a->predicted);
+	advice_work__predict(w,
+			     &(struct stake){.saved_ns = saved,
+					     .added_ns = l->conflicts * w->commit_ns,
+					     .added_commits = l->conflicts,
+					     .doubts = DOUBT_TRUE},
+			     &a->predicted);
 }
 
 static double commits_of(const struct work *w, uint32_t site)

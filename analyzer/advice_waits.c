@@ -32,7 +32,7 @@ static void align_parts(struct work *w)
 		a->misplaced = p;
 		a->alone_ns = a->missed_ns = p->ns;
 		a->conflicts = p->fetches;
-		advice_work__predict(w, 0, 0, -p->ns, 0, &a->predicted);
+		advice_work__predict(w, &(struct stake){.added_ns = -p->ns, .sure = 1}, &a->predicted);
 	}
 }
 
@@ -79,7 +79,8 @@ static void advise_locks(struct work *w)
 		/* Blocks on different objects do not wait for one another. A lock taken half as often is waited for half
 		 * as often. */
 		a->alone_ns = a->missed_ns = share < 0.5 ? l->ns * (1 - share) : l->ns / 2;
-		advice_work__predict(w, 0, 0, -a->alone_ns, 0, &a->predicted);
+		advice_work__predict(w, &(struct stake){.added_ns = -a->alone_ns, .doubts = DOUBT_TRUE},
+				     &a->predicted);
 	}
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* advice_work.h - what the parts of advice share: layouts (advice.c), source (advice_source.c), words
- * (advice_text.c). */
+/* advice_work.h - what the parts of advice share: layouts (advice_layout.c), source (advice_source.c), waits
+ * (advice_waits.c), loops (advice_loops.c), rates (advice_predict.c), words (advice_text.c). */
 #ifndef ANALYZER_ADVICE_WORK_H
 #define ANALYZER_ADVICE_WORK_H
 
@@ -21,11 +21,27 @@ struct work { /* one advice__make() */
 	unsigned log2;		       /* of a page's size */
 	struct change *change;	       /* all taken so far */
 	struct effect effect;	       /* of them together */
+	double judged, falsely;	       /* conflicts judged on the objects that false sharing is charged to */
 	size_t notes_cap;
 };
 
-void advice_work__predict(const struct work *w, double saved_ns, double saved_conflicts, double added_ns,
-			  double added_commits, struct prediction *out);
+/* What a change is about: what the trace says that it saves and costs, and how sure that is. */
+struct stake {
+	double saved_ns, saved_conflicts; /* of recorded conflicts */
+	double added_ns, added_commits;	  /* traffic and commits in attempts that commit; negative: saved */
+	double sure;			  /* 0..1: the part of what is saved that is sure */
+	double worst_ns;		  /* more that it may cost */
+	double traffic;			  /* 0..1: the part of all traffic that it ends */
+	unsigned doubts;		  /* enum doubt that the caller has */
+};
+void advice_work__predict(const struct work *w, const struct stake *s, struct prediction *out);
+double advice_work__traffic_cost(const struct work *w, const struct effect *e);
+double advice_work__net(const struct work *w, const struct effect *e);
+/* What a layout saves: how sure that is follows from its effect. */
+void advice_work__stake(const struct work *w, const struct effect *e, double worst_ns, struct stake *out);
+double advice_work__pages(const struct effect *e);
+/* Advises layouts; w->change and w->effect are then what they are together. */
+void advice_work__layouts(struct work *w);
 void advice_work__source(struct work *w);
 void advice_work__waits(struct work *w);
 void advice_work__loops(struct work *w);

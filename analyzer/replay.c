@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "again.h"
+
 #define MANY_ELEMENTS (1u << 20)
 #define MANY_PAGES    (1u << 16) /* of one side of one conflict */
 
@@ -27,6 +29,14 @@ struct replay {
 	struct table traffic_keys;
 	VEC(struct traffic) traffic;
 	VEC(struct piece) * untouched; /* by shape: what its loser may have had there */
+	struct again *again;
+	uint32_t *place;       /* by shape: of its loser's attempts */
+	struct spared *spared; /* by place, scratch */
+	size_t places;
+};
+
+struct spared { /* losers, and what their attempts had wasted */
+	double count, ns;
 };
 
 unsigned replay__page_log2(const struct model *m)
@@ -113,6 +123,22 @@ static double attempts_unseen(const struct tally *t)
 	return seen > 0 ? fmax(1, ((double)all.sum.commits + (double)all.sum.aborts) / seen) : 1;
 }
 
+static void index_places(struct replay *r)
+{
+	size_t n = r->tally->shapes.n;
+
+	r->again = again__new(r->tally);
+	r->place = mem__alloc(n * sizeof(*r->place));
+	for (size_t i = 0; i < n; i++) {
+		const struct shape *s = shape_at(r, i);
+
+		r->place[i] = again__place(r->again, s->run, (uint16_t)s->loser, s->loser_site);
+		if (r->place[i] != TABLE_NONE && r->place[i] >= r->places)
+			r->places = r->place[i] + 1;
+	}
+	r->spared = mem__alloc(r->places * sizeof(*r->spared));
+}
+
 struct replay *replay__new(struct tally *t)
 {
 	struct replay *r = mem__alloc(sizeof(*r));
@@ -124,6 +150,7 @@ struct replay *replay__new(struct tally *t)
 		if (shape_at(r, i)->npages)
 			fill_untouched(r, i);
 	index_traffic(r);
+	index_places(r);
 	r->unseen = attempts_unseen(t);
 	return r;
 }
@@ -143,6 +170,9 @@ void replay__free(struct replay *r)
 	VEC_FREE(&r->b);
 	table__free(&r->traffic_keys);
 	mem__free(r->untouched);
+	again__free(r->again);
+	mem__free(r->place);
+	mem__free(r->spared);
 	mem__free(r);
 }
 
@@ -418,12 +448,21 @@ void replay__run(struct replay *r, const struct change *change, struct effect *o
 	double kept = t->shapes_kept > 0 ? (t->shapes_kept + t->shapes_dropped) / t->shapes_kept : 1;
 
 	memset(out, 0, sizeof(*out));
+	if (r->places)
+		memset(r->spared, 0, r->places * sizeof(*r->spared));
 	for (size_t i = 0; i < t->shapes.n; i++) {
 		if (survives(r, change, i))
 			continue;
 		out->saved_ns += t->shapes.at[i].ns * kept;
 		out->saved_conflicts += t->shapes.at[i].conflicts * kept;
+		if (r->place[i] == TABLE_NONE)
+			continue;
+		r->spared[r->place[i]].ns += t->shapes.at[i].ns * kept;
+		r->spared[r->place[i]].count += t->shapes.at[i].conflicts * kept;
 	}
+	out->sure_ns = out->saved_ns;
+	for (size_t i = 0; i < r->places; i++)
+		out->sure_ns -= r->spared[i].ns * again__share(r->again, (uint32_t)i, r->spared[i].count);
 	play_fetches(r, change, out);
 	count_memory(r, change, out);
 }

@@ -23,6 +23,7 @@ struct change { /* of one group's layout; stride 0: as it is now */
 
 struct effect {
 	double saved_ns, saved_conflicts; /* that happen no more */
+	double sure_ns; /* of saved_ns: without those whose loser may meet another instead, see again.h */
 	double fetches_before, fetches_after;
 	double pages_before, pages_after; /* memory of the moved objects */
 };

@@ -1,8 +1,52 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* report_advice.c - what to change, and what that is predicted to give. */
+#include <math.h>
 #include <stdio.h>
 
 #include "report.h"
+
+/* A factor as a change: "-3 %", "+80 %", "3.1 times". */
+static void show_factor(double x, char *out, size_t size)
+{
+	if (x < 2)
+		snprintf(out, size, "%+.0f %%", 100 * (x - 1));
+	else
+		snprintf(out, size, "%.1f times", x);
+}
+
+static void saved_between(const struct prediction *p, struct text *out)
+{
+	char low[40], high[40];
+
+	names__duration(fabs(p->low_ns_per_s), low, sizeof(low));
+	names__duration(p->high_ns_per_s, high, sizeof(high));
+	if (isinf(p->high_ns_per_s))
+		text__add(out, " (%s%s at least)", p->low_ns_per_s < 0 ? "-" : "", low);
+	else
+		text__add(out, " (between %s%s and %s)", p->low_ns_per_s < 0 ? "-" : "", low, high);
+}
+
+/* Between what the work a second is predicted to lie, and why it is not one figure. */
+static void work_between(const struct prediction *p, const char *indent, struct text *out)
+{
+	char low[40], high[40], *line;
+	struct text why = {0};
+
+	show_factor(p->low, low, sizeof(low));
+	show_factor(p->high, high, sizeof(high));
+	text__add(&why, "%s",
+		  p->unsure ? "Whether this gains anything cannot be told from this trace: " : "");
+	if (isinf(p->high))
+		text__add(&why, "work a second: %s at least", low);
+	else
+		text__add(&why, "work a second: between %s and %s", low, high);
+	for (unsigned d = 1, n = 0; d <= p->doubts; d <<= 1)
+		if (p->doubts & d)
+			text__add(&why, "%s%s", n++ ? "; " : ". Because ", advice__doubt(d));
+	line = why.at;
+	report__wrapped(out, indent, indent, line);
+	text__free(&why);
+}
 
 static void one_advice(const struct report *r, const struct advice *a, unsigned number, const struct style *s,
 		       struct text *out)
@@ -19,6 +63,7 @@ static void one_advice(const struct report *r, const struct advice *a, unsigned 
 	if (a->rule)
 		text__add(out, "  [plan rule P%u]", a->rule);
 	text__add(out, "\n     predicted: saves %s%s%s of node time each second", s->good, saved, s->off);
+	saved_between(&a->predicted, out);
 	if (a->kind <= ADVICE_PAD) {
 		names__count(a->pages, pages, sizeof(pages));
 		text__add(out, ", costs %s page%s of memory", pages, a->pages == 1 ? "" : "s");
@@ -29,6 +74,7 @@ static void one_advice(const struct report *r, const struct advice *a, unsigned 
 	else
 		text__add(out, "; aborts per commit %.3f -> %.3f\n", now->aborts_per_commit,
 			  p->aborts_per_commit);
+	work_between(&a->predicted, "     ", out);
 	report__wrapped(out, "     ", "     ", a->text);
 	report__wrapped(out, "     because ", "     ", a->why);
 }
@@ -72,8 +118,10 @@ void report__advice(const struct report *r, const struct report_options *o, cons
 {
 	unsigned rules = 0;
 
-	text__add(out, "\n%sWhat to change%s  (best first; predictions by replaying this trace)\n", s->bold,
-		  s->off);
+	text__add(
+		out,
+		"\n%sWhat to change%s  (first what is surest to help; predictions by replaying this trace)\n",
+		s->bold, s->off);
 	for (size_t i = 0; i < r->advice.all.n; i++)
 		rules += r->advice.all.at[i].rule != 0;
 	for (size_t i = 0; i < r->advice.all.n && i < o->top; i++)
@@ -94,5 +142,6 @@ void report__advice(const struct report *r, const struct report_options *o, cons
 			  "work/s");
 	rates_line(r, "now", &r->advice.now, out);
 	rates_line(r, "predicted with the plan", &r->advice.plan.rates, out);
+	work_between(&r->advice.plan, "    ", out);
 	best_case(r, out);
 }

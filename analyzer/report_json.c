@@ -22,11 +22,41 @@ static struct json_object *rates(const struct rates *x)
 	return o;
 }
 
-static struct json_object *prediction(const struct prediction *p)
+static struct json_object *ends(double low, double high)
+{
+	struct json_object *o = json_object_new_object();
+
+	json__put(o, "low", json__number(low));
+	json__put(o, "high", json__number(high));
+	return o;
+}
+
+/* `high` is null where it is not known. */
+static struct json_object *range(const struct prediction *p, const struct rates *now)
+{
+	struct json_object *o = json_object_new_object(), *why = json_object_new_array();
+	double more = now->work_per_s > 0
+			      ? p->rates.commits_per_s / fmax(p->rates.work_per_s, 1e-9) * now->work_per_s
+			      : now->commits_per_s;
+
+	json__put(o, "factor", ends(p->low, p->high));
+	json__put(o, "ns_per_s", ends(p->low_ns_per_s, p->high_ns_per_s));
+	json__put(o, "work_per_s", ends(p->low * now->work_per_s, p->high * now->work_per_s));
+	json__put(o, "commits_per_s", ends(p->low * more, p->high * more));
+	json__put(o, "can_tell", json_object_new_boolean(!p->unsure));
+	for (unsigned d = 1; d <= p->doubts; d <<= 1)
+		if (p->doubts & d)
+			json_object_array_add(why, json_object_new_string(advice__doubt(d)));
+	json__put(o, "why", why);
+	return o;
+}
+
+static struct json_object *prediction(const struct prediction *p, const struct rates *now)
 {
 	struct json_object *o = rates(&p->rates);
 
 	json__put(o, "ns_per_s", json__number(p->ns_per_s));
+	json__put(o, "range", range(p, now));
 	return o;
 }
 
@@ -425,7 +455,7 @@ static struct json_object *advice_json(const struct report *r, const struct advi
 		json__put(o, "iterations", json__number(loop__iterations(a->loop)));
 		json__put(o, "chunk", json__whole(a->k));
 	}
-	json__put(o, "predicted", prediction(&a->predicted));
+	json__put(o, "predicted", prediction(&a->predicted, &r->advice.now));
 	json__put(o, "alone_ns_per_s",
 		  r->advice.seconds > 0 ? json__number(a->alone_ns / r->advice.seconds) : NULL);
 	json__put(o, "missed_if_left_out_ns_per_s",
@@ -450,7 +480,7 @@ static struct json_object *plan_summary(const struct report *r)
 		rules += r->advice.all.at[i].rule != 0;
 	json__put(o, "rules", json__whole(rules));
 	json__put(o, "cost_pages", json__whole(r->advice.plan_pages));
-	json__put(o, "predicted", r->totals.measured ? prediction(&r->advice.plan) : NULL);
+	json__put(o, "predicted", r->totals.measured ? prediction(&r->advice.plan, &r->advice.now) : NULL);
 	return o;
 }
 

@@ -1,6 +1,6 @@
 # Tests of the analyzer: its logic on synthetic records whose truth is known, the program on bad input.
 analyzer_test_LIBS := -lcmocka $(analyzer_LIBS)
-TESTS += unit/analyzer_sets_test unit/analyzer_symbols_test unit/analyzer_evidence_test unit/analyzer_report_test unit/analyzer_advice_test unit/analyzer_cores_test unit/analyzer_interval_test
+TESTS += unit/analyzer_sets_test unit/analyzer_symbols_test unit/analyzer_evidence_test unit/analyzer_report_test unit/analyzer_advice_test unit/analyzer_cores_test unit/analyzer_range_test unit/analyzer_interval_test
 unit/analyzer_sets_test_SRCS  := tests/unit/analyzer_sets_test.c tests/analyzer/feed.c
 unit/analyzer_sets_test_NEEDS := analyzer trace
 unit/analyzer_sets_test_LIBS  := $(analyzer_test_LIBS)
@@ -17,6 +17,9 @@ unit/analyzer_cores_test_SRCS   := tests/unit/analyzer_cores_test.c
 unit/analyzer_cores_test_NEEDS := analyzer trace
 unit/analyzer_cores_test_LIBS  := $(analyzer_test_LIBS)
 
+unit/analyzer_range_test_SRCS  := tests/unit/analyzer_range_test.c
+unit/analyzer_range_test_NEEDS := analyzer trace
+unit/analyzer_range_test_LIBS  := $(analyzer_test_LIBS)
 unit/analyzer_advice_test_SRCS  := tests/unit/analyzer_advice_test.c $(addprefix tests/analyzer/,scene.c feed.c self.c)
 unit/analyzer_advice_test_NEEDS := analyzer trace
 unit/analyzer_advice_test_LIBS  := $(analyzer_test_LIBS)
@@ -35,3 +38,13 @@ FUZZERS += fuzz_report
 fuzz_report_SRCS := tests/fuzz/fuzz_report.c $(analyzer_SRCS) $(trace_SRCS)
 fuzz_report_LIBS := $(filter-out -lZydis,$(analyzer_LIBS))
 ALONE += tests/integration/chunks.sh tests/integration/intervals.sh tests/integration/report_align.sh # they judge waits
+
+# What the report predicts, beside what its advice gives, on patterns of sharing whose truth is known: build/predict.
+#   make predict [QUICK=1] [PREDICT="--patterns slots,token --models tx"]
+PROGRAMS += sharing
+sharing_SRCS  := tests/bench/sharing.c
+sharing_NEEDS := dsm
+sharing_DIR   := tests/bench
+.PHONY: predict
+predict: all
+	$(Q)BUILD=$(BUILD) tests/bench/predict.sh $(if $(QUICK),--runs 1 --seconds 0.6) $(PREDICT)
