@@ -4,7 +4,7 @@
  *
  * dsmbench has two roles. The one that the user starts runs itself again as nodes under dsmrun, reads the
  * samples that node 0 prints, and makes one JSON object of them (dsmbench.c, launch.c, result.c, probes.c,
- * scale.c, migrate.c). As a node (node*.c) it measures, and measures the floor by turns with it (floor*.c).
+ * probes_windows.c, probes_whole.c, stats.c, scale.c, migrate.c). As a node (node*.c) it measures, and measures the floor by turns with it (floor*.c).
  */
 #ifndef DSM_BENCH_BENCH_H
 #define DSM_BENCH_BENCH_H
@@ -14,7 +14,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define PROBES_REPS 11
+#define PROBES_REPS	 11
+#define PROBES_WINDOW_MS 20
 
 enum { BENCH_FAILED = 1, BENCH_BAD = 2, BENCH_SIGNAL = 128 };
 
@@ -34,7 +35,10 @@ struct options {
 	unsigned gap_us;       /* pause before each sample */
 	unsigned reps;	       /* 0: its default */
 	const char *load;      /* probes: this kind of work alone; NULL: all */
-	double seconds;	       /* at most, for one state; 0: its default */
+	unsigned window_ms;    /* probes: of one window; 0: its default */
+	unsigned plant;	       /* probes: thousandths of delay put where a listener's cost would be */
+	bool whole;	/* probes: measurements as a whole, the collector comes and goes between them */
+	double seconds; /* at most, for one state; 0: its default */
 	enum owner owner;
 	bool disjoint;
 	bool sequential;   /* fault: pages in their order, not at random */
@@ -59,17 +63,22 @@ struct value {
 	double number;
 };
 
+struct window; /* stats.h */
+
 /* Everything that came from one or several runs. */
 struct results {
 	struct series *series;
 	size_t nseries;
 	struct value *values;
 	size_t nvalues;
+	struct window *windows;
+	size_t nwindows, windows_room;
 };
 
 /* Errors: -ENOMEM. The pointer that series() returns is good until the next call that adds. */
 int results__sample(struct results *r, const char *name, const char *owner, unsigned nodes, double us);
 int results__value(struct results *r, const char *name, double number);
+int results__window(struct results *r, const struct window *w);
 /* NULL / NAN when there is none. nodes 0: any. */
 struct series *results__series(const struct results *r, const char *name, const char *owner, unsigned nodes);
 double results__number(const struct results *r, const char *name);

@@ -17,8 +17,9 @@
 #include "dsmcore/launch/put_file.h"
 #include "version.h"
 
-#define COUNT_MAX  100000
-#define FORMAT_TTY (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)
+#define COUNT_MAX     100000
+#define WHOLE_SECONDS 1
+#define FORMAT_TTY    (JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE)
 
 static int floor_run(const struct options *o, struct results *r, struct json_object **out);
 static int fault_run(const struct options *o, struct results *r, struct json_object **out);
@@ -28,7 +29,7 @@ static int barrier_run(const struct options *o, struct results *r, struct json_o
 static int undo_run(const struct options *o, struct results *r, struct json_object **out);
 
 /* Options by letter: t transport, n nodes, c count, l seconds, o owner, g gap, p pages, d disjoint, r reps, u
- * unbound, q sequential, i no updates, w load */
+ * unbound, q sequential, i no updates, w load, W window, P plant, T whole */
 static const struct command commands[] = {
 	{"floor", "raw sockets and a bare fault handler, no DSM", floor_run, node_floor__main, "tclogu", 2, 2,
 	 4000, 20},
@@ -45,14 +46,11 @@ static const struct command commands[] = {
 	 "tncu", 1, 16, 140, 0},
 	{"scale", "messages a commit, 8 to 1024 simulated nodes", scale__run, NULL, "nc", 16, 1024, 60, 0},
 	{"probes", "run time with nobody attached, with a collector, recorded", probes__run, node_load__main,
-	 "tnlruw", 2, 16, 0, 1},
+	 "tnlruwWPT", 2, 16, 0, 25},
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
 /* ---- help ---- */
-
-#define TEXT_(number) #number
-#define TEXT(number)  TEXT_(number)
 
 static void print_usage(void)
 {
@@ -62,36 +60,35 @@ static void print_usage(void)
 	     "the same (the floor). Prints one JSON object.\n");
 	for (size_t i = 0; i < COMMANDS; i++)
 		printf("  %-10s %s\n", commands[i].name, commands[i].summary);
-	puts("\n"
-	     "      --transport KIND  tcp (default, not encrypted), tls, unix, shm or fabric\n"
-	     "      --fabric PROVIDER the transport fabric: libfabric's name, e.g. tcp or shm\n"
-	     "      --nodes N         commit (default 1), barrier (default 2, and 4), scale (1024), probes "
-	     "and undo (2)\n"
-	     "      --owner STATE     fault, floor: waiting, computing (100 ms without a call) or both "
-	     "(default)\n"
-	     "      --count N         samples (commit: transactions; scale: commits of each node)\n"
-	     "      --seconds S       at most for one state; probes, commit --disjoint: of one measurement\n"
-	     "      --gap US          fault, floor: pause before each sample (default 0)\n"
-	     "      --pages N         commit: pages written (default 1, and 16)\n"
-	     "      --disjoint        commit: rate of 1, 2, 4 ... N nodes, each on pages of its own\n"
-	     "      --sequential      fault: pages in their order, so that prefetch helps; default: at "
-	     "random\n"
-	     "      --no-updates      pingpong, migrate: by invalidation alone\n"
-	     "      --reps N          probes: repetitions (default " TEXT(
-		     PROBES_REPS) ")\n"
-				  "      --load NAME       probes: walk, sor or objects alone; default: all "
-				  "three\n"
-				  "      --unbound         leave the nodes' cores to the system; default: "
-				  "node i has core i\n"
-				  "      --samples FILE    keep the raw samples: name, owner, nodes, "
-				  "microseconds\n"
-				  "  -h, --help            this text\n"
-				  "      --version         version\n"
-				  "\n"
-				  "Exit status: 0 measured; 1 a run failed; 2 bad usage; 128 + signal when "
-				  "interrupted.\n"
-				  "It is a benchmark: no figure makes it fail. `make bench` holds them "
-				  "against the aims.");
+	printf("\n"
+	       "      --transport KIND  tcp (default, not encrypted), tls, unix, shm or fabric\n"
+	       "      --fabric PROVIDER the transport fabric: libfabric's name, e.g. tcp or shm\n"
+	       "      --nodes N         commit (default 1), barrier (default 2, and 4), scale (1024), probes "
+	       "and undo (2)\n"
+	       "      --owner STATE     fault, floor: waiting, computing (100 ms without a call) or both "
+	       "(default)\n"
+	       "      --count N         samples (commit: transactions; scale: commits of each node)\n"
+	       "      --seconds S       at most for one state; probes, commit --disjoint: of one "
+	       "measurement\n"
+	       "      --gap US          fault, floor: pause before each sample (default 0)\n"
+	       "      --pages N         commit: pages written (default 1, and 16)\n"
+	       "      --disjoint        commit: rate of 1, 2, 4 ... N nodes, each on pages of its own\n"
+	       "      --sequential      fault: pages in their order, so that prefetch helps; default: at "
+	       "random\n"
+	       "      --no-updates      pingpong, migrate: by invalidation alone\n"
+	       "      --load NAME       probes: walk, sor or objects alone; default: all three\n"
+	       "      --window MS       probes: a collector listens for so long and pauses for so long (%d)\n"
+	       "      --plant N         probes: delay work that is listened to by N thousandths, as a check\n"
+	       "      --whole           probes: collectors come and go between measurements of a second\n"
+	       "      --reps N          probes --whole: repetitions (default %d)\n"
+	       "      --unbound         leave the nodes' cores to the system; default: node i has core i\n"
+	       "      --samples FILE    keep the raw samples: name, owner, nodes, microseconds\n"
+	       "  -h, --help            this text\n"
+	       "      --version         version\n"
+	       "\n"
+	       "Exit status: 0 measured; 1 a run failed; 2 bad usage; 128 + signal when interrupted.\n"
+	       "It is a benchmark: no figure makes it fail. `make bench` holds them against the aims.\n",
+	       PROBES_WINDOW_MS, PROBES_REPS);
 }
 
 static int bad(const char *format, const char *what, const char *more)
@@ -129,6 +126,9 @@ enum {
 	OPT_SEQUENTIAL = 'q',
 	OPT_REPS = 'r',
 	OPT_LOAD = 'w',
+	OPT_WINDOW = 'W',
+	OPT_PLANT = 'P',
+	OPT_WHOLE = 'T',
 	OPT_SAMPLES = 's',
 	OPT_UNBOUND = 'u',
 	OPT_NO_UPDATES = 'i',
@@ -149,6 +149,9 @@ static const struct option table[] = {
 	{"sequential", no_argument, NULL, OPT_SEQUENTIAL},
 	{"reps", required_argument, NULL, OPT_REPS},
 	{"load", required_argument, NULL, OPT_LOAD},
+	{"window", required_argument, NULL, OPT_WINDOW},
+	{"plant", required_argument, NULL, OPT_PLANT},
+	{"whole", no_argument, NULL, OPT_WHOLE},
 	{"samples", required_argument, NULL, OPT_SAMPLES},
 	{"unbound", no_argument, NULL, OPT_UNBOUND},
 	{"no-updates", no_argument, NULL, OPT_NO_UPDATES},
@@ -250,6 +253,13 @@ static int take(struct options *o, int opt)
 		return set_number("reps", 1, 1000, &o->reps);
 	case OPT_LOAD:
 		return set_load(o);
+	case OPT_WINDOW:
+		return set_number("window", 2, 1000, &o->window_ms);
+	case OPT_PLANT:
+		return set_number("plant", 0, 1000, &o->plant);
+	case OPT_WHOLE:
+		o->whole = true;
+		return 0;
 	case OPT_SAMPLES:
 		o->samples = optarg;
 		return 0;
@@ -280,9 +290,11 @@ static int find_command(struct options *o, const char *name)
 /* Does the benchmark know the option? Those that hold for all are in no list. */
 static int check_taken(const struct options *o, const char *given)
 {
+	const char *probes = strcmp(o->command->name, "probes") == 0 ? given : "";
+
 	for (; *given; given++)
 		for (const struct option *t = table; t->name; t++)
-			if (t->val == *given && strchr("tfnclogpdruqiw", *given) &&
+			if (t->val == *given && strchr("tfnclogpdruqiwWPT", *given) &&
 			    !strchr(o->command->takes, *given == OPT_FABRIC ? OPT_TRANSPORT : *given))
 				return bad("--%s says nothing to '%s'", t->name, o->command->name);
 	if (o->nodes && (o->nodes < o->command->nodes_min || o->nodes > o->command->nodes_max)) {
@@ -293,6 +305,8 @@ static int check_taken(const struct options *o, const char *given)
 	if (!strcmp(o->transport, "fabric") != !!o->fabric)
 		return bad("--transport fabric needs --fabric NAME, and no other transport takes it%s%s", "",
 			   "");
+	if (o->whole ? strpbrk(probes, "WP") != NULL : strchr(probes, OPT_REPS) != NULL)
+		return bad("--reps belongs to --whole, --window and --plant do not%s%s", "", "");
 	if (o->disjoint && o->pages > 64)
 		return bad("--disjoint takes at most 64 pages%s%s", "", "");
 	if (strchr("f", o->command->name[0]) && o->count > COUNT_MAX)
@@ -334,7 +348,9 @@ static int parse(struct options *o, int argc, char **argv)
 	if (!o->count)
 		o->count = o->command ? o->command->count : 0;
 	if (!o->as_node && o->seconds <= 0 && o->command)
-		o->seconds = o->command->seconds;
+		o->seconds = o->whole ? WHOLE_SECONDS : o->command->seconds;
+	if (!o->window_ms)
+		o->window_ms = PROBES_WINDOW_MS;
 	return rc ? rc : -1;
 }
 

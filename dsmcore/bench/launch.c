@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,7 +16,9 @@
 #include <unistd.h>
 
 #include "dsmcore/bench/floor.h"
+#include "dsmcore/bench/stats.h"
 #include "dsmcore/launch/beside.h"
+#include "dsmcore/launch/options.h"
 
 /* ---- signals ---- */
 
@@ -30,8 +33,10 @@ static void on_signal(int sig)
 
 	stopped = sig;
 	for (int i = 0; i < CHILDREN; i++)
-		if (children[i] > 0)
+		if (children[i] > 0) {
 			kill(children[i], SIGTERM);
+			kill(children[i], SIGCONT); /* a collector may be stopped */
+		}
 	errno = saved;
 }
 
@@ -110,7 +115,8 @@ int launch__beside(const char *name, char *path, size_t size)
 __attribute__((noreturn)) static void become(char *const *argv, pid_t parent, int in, int out, int errors,
 					     int ready)
 {
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* A collector may be stopped, and would not hear the other one. */
+	prctl(PR_SET_PDEATHSIG, ready >= 0 ? SIGKILL : SIGTERM);
 	if (getppid() != parent)
 		_exit(BENCH_BAD);
 	signal(SIGPIPE, SIG_DFL);
@@ -238,6 +244,11 @@ int launch__line(struct launch_line *l, const struct options *o, unsigned nodes,
 		a[n++] = "--no-updates";
 	if (o->no_migration)
 		a[n++] = "--no-migration";
+	/* Half of the time nobody listens, and what is saved then is spent on the other half. */
+	if (strcmp(o->command->name, "probes") == 0 && !o->whole) {
+		a[n++] = "--microscope";
+		a[n++] = text(l, &used, "%.0f", MICROSCOPE_DEFAULT / 2);
+	}
 	a[n++] = "--nodes";
 	a[n++] = text(l, &used, "%.0f", nodes);
 	a[n++] = o->fabric ? "--fabric" : "--transport";
@@ -274,11 +285,15 @@ int launch__take_line(char *line, struct results *r, const char *what)
 	char name[32], owner[16];
 	unsigned nodes;
 	double number;
+	struct window w;
 
 	if (sscanf(line, "s %31s %15s %u %lf", name, owner, &nodes, &number) == 4)
 		return results__sample(r, name, strcmp(owner, "-") ? owner : "", nodes, number);
 	if (sscanf(line, "v %31s %lf", name, &number) == 2)
 		return results__value(r, name, number);
+	if (sscanf(line, "w %" SCNu64 " %lf %lf %lf %lf %lf", &w.index, &w.seconds, &w.rate, &w.cpu,
+		   &w.events, &w.microscope) == 6)
+		return results__window(r, &w);
 	if (sscanf(line, "p %lf", &number) == 1) {
 		launch__progress(what, number);
 		return 0;

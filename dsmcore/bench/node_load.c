@@ -3,13 +3,18 @@
  * node_load.c - work whose run time shows what probes and collectors cost.
  *
  *   walk  like the program `world`: each step of an avatar is a small transaction on objects of this node;
- * once in a while it adds to a score that all share sor   red-black relaxation of a matrix, a block of rows
- * for each node, a barrier after each half-sweep
+ *         once in a while it adds to a score that all share
+ *   sor   red-black relaxation of a matrix, a block of rows for each node, a barrier after each half-sweep
+ *   objects  allocating and freeing
  *
- * Node 0 reads orders from its standard input: "walk N" or "sor N" runs so much work on all nodes and prints
- * how long it took, how many transactions committed and how many records the nodes emitted; "end" ends.
+ * Node 0 reads orders from its standard input. "walk N" runs so much work on all nodes and prints how long it took,
+ * how many transactions committed and how many records the nodes emitted. "walk 0 WINDOW SECONDS COLLECTOR PLANT" runs
+ * for a time and prints what was done in each window of so many microseconds (windows.h). "end" ends.
  */
+#include "dsmcore/bench/mute.h"
 #include "dsmcore/bench/node.h"
+#include "dsmcore/bench/stats.h"
+#include "dsmcore/bench/windows.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,8 +34,13 @@
 enum { END, WALK, SOR, OBJECTS };
 static const char *const names[] = {"end", "walk", "sor", "objects"};
 
+#define TICK_EVERY 64			/* small transactions */
+#define HEAR_NS	   20000000u		/* in which all nodes hear of an order */
+#define WARM_NS	   UINT64_C(1000000000) /* by windows, before the first that counts */
+
 struct order {
 	uint64_t kind, amount;
+	struct windows_order by; /* window_ns 0: not by windows */
 };
 
 struct avatar {
@@ -49,7 +59,10 @@ struct tally {
 
 struct load {
 	struct order *order;
-	struct avatar *avatars; /* of this node */
+	struct windows windows;	    /* of this node */
+	struct windows_part *parts; /* WINDOWS_MAX of each node */
+	uint64_t *over;		    /* node 0 has said that the time is over */
+	struct avatar *avatars;	    /* of this node */
 	struct score *score;
 	struct tally *tallies;
 	double *cells;
@@ -66,9 +79,9 @@ static void step(struct avatar *a)
 	a->steps++;
 }
 
-static void walk(struct load *l, uint64_t amount)
+static void walk(struct load *l, uint64_t first, uint64_t amount)
 {
-	for (uint64_t i = 0; i < amount; i++)
+	for (uint64_t i = first; i < first + amount; i++)
 		DSM_TX {
 			step(&l->avatars[i % AVATARS]);
 			if (i % SCORE_EVERY == SCORE_EVERY - 1)
@@ -84,16 +97,21 @@ static void relax_row(double *g, long row, int colour)
 		at[j] = 0.3125 * (up[j] + down[j] + at[j - 1] + at[j + 1]) - 0.25 * at[j];
 }
 
-static void sor(struct load *l, uint64_t amount)
+static void half_sweep(struct load *l, int colour)
 {
 	long first = SIDE * dsm_node() / dsm_nodes(), end = SIDE * (dsm_node() + 1) / dsm_nodes();
 
 	first = first < 1 ? 1 : first;
 	end = end > SIDE - 1 ? SIDE - 1 : end;
+	DSM_TX_FOR(row, first, end) {
+		relax_row(l->cells, row, colour);
+	}
+}
+
+static void sor(struct load *l, uint64_t amount)
+{
 	for (uint64_t k = 0; k < 2 * amount; k++) {
-		DSM_TX_FOR(row, first, end) {
-			relax_row(l->cells, row, (int)(k % 2));
-		}
+		half_sweep(l, (int)(k % 2));
 		dsm_barrier();
 	}
 }
@@ -106,19 +124,114 @@ static void objects(uint64_t amount)
 		}
 }
 
+static void work(struct load *l, uint64_t kind, uint64_t amount)
+{
+	if (kind == WALK)
+		walk(l, 0, amount);
+	else if (kind == SOR)
+		sor(l, amount);
+	else
+		objects(amount);
+}
+
+/* ---- by windows ---- */
+
+/* Nodes that meet at barriers must all go the same number of times. Node 0 says at which one it is over; all have heard of it
+ * at the next barrier, some a little sooner. */
+static void sor_by_windows(struct load *l)
+{
+	uint64_t over = 0;
+
+	for (uint64_t k = 1; !over || k <= over; k++) {
+		half_sweep(l, (int)(k % 2));
+		dsm_barrier();
+		if (!windows__tick(&l->windows, 1) && dsm_node() == 0 && !over)
+			DSM_TX {
+				*l->over = k + 1;
+			}
+		dsm_peek(&over, l->over, sizeof(over));
+	}
+}
+
+static void by_windows(struct load *l, const struct order *o)
+{
+	windows__begin(&l->windows, &o->by);
+	if (o->kind == SOR)
+		sor_by_windows(l);
+	else
+		for (uint64_t i = 0; windows__tick(&l->windows, i ? TICK_EVERY : 0); i += TICK_EVERY) {
+			if (o->kind == WALK)
+				walk(l, i, TICK_EVERY);
+			else
+				objects(TICK_EVERY);
+		}
+	windows__end(&l->windows);
+}
+
+/* Of one window that all nodes were there for: false if not. */
+static bool put_together(const struct load *l, uint64_t i, struct window *w)
+{
+	*w = (struct window){.index = i};
+	for (int n = 0; n < dsm_nodes(); n++) {
+		struct windows_part part;
+		double seconds;
+
+		dsm_peek(&part, &l->parts[(uint64_t)n * WINDOWS_MAX + i], sizeof(part));
+		if (!part.units || !part.ns)
+			return false;
+		seconds = (double)part.ns * 1e-9;
+		w->seconds += seconds / dsm_nodes();
+		w->rate += (double)part.units / seconds;
+		w->cpu += (double)part.cpu_ns * 1e-9 / seconds;
+		w->events += (double)part.events / seconds;
+		w->microscope += (double)part.microscope_ns * 1e-9 / seconds;
+	}
+	return true;
+}
+
+static void tell_windows(struct load *l, const struct windows_order *by)
+{
+	uint64_t n = by->total_ns / by->window_ns;
+	struct window w;
+
+	DSM_TX {
+		memcpy(&l->parts[(uint64_t)dsm_node() * WINDOWS_MAX], l->windows.part,
+		       n * sizeof(*l->windows.part));
+	}
+	dsm_barrier();
+	if (dsm_node())
+		return;
+	for (uint64_t i = WARM_NS / by->window_ns; i < n; i++)
+		if (put_together(l, i, &w))
+			printf("w %llu %.9f %.3f %.6f %.3f %.6f\n", (unsigned long long)i, w.seconds, w.rate,
+			       w.cpu, w.events, w.microscope);
+}
+
 /* ---- orders ---- */
 
 static struct order read_order(void)
 {
-	char line[64], name[16];
-	unsigned long long amount = 0;
+	char line[256], name[16];
+	unsigned long long amount = 0, window_us = 0, plant = 0;
+	struct order o = {END, 0, {0}};
+	long long collector = 0;
+	double seconds = 0;
 
-	if (!fgets(line, sizeof(line), stdin) || sscanf(line, "%15s %llu", name, &amount) < 1)
-		return (struct order){END, 0};
+	if (!fgets(line, sizeof(line), stdin) || sscanf(line, "%15s %llu %llu %lf %lld %llu", name, &amount,
+							&window_us, &seconds, &collector, &plant) < 1)
+		return o;
 	for (uint64_t kind = WALK; kind <= OBJECTS; kind++)
 		if (!strcmp(name, names[kind]))
-			return (struct order){kind, amount};
-	return (struct order){END, 0};
+			o.kind = kind;
+	o.amount = amount;
+	o.by = (struct windows_order){.window_ns = window_us * 1000,
+				      .total_ns = WARM_NS + (uint64_t)(seconds * 1e9),
+				      .collector = collector,
+				      .plant = plant};
+	if (window_us && o.by.total_ns / o.by.window_ns > WINDOWS_MAX)
+		node__fail("%.0f seconds of windows of %llu us are more than %d windows", seconds, window_us,
+			   WINDOWS_MAX);
+	return o;
 }
 
 static struct order next_order(struct load *l)
@@ -127,8 +240,10 @@ static struct order next_order(struct load *l)
 
 	if (dsm_node() == 0) {
 		o = read_order();
+		o.by.start_ns = floor__now() + HEAR_NS;
 		DSM_TX {
 			*l->order = o;
+			*l->over = 0;
 		}
 	}
 	dsm_barrier();
@@ -208,6 +323,8 @@ static void prepare(struct load *l)
 		dsm_root_set("order", dsm_new(struct order, 1));
 		dsm_root_set("score", dsm_new_flat(struct page, 1));
 		dsm_root_set("tallies", dsm_new_flat(struct tally, (size_t)dsm_nodes()));
+		dsm_root_set("parts", dsm_new_flat(struct windows_part, WINDOWS_MAX * (size_t)dsm_nodes()));
+		dsm_root_set("over", dsm_new_flat(struct page, 1));
 		dsm_root_set("cells", dsm_new_flat(double, SIDE *SIDE));
 	}
 	l->avatars = dsm_new_flat(struct avatar, AVATARS);
@@ -216,6 +333,8 @@ static void prepare(struct load *l)
 	l->score = dsm_root("score");
 	l->tallies = dsm_root("tallies");
 	l->cells = dsm_root("cells");
+	l->parts = dsm_root("parts");
+	l->over = dsm_root("over");
 	DSM_TX {
 		for (int i = 0; i < AVATARS; i++)
 			l->avatars[i] = (struct avatar){.x = i, .y = 50, .dx = 0.25, .dy = 0.125};
@@ -230,9 +349,10 @@ static void prepare(struct load *l)
 
 int node_load__main(const struct options *o)
 {
-	struct load l;
+	struct load l = {0};
 
 	(void)o;
+	mute__find();
 	prepare(&l);
 	if (dsm_node() == 0) {
 		node__value("idle_probe_ns", idle_probe_ns());
@@ -247,13 +367,13 @@ int node_load__main(const struct options *o)
 		struct tally before = so_far();
 		uint64_t start = floor__now();
 
-		if (order.kind == WALK)
-			walk(&l, order.amount);
-		else if (order.kind == SOR)
-			sor(&l, order.amount);
+		if (order.by.window_ns)
+			by_windows(&l, &order);
 		else
-			objects(order.amount);
+			work(&l, order.kind, order.amount);
 		dsm_barrier();
+		if (order.by.window_ns)
+			tell_windows(&l, &order.by);
 		tell(&l, floor__now() - start, before);
 	}
 }

@@ -3,15 +3,15 @@
  * probes.c - what observation costs: the same work with nobody attached, with a collector that only
  * aggregates, and with one that records a trace.
  *
- * The nodes go on all the time. Each measurement with a collector stands between two with nobody attached
- * (none, aggregated, none, recorded, none ...), and its ratio is to the mean of these two: a machine that gets
- * faster or slower cancels out. What is printed is the median of the ratios and the range in which it lies
- * with 95 %, since a machine whose neighbours use its memory is not quieter than some per cent. Beside the run
- * time stands the CPU time of the nodes and of the collector, which say more when others use the machine too, and
- * from it the price of a probe. A collector is attached to the running nodes by the id of their run, so it
- * never takes another run for this one.
+ * The same nodes go on all the time, on a machine that is another one from one second to the next by 5 to 15 %: its
+ * neighbours use its memory and its cores. A cost of 1 % shows only between times that lie close together. So by default one
+ * long run is cut into windows of 20 ms with a listener and without (probes_windows.c); with --whole collectors come
+ * and go between measurements of a second (probes_whole.c), which sees what outlasts a window, and needs hours to see
+ * 1 %. Here is what both need: nodes that take orders, and collectors.
+ *
+ * A collector is attached to the running nodes by the id of their run, so it never takes another run for this one.
  */
-#include "dsmcore/bench/bench.h"
+#include "dsmcore/bench/probes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,33 +25,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#define READY_MS  30000
-#define SETTLE_US 300000 /* for the rundown of a collector that came late */
-#define REPS_MAX  1000
+#include "dsmcore/bench/floor.h"
 
-enum mode { NONE, AGGREGATED, RECORDED, MODES };
-static const char *const mode_names[MODES] = {"none", "aggregated", "recorded"};
+#define READY_MS 30000
 
-struct session {
-	const struct options *o;
-	const char *load; /* walk, sor, objects */
-	unsigned nodes;
-	struct child run, collector;
-	FILE *lines;
-	char id[32], folder[4096], source[16];
-	struct results answer;
-	double lost;
-	double idle_ns; /* a probe that nobody listens to */
-};
+const char *const probes__modes[PROBES_MODES] = {"none", "aggregated", "recorded"};
 
 /* ---- the collector ---- */
 
-static void trace_path(const struct session *s, char *path, size_t size, const char *suffix)
+static void trace_path(const struct probes_session *s, char *path, size_t size, const char *suffix)
 {
 	snprintf(path, size, "%s/trace.dsmt%s", s->folder, suffix);
 }
 
-static void remove_trace(const struct session *s)
+static void remove_trace(const struct probes_session *s)
 {
 	char path[sizeof(s->folder) + 32];
 
@@ -61,7 +48,7 @@ static void remove_trace(const struct session *s)
 	unlink(path);
 }
 
-static int await_ready(struct session *s, int fd)
+static int await_ready(struct probes_session *s, int fd)
 {
 	struct pollfd p = {.fd = fd, .events = POLLIN};
 	char text[256] = "";
@@ -86,14 +73,15 @@ static int await_ready(struct session *s, int fd)
 	return sscanf(text, "ready %15s", s->source) == 1 ? 0 : BENCH_FAILED;
 }
 
-static int attach(struct session *s, enum mode mode)
+int probes__attach(struct probes_session *s, enum probes_mode mode)
 {
 	char path[4096], trace[sizeof(s->folder) + 32];
 	char *argv[] = {path, "--run", s->id, "--no-live", "--json", "--ready-fd", "3", NULL, NULL, NULL};
+	uint64_t began = floor__now();
 	int ready[2], rc;
 
 	trace_path(s, trace, sizeof(trace), "");
-	if (mode == RECORDED) {
+	if (mode == PROBES_RECORDED) {
 		argv[7] = "--output";
 		argv[8] = trace;
 	}
@@ -106,14 +94,15 @@ static int attach(struct session *s, enum mode mode)
 	if (!rc)
 		rc = await_ready(s, ready[0]);
 	close(ready[0]);
+	s->attach_ms = (double)(floor__now() - began) * 1e-6;
 	return rc;
 }
 
-/* Ends it and adds what it lost. */
-static int detach(struct session *s)
+int probes__detach(struct probes_session *s)
 {
 	char text[65536];
 	struct json_object *summary, *lost;
+	uint64_t began = floor__now();
 	size_t have = 0;
 	ssize_t n;
 	int rc;
@@ -126,6 +115,7 @@ static int detach(struct session *s)
 		have += n > 0 ? (size_t)n : 0;
 	text[have] = 0;
 	rc = launch__wait(&s->collector);
+	s->detach_ms = (double)(floor__now() - began) * 1e-6;
 	remove_trace(s);
 	summary = rc ? NULL : json_tokener_parse(text);
 	if (summary && json_object_object_get_ex(summary, "lost_total", &lost))
@@ -139,7 +129,7 @@ static int detach(struct session *s)
 /* ---- the nodes ---- */
 
 /* Reads the node's lines up to a value of that name. */
-static int await_value(struct session *s, const char *name, double *number)
+static int await_value(struct probes_session *s, const char *name, double *number)
 {
 	char *line = NULL;
 	size_t size = 0;
@@ -156,15 +146,15 @@ static int await_value(struct session *s, const char *name, double *number)
 	return rc;
 }
 
-static int order(struct session *s, uint64_t amount, double *seconds)
+int probes__order(struct probes_session *s, const char *what, double *seconds)
 {
-	if (dprintf(s->run.in, "%s %llu\n", s->load, (unsigned long long)amount) < 0)
+	if (dprintf(s->run.in, "%s %s\n", s->load, what) < 0)
 		return BENCH_FAILED;
 	return await_value(s, "seconds", seconds);
 }
 
 /* dsmrun --verbose names the run in its first line. */
-static int find_id(struct session *s)
+static int find_id(struct probes_session *s)
 {
 	char text[4096], *at;
 	ssize_t n = pread(s->run.errors, text, sizeof(text) - 1, 0);
@@ -177,7 +167,7 @@ static int find_id(struct session *s)
 	return BENCH_FAILED;
 }
 
-static int open_session(struct session *s)
+int probes__open(struct probes_session *s)
 {
 	struct launch_line line;
 	double ready;
@@ -197,38 +187,30 @@ static int open_session(struct session *s)
 	return rc ? rc : find_id(s);
 }
 
-static int close_session(struct session *s, int rc)
+int probes__close(struct probes_session *s, int rc)
 {
-	int status;
+	int status = 0;
 
-	if (s->collector.pid > 0) {
+	if (s->run.pid > 0) {
+		if (rc)
+			kill(s->run.pid, SIGTERM);
+		else if (dprintf(s->run.in, "end\n") < 0)
+			rc = BENCH_FAILED;
+		status = launch__wait(&s->run);
+	}
+	if (s->collector.pid > 0) { /* after the nodes, who may stop it */
 		kill(s->collector.pid, SIGTERM);
+		kill(s->collector.pid, SIGCONT);
 		launch__wait(&s->collector);
 	}
 	remove_trace(s);
-	if (s->run.pid <= 0)
-		return rc;
-	if (rc)
-		kill(s->run.pid, SIGTERM);
-	else if (dprintf(s->run.in, "end\n") < 0)
-		rc = BENCH_FAILED;
-	status = launch__wait(&s->run);
 	if (s->lines)
 		fclose(s->lines);
 	results__free(&s->answer);
 	return launch__stopped() ? BENCH_SIGNAL + launch__stopped() : rc ? rc : status;
 }
 
-/* ---- measuring ---- */
-
-struct measured {
-	double seconds[2 * REPS_MAX + 1], cpu[2 * REPS_MAX + 1];
-	double events, commits, sum;
-	double microscope; /* CPU time that the nodes gave to looking at single accesses, seconds */
-	double collector;  /* its CPU time while the nodes worked, seconds */
-};
-
-static double cpu_of(pid_t pid)
+double probes__cpu(pid_t pid)
 {
 	struct timespec t;
 	clockid_t clock;
@@ -238,135 +220,30 @@ static double cpu_of(pid_t pid)
 	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static int once(struct session *s, enum mode mode, uint64_t amount, struct measured *m, unsigned at,
-		struct results *r)
+struct json_object *probes__figure(const struct probes_session *s, enum probes_mode mode,
+				   const struct series *with, const struct series *without)
 {
-	char key[32];
-	int rc = mode == NONE ? 0 : attach(s, mode);
-	double before;
+	struct json_object *o = figure__json("probes", s->o->transport, s->nodes, "", with, without);
 
-	if (rc)
-		return rc;
-	usleep(SETTLE_US);
-	before = cpu_of(s->collector.pid);
-	rc = order(s, amount, &m->seconds[at]);
-	if (!rc) {
-		m->collector += cpu_of(s->collector.pid) - before;
-		m->events += results__number(&s->answer, "events");
-		m->commits += results__number(&s->answer, "commits");
-		m->microscope += results__number(&s->answer, "microscope");
-		m->sum += m->seconds[at];
-		m->cpu[at] = results__number(&s->answer, "cpu");
-		snprintf(key, sizeof(key), "%s.%s", s->load, mode_names[mode]);
-		rc = results__sample(r, key, "", s->nodes, m->seconds[at] * 1e6) ? BENCH_FAILED : 0;
-		snprintf(key, sizeof(key), "%s.%s.cpu", s->load, mode_names[mode]);
-		if (!rc && results__sample(r, key, "", s->nodes, m->cpu[at] * 1e6))
-			rc = BENCH_FAILED;
-	}
-	return rc ? rc : detach(s);
-}
-
-/* How much work takes about the wanted time. The first rounds are slower than the rest and warm everything
- * up, so that the last one decides. */
-static int calibrate(struct session *s, uint64_t *amount)
-{
-	double took = 0;
-	int rc = 0;
-
-	*amount = strcmp(s->load, "sor") == 0 ? 2 : 2000;
-	for (int tries = 0; tries < 12 && !rc && took < s->o->seconds / 2; tries++) {
-		rc = order(s, *amount, &took);
-		if (!rc && took < s->o->seconds / 2)
-			*amount *= took < s->o->seconds / 8 ? 4 : 2;
-	}
-	for (int again = 0; again < 2 && !rc; again++) {
-		*amount = (uint64_t)((double)*amount * s->o->seconds / took) + 1;
-		if (!again)
-			rc = order(s, *amount, &took);
-	}
-	return rc;
-}
-
-struct spread {
-	double least, low, middle, high, most; /* low to high: holds the true median with 95 % */
-};
-
-/* The range of a median by counting: how many of n samples lie below it is a matter of tossing coins. */
-static struct spread spread_of(double *x, unsigned n)
-{
-	double aside = 0.98 * sqrt((double)n);
-	unsigned low = (double)n / 2 > aside ? (unsigned)((double)n / 2 - aside) : 0;
-
-	qsort(x, n, sizeof(*x), bench__ascending);
-	return (struct spread){x[0], x[low], (x[(n - 1) / 2] + x[n / 2]) / 2, x[n - 1 - low], x[n - 1]};
-}
-
-/* What nobody attached took just before and just after the i-th measurement of this mode. */
-static double beside(const double *none, enum mode mode, unsigned i)
-{
-	unsigned before = mode == NONE ? i : 2 * i + (mode == RECORDED);
-
-	return mode == NONE ? none[i] : (none[before] + none[before + 1]) / 2;
-}
-
-/* Additional CPU time by records, where every transaction makes two and the median is one of many. */
-static void price(struct json_object *o, const struct measured *with, struct spread extra, unsigned n)
-{
-	double each = n / with->events;
-
-	if (with->events <= 0)
-		each = NAN;
-	json__number(o, "probe_us", extra.middle * each, 3);
-	json__number(o, "probe_us_low", extra.low * each, 3);
-	json__number(o, "probe_us_high", extra.high * each, 3);
-}
-
-static void compare(struct json_object *o, const struct measured *m, enum mode mode, unsigned reps)
-{
-	double time[2 * REPS_MAX + 1], cpu[2 * REPS_MAX + 1], extra[2 * REPS_MAX + 1];
-	const struct measured *with = &m[mode], *none = &m[NONE];
-	unsigned n = mode == NONE ? 2 * reps + 1 : reps;
-	struct spread s;
-
-	for (unsigned i = 0; i < n; i++) {
-		time[i] = with->seconds[i] / beside(none->seconds, mode, i);
-		cpu[i] = with->cpu[i] / beside(none->cpu, mode, i);
-		extra[i] = (with->cpu[i] - beside(none->cpu, mode, i)) * 1e6;
-	}
-	s = spread_of(time, n);
-	json__number(o, "ratio", s.middle, 4);
-	json__number(o, "ratio_low", s.low, 4);
-	json__number(o, "ratio_high", s.high, 4);
-	json__number(o, "ratio_least", s.least, 4);
-	json__number(o, "ratio_most", s.most, 4);
-	s = spread_of(cpu, n);
-	json__number(o, "cpu_ratio", s.middle, 4);
-	json__number(o, "cpu_ratio_low", s.low, 4);
-	json__number(o, "cpu_ratio_high", s.high, 4);
-	json__number(o, "collector_ms_per_s", with->collector / with->sum * 1e3, 2);
-	json__number(o, "microscope_ms_per_s", with->microscope / with->sum * 1e3, 2);
-	json__number(o, "commits_per_s", with->commits / with->sum, 0);
-	json__number(o, "probes_per_s", with->events / with->sum, 0);
-	price(o, with, spread_of(extra, n), n);
-}
-
-static struct json_object *figure(struct session *s, enum mode mode, const struct measured *m, unsigned reps,
-				  const struct results *r)
-{
-	struct json_object *o;
-	char key[32], none[32];
-
-	snprintf(key, sizeof(key), "%s.%s", s->load, mode_names[mode]);
-	snprintf(none, sizeof(none), "%s.none", s->load);
-	o = figure__json("probes", s->o->transport, s->nodes, "", results__series(r, key, "", s->nodes),
-			 results__series(r, none, "", s->nodes));
 	json_object_object_add(o, "load", json_object_new_string(s->load));
-	json_object_object_add(o, "mode", json_object_new_string(mode_names[mode]));
-	json_object_object_add(o, "source", mode == NONE ? NULL : json_object_new_string(s->source));
-	compare(o, m, mode, reps);
-	json__number(o, "lost", mode == NONE ? 0 : s->lost, 0);
+	json_object_object_add(o, "mode", json_object_new_string(probes__modes[mode]));
+	json_object_object_add(o, "source", mode == PROBES_NONE ? NULL : json_object_new_string(s->source));
 	return o;
 }
+
+void probes__spread(struct json_object *o, const char *name, struct spread s, int decimals)
+{
+	static const char *const suffixes[] = {"", "_low", "_high", "_least", "_most"};
+	double values[] = {s.middle, s.low, s.high, s.least, s.most};
+	char key[64];
+
+	for (int i = 0; i < 5; i++) {
+		snprintf(key, sizeof(key), "%s%s", name, suffixes[i]);
+		json__number(o, key, values[i], decimals);
+	}
+}
+
+/* ---- all loads ---- */
 
 /* Nanoseconds of one probe in each mode: those of the load that does little else. */
 static struct json_object *prices(const struct json_object *list, double idle_ns)
@@ -386,31 +263,13 @@ static struct json_object *prices(const struct json_object *list, double idle_ns
 	return o;
 }
 
-static int run_load(struct session *s, struct results *r, struct json_object *list)
+static int run_load(struct probes_session *s, struct results *r, struct json_object *list)
 {
-	unsigned reps = s->o->reps ? s->o->reps : PROBES_REPS;
-	struct measured *m = calloc(MODES, sizeof(*m));
-	uint64_t amount = 0;
-	int rc;
+	int rc = probes__open(s);
 
-	if (!m)
-		return BENCH_FAILED;
-	rc = open_session(s);
 	if (!rc)
-		rc = calibrate(s, &amount);
-	if (!rc)
-		rc = once(s, NONE, amount, &m[NONE], 0, r);
-	for (unsigned k = 0; k < 4 * reps && !rc; k++) {
-		enum mode mode = k % 4 == 0 ? AGGREGATED : k % 4 == 2 ? RECORDED : NONE;
-
-		launch__progress(s->load, (double)k / (4 * reps));
-		rc = once(s, mode, amount, &m[mode], mode == NONE ? k / 2 + 1 : k / 4, r);
-	}
-	rc = close_session(s, rc);
-	for (int mode = MODES - 1; mode >= 0 && !rc; mode--)
-		json_object_array_add(list, figure(s, (enum mode)mode, m, reps, r));
-	free(m);
-	return rc;
+		rc = s->o->whole ? probes_whole__run(s, r, list) : probes_windows__run(s, r, list);
+	return probes__close(s, rc);
 }
 
 int probes__run(const struct options *o, struct results *r, struct json_object **out)
@@ -418,7 +277,7 @@ int probes__run(const struct options *o, struct results *r, struct json_object *
 	static const char *const loads[] = {"walk", "sor", "objects"};
 	const char *tmp = getenv("TMPDIR");
 	struct json_object *list = json_object_new_array();
-	struct session s = {.o = o, .nodes = o->nodes ? o->nodes : 2};
+	struct probes_session s = {.o = o, .nodes = o->nodes ? o->nodes : 2};
 	char folder[sizeof(s.folder)];
 	int rc = 0;
 
@@ -432,7 +291,7 @@ int probes__run(const struct options *o, struct results *r, struct json_object *
 	for (size_t i = 0; i < sizeof(loads) / sizeof(*loads) && !rc; i++) {
 		if (o->load && strcmp(o->load, loads[i]) != 0)
 			continue;
-		s = (struct session){.o = o, .nodes = o->nodes ? o->nodes : 2, .load = loads[i]};
+		s = (struct probes_session){.o = o, .nodes = o->nodes ? o->nodes : 2, .load = loads[i]};
 		memcpy(s.folder, folder, sizeof(folder));
 		rc = run_load(&s, r, list);
 	}

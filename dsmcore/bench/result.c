@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dsmcore/bench/stats.h"
+
 static struct series *new_series(struct results *r, const char *name, const char *owner, unsigned nodes)
 {
 	struct series *list = realloc(r->series, (r->nseries + 1) * sizeof(*list));
@@ -68,6 +70,21 @@ int results__value(struct results *r, const char *name, double number)
 	return 0;
 }
 
+int results__window(struct results *r, const struct window *w)
+{
+	if (r->nwindows == r->windows_room) {
+		size_t room = r->windows_room ? 2 * r->windows_room : 1024;
+		struct window *list = realloc(r->windows, room * sizeof(*list));
+
+		if (!list)
+			return -ENOMEM;
+		r->windows = list;
+		r->windows_room = room;
+	}
+	r->windows[r->nwindows++] = *w;
+	return 0;
+}
+
 double results__number(const struct results *r, const char *name)
 {
 	for (size_t i = r->nvalues; i-- > 0;) /* the newest */
@@ -96,6 +113,7 @@ void results__free(struct results *r)
 		free(r->series[i].us);
 	free(r->series);
 	free(r->values);
+	free(r->windows);
 	*r = (struct results){0};
 }
 

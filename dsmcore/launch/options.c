@@ -20,7 +20,6 @@
 #define RING_DEFAULT	   (8ull << 20)
 #define RING_MIN	   (8ull << 10)
 #define RING_MAX	   (1ull << 30)
-#define MICROSCOPE_DEFAULT 20
 #define SILENCE_DEFAULT	   30
 #define SILENCE_MAX	   86400
 

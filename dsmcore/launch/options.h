@@ -9,7 +9,8 @@
 
 #include "dsmcore/launch/control.h"
 
-#define OPTIONS_NODES_MAX 256u
+#define OPTIONS_NODES_MAX  256u
+#define MICROSCOPE_DEFAULT 20 /* thousandths of the run time */
 
 /* Defaults, and over them what DSM_HEAP, DSM_RING_SIZE, DSM_STRICT, DSM_MICROSCOPE, DSM_PLAN,
  * DSM_HISTORY, DSM_TRANSPORT, DSM_FABRIC, DSM_KEY_FILE, DSM_RUN, DSM_UPDATES, DSM_MIGRATION,
