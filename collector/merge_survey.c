@@ -2,9 +2,11 @@
 /* merge_survey.c - which node is in which trace, and what the nodes have measured of the hosts' clocks. */
 #include <errno.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "collector/merge_parts.h"
 #include "collector/shown.h"
@@ -105,6 +107,38 @@ static int take_item(struct merge *m, struct merge_part *p, const struct trace_i
 	}
 }
 
+/* The result grows under the name OUTPUT.partial, which a part that a collector could not finish may have. */
+static bool is_in_the_way(const struct merge *m, const struct stat *part)
+{
+	char partial[PATH_MAX];
+	struct stat st;
+	int n = snprintf(partial, sizeof(partial), "%s.partial", m->options->output);
+
+	return n < (int)sizeof(partial) && stat(partial, &st) == 0 && st.st_dev == part->st_dev &&
+	       st.st_ino == part->st_ino;
+}
+
+static int check_part(const struct merge *m, const struct merge_part *p)
+{
+	struct stat st;
+
+	if (stat(p->path, &st) || S_ISDIR(st.st_mode))
+		return 0; /* opening it says why not */
+	if (!S_ISREG(st.st_mode)) {
+		fprintf(stderr, "dsmcollect: --merge %s: a part is read twice: give a file\n", p->path);
+		return 2;
+	}
+	if (is_in_the_way(m, &st)) {
+		fprintf(stderr,
+			"dsmcollect: --merge %s: the result has that name until it is complete: rename this "
+			"part, "
+			"or name another result (-o)\n",
+			p->path);
+		return 2;
+	}
+	return 0;
+}
+
 static int open_part(struct merge_part *p)
 {
 	int rc = trace_reader__open(&p->reader, p->path);
@@ -122,8 +156,10 @@ static int open_part(struct merge_part *p)
 static int survey_part(struct merge *m, struct merge_part *p)
 {
 	struct trace_item item;
-	int rc = open_part(p);
+	int rc = check_part(m, p);
 
+	if (!rc)
+		rc = open_part(p);
 	if (rc)
 		return rc;
 	for (;;) {

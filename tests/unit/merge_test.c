@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -185,11 +186,37 @@ static void not_whole(void **state)
 	assert_int_equal(access(file[HOSTS], R_OK), -1);
 }
 
+/* A part that has the name under which the result grows, and one that cannot be read twice: neither is touched. */
+static void in_the_way(void **state)
+{
+	const struct merge_options o = {.output = file[HOSTS], .quiet = true};
+	char partial[sizeof(file[0]) + 8], fifo[sizeof(folder) + 8];
+	const char *paths[2] = {file[0], partial};
+	struct stat before, after;
+
+	(void)state;
+	snprintf(partial, sizeof(partial), "%s.partial", file[HOSTS]);
+	snprintf(fifo, sizeof(fifo), "%s/fifo", folder);
+	write_part(0, RUN, true);
+	write_part(1, RUN, true);
+	assert_int_equal(rename(file[1], partial), 0);
+	assert_int_equal(stat(partial, &before), 0);
+	assert_int_equal(merge__traces(&o, paths, 2), 2);
+	assert_int_equal(stat(partial, &after), 0);
+	assert_int_equal(before.st_size, after.st_size);
+	assert_int_equal(rename(partial, file[1]), 0);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	paths[1] = fifo;
+	assert_int_equal(merge__traces(&o, paths, 2), 2);
+	assert_int_equal(unlink(fifo), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_clock),
 		cmocka_unit_test(not_whole),
+		cmocka_unit_test(in_the_way),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
