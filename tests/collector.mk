@@ -65,3 +65,7 @@ libdrift.so_DIR     := tests/integration
 libdrift.so_LDFLAGS := -shared
 EXTRA_tests/integration/drift.c := -fPIC
 SCRIPT_TESTS += tests/integration/hosts_drift.sh
+
+FUZZERS += fuzz_merge
+fuzz_merge_SRCS := tests/fuzz/fuzz_merge.c $(addprefix collector/,merge.c merge_survey.c merge_json.c jsonout.c) $(trace_SRCS)
+fuzz_merge_LIBS := -ljson-c -lzstd -lxxhash -lm
