@@ -104,6 +104,10 @@
 	X(sc_early_answered, "a REVOKE that has overtaken what was lent does not wait for it")               \
 	X(sc_old_answered, "a REVOKE that was answered is taken for one of what was lent since")             \
 	X(sc_late_used, "what was lent is used though it has come, and was revoked, meanwhile")              \
+	X(sc_asked_back_forgotten,                                                                           \
+	  "what was lent and is asked back is taken for returned when the barrier opens")                    \
+	X(sc_taken_back_early, "what is lent is taken back at the barrier at which it was lent")             \
+	X(sc_not_alone, "who was lent copies counts as alone again though others have some")                 \
 	X(ahead_taken, "who asks ahead of its use is given what others write, or wait for")                  \
 	X(lock_two_holders, "a lock is given to the next one before it has come back")                       \
 	X(lock_back_before_flush, "a lock goes back before what was written has been seen")                  \

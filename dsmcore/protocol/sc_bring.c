@@ -282,7 +282,8 @@ static void drop_lent(struct dsm_core *core, struct brought *p, struct dir_page 
 	uint32_t i;
 
 	for (i = 0; i < copyset__count(core, p->lent); i++)
-		if (!m || !copyset__has(core, m->told, copyset__node(core, p->lent, i)))
+		if (!m || !copyset__has(core, m->told, copyset__node(core, p->lent, i)) ||
+		    core_mutant(sc_asked_back_forgotten))
 			home__drop_holder(core, d, copyset__node(core, p->lent, i));
 }
 
@@ -297,7 +298,7 @@ static bool own_again(struct dsm_core *core, struct brought *p)
 	d = directory__find(core, p->page);
 	drop_lent(core, p, d);
 	if (p->lender || cp->state != CLIENT_SHARED || !is_idle(core, d) ||
-	    copyset__count(core, d->holders) != 1)
+	    (copyset__count(core, d->holders) != 1 && !core_mutant(sc_not_alone)))
 		return false;
 	cp->state = CLIENT_EXCLUSIVE;
 	d->owner = core->config.node;
@@ -325,7 +326,8 @@ void sc_bring__opened(struct dsm_core *core)
 	size_t i;
 
 	for (i = 0; i < b->count; i++)
-		if (b->list[i].lent.word && b->list[i].barrier < core->barrier)
+		if (b->list[i].lent.word &&
+		    (b->list[i].barrier < core->barrier || core_mutant(sc_taken_back_early)))
 			take_back(core, &b->list[i]);
 	core__flush_rights(core);
 }
