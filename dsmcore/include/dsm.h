@@ -206,7 +206,7 @@ DSM_API __attribute__((noreturn)) void dsm_retry(void);
  * again does nothing. dsm_cancel() and dsm_retry() after it end the program with a message. */
 DSM_API void dsm_irrevocable(void);
 
-/* Is a transaction running; under sc and rc: has this node a lock? */
+/* Is a block running: a transaction, under sc and rc a critical section? */
 DSM_API bool dsm_in_tx(void);
 
 /* Counts units of the program's own work (frames, rows, orders), for the tools. Inside a transaction
