@@ -410,8 +410,8 @@ static struct json_object *waits_json(const struct report *r)
 
 	for (size_t i = 0; i < w->rows.n && i < MOST_ROWS; i++)
 		json_object_array_add(copies, copy_json(r, r->waits[i]));
-	for (size_t i = 0; i < w->locks.n && i < MOST_ROWS; i++) {
-		const struct lock_sum *l = &w->locks.at[i];
+	for (size_t i = 0; i < w->lock_lines.n && i < MOST_ROWS; i++) {
+		const struct lock_sum *l = &w->lock_lines.at[i];
 		struct json_object *x = json_object_new_object();
 		struct source src;
 

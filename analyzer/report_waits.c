@@ -183,8 +183,8 @@ static void locks(const struct report *r, const struct report_options *o, const 
 
 	if (!w->locks.n)
 		return;
-	for (size_t i = 0; i < w->locks.n; i++)
-		add_lock(r, &rows, &w->locks.at[i]);
+	for (size_t i = 0; i < w->lock_lines.n; i++)
+		add_lock(r, &rows, &w->lock_lines.at[i]);
 	qsort(rows.at, rows.n, sizeof(*rows.at), by_ns);
 	names__duration(w->locks_ns, time, sizeof(time));
 	names__count(w->nlocks, n, sizeof(n));

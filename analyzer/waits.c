@@ -22,12 +22,14 @@ void waits__free(struct waits *w)
 	table__free(&w->page_keys);
 	table__free(&w->flush_keys);
 	table__free(&w->lock_keys);
+	table__free(&w->lock_line_keys);
 	VEC_FREE(&w->rows);
 	VEC_FREE(&w->pages);
 	VEC_FREE(&w->flush_ns);
 	VEC_FREE(&w->flush_pages);
 	VEC_FREE(&w->flush_part);
 	VEC_FREE(&w->locks);
+	VEC_FREE(&w->lock_lines);
 	VEC_FREE(&w->misplaced);
 }
 
@@ -174,27 +176,40 @@ void waits__usage(struct waits *w, const struct usage_event *u)
 	*VEC_ADD(&w->flush_part) = (struct flush_part){flush_number(w, u->run, u->node, u->number), page};
 }
 
-void waits__lock(struct waits *w, uint32_t run, const struct dsm_ev_lock *lock)
+struct lock_key {
+	uint64_t name;
+	uint32_t run, of_object;
+	uint32_t site, zero; /* PLACE_NONE: wherever it was taken */
+};
+
+static void add_lock(struct lock_sums *sums, struct table *keys, const struct lock_key *key, uint32_t site,
+		     int64_t time_ns, const struct dsm_ev_lock *lock)
 {
-	struct {
-		uint64_t name;
-		uint32_t run, of_object;
-	} key = {lock->name, run, lock->flags & DSM_EV_LOCK_OBJECT};
-	uint32_t n = table__intern(&w->lock_keys, &key, sizeof(key));
+	uint32_t n = table__intern(keys, key, sizeof(*key));
 	struct lock_sum *l;
 
-	if (n == w->locks.n)
-		*VEC_ADD(&w->locks) = (struct lock_sum){.run = run,
-							.name = lock->name,
-							.of_object = lock->flags & DSM_EV_LOCK_OBJECT,
-							.object = PLACE_NONE};
-	l = &w->locks.at[n];
-	l->time_ns = model__time(w->model, run, lock->hdr.node, lock->hdr.time_ns);
-	if (!l->site)
-		l->site = model__site(w->model, run, lock->hdr.node, lock->interval.site);
+	if (n == sums->n)
+		*VEC_ADD(sums) = (struct lock_sum){.run = key->run,
+						   .site = site,
+						   .name = key->name,
+						   .of_object = key->of_object,
+						   .object = PLACE_NONE};
+	l = &sums->at[n];
+	l->time_ns = time_ns;
 	l->ns += (double)lock->wait_ns;
 	l->count++;
 	l->nodes |= 1u << (lock->hdr.node % 32);
+}
+
+void waits__lock(struct waits *w, uint32_t run, const struct dsm_ev_lock *lock)
+{
+	struct lock_key key = {lock->name, run, lock->flags & DSM_EV_LOCK_OBJECT, PLACE_NONE, 0};
+	uint32_t site = model__site(w->model, run, lock->hdr.node, lock->interval.site);
+	int64_t time_ns = model__time(w->model, run, lock->hdr.node, lock->hdr.time_ns);
+
+	add_lock(&w->locks, &w->lock_keys, &key, site, time_ns, lock);
+	key.site = site;
+	add_lock(&w->lock_lines, &w->lock_line_keys, &key, site, time_ns, lock);
 	w->locks_ns += (double)lock->wait_ns;
 	w->nlocks++;
 }
@@ -213,10 +228,28 @@ static uint32_t element_at(const struct object *o, uint64_t byte)
 	return clip(byte / o->block_stride * o->block + byte % o->block_stride / o->stride);
 }
 
-static void find_locks_objects(struct waits *w)
+/* A lock that several lines take is told by the one that waited most. */
+static void find_locks_lines(struct waits *w)
 {
-	for (size_t i = 0; i < w->locks.n; i++) {
-		struct lock_sum *l = &w->locks.at[i];
+	double *most = w->locks.n ? mem__alloc(w->locks.n * sizeof(*most)) : NULL;
+
+	for (size_t i = 0; i < w->lock_lines.n; i++) {
+		const struct lock_sum *line = &w->lock_lines.at[i];
+		struct lock_key key = {line->name, line->run, line->of_object, PLACE_NONE, 0};
+		uint32_t n = table__find(&w->lock_keys, &key, sizeof(key));
+
+		if (line->ns > most[n]) {
+			most[n] = line->ns;
+			w->locks.at[n].site = line->site;
+		}
+	}
+	mem__free(most);
+}
+
+static void find_locks_objects(struct waits *w, struct lock_sums *sums)
+{
+	for (size_t i = 0; i < sums->n; i++) {
+		struct lock_sum *l = &sums->at[i];
 		const struct object *o;
 
 		if (!l->of_object ||
@@ -360,9 +393,13 @@ void waits__finish(struct waits *w)
 {
 	spread_flushes(w);
 	join_rows(w);
-	find_locks_objects(w);
-	if (w->locks.n)
+	find_locks_lines(w);
+	find_locks_objects(w, &w->locks);
+	find_locks_objects(w, &w->lock_lines);
+	if (w->locks.n) {
 		qsort(w->locks.at, w->locks.n, sizeof(*w->locks.at), by_lock_ns);
+		qsort(w->lock_lines.at, w->lock_lines.n, sizeof(*w->lock_lines.at), by_lock_ns);
+	}
 	for (size_t i = 0; i < w->pages.n; i++) {
 		const struct wait_page *p = &w->pages.at[i];
 		struct misplaced *x;

@@ -45,7 +45,7 @@ struct misplaced {
 
 struct lock_sum {
 	uint32_t run;
-	uint32_t site; /* where the critical section begins, interned; the one seen first */
+	uint32_t site; /* where the critical section begins, interned; of several the costliest */
 	uint64_t name;
 	bool of_object;
 	double ns, count;
@@ -53,6 +53,11 @@ struct lock_sum {
 	int64_t time_ns;
 	uint32_t object, element; /* after finish: that names it; PLACE_NONE: not known, or a block's */
 	uint32_t byte;		  /* of the element */
+};
+
+struct lock_sums {
+	struct lock_sum *at;
+	size_t n, cap;
 };
 
 struct flush_part {
@@ -69,11 +74,11 @@ struct waits {
 	VEC(double) flush_ns;
 	VEC(uint32_t) flush_pages; /* how many it wrote whose home is elsewhere; after finish */
 	VEC(struct flush_part) flush_part;
-	struct table lock_keys;
-	VEC(struct lock_sum) locks;
-	double copies_ns, copies;   /* fetches that met nobody */
-	double flushes_ns, flushes; /* flushes that met nobody */
-	double flushed_ns;	    /* all of them */
+	struct table lock_keys, lock_line_keys;
+	struct lock_sums locks, lock_lines; /* by lock; by lock and the line that took it */
+	double copies_ns, copies;	    /* fetches that met nobody */
+	double flushes_ns, flushes;	    /* flushes that met nobody */
+	double flushed_ns;		    /* all of them */
 	double locks_ns, nlocks;
 	VEC(struct misplaced) misplaced; /* after finish, the costliest first */
 };

@@ -509,6 +509,36 @@ static void tells_in_words(enum dsm_ev_consistency c)
 	report__free(&r);
 }
 
+/* A lock that two lines take: each with its own waits, and the advice names the one that waited more. */
+static void test_lock_of_two_lines(void **state)
+{
+	struct report_options o = {.top = 10};
+	struct text text = {0};
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	start(&f, DSM_EV_SC);
+	for (unsigned i = 0; i < 40; i++) {
+		struct feed_iv put = {1 - i % 2, 100 + 10 * i, 0, 3}, get = {i % 2, 105 + 10 * i, 0, 4};
+
+		feed__lock(&f, put, 0x1000, DSM_EV_LOCK_OBJECT, WAIT);
+		feed__lock(&f, get, 0x1000, DSM_EV_LOCK_OBJECT, 8 * WAIT);
+		take_away(&f, 100 + 10 * i, i % 2, 1 - i % 2, &(struct told){0, 8, 0, 8, true, true});
+	}
+	report(&f, &r);
+	assert_int_equal(r.tally.waits.lock_lines.n, 2);
+	assert_float_equal(r.tally.waits.lock_lines.at[0].ns, 40 * 8 * WAIT, 1);
+	assert_float_equal(r.tally.waits.lock_lines.at[1].ns, 40 * WAIT, 1);
+	assert_int_equal(r.tally.waits.locks.n, 1);
+	assert_int_equal(r.tally.waits.locks.at[0].site, r.tally.waits.lock_lines.at[0].site);
+	report__text(&r, &o, &text);
+	assert_non_null(strstr(text.at, "16.0 ms  40 times, lock of walkers element 0, taken at"));
+	assert_non_null(strstr(text.at, " 2.0 ms  40 times, lock of walkers element 0, taken at"));
+	text__free(&text);
+	report__free(&r);
+}
+
 static void tells_locks(void)
 {
 	struct feed_iv iv[2] = {{0, 100, 0, 3}, {1, 200, 0, 3}};
@@ -580,6 +610,7 @@ int main(void)
 		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_apportioned_by_site),
 		cmocka_unit_test(test_apportioned_by_all_sites),
+		cmocka_unit_test(test_lock_of_two_lines),
 	};
 
 	return cmocka_run_group_tests(tests, scene__make_folder, scene__remove_folder);
