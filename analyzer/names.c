@@ -54,6 +54,39 @@ void names__code(struct symbols *s, const struct model *m, struct code code, boo
 	snprintf(out, size, "%s+0x%x", file, code.offset);
 }
 
+static bool in_library(struct symbols *s, const struct model *m, struct code code, uint32_t site)
+{
+	const struct site *chain = model__site_at(m, site);
+	struct source src;
+	char line[8] = "";
+
+	if (!code.image || !site || !chain->nframes || chain->frame[0].image == code.image)
+		return false;
+	if (symbols__source(s, code, false, &src))
+		names__line_text(&src, line, sizeof(line));
+	return !line[0];
+}
+
+void names__access(struct symbols *s, const struct model *m, struct code code, uint32_t site, char *out,
+		   size_t size)
+{
+	char what[128], where[192];
+	struct source src, at = {0};
+
+	if (in_library(s, m, code, site))
+		names__site(s, m, site, &at);
+	if (!at.line) {
+		names__code(s, m, code, false, out, size);
+		return;
+	}
+	names__place(&at, where, sizeof(where));
+	if (symbols__source(s, code, false, &src) && src.function[0])
+		shown__copy(what, sizeof(what), src.function);
+	else
+		shown__copy(what, sizeof(what), basename(model__image_at(m, code.image)->path));
+	snprintf(out, size, "%s, after %s", what, where);
+}
+
 void names__line_text(const struct source *src, char *out, size_t size)
 {
 	char line[512];

@@ -12,6 +12,10 @@ void names__place(const struct source *src, char *out, size_t size);
 /* "walk.c:141 (advance)" of an instruction; without debug information "world+0x1234". */
 void names__code(struct symbols *s, const struct model *m, struct code code, bool return_address, char *out,
 		 size_t size);
+/* The same of an access in the transaction or interval that begins at `site` (0: not known). A library whose source is not
+ * at hand says nothing to the reader, so then it is "memmove, after walk.c:140 (advance)". */
+void names__access(struct symbols *s, const struct model *m, struct code code, uint32_t site, char *out,
+		   size_t size);
 /* The source line's text, blanks trimmed, "" when the file cannot be read. */
 void names__line_text(const struct source *src, char *out, size_t size);
 /* "1.31 s", "12.4 ms", "830 us" */

@@ -13,10 +13,12 @@ static void side(const struct report *r, const struct row *row, bool winner, str
 	const char *fields = tally__text(&r->tally, x->fields);
 	static const char *const verbs[] = {"", "read", "wrote", "used"};
 	const char *did = verbs[row__access(row, x) & 3];
-	char code[192], line[64], other[128], what[256];
+	char code[336], line[64], other[128], what[256];
 	struct source src = {0};
 
-	names__code(r->symbols, &r->model, x->code, false, code, sizeof(code));
+	/* What had a page in use may have done so in intervals before the one that is told. */
+	names__access(r->symbols, &r->model, x->code, winner && r->totals.intervals ? 0 : x->site, code,
+		      sizeof(code));
 	other[0] = 0;
 	if (x->group != GROUP_NONE && x->group != row->group)
 		model__group_name(&r->model, x->group, other, sizeof(other));

@@ -41,13 +41,13 @@ static void one_copy(const struct report *r, uint32_t row, double all, int width
 {
 	const struct wait_row *key = table__key(&r->tally.waits.row_keys, row, NULL);
 	const struct wait_sum *sum = &r->tally.waits.rows.at[row];
-	char name[128], elements[136], time[40], n[40], code[192], home[32];
+	char name[128], elements[136], time[40], n[40], code[336], home[32];
 
 	copy_name(r, row, name, sizeof(name));
 	which(r, key, sum, elements, sizeof(elements));
 	names__duration(sum->ns, time, sizeof(time));
 	names__count(sum->count, n, sizeof(n));
-	names__code(r->symbols, &r->model, key->code, false, code, sizeof(code));
+	names__access(r->symbols, &r->model, key->code, key->site, code, sizeof(code));
 	if (key->home == key->node) /* others had it, or it was asked for the first time */
 		snprintf(home, sizeof(home), "at home there");
 	else

@@ -84,6 +84,9 @@ static void add_row(struct waits *w, double ns, const struct dsm_ev_fault *f, ui
 	key.home = f->home;
 	key.access = f->access;
 	key.code = model__code(w->model, run, f->hdr.node, f->ip);
+	key.site = model__site(w->model, run, f->hdr.node, f->interval.site);
+	if (model__site_at(w->model, key.site)->frame[0].image == key.code.image)
+		key.site = 0;
 	n = table__intern(&w->row_keys, &key, sizeof(key));
 	if (n == w->rows.n)
 		memset(VEC_ADD(&w->rows), 0, sizeof(struct wait_sum));

@@ -9,7 +9,8 @@
 #include "evidence.h"
 
 struct wait_row { /* of copies: by object, who waited, where the home was, and which line */
-	uint32_t object, zero;
+	uint32_t object,
+		site; /* where the transaction or interval begins, if the line is in another file; else 0 */
 	uint16_t node, home;
 	uint32_t access;
 	struct code code;
