@@ -15,7 +15,7 @@
 #include <sys/types.h>
 
 #define PROBES_REPS	 11
-#define PROBES_WINDOW_MS 20
+#define PROBES_WINDOW_MS 10
 
 enum { BENCH_FAILED = 1, BENCH_BAD = 2, BENCH_SIGNAL = 128 };
 

@@ -34,9 +34,9 @@
 enum { END, WALK, SOR, OBJECTS };
 static const char *const names[] = {"end", "walk", "sor", "objects"};
 
-#define TICK_EVERY 64			/* small transactions */
-#define HEAR_NS	   20000000u		/* in which all nodes hear of an order */
-#define WARM_NS	   UINT64_C(1000000000) /* by windows, before the first that counts */
+#define TICK_EVERY 64	     /* small transactions */
+#define HEAR_NS	   20000000u /* in which all nodes hear of an order */
+#define WARM_NS	   (WINDOWS_WARM_S * UINT64_C(1000000000))
 
 struct order {
 	uint64_t kind, amount;

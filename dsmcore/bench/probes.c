@@ -5,7 +5,7 @@
  *
  * The same nodes go on all the time, on a machine that is another one from one second to the next by 5 to 15 %: its
  * neighbours use its memory and its cores. A cost of 1 % shows only between times that lie close together. So by default one
- * long run is cut into windows of 20 ms with a listener and without (probes_windows.c); with --whole collectors come
+ * long run is cut into windows of 10 ms with a listener and without (probes_windows.c); with --whole collectors come
  * and go between measurements of a second (probes_whole.c), which sees what outlasts a window, and needs hours to see
  * 1 %. Here is what both need: nodes that take orders, and collectors.
  *

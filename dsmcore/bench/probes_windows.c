@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * probes_windows.c - the cost of observation from one long run of a load, in which the collector listens and does not
- * listen by turns, in windows of 20 ms (windows.h).
+ * listen by turns, in windows of 10 ms (windows.h).
  *
  * Neighbouring windows see the same machine. Those of a second are put together to a block, whose ratio holds also what a collector
  * does once a second; what is printed is the median of the blocks' ratios, with the range in which it lies with 95 %. Without a
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "dsmcore/bench/probes.h"
+#include "dsmcore/bench/windows.h"
 
 #define BLOCK_US 1000000u
 
@@ -79,8 +80,8 @@ static int report(const struct probes_session *s, enum probes_mode mode, double 
 	int rc;
 
 	each = each ? each : 2;
-	blocks = malloc((n / each + 2) * sizeof(*blocks));
-	x = malloc((n / each + 2) * sizeof(*x));
+	blocks = malloc((n / 2 + 1) * sizeof(*blocks));
+	x = malloc((n / 2 + 1) * sizeof(*x));
 	rc = blocks && x ? keep_samples(s, mode, r, keys) : BENCH_FAILED;
 	if (!rc) {
 		struct json_object *o = probes__figure(s, mode, results__series(r, keys[1], "", s->nodes),
@@ -141,7 +142,17 @@ static int measure(struct probes_session *s, enum probes_mode mode, struct resul
 int probes_windows__run(struct probes_session *s, struct results *r, struct json_object *list)
 {
 	struct json_object *figures[PROBES_MODES] = {0};
+	double most = (double)WINDOWS_MAX * s->o->window_ms / 1000 - WINDOWS_WARM_S;
 	int rc = 0;
+
+	if (s->o->seconds > most) {
+		fprintf(stderr,
+			"dsmbench: probes: windows of %u ms are kept for %.0f seconds at most, not %.0f: "
+			"give longer "
+			"ones (--window) or fewer seconds\n",
+			s->o->window_ms, most, s->o->seconds);
+		return BENCH_BAD;
+	}
 
 	for (int mode = PROBES_MODES - 1; mode >= 0 && !rc; mode--) {
 		launch__progress(s->load, (double)(PROBES_MODES - 1 - mode) / PROBES_MODES);

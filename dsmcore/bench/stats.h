@@ -4,7 +4,7 @@
  *
  * A measurement by windows cuts one long run into short windows, some with a listener and some without, and puts
  * neighbouring windows together to blocks. A block's ratio is that of its sums, not a median of its windows: what an
- * observer does once a second falls into one window of fifty, and must count.
+ * observer does once a second falls into one window of a hundred, and must count.
  */
 #ifndef DSM_BENCH_STATS_H
 #define DSM_BENCH_STATS_H
@@ -39,8 +39,8 @@ struct block {
 	double cpu;   /* likewise, processor time */
 	double probe; /* additional processor time a record, microseconds; NAN where there is no record */
 };
-/* Makes blocks of windows whose index lies in the same stretch of `each`, which is even. `out` has room for n / each + 2. A block
- * needs a window of either kind; windows may be missing. Returns how many blocks there are. */
+/* Makes blocks of windows whose index lies in the same stretch of `each`, which is even. A block
+ * needs a window of either kind, so `out` has room for n / 2 of them, however many windows are missing between. Returns how many blocks there are. */
 size_t stats__blocks(const struct window *w, size_t n, size_t each, struct block *out);
 
 #endif

@@ -11,6 +11,8 @@
 #include "dsmcore/bench/stats.h"
 #include "dsm_events.h"
 
+#define PLANT_NS 5000
+
 static uint64_t cpu_now(void)
 {
 	struct timespec t;
@@ -49,6 +51,7 @@ void windows__begin(struct windows *w, const struct windows_order *order)
 	memset(w->part, 0, WINDOWS_MAX * sizeof(*w->part));
 	w->order = *order;
 	w->chief = dsm_node() == 0;
+	w->owed_ns = 0;
 	mute__open();
 	while ((now = floor__now()) < order->start_ns) /* all nodes have heard of it by then */
 		;
@@ -74,13 +77,17 @@ static void close_window(struct windows *w, uint64_t now)
 	w->then = end;
 }
 
-/* A cost that is known, where the cost of a listener would be. */
-static uint64_t plant(const struct windows *w, uint64_t now)
+/* A cost that is known, where the cost of a listener would be. It is paid in pieces that are long beside a look at the clock. */
+static uint64_t plant(struct windows *w, uint64_t now)
 {
-	uint64_t until = now + (now - w->ticked_ns) * w->order.plant / 1000;
+	uint64_t began = now;
 
-	while (now < until)
+	w->owed_ns += (int64_t)((now - w->ticked_ns) * w->order.plant / 1000);
+	if (w->owed_ns < PLANT_NS)
+		return now;
+	while (now - began < (uint64_t)w->owed_ns)
 		now = floor__now();
+	w->owed_ns -= (int64_t)(now - began);
 	return now;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * windows.h - one long run of a load, in which a collector listens and does not listen by turns, some fifty times a
+ * windows.h - one long run of a load, in which a collector listens and does not listen by turns, a hundred windows a
  * second. Each node counts the work that it did in each window.
  *
  * Nothing is left out between windows: what a listener causes at their edges is in the figures. While nobody is to listen the
@@ -14,7 +14,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define WINDOWS_MAX 16384 /* of one order */
+#define WINDOWS_MAX    16384 /* of one order */
+#define WINDOWS_WARM_S 1     /* before the first that counts */
 
 /* What node 0 orders; times of floor__now(). */
 struct windows_order {
@@ -34,6 +35,7 @@ struct windows {
 	struct windows_part now, then; /* in this window; the clocks and counters at its beginning */
 	uint64_t at;		       /* number of this window */
 	uint64_t ticked_ns;
+	int64_t owed_ns; /* of what is planted */
 	bool listened;
 };
 

@@ -90,7 +90,8 @@ if [ "$(id -u)" = 0 ]; then
 		probes --seconds 2 --window 200 # longer than a half-sweep on a busy machine
 	# A cost that is put in shows: 50 % longer where a listener's cost would be, and nobody listens.
 	prints probes '[., .also[]] | length == 3 and all(.load == "walk" and .planted == 500 and .window_ms == 10) and (map(select(.mode == "none")) | all(.ratio > 1.25))' \
-		probes --load walk --seconds 3 --plant 500 --window 10
+		probes --load walk --seconds 3 --plant 500
+	bad "kept for 32 seconds at most" probes --window 2 --seconds 40 --load walk
 else
 	bad "give --whole" probes --seconds 1
 fi

@@ -165,6 +165,22 @@ static void windows_of_one_kind_are_no_block(void **state)
 	assert_int_equal(stats__blocks(w, 3, 2, b), 0); /* nothing was done in one of the pair */
 }
 
+/* Hardly any window is there, but one of each kind in each block: there are half as many blocks as windows, no more. */
+static void sparse_windows(void **state)
+{
+	struct window w[40];
+	struct block b[20];
+	size_t n = 0;
+
+	(void)state;
+	for (uint64_t i = 0; n < 40; i += 100)
+		for (uint64_t k = i; k < i + 2; k++)
+			w[n++] = (struct window){.index = k, .seconds = 0.01, .rate = 1000, .cpu = 2};
+	assert_int_equal(stats__blocks(w, n, 100, b), 20);
+	for (size_t i = 0; i < 20; i++)
+		assert_float_equal(b[i].time, 1, 1e-9);
+}
+
 static void spread_of_few(void **state)
 {
 	double one[] = {3}, four[] = {4, 1, 3, 2};
@@ -211,6 +227,7 @@ int main(void)
 		cmocka_unit_test(price_of_a_probe),
 		cmocka_unit_test(long_windows_weigh_more),
 		cmocka_unit_test(windows_of_one_kind_are_no_block),
+		cmocka_unit_test(sparse_windows),
 		cmocka_unit_test(spread_of_few),
 		cmocka_unit_test(range_holds_the_median),
 	};
