@@ -282,6 +282,49 @@ static void test_called_in_while_asked_for(void **state)
 	port__end(c);
 }
 
+/* A REVOKE of a copy that its lender has not got through yet. The home waits for the answer, and would for ever if the lender
+ * is lost with what it had sent. */
+static void revoke_early(struct cluster *c, uint32_t page, uint64_t version)
+{
+	struct core_entry e = {.page = page,
+			       .flags = CORE_ENTRY_WRITE,
+			       .version = version,
+			       .stamp = 1 /* node 0 has lent it */};
+	struct core_msg msg = {.type = CORE_MSG_REVOKE,
+			       .from = 1,
+			       .to = 2,
+			       .generation = 7,
+			       .npages = 1,
+			       .entries = &e,
+			       .tx = {.number = 1, .birth = 1, .node = 1}};
+	struct core_event event = {.type = CORE_MESSAGE, .msg = &msg};
+	int verdict;
+
+	assert_true(core_msg__sane(c->core[2], &msg));
+	assert_int_equal(step(c, 2, &event, &verdict), 0);
+}
+
+static void test_lender_lost(void **state)
+{
+	struct cluster *c = open_sc(3);
+	struct core_event lost = {.type = CORE_LOST, .node = 0};
+
+	(void)state;
+	revoke_early(c, page_of(1), 5);
+	assert_int_equal(c->sent[CORE_MSG_REVOKED], 0);
+	begin_step(c, 2, lost);
+	assert_int_equal(c->sent[CORE_MSG_REVOKED], 1);
+	assert_int_equal(c->mail[c->tail - 1].msg.type, CORE_MSG_REVOKED);
+	assert_int_equal(c->mail[c->tail - 1].msg.to, 1);
+	assert_int_equal(c->mail[c->tail - 1].entries[0].version, 5);
+	/* The same again, for an older asker, has been answered; a newer one is answered at once. */
+	revoke_early(c, page_of(1), 5);
+	assert_int_equal(c->sent[CORE_MSG_REVOKED], 1);
+	revoke_early(c, page_of(1), 6);
+	assert_int_equal(c->sent[CORE_MSG_REVOKED], 2);
+	port__end(c);
+}
+
 /* What no home, and no holder, would say. */
 static void test_lies(void **state)
 {
@@ -325,6 +368,7 @@ int main(void)
 		cmocka_unit_test(test_lives_elsewhere),
 		cmocka_unit_test(test_refused_and_called_in),
 		cmocka_unit_test(test_called_in_while_asked_for),
+		cmocka_unit_test(test_lender_lost),
 		cmocka_unit_test(test_lies),
 	};
 
