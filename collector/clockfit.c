@@ -35,8 +35,9 @@ static size_t thinned(struct clockfit_sample *s, size_t n, int64_t slot)
 /* The tightest of each span of time; spans are as long as must be that half the room is free again. */
 static void thin(struct clockfit_samples *all, size_t most)
 {
-	if (all->n)
-		qsort(all->at, all->n, sizeof(*all->at), earlier);
+	if (!all->n)
+		return;
+	qsort(all->at, all->n, sizeof(*all->at), earlier);
 	for (int64_t slot = SLOT_NS; all->n > most && slot < TIME_MOST; slot *= 2)
 		all->n = thinned(all->at, all->n, slot);
 }

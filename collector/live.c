@@ -47,7 +47,11 @@ static int private_folder(const char *folder, char *why, size_t size)
 
 	if (mkdir(folder, 0700) < 0 && errno != EEXIST) {
 		int rc = -errno;
-		snprintf(why, size, "%s: %s", folder, strerror(-rc));
+		snprintf(why, size,
+			 "%s: %s: set XDG_RUNTIME_DIR to a folder of this user (or to nothing, for one in "
+			 "/tmp), "
+			 "or use --live PATH or --no-live",
+			 folder, strerror(-rc));
 		return rc;
 	}
 	if (lstat(folder, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077)) {
