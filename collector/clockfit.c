@@ -46,7 +46,7 @@ int clockfit__add(struct clockfit_samples *all, int64_t at, int64_t lo, int64_t 
 {
 	size_t most = all->most ? all->most : CLOCKFIT_SAMPLES;
 
-	if (llabs(at) > TIME_MOST || lo > hi || lo < -TIME_MOST || hi > TIME_MOST)
+	if (at < -TIME_MOST || at > TIME_MOST || lo > hi || lo < -TIME_MOST || hi > TIME_MOST)
 		return 0;
 	if (all->n >= 2 * most)
 		thin(all, most);

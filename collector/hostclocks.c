@@ -93,11 +93,12 @@ int hostclocks__part_of(const struct hostclocks *c, uint16_t node)
 /* The answer was given somewhere in the round trip: that bounds the difference, whatever the two ways took. */
 static bool bounds_of(const struct dsm_ev_clock *r, struct clockfit_sample *s)
 {
-	int64_t half = (int64_t)(r->rtt_ns / 2) + 1;
+	int64_t half;
 
 	if (!r->rtt_ns || r->rtt_ns > INT64_MAX / 8 || r->hdr.time_ns > INT64_MAX / 8 ||
 	    llabs(r->offset_ns / 2) > INT64_MAX / 8)
 		return false;
+	half = (int64_t)(r->rtt_ns / 2) + 1;
 	*s = (struct clockfit_sample){(int64_t)r->hdr.time_ns - half, r->offset_ns - half,
 				      r->offset_ns + half};
 	return true;
