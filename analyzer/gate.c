@@ -319,7 +319,7 @@ static void look_at_conditions(struct gate_report *r)
 	if (fabs(m[0] - m[1]) > 0.01)
 		warn(r,
 		     "the microscope took %.1f %% of the baseline's time and %.1f %% of the candidate's; it "
-		     "slows what it looks at, so compare runs without it",
+		     "slows what it looks at, so compare runs recorded with dsmrun --microscope 0",
 		     100 * m[0], 100 * m[1]);
 	span(&r->side[0], &first[0], &last[0]);
 	span(&r->side[1], &first[1], &last[1]);

@@ -26,7 +26,7 @@ unit/analyzer_advice_test_LIBS  := $(analyzer_test_LIBS)
 unit/analyzer_interval_test_SRCS  := tests/unit/analyzer_interval_test.c $(addprefix tests/analyzer/,scene.c feed.c self.c)
 unit/analyzer_interval_test_NEEDS := analyzer trace
 unit/analyzer_interval_test_LIBS  := $(analyzer_test_LIBS)
-SCRIPT_TESTS += tests/integration/report_bad_input.sh tests/integration/report_align.sh tests/integration/report_library.sh tests/integration/intervals.sh tests/integration/chunks.sh
+SCRIPT_TESTS += tests/integration/report_bad_input.sh tests/integration/report_align.sh tests/integration/report_library.sh tests/integration/bounded.sh tests/integration/intervals.sh tests/integration/chunks.sh
 
 PROGRAMS += report_make_trace
 report_make_trace_SRCS  := tests/analyzer/report_make_trace.c tests/analyzer/feed.c

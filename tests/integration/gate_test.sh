@@ -136,6 +136,7 @@ check "losses do not matter" code 0
 check "but are told" has "1 runs lost records"
 gate -b "${A[@]}" -c micro?.dsmt
 check "the microscope is told" has "microscope took 0.0 % of the baseline's time and 4.5 %"
+check "and what to do" has "dsmrun --microscope 0"
 check "not interleaved is told" has "take turns"
 make sc model=2 intervals=4000 meets=400
 gate -b "${A[@]}" -c same1.dsmt same2.dsmt sc.dsmt
