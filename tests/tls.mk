@@ -11,7 +11,7 @@ endif
 
 # The mesh needs libdsm-tls.so, if it is built at all
 TESTS += unit/mesh_test unit/mesh_key_test
-unit/mesh_test_SRCS := tests/unit/mesh_test.c $(addprefix dsmcore/launch/,mesh.c mesh_prove.c mesh_socket.c mesh_key.c address.c) \
+unit/mesh_test_SRCS := tests/unit/mesh_test.c tests/unit/mesh_member.c $(addprefix dsmcore/launch/,mesh.c mesh_prove.c mesh_socket.c mesh_key.c address.c) \
 	dsmcore/transport/stream_socket.c dsmcore/transport/tls_load.c dsmcore/transport/plugin.c
 unit/mesh_test_LIBS := -lcmocka -lpthread -ldl
 TSAN_TESTS += unit/mesh_test

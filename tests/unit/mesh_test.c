@@ -20,135 +20,9 @@
 #include "dsmcore/launch/mesh_parts.h"
 #include "dsmcore/launch/options.h"
 #include "dsmcore/transport/stream.h"
+#include "tests/unit/mesh_member.h"
 
 #define MESH 5
-
-struct member {
-	struct run_options o;
-	struct mesh_key key;
-	int listener, rc, seconds;
-	struct links links;
-	pthread_t thread;
-};
-
-static struct address addresses[OPTIONS_NODES_MAX], loopback; /* of the family that is tested */
-static const char *transport;				      /* that is tested */
-
-/* ---- members ---- */
-
-static void *join(void *arg)
-{
-	struct member *m = arg;
-
-	m->rc = mesh__connect(&m->o, m->listener, addresses, &m->key, m->seconds, &m->links);
-	return NULL;
-}
-
-static void prepare(struct member *m, uint16_t node, uint16_t nodes)
-{
-	*m = (struct member){.o = {.node = node, .nodes = nodes, .generation = 3, .run_id = 99},
-			     .seconds = 20};
-	strcpy(m->o.transport, transport);
-	assert_int_equal(links__alloc(&m->links, nodes), 0);
-	addresses[node] = loopback;
-	m->listener = mesh__listen(&addresses[node]);
-	assert_true(m->listener >= 0);
-	for (unsigned i = 0; i < MESH_KEY; i++)
-		m->key.bytes[i] = (uint8_t)(i * 7 + 1);
-}
-
-static void start(struct member *m)
-{
-	assert_int_equal(pthread_create(&m->thread, NULL, join, m), 0);
-}
-
-static void leave(struct member *m)
-{
-	links__close(&m->links, m->o.nodes);
-	close(m->listener);
-}
-
-/* What nodes write on stderr goes to a file. */
-static int saved, heard;
-
-static void listen_to_errors(void)
-{
-	fflush(stderr);
-	saved = dup(STDERR_FILENO);
-	heard = memfd_create("errors", 0);
-	dup2(heard, STDERR_FILENO);
-}
-
-static const char *errors(void)
-{
-	static char text[65536];
-	ssize_t n;
-
-	fflush(stderr);
-	dup2(saved, STDERR_FILENO);
-	close(saved);
-	n = pread(heard, text, sizeof(text) - 1, 0);
-	close(heard);
-	text[n > 0 ? n : 0] = 0;
-	return text;
-}
-
-/* "... %s:" with the loopback's address as messages have it before a port */
-static const char *named(const char *text)
-{
-	static char out[256];
-
-	snprintf(out, sizeof(out), text, loopback.family == 4 ? "127.0.0.1" : "[::1]");
-	return out;
-}
-
-static unsigned count(const char *text, const char *what)
-{
-	unsigned n = 0;
-
-	for (; (text = strstr(text, what)); text++)
-		n++;
-	return n;
-}
-
-static void put(struct stream *s, const uint8_t *bytes, size_t n)
-{
-	struct iovec iov = {(void *)bytes, n};
-
-	assert_int_equal(s->ops->send(s, &iov, 1), n);
-}
-
-static void get(struct stream *s, uint8_t *bytes, size_t n)
-{
-	for (size_t have = 0; have < n;) {
-		struct pollfd p = {.fd = s->fd, .events = POLLIN};
-		ssize_t rc = s->ops->recv(s, bytes + have, n - have);
-
-		assert_true(rc > 0 || rc == -EAGAIN);
-		if (rc > 0)
-			have += (size_t)rc;
-		else
-			assert_int_equal(poll(&p, 1, 10000), 1);
-	}
-}
-
-/* Every member reaches every other one, on the right channel. */
-static void check_joined(struct member *m, unsigned nodes)
-{
-	for (unsigned turn = 0; turn < 2; turn++)
-		for (unsigned a = 0; a < nodes; a++)
-			for (unsigned b = 0; b < nodes; b++)
-				for (unsigned ch = 0; ch < 2 && a != b; ch++) {
-					uint8_t tag[3] = {(uint8_t)a, (uint8_t)b, (uint8_t)ch}, got[3];
-
-					if (turn == 0) {
-						put(m[a].links.stream[b][ch], tag, 3);
-						continue;
-					}
-					get(m[b].links.stream[a][ch], got, 3);
-					assert_memory_equal(got, tag, 3);
-				}
-}
 
 /* ---- strangers ---- */
 
@@ -208,19 +82,19 @@ static void test_mesh(void **state)
 
 	(void)state;
 	for (uint16_t i = 0; i < MESH; i++)
-		prepare(&m[i], i, MESH);
+		member__prepare(&m[i], i, MESH);
 	silent = dial(MESH - 1);
 	half = dial_and_say(MESH - 1, "\x16\x03\x01\x02", 4);
 	strangers[n++] = dial_and_say(MESH - 1, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", 35);
 	strangers[n++] = dial_and_say(MESH - 1, "SSH-2.0-OpenSSH_9.9 and some more\r\n", 35);
 	for (unsigned wrong = 0; clear && wrong < 4; wrong++)
 		strangers[n++] = greeting(&m[0].key, wrong);
-	listen_to_errors();
+	errors__listen();
 	for (unsigned i = 0; i < MESH; i++)
-		start(&m[i]);
+		member__start(&m[i]);
 	for (unsigned i = 0; i < MESH; i++)
 		pthread_join(m[i].thread, NULL);
-	said = errors();
+	said = errors__heard();
 	for (unsigned i = 0; i < MESH; i++)
 		assert_int_equal(m[i].rc, 0);
 	for (unsigned i = 0; i < n; i++)
@@ -230,9 +104,9 @@ static void test_mesh(void **state)
 			 n); /* and nothing else, not even a warning: it is all on one machine */
 	check_shut_out(silent);
 	check_shut_out(half);
-	check_joined(m, MESH);
+	member__check_joined(m, MESH);
 	for (unsigned i = 0; i < MESH; i++)
-		leave(&m[i]);
+		member__leave(&m[i]);
 }
 
 static int setting(const struct member *m, int level, int name)
@@ -253,11 +127,11 @@ static void test_patience(void **state)
 		static struct member m[2];
 
 		for (uint16_t i = 0; i < 2; i++) {
-			prepare(&m[i], i, 2);
+			member__prepare(&m[i], i, 2);
 			m[i].o.silence_s = silence[turn];
 		}
 		for (unsigned i = 0; i < 2; i++)
-			start(&m[i]);
+			member__start(&m[i]);
 		for (unsigned i = 0; i < 2; i++) {
 			pthread_join(m[i].thread, NULL);
 			assert_int_equal(m[i].rc, 0);
@@ -273,8 +147,8 @@ static void test_patience(void **state)
 					 silence[turn] ? limit : INT32_MAX);
 			assert_int_equal(setting(&m[i], SOL_SOCKET, SO_KEEPALIVE), silence[turn] != 0);
 		}
-		leave(&m[0]);
-		leave(&m[1]);
+		member__leave(&m[0]);
+		member__leave(&m[1]);
 	}
 }
 
@@ -286,26 +160,26 @@ static void test_flood(void **state)
 	const char *said;
 
 	(void)state;
-	prepare(&m[0], 0, 2);
-	prepare(&m[1], 1, 2);
+	member__prepare(&m[0], 0, 2);
+	member__prepare(&m[1], 1, 2);
 	for (unsigned i = 0; i < 300; i++)
 		fd[i] = dial(1);
-	listen_to_errors();
-	start(&m[1]);
+	errors__listen();
+	member__start(&m[1]);
 	usleep(50000);
-	start(&m[0]);
+	member__start(&m[0]);
 	for (unsigned i = 0; i < 2; i++)
 		pthread_join(m[i].thread, NULL);
-	said = errors();
+	said = errors__heard();
 	assert_int_equal(m[0].rc, 0);
 	assert_int_equal(m[1].rc, 0);
-	check_joined(m, 2);
+	member__check_joined(m, 2);
 	assert_int_equal(count(said, "\n"), 9); /* eight by name, and how many more */
 	assert_int_equal(count(said, "more connections"), 1);
 	for (unsigned i = 0; i < 300; i++)
 		close(fd[i]);
-	leave(&m[0]);
-	leave(&m[1]);
+	member__leave(&m[0]);
+	member__leave(&m[1]);
 }
 
 /* A node of another run, or with another key, neither gets in nor disturbs. */
@@ -315,8 +189,8 @@ static void test_wrong_key(void **state)
 	const char *said;
 
 	(void)state;
-	prepare(&m[0], 0, 2);
-	prepare(&m[1], 1, 2);
+	member__prepare(&m[0], 0, 2);
+	member__prepare(&m[1], 1, 2);
 	for (unsigned i = 0; i < 3; i++) {
 		wrong[i] = m[0];
 		assert_int_equal(links__alloc(&wrong[i].links, 2), 0);
@@ -324,16 +198,16 @@ static void test_wrong_key(void **state)
 	wrong[0].key.bytes[0] ^= 1;
 	wrong[1].o.run_id++;
 	wrong[2].o.generation--;
-	listen_to_errors();
-	start(&m[1]);
+	errors__listen();
+	member__start(&m[1]);
 	for (unsigned i = 0; i < 3; i++) {
-		start(&wrong[i]);
+		member__start(&wrong[i]);
 		pthread_join(wrong[i].thread, NULL);
 	}
-	start(&m[0]);
+	member__start(&m[0]);
 	for (unsigned i = 0; i < 2; i++)
 		pthread_join(m[i].thread, NULL);
-	said = errors();
+	said = errors__heard();
 	for (unsigned i = 0; i < 3; i++) {
 		assert_int_equal(wrong[i].rc, -EACCES);
 		assert_null(wrong[i].links.stream[1][0]);
@@ -346,9 +220,9 @@ static void test_wrong_key(void **state)
 	assert_true(count(said, "it does not hold this run's key") >= 6);
 	assert_int_equal(m[0].rc, 0);
 	assert_int_equal(m[1].rc, 0);
-	check_joined(m, 2);
-	leave(&m[0]);
-	leave(&m[1]);
+	member__check_joined(m, 2);
+	member__leave(&m[0]);
+	member__leave(&m[1]);
 }
 
 /* Somebody who has recorded how node 0 came in says the same again, before it comes, and after it. */
@@ -405,12 +279,12 @@ static void test_replay(void **state)
 	int replayed[2];
 
 	(void)state;
-	prepare(&m[0], 0, 2);
-	prepare(&m[1], 1, 2);
+	member__prepare(&m[0], 0, 2);
+	member__prepare(&m[1], 1, 2);
 	relays = loopback;
 	r = (struct relay){.from = mesh__listen(&relays), .to = 1};
 	pthread_create(&r.thread, NULL, record, &r);
-	start(&m[1]);
+	member__start(&m[1]);
 	/* node 0 is told the relay's address, the relay knows the true one */
 	{
 		struct address theirs[2] = {addresses[0], relays};
@@ -420,32 +294,32 @@ static void test_replay(void **state)
 	pthread_join(m[1].thread, NULL);
 	assert_int_equal(m[0].rc, 0);
 	assert_int_equal(m[1].rc, 0);
-	check_joined(m, 2); /* through the relay: these messages are recorded too */
-	leave(&m[0]);
-	leave(&m[1]);
+	member__check_joined(m, 2); /* through the relay: these messages are recorded too */
+	member__leave(&m[0]);
+	member__leave(&m[1]);
 	pthread_join(r.thread, NULL);
 	close(r.from);
 	assert_true(r.bytes[0] > 200 && r.bytes[1] > 200);
 
 	/* the same run, key and nodes once more */
-	prepare(&again[0], 0, 2);
-	prepare(&again[1], 1, 2);
+	member__prepare(&again[0], 0, 2);
+	member__prepare(&again[1], 1, 2);
 	for (int i = 0; i < 2; i++)
 		replayed[i] = dial_and_say(1, r.seen[i], r.bytes[i]);
-	listen_to_errors();
-	start(&again[1]);
+	errors__listen();
+	member__start(&again[1]);
 	usleep(50000);
-	start(&again[0]);
+	member__start(&again[0]);
 	for (int i = 0; i < 2; i++)
 		pthread_join(again[i].thread, NULL);
-	said = errors();
+	said = errors__heard();
 	assert_int_equal(again[0].rc, 0);
 	assert_int_equal(again[1].rc, 0);
 	assert_int_equal(count(said, "refused a connection"), 2);
-	check_joined(again, 2);
+	member__check_joined(again, 2);
 	for (int i = 0; i < 2; i++) {
 		close(replayed[i]);
-		leave(&again[i]);
+		member__leave(&again[i]);
 	}
 }
 
@@ -460,11 +334,11 @@ static void test_impostor(void **state)
 	int listener, fd;
 
 	(void)state;
-	prepare(&m, 0, 2);
+	member__prepare(&m, 0, 2);
 	addresses[1] = loopback;
 	listener = mesh__listen(&addresses[1]);
-	listen_to_errors();
-	start(&m);
+	errors__listen();
+	member__start(&m);
 	do {
 		fd = accept(listener, NULL, NULL);
 	} while (fd < 0 && errno == EAGAIN);
@@ -478,10 +352,10 @@ static void test_impostor(void **state)
 	pthread_join(m.thread, NULL);
 	assert_true(m.rc == -EACCES || m.rc == -EPROTO);
 	assert_null(m.links.stream[1][0]);
-	assert_int_equal(count(errors(), named("connecting to node 1 at %s:")), 1);
+	assert_int_equal(count(errors__heard(), named("connecting to node 1 at %s:")), 1);
 	close(fd);
 	close(listener);
-	leave(&m);
+	member__leave(&m);
 }
 
 /* A node that never comes, and one that cannot be reached: an error in time, nothing left open. */
@@ -491,24 +365,25 @@ static void test_missing(void **state)
 	const char *said;
 
 	(void)state;
-	prepare(&m, 1, 2);
+	member__prepare(&m, 1, 2);
 	m.seconds = 1;
-	listen_to_errors();
-	join(&m);
-	said = errors();
+	errors__listen();
+	member__join(&m);
+	said = errors__heard();
 	assert_int_equal(m.rc, -ETIMEDOUT);
 	assert_int_equal(count(said, named("waiting for node 0 at %s:")), 1);
 	assert_null(m.links.stream[0][0]);
-	leave(&m);
+	member__leave(&m);
 
-	prepare(&m, 0, 2);
+	member__prepare(&m, 0, 2);
 	addresses[1] = addresses[0];
 	addresses[1].port = 1; /* nobody */
-	listen_to_errors();
-	join(&m);
+	errors__listen();
+	member__join(&m);
 	assert_int_equal(m.rc, -ECONNREFUSED);
-	assert_int_equal(count(errors(), named("connecting to node 1 at %s:1: Connection refused")), 1);
-	leave(&m);
+	assert_int_equal(count(errors__heard(), named("connecting to node 1 at %s:1: Connection refused")),
+			 1);
+	member__leave(&m);
 }
 
 /* Only those who have a port are reached over TCP. */
@@ -518,10 +393,10 @@ static void test_mixed(void **state)
 
 	(void)state;
 	for (uint16_t i = 0; i < 3; i++)
-		prepare(&m[i], i, 3);
+		member__prepare(&m[i], i, 3);
 	addresses[1].port = 0;
-	start(&m[0]);
-	start(&m[2]);
+	member__start(&m[0]);
+	member__start(&m[2]);
 	pthread_join(m[0].thread, NULL);
 	pthread_join(m[2].thread, NULL);
 	assert_int_equal(m[0].rc, 0);
@@ -529,7 +404,7 @@ static void test_mixed(void **state)
 	assert_null(m[0].links.stream[1][0]);
 	assert_non_null(m[0].links.stream[2][1]);
 	for (unsigned i = 0; i < 3; i++)
-		leave(&m[i]);
+		member__leave(&m[i]);
 }
 
 /* ---- in clear, and where somebody could listen ---- */
@@ -541,17 +416,17 @@ static void test_warning(void **state)
 
 	(void)state;
 	for (uint16_t node = 0; node < 2; node++) {
-		prepare(&m, node, 2);
+		member__prepare(&m, node, 2);
 		m.seconds = 1;
 		assert_true(address__parse(loopback.family == 4 ? "192.0.2.1" : "2001:db8::1",
 					   &addresses[!node]));
 		addresses[!node].port = 9; /* nobody's */
-		listen_to_errors();
-		join(&m);
-		said = errors();
+		errors__listen();
+		member__join(&m);
+		said = errors__heard();
 		assert_int_equal(count(said, "WARNING: insecure-tcp"),
 				 !strcmp(transport, "insecure-tcp") && !node);
-		leave(&m);
+		member__leave(&m);
 	}
 }
 
