@@ -199,75 +199,79 @@ static int parse_ready(struct collect_options *o, const char *text)
 }
 
 /* -1: go on; else the exit code. */
+static int parse_output(struct collect_options *o, const char *text)
+{
+	o->output = text;
+	return *text ? 0 : bad("--output", "\"\"", "must name a file");
+}
+
+static int parse_probe(struct collect_options *o, const char *text)
+{
+	o->from.probe_file = text;
+	return 0;
+}
+
+static int parse_live(struct collect_options *o, const char *text)
+{
+	o->live_path = text;
+	return 0;
+}
+
+static const struct {
+	int option;
+	int (*parse)(struct collect_options *o, const char *text);
+} values[] = {
+	{'o', parse_output},	  {OPT_SOURCE, parse_source}, {OPT_RING, parse_ring},
+	{OPT_RUN, parse_run},	  {OPT_NODES, parse_nodes},   {OPT_USER, parse_user},
+	{OPT_PROBE, parse_probe}, {OPT_LIVE, parse_live},     {OPT_SECONDS, parse_seconds},
+	{OPT_READY, parse_ready},
+};
+
+/* Those without a value; NULL: it is none of them. */
+static bool *flag_of(struct collect_options *o, int option, bool *until_end)
+{
+	switch (option) {
+	case OPT_ALL:
+		return &o->from.all;
+	case OPT_MERGE:
+		return &o->merge;
+	case OPT_FOLLOW:
+		return &o->follow;
+	case OPT_NO_LIVE:
+		return &o->no_live;
+	case OPT_UNTIL_END:
+		return until_end;
+	case OPT_QUIET:
+		return &o->quiet;
+	case OPT_JSON:
+		return &o->json;
+	default:
+		return NULL;
+	}
+}
+
 static int parse_option(struct collect_options *o, int option, bool *until_end)
 {
-	int rc = 0;
+	bool *flag = flag_of(o, option, until_end);
+	int rc;
 
-	switch (option) {
-	case 'o':
-		o->output = optarg;
-		if (!*optarg)
-			rc = bad("--output", "\"\"", "must name a file");
-		break;
-	case OPT_SOURCE:
-		rc = parse_source(o, optarg);
-		break;
-	case OPT_RING:
-		rc = parse_ring(o, optarg);
-		break;
-	case OPT_ALL:
-		o->from.all = true;
-		break;
-	case OPT_RUN:
-		rc = parse_run(o, optarg);
-		break;
-	case OPT_NODES:
-		rc = parse_nodes(o, optarg);
-		break;
-	case OPT_MERGE:
-		o->merge = true;
-		break;
-	case OPT_FOLLOW:
-		o->follow = true;
-		break;
-	case OPT_USER:
-		rc = parse_user(o, optarg);
-		break;
-	case OPT_PROBE:
-		o->from.probe_file = optarg;
-		break;
-	case OPT_NO_LIVE:
-		o->no_live = true;
-		break;
-	case OPT_LIVE:
-		o->live_path = optarg;
-		break;
-	case OPT_SECONDS:
-		rc = parse_seconds(o, optarg);
-		break;
-	case OPT_UNTIL_END:
-		*until_end = true;
-		break;
-	case OPT_READY:
-		rc = parse_ready(o, optarg);
-		break;
-	case OPT_QUIET:
-		o->quiet = true;
-		break;
-	case OPT_JSON:
-		o->json = true;
-		break;
-	case 'h':
-		fputs(usage_text, stdout);
-		return 0;
-	case OPT_VERSION:
-		printf(VERSION_LINE("dsmcollect", "; trace format %d") "\n", TRACE_VERSION);
-		return 0;
-	default:
-		fputs("Try 'dsmcollect --help'.\n", stderr);
-		return 2;
+	for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
+		if (values[i].option != option)
+			continue;
+		rc = values[i].parse(o, optarg);
+		return rc ? rc : -1;
 	}
-	return rc ? rc : -1;
+	if (flag) {
+		*flag = true;
+		return -1;
+	}
+	if (option == 'h')
+		fputs(usage_text, stdout);
+	else if (option == OPT_VERSION)
+		printf(VERSION_LINE("dsmcollect", "; trace format %d") "\n", TRACE_VERSION);
+	else
+		fputs("Try 'dsmcollect --help'.\n", stderr);
+	return option == 'h' || option == OPT_VERSION ? 0 : 2;
 }
 
 /* The exit code of --merge; of the options only those of its output mean something. */
