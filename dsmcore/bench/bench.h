@@ -41,10 +41,12 @@ struct options {
 	double seconds; /* at most, for one state; 0: its default */
 	enum owner owner;
 	bool disjoint;
-	bool sequential;   /* fault: pages in their order, not at random */
-	bool no_updates;   /* pages are always invalidated */
-	bool no_migration; /* homes stay where they are */
-	bool unbound;	   /* leave the mutators' cores to the scheduler */
+	const char *consistency; /* bulk: tx, sc or rc */
+	bool write;		 /* bulk: the pages are wanted for writing */
+	bool sequential;	 /* fault: pages in their order, not at random */
+	bool no_updates;	 /* pages are always invalidated */
+	bool no_migration;	 /* homes stay where they are */
+	bool unbound;		 /* leave the mutators' cores to the scheduler */
 	bool as_node;
 };
 
@@ -150,6 +152,12 @@ struct command {
 };
 
 int scale__run(const struct options *o, struct results *r, struct json_object **out);
+/* Pages that dsm_touch() is asked for at once, if --pages says nothing. */
+#define BULK_SIZES                                                                                           \
+	{                                                                                                    \
+		1, 4, 16, 64, 256, 1024                                                                      \
+	}
+int bulk__run(const struct options *o, struct results *r, struct json_object **out);
 int probes__run(const struct options *o, struct results *r, struct json_object **out);
 int migrate__run(const struct options *o, struct results *r, struct json_object **out);
 
@@ -161,6 +169,7 @@ int node_pingpong__main(const struct options *o);
 int node_commit__main(const struct options *o);
 int node_barrier__main(const struct options *o);
 int node_load__main(const struct options *o);
+int node_bulk__main(const struct options *o);
 int node_migrate__main(const struct options *o);
 int node_undo__main(const struct options *o);
 

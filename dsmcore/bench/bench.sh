@@ -72,6 +72,7 @@ row() {
 defs='
 def us: if . == null then "?" elif . >= 100 then "\(round)" elif . >= 10 then "\(. * 10 | round / 10)" else "\(. * 100 | round / 100)" end;
 def line: "\(.median_us | us) us; \(.ratio | us) x floor of \(.floor_us | us)";
+def bulk: "\(.page_us | us) us a page; \(.ratio | us) x floor of \(.floor_us | us)";
 def tail: "\(.median_us | us) us, p99 \(.p99_us | us), p99.9 \(.p999_us | us); \(.ratio | us) x \(.floor_us | us)";
 def every: [.] + (.also // []);
 def owner($o): every[] | select(.owner == $o);
@@ -91,6 +92,16 @@ wanted fault && {
 	measure fault-tls fault --transport tls --owner waiting
 	measure fault-unix fault --transport unix --owner waiting
 	measure fault-shm fault --transport shm --owner waiting
+}
+wanted bulk && {
+	measure bulk bulk
+	for m in sc rc; do
+		measure bulk-$m bulk --consistency $m --pages 64
+	done
+	measure bulk-write bulk --write --pages 64
+	for t in tls unix shm; do
+		measure bulk-$t bulk --transport $t --pages 64
+	done
 }
 wanted pingpong && {
 	measure pingpong pingpong
@@ -125,6 +136,15 @@ if [ -s "$out/fault.result" ] && [ -s "$out/fault-tls.result" ]; then # held aga
 fi
 row "fault, Unix sockets" fault-unix line "under 20 us" '.median_us < 20'
 row "fault, default on one host (shm)" fault-shm line "under 12 us [9.1]" '.median_us < 12'
+for n in 16 64 256 1024; do
+	row "bulk, $n pages, owner waits" bulk "owner(\"waiting\") | select(.pages == $n) | bulk" "1.5 x floor" \
+		"owner(\"waiting\") | select(.pages == $n) | .ratio <= 1.5"
+	row "bulk, $n pages, owner computes" bulk "owner(\"computing\") | select(.pages == $n) | bulk" "2 x floor" \
+		"owner(\"computing\") | select(.pages == $n) | .ratio <= 2"
+done
+for m in sc rc write tls unix shm; do
+	row "bulk, 64 pages, $m, owner waits" bulk-$m 'owner("waiting") | bulk' "1.5 x floor" 'owner("waiting") | .ratio <= 1.5'
+done
 row "pingpong" pingpong line "under 100 us [364]" '.median_us < 100'
 row "pingpong, by invalidation alone" pingpong-invalidate line "at most 7 x floor" '.ratio <= 7'
 row "barrier, 2 nodes" barrier 'on(2) | line' "under 15 us [17.9]" 'on(2) | .median_us < 15'

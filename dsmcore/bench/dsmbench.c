@@ -29,12 +29,15 @@ static int barrier_run(const struct options *o, struct results *r, struct json_o
 static int undo_run(const struct options *o, struct results *r, struct json_object **out);
 
 /* Options by letter: t transport, n nodes, c count, l seconds, o owner, g gap, p pages, d disjoint, r reps, u
- * unbound, q sequential, i no updates, w load, W window, P plant, T whole */
+ * unbound, q sequential, i no updates, w load, W window, P plant, T whole,
+ * m consistency, x write */
 static const struct command commands[] = {
 	{"floor", "raw sockets and a bare fault handler, no DSM", floor_run, node_floor__main, "tclogu", 2, 2,
 	 4000, 20},
 	{"fault", "read of a 4 KiB page of another node", fault_run, node_fault__main, "tcloguq", 2, 2, 4000,
 	 20},
+	{"bulk", "dsm_touch() of 1 to 1024 pages of another node", bulk__run, node_bulk__main, "tclogupmx", 2,
+	 2, 100, 4},
 	{"pingpong", "one page written by turns, the round trip", pingpong_run, node_pingpong__main, "tclui",
 	 2, 2, 4000, 20},
 	{"commit", "transaction on pages that nobody else has", commit_run, node_commit__main, "tnclpdu", 1,
@@ -65,13 +68,18 @@ static void print_usage(void)
 	       "      --fabric PROVIDER the transport fabric: libfabric's name, e.g. tcp or shm\n"
 	       "      --nodes N         commit (default 1), barrier (default 2, and 4), scale (1024), probes "
 	       "and undo (2)\n"
-	       "      --owner STATE     fault, floor: waiting, computing (100 ms without a call) or both "
+	       "      --owner STATE     fault, floor, bulk: waiting, computing (100 ms without a call) or "
+	       "both "
 	       "(default)\n"
 	       "      --count N         samples (commit: transactions; scale: commits of each node)\n"
 	       "      --seconds S       at most for one state; probes, commit --disjoint: of one "
 	       "measurement\n"
-	       "      --gap US          fault, floor: pause before each sample (default 0)\n"
-	       "      --pages N         commit: pages written (default 1, and 16)\n"
+	       "      --gap US          fault, floor, bulk: pause before each sample (default 0)\n"
+	       "      --pages N         commit: pages written (default 1, and 16); bulk: pages of one call "
+	       "(default 1,\n"
+	       "                        4, 16, 64, 256 and 1024)\n"
+	       "      --consistency M   bulk: tx (default), sc or rc\n"
+	       "      --write           bulk: pages that are wanted for writing\n"
 	       "      --disjoint        commit: rate of 1, 2, 4 ... N nodes, each on pages of its own\n"
 	       "      --sequential      fault: pages in their order, so that prefetch helps; default: at "
 	       "random\n"
@@ -132,6 +140,8 @@ enum {
 	OPT_SAMPLES = 's',
 	OPT_UNBOUND = 'u',
 	OPT_NO_UPDATES = 'i',
+	OPT_CONSISTENCY = 'm',
+	OPT_WRITE = 'x',
 	OPT_AS_NODE = 'N',
 	OPT_VERSION = 'V'
 };
@@ -155,6 +165,8 @@ static const struct option table[] = {
 	{"samples", required_argument, NULL, OPT_SAMPLES},
 	{"unbound", no_argument, NULL, OPT_UNBOUND},
 	{"no-updates", no_argument, NULL, OPT_NO_UPDATES},
+	{"consistency", required_argument, NULL, OPT_CONSISTENCY},
+	{"write", no_argument, NULL, OPT_WRITE},
 	{"as-node", no_argument, NULL, OPT_AS_NODE},
 	{"help", no_argument, NULL, 'h'},
 	{"version", no_argument, NULL, OPT_VERSION},
@@ -209,6 +221,18 @@ static int set_owner(struct options *o)
 			return 0;
 		}
 	return bad("--owner '%s': give waiting, computing or both%s", optarg, "");
+}
+
+static int set_consistency(struct options *o)
+{
+	static const char *const names[] = {"tx", "sc", "rc"};
+
+	for (int i = 0; i < 3; i++)
+		if (!strcmp(optarg, names[i])) {
+			o->consistency = names[i];
+			return 0;
+		}
+	return bad("--consistency '%s': give tx, sc or rc%s", optarg, "");
 }
 
 static int set_load(struct options *o)
@@ -269,6 +293,11 @@ static int take(struct options *o, int opt)
 	case OPT_UNBOUND:
 		o->unbound = true;
 		return 0;
+	case OPT_CONSISTENCY:
+		return set_consistency(o);
+	case OPT_WRITE:
+		o->write = true;
+		return 0;
 	case OPT_AS_NODE:
 		o->as_node = true;
 		return 0;
@@ -294,7 +323,7 @@ static int check_taken(const struct options *o, const char *given)
 
 	for (; *given; given++)
 		for (const struct option *t = table; t->name; t++)
-			if (t->val == *given && strchr("tfnclogpdruqiwWPT", *given) &&
+			if (t->val == *given && strchr("tfnclogpdruqiwWPTmx", *given) &&
 			    !strchr(o->command->takes, *given == OPT_FABRIC ? OPT_TRANSPORT : *given))
 				return bad("--%s says nothing to '%s'", t->name, o->command->name);
 	if (o->nodes && (o->nodes < o->command->nodes_min || o->nodes > o->command->nodes_max)) {

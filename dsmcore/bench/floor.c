@@ -20,6 +20,7 @@
 
 #define ACCEPT_NS   10000000000ull
 #define SPIN_MAX_NS 20000000ull /* a client that died does not keep a core busy */
+#define FETCH	    'F'
 #define PARK	    'P'
 
 uint64_t floor__now(void)
@@ -209,19 +210,30 @@ int floor_wire__accept(int listener, const struct floor_address *own, unsigned *
 
 /* ---- the one who asks ---- */
 
+struct request {
+	uint8_t what, zero[3];
+	uint32_t pages;
+	uint8_t rest[FLOOR_REQUEST - 8];
+};
+
+int floor_wire__bulk(int fd, void *pages, unsigned count, bool spin)
+{
+	struct request request = {.what = FETCH, .pages = count};
+	int rc = put(fd, &request, sizeof(request));
+
+	return rc ? rc : get(fd, pages, (size_t)count * FLOOR_PAGE, spin, false);
+}
+
 int floor_wire__fetch(int fd, void *page, bool spin)
 {
-	uint8_t request[FLOOR_REQUEST] = {'F'};
-	int rc = put(fd, request, sizeof(request));
-
-	return rc ? rc : get(fd, page, FLOOR_PAGE, spin, false);
+	return floor_wire__bulk(fd, page, 1, spin);
 }
 
 int floor_wire__park(int fd)
 {
-	uint8_t request[FLOOR_REQUEST] = {PARK};
+	struct request request = {.what = PARK};
 
-	return put(fd, request, sizeof(request));
+	return put(fd, &request, sizeof(request));
 }
 
 /* ---- the one who answers ---- */
@@ -230,7 +242,8 @@ struct floor_server {
 	pthread_t thread;
 	int fd, core;
 	bool may_spin;
-	uint8_t page[FLOOR_PAGE];
+	uint8_t *pages; /* `room` of them */
+	unsigned room;
 };
 
 /* The layout of the kernel's struct sched_attr, which Debian 12's libc does not declare. */
@@ -253,14 +266,15 @@ static void outrank(void)
 }
 
 /* Waits for a request: spins while that is allowed and one may come soon, else blocks. */
-static int await(struct floor_server *s, uint8_t *request, bool soon)
+static int await(struct floor_server *s, struct request *request, bool soon)
 {
 	uint64_t until = soon ? floor__now() + SPIN_MAX_NS : 0;
 	size_t at = 0;
 
 	while (at < FLOOR_REQUEST) {
 		bool spin = soon && __atomic_load_n(&s->may_spin, __ATOMIC_RELAXED);
-		ssize_t n = raw_recv(s->fd, request + at, FLOOR_REQUEST - at, spin ? MSG_DONTWAIT : 0);
+		ssize_t n =
+			raw_recv(s->fd, (uint8_t *)request + at, FLOOR_REQUEST - at, spin ? MSG_DONTWAIT : 0);
 
 		if (n > 0)
 			at += (size_t)n;
@@ -274,10 +288,28 @@ static int await(struct floor_server *s, uint8_t *request, bool soon)
 	return 0;
 }
 
+/* Room for an answer of so many pages, written before it is measured. */
+static bool make_room(struct floor_server *s, unsigned pages)
+{
+	uint8_t *more;
+
+	if (pages <= s->room)
+		return true;
+	if (pages > FLOOR_PAGES)
+		return false;
+	more = realloc(s->pages, (size_t)pages * FLOOR_PAGE);
+	if (!more)
+		return false;
+	memset(more, 0x5a, (size_t)pages * FLOOR_PAGE);
+	s->pages = more;
+	s->room = pages;
+	return true;
+}
+
 static void *serve(void *arg)
 {
 	struct floor_server *s = arg;
-	uint8_t request[FLOOR_REQUEST];
+	struct request request;
 	cpu_set_t set;
 	bool soon = false;
 
@@ -285,11 +317,13 @@ static void *serve(void *arg)
 	CPU_SET(s->core, &set);
 	sched_setaffinity(0, sizeof(set), &set);
 	outrank();
-	while (!await(s, request, soon)) {
-		soon = request[0] != PARK;
-		if (soon && put(s->fd, s->page, sizeof(s->page)))
+	while (!await(s, &request, soon)) {
+		soon = request.what == FETCH;
+		if (soon && (!make_room(s, request.pages) ||
+			     put(s->fd, s->pages, (size_t)request.pages * FLOOR_PAGE)))
 			break;
 	}
+	shutdown(s->fd, SHUT_RDWR); /* who waits for more need not */
 	return NULL;
 }
 
@@ -303,12 +337,16 @@ int floor_server__start(struct floor_server **out, int fd, int core)
 		return -ENOMEM;
 	s->fd = fd;
 	s->core = core;
-	memset(s->page, 0x5a, sizeof(s->page));
+	if (!make_room(s, 1)) {
+		free(s);
+		return -ENOMEM;
+	}
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = pthread_create(&s->thread, NULL, serve, s);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc) {
+		free(s->pages);
 		free(s);
 		return -rc;
 	}
@@ -327,6 +365,7 @@ void floor_server__stop(struct floor_server *s)
 		return;
 	pthread_join(s->thread, NULL);
 	close(s->fd);
+	free(s->pages);
 	free(s);
 }
 

@@ -5,7 +5,7 @@
  * No code of dsmcore is here or behind it. That is why floor.c makes its system calls directly: libdsm.so
  * wraps send() and recv(). Times are nanoseconds of CLOCK_MONOTONIC.
  *
- *   wire      a stream socket, 64 bytes there and 4 KiB back, the asking side spinning
+ *   wire      a stream socket, 64 bytes there and 4 KiB (or several pages) back, the asking side spinning
  *   trap      an access that userfaultfd turns into SIGBUS, resolved in the handler (with a fetch over the
  * wire, if it has one) exchange  all nodes tell one another "I am here": log2(n) rounds of 64 bytes compare
  * what finds the changes of a written page: store, compare with the twin, copy the change; and a copy of 1
@@ -20,6 +20,7 @@
 
 #define FLOOR_PAGE    4096u
 #define FLOOR_REQUEST 64u
+#define FLOOR_PAGES   1024u /* most of one answer */
 
 uint64_t floor__now(void);
 
@@ -49,6 +50,8 @@ int floor_wire__accept(int listener, const struct floor_address *own, unsigned *
 
 /* Asks for a page and waits for it; spinning or blocked. Errors: negative errno. */
 int floor_wire__fetch(int fd, void *page, bool spin);
+/* The same for up to FLOOR_PAGES pages, which come in one answer. */
+int floor_wire__bulk(int fd, void *pages, unsigned count, bool spin);
 
 /* ---- who answers: a thread beside the mutator, on the given core, outranking it where that is allowed ----
  */

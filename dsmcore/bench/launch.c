@@ -240,8 +240,12 @@ int launch__line(struct launch_line *l, const struct options *o, unsigned nodes,
 		return -ENOENT;
 	a[n++] = l->dsmrun;
 	/* It measures fetches: a copy that is kept up to date would never be fetched again. */
-	if (o->no_updates || strcmp(o->command->name, "fault") == 0)
+	if (o->no_updates || strcmp(o->command->name, "fault") == 0 || strcmp(o->command->name, "bulk") == 0)
 		a[n++] = "--no-updates";
+	if (o->consistency) {
+		a[n++] = "--consistency";
+		a[n++] = (char *)o->consistency;
+	}
 	if (o->no_migration)
 		a[n++] = "--no-migration";
 	/* Half of the time nobody listens, and what is saved then is spent on the other half. */
@@ -275,6 +279,12 @@ int launch__line(struct launch_line *l, const struct options *o, unsigned nodes,
 		a[n++] = "--disjoint";
 	if (o->sequential)
 		a[n++] = "--sequential";
+	if (o->consistency) {
+		a[n++] = "--consistency";
+		a[n++] = (char *)o->consistency;
+	}
+	if (o->write)
+		a[n++] = "--write";
 	a[n++] = (char *)o->command->name;
 	a[n] = NULL;
 	return 0;

@@ -101,6 +101,21 @@ void node__pause(unsigned us)
 		nanosleep(&t, NULL);
 }
 
+/* Arithmetic that the compiler cannot leave out, and the clock. */
+void node__compute(uint64_t ns)
+{
+	uint64_t until = floor__now() + ns;
+	volatile double kept;
+	double x = 1.0;
+
+	do {
+		for (int i = 0; i < 2000; i++)
+			x = x * 1.0000001 + 1e-9;
+		kept = x;
+	} while (floor__now() < until);
+	(void)kept;
+}
+
 /* ---- wires ---- */
 
 static struct floor_address *share_addresses(const struct floor_address *own)

@@ -62,5 +62,7 @@ struct dsm_counters;
 void node__counters(struct dsm_counters *c);
 
 void node__pause(unsigned us);
+/* Computes so long, without a system call or a call of the DSM. */
+void node__compute(uint64_t ns);
 
 #endif

@@ -55,21 +55,6 @@ static void write_all(struct fault *f, uint64_t value)
 		}
 }
 
-/* Arithmetic that the compiler cannot leave out, and the clock. No system call, no call of the DSM. */
-static void compute(uint64_t ns)
-{
-	uint64_t until = floor__now() + ns;
-	volatile double kept;
-	double x = 1.0;
-
-	do {
-		for (int i = 0; i < 2000; i++)
-			x = x * 1.0000001 + 1e-9;
-		kept = x;
-	} while (floor__now() < until);
-	(void)kept;
-}
-
 static bool go_on(struct fault *f)
 {
 	struct control c;
@@ -85,7 +70,7 @@ static void own(struct fault *f, bool computing)
 	floor_server__spin(f->server, f->mesh.separate && !computing);
 	while (go_on(f))
 		if (computing)
-			compute(STRETCH_NS);
+			node__compute(STRETCH_NS);
 }
 
 /* ---- the one who reads ---- */

@@ -62,6 +62,18 @@ prints commit '.pages == 1' commit --pages 1 --count 1000 --samples "$work/pipe"
 wait $!
 [ -p "$work/pipe" ] || fail "--samples replaces a pipe by a file"
 grep -q '^commit' "$work/through" || fail "no samples came through the pipe: $(head -c 300 "$work/through")"
+# Each of the pages of each sample came from the other node.
+for m in tx sc rc; do
+	prints bulk '.pages == 16 and .mode == "read" and .consistency == "'$m'" and .samples == 12 and .fetched >= 16 * .samples and .mb_per_s > 0 and .also[0].owner == "computing"' \
+		bulk --pages 16 --count 12 --consistency $m
+	prints bulk '.pages == 3 and .mode == "write" and .owner == "computing" and .fetched >= 3 * .samples and (has("also") | not)' \
+		bulk --pages 3 --count 8 --consistency $m --write --owner computing --transport shm
+done
+prints bulk '[., .also[]] | map(.pages) == [1, 4, 16, 64, 256, 1024] and all(.page_us > 0)' \
+	bulk --count 2 --owner waiting --transport unix
+bad "give tx, sc or rc" bulk --consistency weak
+bad "says nothing to 'fault'" fault --write
+bad "says nothing to 'bulk'" bulk --disjoint
 prints pingpong '.messages > 0 and .updates' pingpong --count 64 --seconds 10
 prints pingpong '.messages > 0 and .updates == false' pingpong --count 64 --seconds 10 --no-updates
 prints commit '.pages == 1 and .also[0].pages == 16 and .transport == "none"' commit --count 1000
