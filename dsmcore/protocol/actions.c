@@ -157,6 +157,23 @@ static int by_receiver(const void *a, const void *b)
 	return x->entry.page < y->entry.page ? -1 : x->entry.page > y->entry.page;
 }
 
+static void sort_copies(struct copy *list, size_t count)
+{
+	size_t i = 1;
+
+	while (i < count && by_receiver(&list[i - 1], &list[i]) <= 0)
+		i++;
+	if (i < count)
+		qsort(list, count, sizeof(*list), by_receiver);
+}
+
+/* Messages with whole pages are kept short: the first is on its way, and stored, while the next are made; and each finds
+ * room where it is sent from and where it comes to. Others say little of many pages. */
+static size_t most_of(enum core_msg_type type)
+{
+	return type == CORE_MSG_PAGE || type == CORE_MSG_COPY ? CORE_COPY_PAGES : CORE_MSG_PAGES;
+}
+
 void core__send_gathered(struct dsm_core *core, enum core_msg_type type, const struct core_party *tx,
 			 struct copy *list, size_t count)
 {
@@ -164,10 +181,9 @@ void core__send_gathered(struct dsm_core *core, enum core_msg_type type, const s
 	struct core_msg msg;
 	size_t i, n;
 
-	if (count > 1)
-		qsort(list, count, sizeof(*list), by_receiver);
+	sort_copies(list, count);
 	for (i = 0; i < count; i += n) {
-		for (n = 1; i + n < count && list[i + n].node == list[i].node && n < CORE_MSG_PAGES;)
+		for (n = 1; i + n < count && list[i + n].node == list[i].node && n < most_of(type);)
 			n++;
 		entries = core__entries(core, n);
 		if (!entries)
@@ -201,6 +217,7 @@ void core__protect(struct dsm_core *core, uint32_t page, enum core_rights rights
 {
 	if (core->client[page].rights == rights)
 		return;
+	core__flush_rights(core); /* one of them may be of this page */
 	set_rights(core, page, rights);
 	core__do(core, CORE_DO_PROTECT, page)->rights = rights;
 }
@@ -209,7 +226,8 @@ static void gather(struct dsm_core *core, uint32_t page, enum core_rights rights
 {
 	if (!core__grow(core, &core->rights, &core->rights_cap, core->nrights + 1, sizeof(*core->rights)))
 		return;
-	core->rights[core->nrights++] = (struct core_right){page, rights};
+	core->rights[core->nrights] = (struct core_right){page, (uint32_t)core->nrights, rights};
+	core->nrights++;
 }
 
 void core__gather_rights(struct dsm_core *core, uint32_t page, enum core_rights rights)
@@ -232,7 +250,9 @@ static int by_page(const void *a, const void *b)
 {
 	const struct core_right *x = a, *y = b;
 
-	return x->page < y->page ? -1 : x->page > y->page;
+	if (x->page != y->page)
+		return x->page < y->page ? -1 : 1;
+	return x->order < y->order ? -1 : 1;
 }
 
 /* Mostly they are: programs write upwards. */

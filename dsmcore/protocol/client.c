@@ -139,7 +139,8 @@ static bool in_use(const struct dsm_core *core, const struct client_page *cp)
 	return core->attempt.running && (cp->rights != CORE_NONE || cp->slot) && !core_mutant(handed_in_use);
 }
 
-/* To one that is going to write it: it need not ask anybody then. */
+/* To one that is going to write it: it need not ask anybody then. The rights change with the next core__flush_rights(),
+ * which must come before any bytes are sent. */
 static void hand_over(struct dsm_core *core, uint32_t page)
 {
 	struct client_page *cp = &core->client[page];
@@ -153,7 +154,7 @@ static void hand_over(struct dsm_core *core, uint32_t page)
 	if (cp->rights != CORE_NONE && core->ended) /* in this step: the attempt had it mapped */
 		attempt__touch(core, page, 0);
 	sticky__lose(core, page, CORE_NONE);
-	core__protect(core, page, CORE_NONE);
+	core__gather_rights(core, page, CORE_NONE);
 	if (!core_mutant(handed_not_dropped))
 		cp->state = CLIENT_INVALID;
 }
@@ -176,6 +177,8 @@ void client__downgrade(struct dsm_core *core, const struct core_entry *recall, u
 			sticky__lose(core, e.page, CORE_READ);
 		}
 	}
+	if (home != core->config.node) /* else settle() does it, before home__send_copies() */
+		core__flush_rights(core);
 	core__send_entry(core, CORE_MSG_DOWNGRADE, home, &core->attempt.party, &e);
 }
 

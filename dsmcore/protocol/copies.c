@@ -20,6 +20,12 @@ static size_t place(const struct asks *a, uint32_t page)
 {
 	size_t lo = 0, hi = a->count, mid;
 
+	/* Mostly they are neighbours. */
+	if (hi && page >= a->list[0].page) {
+		mid = page - a->list[0].page;
+		if (mid < hi && a->list[mid].page == page)
+			return mid;
+	}
 	while (lo < hi) {
 		mid = (lo + hi) / 2;
 		if (a->list[mid].page < page)
@@ -239,14 +245,23 @@ static bool fits(struct dsm_core *core, const struct core_msg *msg)
 	return true;
 }
 
-static void end(struct dsm_core *core, uint32_t page)
+static void end(struct dsm_core *core, struct ask *ask)
+{
+	core->asks.wanted -= ask->wanted;
+	ask->wanted = ask->gathered = false;
+	ask->ended = true;
+}
+
+/* All that a message has ended leaves the list at once. */
+static void sweep(struct dsm_core *core)
 {
 	struct asks *a = &core->asks;
-	size_t i = place(a, page);
+	size_t i, n = 0;
 
-	a->wanted -= a->list[i].wanted;
-	a->count--;
-	memmove(&a->list[i], &a->list[i + 1], (a->count - i) * sizeof(a->list[0]));
+	for (i = 0; i < a->count; i++)
+		if (!a->list[i].ended)
+			a->list[n++] = a->list[i];
+	a->count = n;
 }
 
 /* A copy that its home cannot keep up to date any more (rc__doubt()) is none. */
@@ -265,7 +280,7 @@ static void land_without(struct dsm_core *core, struct ask *ask)
 	ask->ahead = false;
 	ask->gathered = ask->wanted && !core_mutant(refusal_final);
 	if (!ask->gathered)
-		end(core, ask->page);
+		end(core, ask);
 }
 
 static void arrive(struct dsm_core *core, const struct core_msg *msg, uint32_t i, const struct ask *ask)
@@ -302,7 +317,7 @@ static void land(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 			return;
 		}
 	}
-	end(core, e->page);
+	end(core, ask);
 }
 
 /* With whom something is lost that the mutator waits for, or NOBODY. */
@@ -349,6 +364,7 @@ int copies__on_copy(struct dsm_core *core, const struct core_msg *msg)
 	lost_with = find_loss(core, msg);
 	for (i = 0; i < msg->npages; i++)
 		land(core, msg, i);
+	sweep(core);
 	core__flush_rights(core);
 	copies__send(core);
 	go_on(core, lost_with);

@@ -277,6 +277,7 @@ static int settle(struct dsm_core *core)
 			home__serve(core, page);
 		}
 	}
+	core__flush_rights(core); /* what is given away is closed first */
 	home__send_copies(core);
 	migrate__hand_over(core);
 	model__emit_meetings(core);

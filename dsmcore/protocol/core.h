@@ -161,6 +161,8 @@ enum core_data {
  * to the same home), and the most entries of the attached write set. */
 #define CORE_MSG_PAGES 128u
 #define CORE_MSG_WSET  64u
+/* The most pages of a PAGE or COPY that the core makes. It takes more. */
+#define CORE_COPY_PAGES 32u
 
 struct core_entry {
 	uint32_t page;

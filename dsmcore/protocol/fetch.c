@@ -21,6 +21,12 @@ static size_t flight_place(const struct fetch *f, uint32_t page)
 {
 	size_t lo = 0, hi = f->nflights, mid;
 
+	/* Mostly they are neighbours. */
+	if (hi && page >= f->flights[0].page) {
+		mid = page - f->flights[0].page;
+		if (mid < hi && f->flights[mid].page == page)
+			return mid;
+	}
 	while (lo < hi) {
 		mid = (lo + hi) / 2;
 		if (f->flights[mid].page < page)
@@ -132,6 +138,35 @@ static uint16_t another_home(const struct dsm_core *core)
 	return NOBODY;
 }
 
+/* Whose homes have moved may alternate: each is asked once for all of its pages. */
+static void sort_by_home(struct dsm_core *core)
+{
+	struct fetch *f = &core->fetch;
+	struct core_entry *sorted;
+	uint16_t home, next;
+	size_t i, n = 0;
+
+	for (i = 1; i < f->nask; i++)
+		if (core__home(core, f->ask[i].page) != core__home(core, f->ask[0].page))
+			break;
+	if (i >= f->nask)
+		return;
+	sorted = core__entries(core, f->nask);
+	for (home = 0; sorted && n < f->nask; home = next) {
+		next = NOBODY; /* the least that comes after this one */
+		for (i = 0; i < f->nask; i++) {
+			uint16_t h = core__home(core, f->ask[i].page);
+
+			if (h == home)
+				sorted[n++] = f->ask[i];
+			else if (h > home && h < next)
+				next = h;
+		}
+	}
+	if (sorted)
+		memcpy(f->ask, sorted, f->nask * sizeof(*sorted));
+}
+
 void fetch__send(struct dsm_core *core)
 {
 	struct fetch *f = &core->fetch;
@@ -141,6 +176,7 @@ void fetch__send(struct dsm_core *core)
 	uint16_t home;
 
 	f->also = another_home(core);
+	sort_by_home(core);
 	for (i = 0; i < f->nask; i += n) {
 		home = core__home(core, f->ask[i].page);
 		for (n = 1; i + n < f->nask && n < CORE_MSG_PAGES; n++)

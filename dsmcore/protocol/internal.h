@@ -49,6 +49,7 @@ struct ask {
 	bool wanted;   /* the mutator waits for it */
 	bool gathered; /* not sent yet */
 	bool ahead;    /* asked for before anybody needed it */
+	bool ended;    /* has come, and is no more but for its place in the list */
 };
 
 struct asks {
@@ -170,6 +171,14 @@ struct early {
 	uint64_t version;
 };
 
+/* A REVOKE of one page that is not sent yet. */
+struct sc_tell {
+	struct core_entry entry;
+	struct core_party who;
+	uint32_t order; /* of making */
+	uint16_t node;
+};
+
 struct sc {
 	uint32_t fresh[SC_FRESH]; /* given to the mutator, in the order of that */
 	size_t nfresh;
@@ -179,6 +188,8 @@ struct sc {
 	bool given;	    /* the mutator was given something since it was asked for */
 	struct copy *gives; /* at the home: COPYs being gathered */
 	size_t ngives, gives_cap;
+	struct sc_tell *tells; /* likewise REVOKEs */
+	size_t ntells, tells_cap;
 	struct bringing bringing;
 	struct loan *loans; /* copies that barriers have brought */
 	size_t nloans, loans_cap;
@@ -223,7 +234,7 @@ enum verdict { VERDICT_NONE, VERDICT_RESUME, VERDICT_ABORT, VERDICT_LOST };
 struct chunk;
 
 struct core_right {
-	uint32_t page;
+	uint32_t page, order; /* order: of gathering */
 	enum core_rights rights;
 };
 

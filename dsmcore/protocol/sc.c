@@ -319,5 +319,6 @@ void sc__free(struct dsm_core *core)
 	free(core->sc.waits);
 	sc_bring__free(core);
 	free(core->sc.gives);
+	free(core->sc.tells);
 	free(core->sc.early);
 }

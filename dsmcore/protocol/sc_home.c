@@ -7,7 +7,11 @@
  * gives its right to write up, and its bytes come here (REVOKE, REVOKED). To write: all other copies are dropped first, and
  * nobody is given the page before all have answered. An owner's bytes are a new version, so who asks for a page that it
  * has had, and that nobody has changed since, gets no bytes.
+ *
+ * Who asks for many pages is not to cost a message for each. What a message makes the home give or ask back is gathered, and
+ * goes out at the end: first the COPYs, since a page may have been given and be asked back in the same breath.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "dsmcore/protocol/internal.h"
@@ -37,6 +41,57 @@ static void send_gives(struct dsm_core *core)
 	core->sc.ngives = 0;
 }
 
+static int by_node(const void *a, const void *b)
+{
+	const struct sc_tell *x = a, *y = b;
+
+	if (x->node != y->node)
+		return x->node < y->node ? -1 : 1;
+	return x->order < y->order ? -1 : 1;
+}
+
+/* How many of the list from its first on fit into one message: the same receiver is told of the same asker, of pages that
+ * ascend. */
+static size_t fit_together(const struct sc_tell *list, size_t count)
+{
+	size_t n = 1;
+
+	while (n < count && n < CORE_MSG_PAGES && list[n].node == list[0].node &&
+	       core_party__same(&list[n].who, &list[0].who) && list[n].entry.page > list[n - 1].entry.page)
+		n++;
+	return n;
+}
+
+static void send_tells(struct dsm_core *core)
+{
+	struct sc *sc = &core->sc;
+	struct core_entry *entries;
+	struct core_msg msg;
+	size_t i, n, k;
+
+	if (sc->ntells > 1)
+		qsort(sc->tells, sc->ntells, sizeof(*sc->tells), by_node);
+	for (i = 0; i < sc->ntells; i += n) {
+		n = fit_together(&sc->tells[i], sc->ntells - i);
+		entries = core__entries(core, n);
+		if (!entries)
+			break;
+		for (k = 0; k < n; k++)
+			entries[k] = sc->tells[i + k].entry;
+		msg = core__msg(core, CORE_MSG_REVOKE, sc->tells[i].node, &sc->tells[i].who);
+		msg.entries = entries;
+		msg.npages = (uint32_t)n;
+		core__send(core, &msg);
+	}
+	sc->ntells = 0;
+}
+
+static void send_gathered(struct dsm_core *core)
+{
+	send_gives(core);
+	send_tells(core);
+}
+
 static const struct core_party *oldest(const struct waiter *queue, size_t n)
 {
 	const struct waiter *w = &queue[0];
@@ -55,14 +110,21 @@ static void tell(struct dsm_core *core, uint32_t page, struct dir_page *d)
 	struct core_entry e = {.page = page, .version = d->version};
 	struct core_party who = *oldest(m->waiters, m->nwaiters);
 	uint32_t i, n = copyset__count(core, m->told);
+	struct sc *sc = &core->sc;
 	const struct brought *p = sc_bring__find(core, page);
 
 	if (p) /* what that one has sent may come later than this */
 		e.stamp = p->lender;
 	if (m->drops)
 		e.flags = CORE_ENTRY_WRITE;
-	for (i = 0; i < n; i++)
-		core__send_entry(core, CORE_MSG_REVOKE, copyset__node(core, m->told, i), &who, &e);
+	for (i = 0; i < n && core__grow(core, &sc->tells, &sc->tells_cap, sc->ntells + 1, sizeof(*sc->tells));
+	     i++) {
+		sc->tells[sc->ntells] = (struct sc_tell){.entry = e,
+							 .who = who,
+							 .order = (uint32_t)sc->ntells,
+							 .node = copyset__node(core, m->told, i)};
+		sc->ntells++;
+	}
 }
 
 /* Does the first of the queue have to wait for others' answers? Then they are asked. */
@@ -86,7 +148,6 @@ static bool must_revoke(struct dsm_core *core, uint32_t page, struct dir_page *d
 		copyset__clear(core, &d->updated);
 	if (w->write && w->node == core->config.node)
 		sc_bring__takes(core, page, m->told);
-	send_gives(core); /* what was given in this step, and is taken away again */
 	tell(core, page, d);
 	if (!core_mutant(sc_grant_early) || d->owner != NOBODY)
 		return true;
@@ -209,7 +270,7 @@ int sc__on_ask(struct dsm_core *core, const struct core_msg *msg)
 		wait(core, e, &msg->tx, d);
 		serve(core, e->page, d);
 	}
-	send_gives(core);
+	send_gathered(core);
 	return 0;
 }
 
@@ -303,7 +364,7 @@ int sc__on_revoked(struct dsm_core *core, const struct core_msg *msg)
 		take(core, msg, i, told_any(core, d) && directory__more(core, d)->drops);
 		serve(core, e->page, d);
 	}
-	send_gives(core);
+	send_gathered(core);
 	return 0;
 }
 
@@ -313,7 +374,7 @@ void sc_home__leaves(struct dsm_core *core, uint32_t page, uint16_t node)
 
 	home__drop_holder(core, d, node); /* nobody waits for its answer either */
 	serve(core, page, d);
-	send_gives(core);
+	send_gathered(core);
 }
 
 /* ---- loss ---- */
@@ -342,5 +403,5 @@ void sc_home__lose(struct dsm_core *core, uint16_t node)
 	while ((d = directory__next(core, &next)))
 		if (model__is(core, next - 1, CORE_SC))
 			forget(core, next - 1, d, node);
-	send_gives(core);
+	send_gathered(core);
 }

@@ -142,8 +142,9 @@ static int send_now(struct transport *t, struct conn *c, struct iovec *iov, size
 		sent -= skip;
 	}
 	append(t, c, k);
-	/* An engine tells of room only after a send() that got none; epoll tells anyway. */
-	return c->stream->engine ? conn__flush(t, c) : 0;
+	/* A stream may have taken what it can in one step (some records) and take more at once; and an engine tells of
+	 * room only after a send() that got none. */
+	return conn__flush(t, c);
 }
 
 static uint8_t zeros[8];

@@ -23,8 +23,8 @@
 #include "dsmcore/transport/conn.h"
 
 #define SCRATCH (256u << 10)
-#define KEEP	(64u << 10) /* a connection's own buffer is given back when larger */
-#define LOOKS	16	    /* of one who spins: so often he asks about all streams */
+#define KEEP	(192u << 10) /* a connection's own buffer is given back when larger than an answer */
+#define LOOKS	16	     /* of one who spins: so often he asks about all streams */
 #define KICK	UINT64_MAX
 #define ENGINE	(UINT64_MAX - 1)
 

@@ -125,7 +125,7 @@ static void test_prefetch_random(void **state)
 	cluster__close(c);
 }
 
-/* One message a home and 128 pages, and one wait. */
+/* One question a home and 128 pages, answers of CORE_COPY_PAGES, and one wait. */
 static void test_bulk(void **state)
 {
 	struct cluster *c = cluster__open(3, 400, 150, 0);
@@ -138,7 +138,7 @@ static void test_bulk(void **state)
 	cluster__forget(c);
 	assert_int_equal(act(c, 2, touch), CORE_DO_RESUME);
 	assert_int_equal(c->sent[CORE_MSG_FETCH], 3); /* 10 to 137, 138 to 149, 150 to 209 */
-	assert_int_equal(c->sent[CORE_MSG_PAGE], 3);
+	assert_int_equal(c->sent[CORE_MSG_PAGE], 4 + 1 + 2);
 	assert_int_equal(core__prefetch(c->core[2])->bulk, 199);
 	for (i = 10; i < 210; i++)
 		assert_int_equal(core__rights(c->core[2], i), CORE_READ);
@@ -146,6 +146,45 @@ static void test_bulk(void **state)
 	WRITE(c, 0, 100);
 	assert_int_equal(COMMIT(c, 0), CORE_DO_RESUME);
 	assert_int_equal(SAFE(c, 2), CORE_DO_ABORT); /* all of it counts as read */
+	cluster__close(c);
+}
+
+/* Pages whose homes have moved lie by turns at two nodes: each of the two is asked once. */
+static void test_bulk_by_turns(void **state)
+{
+	struct core_config config = {
+		.pages = 64, .pages_per_home = 64, .migrate_after = 1, .update_after = CORE_NEVER};
+	struct core_event touch = {.type = CORE_ACCESS, .page = 10, .count = 20};
+	struct cluster *c = cluster__open_like(3, config);
+	uint32_t page, moved = 0;
+
+	(void)state;
+	for (int round = 0; round < 4; round++)
+		for (page = 10; page < 30; page += 2) {
+			BEGIN(c, 1);
+			WRITE(c, 1, page);
+			COMMIT(c, 1);
+			BEGIN(c, 2);
+			READ(c, 2, page);
+			COMMIT_SILENT(c, 2);
+		}
+	for (page = 10; page < 30; page++) {
+		moved += core__home(c->core[0], page) == 1;
+		BEGIN(c, 2); /* it learns where they are */
+		READ(c, 2, page);
+		COMMIT_SILENT(c, 2);
+		BEGIN(c, page % 2 ? 0 : 1);
+		WRITE(c, page % 2 ? 0 : 1, page);
+		COMMIT(c, page % 2 ? 0 : 1);
+	}
+	assert_int_equal(moved, 10);
+	BEGIN(c, 2);
+	cluster__forget(c);
+	assert_int_equal(act(c, 2, touch), CORE_DO_RESUME);
+	assert_int_equal(c->sent[CORE_MSG_FETCH], 2);
+	assert_int_equal(c->sent[CORE_MSG_PAGE], 2);
+	for (page = 10; page < 30; page++)
+		assert_int_equal(core__rights(c->core[2], page), CORE_READ);
 	cluster__close(c);
 }
 
@@ -236,8 +275,9 @@ int main(void)
 		cmocka_unit_test(test_prefetch),	 cmocka_unit_test(test_prefetch_written),
 		cmocka_unit_test(test_prefetch_strides), cmocka_unit_test(test_prefetch_gives_up),
 		cmocka_unit_test(test_prefetch_random),	 cmocka_unit_test(test_bulk),
-		cmocka_unit_test(test_walk_sc),		 cmocka_unit_test(test_walk_rc),
-		cmocka_unit_test(test_others_sc),	 cmocka_unit_test(test_others_rc),
+		cmocka_unit_test(test_bulk_by_turns),	 cmocka_unit_test(test_walk_sc),
+		cmocka_unit_test(test_walk_rc),		 cmocka_unit_test(test_others_sc),
+		cmocka_unit_test(test_others_rc),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

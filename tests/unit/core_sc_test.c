@@ -137,6 +137,53 @@ static void test_unchanged(void **state)
 	port__end(c);
 }
 
+static struct core_event access_to_many(uint32_t page, uint32_t count, bool write)
+{
+	return (struct core_event){.type = CORE_ACCESS, .page = page, .count = count, .write = write};
+}
+
+/* Many pages that one node, not their home, has written: a message each way to the home, and one between home and writer,
+ * however many they are, and rights that change together. */
+static void test_many_at_once(void **state)
+{
+	struct cluster *c = port__cluster(3, 3 * 32, 32, 1, 32);
+	const struct logged *l;
+	uint32_t page;
+
+	(void)state;
+	assert_int_equal(begin_step(c, 1, access_to_many(2, 20, true)), CORE_DO_WAIT);
+	settle(c, 1);
+	for (page = 2; page < 22; page++)
+		put(c, 1, page, 3, (uint8_t)page);
+	SAFE(c, 1);
+	cluster__forget(c);
+	assert_int_equal(begin_step(c, 2, access_to_many(2, 20, false)), CORE_DO_WAIT);
+	assert_int_equal(settle(c, 2), CORE_DO_RESUME);
+	assert_int_equal(c->sent[CORE_MSG_ASK], 1);
+	assert_int_equal(c->sent[CORE_MSG_REVOKE], 1);
+	assert_int_equal(c->sent[CORE_MSG_REVOKED], 1);
+	assert_int_equal(c->sent[CORE_MSG_COPY], 1);
+	l = find(c, 1, CORE_DO_PROTECT, 0, 0);
+	assert_non_null(l);
+	assert_int_equal(l->action.count, 20);
+	for (page = 2; page < 22; page++)
+		assert_int_equal(get(c, 2, page, 3), page);
+	/* The home has copies of them now. They go back to where they were written. */
+	SAFE(c, 2);
+	cluster__forget(c);
+	assert_int_equal(begin_step(c, 1, access_to_many(2, 20, true)), CORE_DO_WAIT);
+	assert_int_equal(settle(c, 1), CORE_DO_RESUME);
+	assert_int_equal(c->sent[CORE_MSG_REVOKE], 1);
+	assert_int_equal(c->sent[CORE_MSG_REVOKED], 1);
+	assert_int_equal(c->sent[CORE_MSG_COPY], 1);
+	for (page = 2; page < 22; page++) {
+		assert_int_equal(port_of(c, 2)->rights[page], CORE_NONE);
+		assert_int_equal(port_of(c, 0)->rights[page], CORE_NONE);
+		assert_int_equal(get(c, 1, page, 3), page);
+	}
+	port__end(c);
+}
+
 /* A page that was just given is not taken away before a TICK at which nothing new was given. */
 static void test_fresh(void **state)
 {
@@ -340,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_three_in_a_circle),
 		cmocka_unit_test(test_older_one_in_the_queue),
 		cmocka_unit_test(test_two_upgrades),
+		cmocka_unit_test(test_many_at_once),
 		cmocka_unit_test(test_loss),
 		cmocka_unit_test(test_lost_home),
 	};
