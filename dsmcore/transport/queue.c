@@ -115,36 +115,47 @@ static struct chunk *new_chunk(size_t size)
 	return k;
 }
 
-/* Hands iov to the stream and queues a copy of the rest. Called with the lock, the queue empty. */
+/* Leaves out what has been sent. */
+static void advance(struct iovec **iov, size_t *niov, size_t sent)
+{
+	for (; *niov && sent >= (*iov)->iov_len; ++*iov, --*niov)
+		sent -= (*iov)->iov_len;
+	if (!*niov)
+		return;
+	(*iov)->iov_base = (uint8_t *)(*iov)->iov_base + sent;
+	(*iov)->iov_len -= sent;
+}
+
+/* Hands iov to the stream, which takes it in steps (some records), and queues a copy of what it does not take: who is told of
+ * room by an engine is told so only after a send() that got none. Called with the lock, the queue empty. Changes iov. */
 static int send_now(struct transport *t, struct conn *c, struct iovec *iov, size_t niov, size_t total)
 {
 	struct chunk *k;
-	size_t at = 0, sent;
-	ssize_t n = c->stream->ops->send(c->stream, iov, niov);
+	size_t at = 0, left = total;
+	ssize_t n;
 
-	if (n < 0 && n != -EAGAIN)
-		return break_conn(t, c, (int)n);
-	sent = n < 0 ? 0 : (size_t)n;
-	conn__count(&t->stats.bytes_out, sent);
-	if (sent == total)
+	do {
+		n = c->stream->ops->send(c->stream, iov, niov);
+		if (n < 0 && n != -EAGAIN)
+			return break_conn(t, c, (int)n);
+		if (n > 0) {
+			conn__count(&t->stats.bytes_out, (uint64_t)n);
+			left -= (size_t)n;
+			advance(&iov, &niov, (size_t)n);
+		}
+	} while (n > 0 && left);
+	if (!left)
 		return 0;
-	k = new_chunk(total - sent);
+	k = new_chunk(left);
 	if (!k) {
-		if (sent) /* half a frame is out: the stream cannot go on */
+		if (left < total) /* half a frame is out: the stream cannot go on */
 			break_conn(t, c, -ENOMEM);
 		return -ENOMEM;
 	}
-	for (size_t i = 0; i < niov; i++) {
-		size_t skip = sent < iov[i].iov_len ? sent : iov[i].iov_len;
-
-		memcpy(k->bytes + at, (uint8_t *)iov[i].iov_base + skip, iov[i].iov_len - skip);
-		at += iov[i].iov_len - skip;
-		sent -= skip;
-	}
+	for (size_t i = 0; i < niov; at += iov[i++].iov_len)
+		memcpy(k->bytes + at, iov[i].iov_base, iov[i].iov_len);
 	append(t, c, k);
-	/* A stream may have taken what it can in one step (some records) and take more at once; and an engine tells of
-	 * room only after a send() that got none. */
-	return conn__flush(t, c);
+	return 0;
 }
 
 static uint8_t zeros[8];

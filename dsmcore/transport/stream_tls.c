@@ -36,7 +36,7 @@
 
 #include "dsmcore/transport/stream.h"
 
-#define RECORDS	 9   /* sealed before a system call: an answer with pages takes no more */
+#define RECORDS	 4   /* sealed before a system call */
 #define OVERHEAD 256 /* of a record; a key update's own record is less */
 #define OUT_ROOM (RECORDS * (TLS_RECORD_MAX + OVERHEAD))
 #define IN_ROOM	 65536u
