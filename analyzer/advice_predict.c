@@ -3,13 +3,19 @@
 #include <math.h>
 
 #include "advice_work.h"
+#include "collector/lost_time.h"
 #include "cores.h"
 #include "range.h"
-#include "collector/lost_time.h"
 
 #define FEW_JUDGED 30.0 /* conflicts: with fewer the sample is told to be small */
 #define NOTHING	   0.02 /* runs of one program differ by more */
 #define SOMETHING  0.05
+
+#define LIKELY 0.5 /* undisturbed transactions that others are taken to become like: the median one */
+#define QUICK  0.1 /* at best */
+#define PAGE_NS                                                                                              \
+	20e3 /* at most, to take a page away or in: a fault, and rights that are taken while another thread runs */
+#define RECORD_NS 2e3 /* at most, of one record */
 
 /* Under sc and rc the time that conflicts cost is what is waited. */
 static double lost_in(const struct totals *t)
@@ -196,26 +202,73 @@ static void range_of(const struct work *w, const struct ends *e, struct range *o
 	VEC_FREE(&counted);
 }
 
+/* What transactions take longer than undisturbed ones, all nodes together: `share` of these as in quiet.h. */
+static double disturbed_ns(const struct work *w, double share)
+{
+	const struct dsm_counters *c = &w->totals.sum;
+	double undisturbed, all = quiet__ns(&w->tally->quiet, share, &undisturbed);
+
+	/* Sampled records stand for all that the counters saw. */
+	if (!w->totals.intervals && all > 0)
+		return (double)c->committed_ns * (1 - undisturbed / all);
+	return all - undisturbed;
+}
+
+/* Time between transactions, that waits for nothing counted. */
+static double outside_ns(const struct work *w)
+{
+	const struct dsm_counters *c = &w->totals.sum;
+	double none, inside = w->totals.intervals ? quiet__ns(&w->tally->quiet, LIKELY, &none)
+						  : (double)c->wasted_ns + (double)c->committed_ns;
+
+	return fmax(0, w->totals.node_seconds * 1e9 - inside - (double)c->barrier_ns - (double)c->retry_ns -
+			       (double)c->lock_ns);
+}
+
+/* Of it, what sharing may cost: pages are taken away and served there, on the processor of the program's own thread, which waits
+ * for it meanwhile. An upper bound. */
+static double between_ns(const struct work *w)
+{
+	const struct dsm_counters *c = &w->totals.sum;
+	double pages =
+		PAGE_NS * ((double)c->pages_in + (double)c->invalidations) + RECORD_NS * (double)c->events;
+	double idle =
+		c->cpu_mutator_ns ? fmax(0, w->totals.node_seconds * 1e9 - (double)c->cpu_mutator_ns) : 0;
+
+	return fmin(outside_ns(w), fmax(pages, idle));
+}
+
+/* The service threads' part of it: they compute on the cores of their nodes' own threads. */
+static double served_ns(const struct work *w)
+{
+	return fmin(outside_ns(w), above(w->totals.sum.cpu_ns, w->totals.sum.cpu_mutator_ns));
+}
+
 /* The three ends of what is saved, from the stake. */
 static void ends_of(const struct work *w, const struct stake *s, struct ends *e)
 {
-	double saved = s->saved_ns * w->scale, sure = fmin(1, fmax(0, s->sure));
+	double saved = s->saved_ns * w->scale, sure = fmin(1, fmax(0, s->sure)), between;
+	bool intervals = w->totals.intervals;
 	struct losses all;
 
-	losses_of(&w->totals.sum, w->totals.intervals, &all);
-	e[1] = (struct ends){saved, -s->added_ns};
+	losses_of(&w->totals.sum, intervals, &all);
+	between = s->traffic * between_ns(w);
 	e[0] = (struct ends){sure * saved, (s->added_ns > 0 ? -1 : -sure) * s->added_ns - s->worst_ns};
-	if (s->added_ns > 0)
-		e[0].waits = -s->added_ns - s->worst_ns;
-	e[2] = e[1];
-	if (w->totals.intervals) {
+	e[1] = e[2] = (struct ends){saved, -s->added_ns};
+	if (intervals) {
 		/* What is saved is time that the pages were waited for; the locks were held meanwhile. */
-		e[2].waste = fmax(saved, s->traffic * all.waste);
-		e[2].waits = fmax(-s->added_ns, s->traffic * (all.waits + all.handling));
+		e[1].waste = fmax(saved, s->traffic * disturbed_ns(w, LIKELY));
+		e[2].waste =
+			fmax(fmax(e[1].waste, s->traffic * all.waste), s->traffic * disturbed_ns(w, QUICK));
+		e[1].waits += s->traffic * served_ns(w);
+		e[2].waits = fmax(-s->added_ns, s->traffic * (all.waits + all.handling)) + between;
 		return;
 	}
+	e[1].waits = fmax(-s->added_ns, s->traffic * disturbed_ns(w, LIKELY)) + s->traffic * served_ns(w);
 	e[2].waste = fmin(all.waste, saved + s->traffic * w->tally->stuck_ns * w->scale);
-	e[2].waits = fmax(-s->added_ns, s->traffic * (all.waits + all.handling));
+	e[2].waits = fmax(fmax(e[1].waits, s->traffic * (all.waits + all.handling)),
+			  s->traffic * disturbed_ns(w, QUICK)) +
+		     between;
 }
 
 /* No more than there was, nor what commits must do at least: records may reach further than the counters. */
@@ -226,7 +279,7 @@ static struct ends possible(const struct work *w, const struct ends *e)
 	if (w->totals.intervals)
 		return *e;
 	return (struct ends){fmin(e->waste, (double)c->wasted_ns),
-			     fmin(e->waits, 0.95 * (double)c->committed_ns)};
+			     fmin(e->waits, 0.95 * ((double)c->committed_ns + between_ns(w)))};
 }
 
 static double together(const struct ends *e)

@@ -115,6 +115,18 @@ static char *name_users(const struct work *w, const struct users *u)
 	return t.at;
 }
 
+/* Of the time on false conflicts, what the sample of judged ones supports. */
+static double sure_part(const struct group_sum *g)
+{
+	double judged = 0, low, high;
+
+	for (int v = 0; v < VERDICTS; v++)
+		if (v != VERDICT_UNKNOWN && v != VERDICT_UNTOUCHED)
+			judged += g->seen[v];
+	verdict__interval(g->seen[VERDICT_FALSE], judged, &low, &high);
+	return g->seen[VERDICT_FALSE] > 0 ? low * judged / g->seen[VERDICT_FALSE] : 0;
+}
+
 static void split_struct(struct work *w, uint32_t g, double ns, const struct users *u)
 {
 	struct advice *a = advice_work__add(w, ADVICE_SPLIT_STRUCT, g, 0);
@@ -129,7 +141,7 @@ static void split_struct(struct work *w, uint32_t g, double ns, const struct use
 				.saved_conflicts = w->wasted_ns > 0
 							   ? ns / w->wasted_ns * (double)w->totals.sum.aborts
 							   : 0,
-				.sure = 1,
+				.sure = sure_part(&w->tally->groups[g]),
 				.traffic = w->wasted_ns > 0 ? fmin(1, ns * w->scale / w->wasted_ns) : 0,
 				.doubts = DOUBT_TRAFFIC},
 		&a->predicted);

@@ -62,10 +62,32 @@ static bool number(struct json_object *from, const char *key, double *out)
 	return isfinite(*out);
 }
 
-static bool read_prediction(struct json_object *report, bool intervals, struct rates *out)
+/* Reports made before there were ranges have none. */
+static void read_range(struct json_object *predicted, struct proof *p)
 {
-	struct json_object *schema, *plan, *p;
+	struct json_object *range, *factor, *x;
 
+	if (!json_object_object_get_ex(predicted, "range", &range) ||
+	    !json_object_is_type(range, json_type_object) ||
+	    !json_object_object_get_ex(range, "factor", &factor) ||
+	    !json_object_is_type(factor, json_type_object) || !number(factor, "low", &p->low))
+		return;
+	if (!number(factor, "high", &p->high))
+		p->high = INFINITY;
+	p->unsure = json_object_object_get_ex(range, "can_tell", &x) &&
+		    json_object_is_type(x, json_type_boolean) && !json_object_get_boolean(x);
+}
+
+static bool read_prediction(struct json_object *report, bool intervals, struct proof *into)
+{
+	struct rates *out = &into->predicted;
+	struct json_object *schema, *plan, *p;
+	double rules; /* without any, all is predicted to stay, and what differs is luck */
+
+	if (json_object_object_get_ex(report, "plan", &plan) && json_object_is_type(plan, json_type_object) &&
+	    number(plan, "rules", &rules) && rules > 0 && json_object_object_get_ex(plan, "predicted", &p) &&
+	    json_object_is_type(p, json_type_object))
+		read_range(p, into);
 	return json_object_object_get_ex(report, "schema", &schema) &&
 	       json_object_is_type(schema, json_type_string) &&
 	       !strcmp(json_object_get_string(schema), "procope.report/1") &&
@@ -78,7 +100,7 @@ static bool read_prediction(struct json_object *report, bool intervals, struct r
 	       number(p, "wasted_share", &out->wasted_share) && number(p, "work_per_s", &out->work_per_s);
 }
 
-static int predicted_by_report(const char *path, bool intervals, struct rates *out)
+static int predicted_by_report(const char *path, bool intervals, struct proof *out)
 {
 	struct json_tokener *tok;
 	struct json_object *o;
@@ -106,7 +128,7 @@ static int predicted_by_report(const char *path, bool intervals, struct rates *o
 	return err;
 }
 
-static int predicted_by_trace(const char *trace, const char *debug_dir, struct rates *out)
+static int predicted_by_trace(const char *trace, const char *debug_dir, struct proof *out)
 {
 	struct report_options o = {.traces = &trace, .ntraces = 1, .debug_dir = debug_dir, .top = 10};
 	struct report r;
@@ -114,7 +136,14 @@ static int predicted_by_trace(const char *trace, const char *debug_dir, struct r
 
 	if (err)
 		return err;
-	*out = r.advice.plan.rates;
+	out->predicted = r.advice.plan.rates;
+	for (size_t i = 0; i < r.advice.all.n; i++) { /* a plan without rules predicts nothing */
+		if (!r.advice.all.at[i].rule)
+			continue;
+		out->low = r.advice.plan.low;
+		out->high = r.advice.plan.high;
+		out->unsure = r.advice.plan.unsure;
+	}
 	report__free(&r);
 	return 0;
 }
@@ -148,6 +177,7 @@ int proof__make(struct proof *p, const char *before, const char *after, const ch
 	int err;
 
 	memset(p, 0, sizeof(*p));
+	p->low = p->high = NAN;
 	p->before_file = before;
 	p->after_file = after;
 	p->predicted_file = report;
@@ -159,8 +189,8 @@ int proof__make(struct proof *p, const char *before, const char *after, const ch
 	if (!err)
 		err = same_kind(p, other, totals.consistency);
 	if (!err)
-		err = report ? predicted_by_report(report, p->intervals, &p->predicted)
-			     : predicted_by_trace(before, debug_dir, &p->predicted);
+		err = report ? predicted_by_report(report, p->intervals, p)
+			     : predicted_by_trace(before, debug_dir, p);
 	return err;
 }
 
@@ -263,6 +293,44 @@ static struct json_object *rates_json(const struct proof *p, const struct rates 
 	return o;
 }
 
+#define SAME 0.02 /* runs of one program differ by more */
+
+/* What the run is judged by: the work done, or the commits (sc, rc: blocks) of a program that does not report its work. */
+static int judged_by(const struct proof *p)
+{
+	bool work = p->before.rates.work_per_s > 0 && p->after.rates.work_per_s > 0;
+
+	return work ? WORK_PER_S : p->intervals ? SECTIONS_PER_S : COMMITS_PER_S;
+}
+
+/* Does what was measured lie where it was predicted, but for what runs of one program differ? */
+static int in_range(const struct proof *p)
+{
+	int line = judged_by(p);
+	double b = of_run(&p->before, line), a = of_run(&p->after, line);
+
+	if (isnan(p->low) || b <= 0)
+		return -ENODATA;
+	return a / b >= p->low * (1 - SAME) && a / b <= p->high * (1 + SAME);
+}
+
+/* Times as much as before; null: the report has no range. */
+static struct json_object *range_json(const struct proof *p)
+{
+	struct json_object *o;
+	int in = in_range(p);
+
+	if (in < 0)
+		return NULL;
+	o = json_object_new_object();
+	json__put(o, "of", json_object_new_string(lines[judged_by(p)].key));
+	json__put(o, "low", json__number(p->low));
+	json__put(o, "high", json__number(p->high));
+	json__put(o, "can_tell", json_object_new_boolean(!p->unsure));
+	json__put(o, "measured_within", json_object_new_boolean(in));
+	return o;
+}
+
 void proof__json(const struct proof *p, struct text *out)
 {
 	struct json_object *o = json_object_new_object(), *ratio = json_object_new_object();
@@ -285,6 +353,7 @@ void proof__json(const struct proof *p, struct text *out)
 	}
 	json__put(o, "after_over_before", ratio);
 	json__put(o, "prediction_error", error);
+	json__put(o, "predicted_range", range_json(p));
 	json__put(o, "before_trace", json_object_new_string(p->before_file));
 	json__put(o, "after_trace", json_object_new_string(p->after_file));
 	json__put(o, "before_seconds", json__number(p->before.seconds));
@@ -306,13 +375,24 @@ static void show(int line, double x, char *out, size_t size)
 		names__count(x, out, size);
 }
 
-#define SAME 0.02 /* runs of one program differ by more */
+static void say_range(const struct proof *p, struct text *out)
+{
+	int in = in_range(p);
+
+	if (in < 0)
+		return;
+	text__add(out, "That is %s what was predicted: %.2f", in ? "within" : "NOT within", p->low);
+	text__add(out,
+		  isinf(p->high) ? " times as much as before, or more" : " to %.2f times as much as before",
+		  p->high);
+	text__add(out, "%s.\n",
+		  p->unsure ? " (the trace could not tell whether anything would be gained)" : "");
+}
 
 /* In one sentence, by the work done, or the commits (sc, rc: blocks) of a program that does not report its work. */
 static void sentence(const struct proof *p, struct text *out)
 {
-	bool work = p->before.rates.work_per_s > 0 && p->after.rates.work_per_s > 0;
-	int line = work ? WORK_PER_S : p->intervals ? SECTIONS_PER_S : COMMITS_PER_S;
+	int line = judged_by(p);
 	double b = of_run(&p->before, line), a = of_run(&p->after, line);
 	double change = b > 0 ? a / b - 1 : 0;
 	const char *what = lines[line].text;
@@ -327,6 +407,7 @@ static void sentence(const struct proof *p, struct text *out)
 			  100 * change);
 	else
 		text__add(out, "\nThe plan helped: %s rose by %.0f %%.\n", what, 100 * change);
+	say_range(p, out);
 	if (p->before.seconds < 1 || p->after.seconds < 1)
 		text__add(out, "A run of less than 1 s says little: compare longer ones, or several with "
 			       "dsmgate.\n");

@@ -16,8 +16,11 @@ struct measured {
 struct proof {
 	struct measured before, after;
 	struct rates predicted;
-	unsigned consistency;				       /* enum dsm_ev_consistency, of both runs */
-	bool intervals;					       /* it is sc or rc */
+	double low,
+		high; /* times as much work a second, predicted; NAN: a report that has no range; high: INFINITY, not known */
+	bool unsure;	      /* the trace could not tell whether anything would be gained */
+	unsigned consistency; /* enum dsm_ev_consistency, of both runs */
+	bool intervals;	      /* it is sc or rc */
 	const char *before_file, *after_file, *predicted_file; /* NULL: predicted from the trace before */
 	char program[128];
 };

@@ -43,6 +43,7 @@ void tally__free(struct tally *t)
 	mem__free(t->groups);
 	waits__free(&t->waits);
 	loops__free(&t->loops);
+	quiet__free(&t->quiet);
 }
 
 const char *tally__text(const struct tally *t, uint32_t number)
@@ -291,6 +292,7 @@ static void on_commit(void *context, uint32_t run, uint32_t site, const struct d
 	if (record->flags & DSM_EV_F_MICROSCOPE)
 		t->ledger.microscope_commits += weight;
 	loops__ended(&t->loops, site, record);
+	quiet__ended(&t->quiet, site, record);
 }
 
 static void on_plain_wait(void *context, uint32_t run, double ns, const struct dsm_ev_fault *f,

@@ -9,6 +9,7 @@
 
 #include "evidence.h"
 #include "loops.h"
+#include "quiet.h"
 #include "waits.h"
 
 #define GROUP_NONE UINT32_MAX /* bytes that belong to no recorded object */
@@ -130,6 +131,7 @@ struct tally {
 	struct group_sum nobody;  /* bytes without object */
 	struct waits waits;
 	struct loops loops;
+	struct quiet quiet;
 	struct ledger ledger;
 };
 
