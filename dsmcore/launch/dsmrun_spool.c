@@ -109,9 +109,12 @@ int spool__send(struct run *run, bool *lost)
 
 void spool__stop(struct run *run, bool now)
 {
-	if (run->collector && kill(run->collector, now ? SIGKILL : SIGTERM) == 0 && now)
+	if (run->collector && kill(run->collector, now ? SIGKILL : SIGTERM) == 0 && now) {
 		while (waitpid(run->collector, NULL, 0) < 0 && errno == EINTR)
 			;
+		if (*run->live_socket == '/')
+			unlink(run->live_socket); /* it could not do so itself */
+	}
 	if (now)
 		run->collector = 0;
 }

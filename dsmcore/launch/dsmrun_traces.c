@@ -199,14 +199,16 @@ static void close_parts(struct run *run)
 
 void traces__gather(struct run *run)
 {
-	int64_t start = run__now(), until = start + (run->failed ? PATIENT_NS : FINISH_NS);
+	int64_t start = run__now(), until = start;
 	uint64_t before = 0, bytes;
 	bool told = false, said = false;
 
+	if (run->handed_over) /* else nothing has happened that could be recorded */
+		until += run->failed ? PATIENT_NS : FINISH_NS;
 	while (outstanding(run, &bytes)) {
 		int64_t now = run__now();
 
-		if (bytes != before && until < now + TOLD_NS)
+		if (told && bytes != before && until < now + TOLD_NS)
 			until = now + TOLD_NS; /* a slow line is no reason to cut it */
 		before = bytes;
 		if (interrupted(run))

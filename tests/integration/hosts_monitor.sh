@@ -147,4 +147,18 @@ expect 2 "host '$beta': its dsmcollect could not start" "$work/bin/dsmrun" "${ru
 same "the program was not run" "$(grep -c rounds "$work/out")" 0
 check "no trace" [ ! -e "$work/no.dsmt" ]
 clean "a host that cannot record"
+# ---- a run that does not come about: nobody waits for traces of it ----
+begin=$(date +%s)
+expect 2 'before it joined' "${run[@]}" --monitor="$work/none.dsmt" --source ring false
+[ $(($(date +%s) - begin)) -lt 12 ] || fail "a program that is no node keeps its hosts for $(($(date +%s) - begin)) s"
+clean "a program that is no node"
+# ---- dsmrun is killed: what shows the runs of the other hosts goes, too ----
+"${run[@]}" --monitor="$work/killed.dsmt" --source ring "$split" 20 >"$work/out" 2>"$work/err" </dev/null &
+pid=$!
+await 4 split
+sleep 1
+kill -KILL $pid
+wait $pid 2>/dev/null
+nobody_left "after KILL of dsmrun" 'split|dsmrun|dsmcollect'
+same "sockets after KILL of dsmrun" "$(find "$work"/runtime* -name '*.sock' | wc -l)" 0
 finish
