@@ -357,12 +357,12 @@ void sc_bring__distrust(struct brought *p);
 bool sc_bring__refused(const struct dsm_core *core, const struct brought *p, uint16_t node);
 
 /* sc_lend.c */
-/* Up to SC_LIST nodes in an entry's stamp, 0 if there are none, or more; the i-th of them, or NOBODY. */
+/* The set's nodes for an entry's stamp; 0 if there are none. In clusters of more than 16 * SC_LIST nodes there is room for
+ * SC_LIST of them; 0 if there are more. */
 #define SC_LIST 3u
 uint64_t sc_lend__pack(const struct dsm_core *core, struct copyset set, uint16_t without);
-uint16_t sc_lend__node(uint64_t stamp, uint32_t i);
-/* Does the entry's stamp name nodes of this cluster? */
-bool sc_lend__sane(const struct dsm_core *core, const struct core_entry *e);
+/* Does the entry's stamp name nodes of this cluster? A list of them, or in a REVOKE the lender. */
+bool sc_lend__sane(const struct dsm_core *core, const struct core_msg *msg, const struct core_entry *e);
 /* This node may write a page that lives elsewhere (entry of a COPY): who has lost it? */
 void sc_lend__granted(struct dsm_core *core, const struct core_entry *e);
 /* Has this node lent the page, which it owns? (To whom: NOBODY, to anybody.) */

@@ -123,7 +123,7 @@ static bool is_loan(const struct dsm_core *core, const struct core_msg *m, const
 static bool sane_nodes(const struct dsm_core *core, const struct core_msg *m, const struct core_entry *e)
 {
 	return (m->type != CORE_MSG_COPY && m->type != CORE_MSG_REVOKE && m->type != CORE_MSG_REVOKED) ||
-	       core__model(core, e->page) != CORE_SC || sc_lend__sane(core, e);
+	       core__model(core, e->page) != CORE_SC || sc_lend__sane(core, m, e);
 }
 
 static bool sane_entry(const struct dsm_core *core, const struct core_msg *m, const struct shape *shape,

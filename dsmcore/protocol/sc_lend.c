@@ -24,11 +24,37 @@
 
 /* ---- nodes in a stamp ---- */
 
-#define BITS 16u
+#define BITS	  16u
+#define LIST_BITS (SC_LIST * BITS) /* above them: the barrier */
 
-uint16_t sc_lend__node(uint64_t stamp, uint32_t i)
+/* A bit for each node, where there are no more nodes than bits; else some names. */
+static bool has_room(const struct dsm_core *core)
+{
+	return core->config.nodes <= LIST_BITS;
+}
+
+static uint16_t name(uint64_t stamp, uint32_t i)
 {
 	return (uint16_t)((stamp >> (i * BITS)) - 1); /* nothing there: NOBODY */
+}
+
+/* Those of a list, one after the other, then NOBODY; at: 0 at first. */
+static uint16_t next_node(const struct dsm_core *core, uint64_t stamp, uint32_t *at)
+{
+	uint16_t node = NOBODY;
+
+	if (!has_room(core)) {
+		while (node == NOBODY && *at < SC_LIST)
+			node = name(stamp, (*at)++);
+		return node;
+	}
+	stamp &= (1ull << LIST_BITS) - 1;
+	stamp = stamp >> *at << *at;
+	if (!stamp)
+		return NOBODY;
+	node = (uint16_t)__builtin_ctzll(stamp);
+	*at = node + 1u;
+	return node;
 }
 
 uint64_t sc_lend__pack(const struct dsm_core *core, struct copyset set, uint16_t without)
@@ -41,6 +67,10 @@ uint64_t sc_lend__pack(const struct dsm_core *core, struct copyset set, uint16_t
 		node = copyset__node(core, set, i);
 		if (node == without || core->lost[node])
 			continue;
+		if (has_room(core)) {
+			stamp |= 1ull << node;
+			continue;
+		}
 		if (n == SC_LIST)
 			return 0;
 		stamp |= (node + 1ull) << (n++ * BITS);
@@ -48,17 +78,22 @@ uint64_t sc_lend__pack(const struct dsm_core *core, struct copyset set, uint16_t
 	return stamp;
 }
 
-bool sc_lend__sane(const struct dsm_core *core, const struct core_entry *e)
+static bool is_node(const struct dsm_core *core, uint16_t node)
 {
-	uint16_t node;
-	uint32_t i;
+	return node == NOBODY || node < core->config.nodes;
+}
 
-	for (i = 0; i < SC_LIST; i++) {
-		node = sc_lend__node(e->stamp, i);
-		if (node != NOBODY && node >= core->config.nodes)
+bool sc_lend__sane(const struct dsm_core *core, const struct core_msg *msg, const struct core_entry *e)
+{
+	uint32_t at = 0, any = 0;
+	uint16_t node;
+
+	if (msg->type == CORE_MSG_REVOKE)
+		return is_node(core, name(e->stamp, 0)) && !(e->stamp >> BITS);
+	for (; (node = next_node(core, e->stamp, &at)) != NOBODY; any++)
+		if (!is_node(core, node))
 			return false;
-	}
-	return !(e->flags & CORE_ENTRY_LENT) || sc_lend__node(e->stamp, 0) != NOBODY;
+	return any || !(e->flags & CORE_ENTRY_LENT);
 }
 
 /* ---- who owns the page ---- */
@@ -68,7 +103,7 @@ void sc_lend__granted(struct dsm_core *core, const struct core_entry *e)
 	struct brought *p = sc_bring__find(core, e->page);
 	uint64_t phase = sc_bring__phase(core);
 	uint16_t node;
-	uint32_t i;
+	uint32_t at = 0;
 
 	if (core__birth(core, e->page) == core->config.node || (!p && !e->stamp))
 		return;
@@ -80,12 +115,10 @@ void sc_lend__granted(struct dsm_core *core, const struct core_entry *e)
 		p->trust += p->trust < 0;
 		copyset__clear(core, &p->to);
 	}
-	for (i = 0; i < SC_LIST; i++) {
-		node = sc_lend__node(e->stamp, i);
-		if (node != NOBODY && copyset__count(core, p->to) < SC_LIST &&
+	while ((node = next_node(core, e->stamp, &at)) != NOBODY)
+		if ((has_room(core) || copyset__count(core, p->to) < SC_LIST) &&
 		    !sc_bring__refused(core, p, node))
 			copyset__add(core, &p->to, node);
-	}
 	p->written = phase;
 	p->lend = true;
 }
@@ -104,7 +137,7 @@ static uint64_t end_lending(struct dsm_core *core, struct brought *p)
 	uint64_t list = sc_lend__pack(core, p->lent, NOBODY);
 
 	if (list)
-		list |= (p->barrier & UINT16_MAX) << (SC_LIST * BITS);
+		list |= (p->barrier & UINT16_MAX) << LIST_BITS;
 	copyset__clear(core, &p->lent);
 	return core_mutant(sc_loan_untold) ? 0 : list;
 }
@@ -145,19 +178,18 @@ void sc_lend__call_in(struct dsm_core *core, uint32_t page)
 
 bool sc_lend__hear(struct dsm_core *core, const struct core_entry *e, uint16_t from)
 {
-	uint16_t late = (uint16_t)((e->stamp >> (SC_LIST * BITS)) - core->barrier);
+	uint16_t late = (uint16_t)((e->stamp >> LIST_BITS) - core->barrier);
 	uint64_t barrier = core->barrier + (uint64_t)(int16_t)late;
 	struct dir_page *d = directory__find(core, e->page);
 	struct brought *p;
+	uint32_t at = 0;
 	uint16_t node;
-	uint32_t i;
 
 	if (barrier < core->barrier) /* all have come to the barrier after that, and have returned it */
 		return false;
 	p = sc_bring__get(core, e->page);
-	for (i = 0; p && i < SC_LIST; i++) {
-		node = sc_lend__node(e->stamp, i);
-		if (node == NOBODY || core->lost[node])
+	while (p && (node = next_node(core, e->stamp, &at)) != NOBODY) {
+		if (core->lost[node])
 			continue;
 		home__add_holder(core, d, node);
 		copyset__add(core, &p->lent, node);
@@ -191,7 +223,7 @@ static void answer(struct dsm_core *core, const struct early *early)
 bool sc_lend__early(struct dsm_core *core, uint16_t home, const struct core_entry *e)
 {
 	const struct client_page *cp = &core->client[e->page];
-	uint16_t lender = sc_lend__node(e->stamp, 0);
+	uint16_t lender = name(e->stamp, 0);
 	struct sc *sc = &core->sc;
 	struct early *early = find(core, e->page);
 

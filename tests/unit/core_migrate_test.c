@@ -316,17 +316,18 @@ static uint32_t draw(uint64_t *rng, uint32_t n)
 	return (uint32_t)((*rng >> 33) % n);
 }
 
-#define GROUPS 4u
+#define GROUPS	   4u
+#define NODES_MOST 4u
 
 /* Each node reads and writes each of four groups of pages, or parts of it, with a likelihood of its own. */
 static size_t run_any(uint64_t rng, unsigned nodes, uint32_t migrate_after)
 {
 	struct cluster *c = open_cluster(nodes, PAGES / nodes, migrate_after, 0);
-	uint32_t i, g, node, often[CLUSTER_MAX][GROUPS], span[GROUPS];
+	uint32_t i, g, node, often[NODES_MOST][GROUPS], span[GROUPS];
 	struct range r = {.bulk = draw(&rng, 2)};
 	size_t sent = 0;
 
-	for (i = 0; i < CLUSTER_MAX * GROUPS; i++)
+	for (i = 0; i < NODES_MOST * GROUPS; i++)
 		often[i / GROUPS][i % GROUPS] = draw(&rng, draw(&rng, 3) ? 4 : 100);
 	for (g = 0; g < GROUPS; g++)
 		span[g] = 1 + draw(&rng, PAGES / GROUPS);
@@ -352,7 +353,7 @@ static void test_any(void **state)
 
 	(void)state;
 	for (seed = 1; seed <= 40; seed++)
-		for (nodes = 2; nodes <= CLUSTER_MAX; nodes++) {
+		for (nodes = 2; nodes <= NODES_MOST; nodes++) {
 			stay += run_any(seed * 77773, nodes, CORE_NEVER);
 			move += run_any(seed * 77773, nodes, 0);
 		}

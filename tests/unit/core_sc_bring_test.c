@@ -219,6 +219,50 @@ static void test_lives_elsewhere(void **state)
 	port__end(c);
 }
 
+/* A phase of writing by node 0, one of reading by all but it and the page's home, node 1. How many faults? */
+static unsigned written_and_read(struct cluster *c, uint32_t page, uint8_t value)
+{
+	unsigned faults = put(c, 0, page, value);
+
+	c->nlog = 0; /* it is long enough for one round */
+	meet(c);
+	for (uint16_t node = 2; node < c->nodes; node++)
+		faults += get(c, node, page, value);
+	meet(c);
+	return faults;
+}
+
+/* However many read it; and all lose it when it is written too soon, by its owner or by somebody else. */
+static void test_many_readers(void **state)
+{
+	struct cluster *c = open_sc(CLUSTER_MAX);
+	unsigned readers = CLUSTER_MAX - 2, faults;
+	uint32_t page = page_of(1);
+
+	(void)state;
+	for (uint16_t writer = 0; writer < 2; writer++) {
+		for (unsigned i = 0; i < 16; i++)
+			written_and_read(c, page, (uint8_t)i);
+		memset(c->sent, 0, sizeof(c->sent));
+		faults = 0;
+		for (unsigned i = 0; i < 32; i++)
+			faults += written_and_read(c, page, (uint8_t)i);
+		assert_in_range(faults, 0, 1); /* is it still written? */
+		assert_int_equal(c->sent[CORE_MSG_BRING], 32 * readers);
+		assert_int_equal(c->sent[CORE_MSG_ASK] + c->sent[CORE_MSG_REVOKED], 0);
+		put(c, 0, page, 100);
+		meet(c);
+		put(c, writer, page, 101);
+		for (uint16_t node = 2; node < c->nodes; node++)
+			assert_int_equal(port_of(c, node)->rights[page], CORE_NONE);
+		meet(c);
+		for (uint16_t node = 0; node < c->nodes; node++)
+			get(c, node, page, 101);
+		meet(c);
+	}
+	port__end(c);
+}
+
 /* The reader stops reading, and says so as it arrives, when the owner has not come to the barrier yet and writes once more: for
  * that the loan is called in, but who has given it up has lost nothing. */
 static void test_refused_and_called_in(void **state)
@@ -366,6 +410,7 @@ int main(void)
 		cmocka_unit_test(test_lent_in_vain),
 		cmocka_unit_test(test_revoked_while_returned),
 		cmocka_unit_test(test_lives_elsewhere),
+		cmocka_unit_test(test_many_readers),
 		cmocka_unit_test(test_refused_and_called_in),
 		cmocka_unit_test(test_called_in_while_asked_for),
 		cmocka_unit_test(test_lender_lost),

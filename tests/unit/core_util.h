@@ -17,7 +17,7 @@
 
 #include "dsmcore/protocol/core.h"
 
-#define CLUSTER_MAX 4
+#define CLUSTER_MAX 8
 #define LOG_MAX	    8192
 
 struct mail {
