@@ -22,9 +22,11 @@ struct collect_options {
 	const char *output; /* NULL: no trace */
 	enum collect_source source;
 	struct source_options from;
-	uint64_t run_id;      /* 0: the first run seen */
+	uint64_t run_id; /* 0: the first run seen */
+	const char *job; /* NULL; else the first run seen of processes that have this in their environment */
 	uint16_t first, last; /* of its nodes only these */
 	bool merge, follow;   /* no collection: other traces are put together, or shown while they grow */
+	bool each;	      /* a process of a job, of which the first on each host collects (each.h) */
 	bool no_live;
 	const char *live_path; /* NULL: the usual place */
 	double seconds;	       /* 0: until the run has ended */

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define STRANGER_NS 100000000u /* before a process that owned no node is looked at again */
@@ -65,6 +66,25 @@ static void note_command(struct collect *c, pid_t pid)
 	}
 }
 
+static bool is_of_job(const struct collect *c, pid_t pid)
+{
+	char path[64], *word = NULL;
+	size_t size = 0;
+	bool found = !c->options->job;
+	FILE *f;
+
+	if (found)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/environ", (int)pid);
+	f = fopen(path, "re");
+	while (f && !found && getdelim(&word, &size, 0, f) > 0)
+		found = !strcmp(word, c->options->job);
+	if (f)
+		fclose(f);
+	free(word);
+	return found;
+}
+
 static void meet_run(struct collect *c, pid_t pid, uint64_t run_id, uint16_t node)
 {
 	struct sender *s = sender_of(c, pid);
@@ -74,11 +94,11 @@ static void meet_run(struct collect *c, pid_t pid, uint64_t run_id, uint16_t nod
 		s->run_id = run_id;
 		s->node = node;
 	}
-	if (!c->run_id)
+	if (!c->run_id && is_of_job(c, pid))
 		c->run_id = run_id;
 	if (c->run_id == run_id && !c->command[0])
 		note_command(c, pid);
-	if (c->run_id == run_id || c->several_runs || c->options->run_id)
+	if (c->run_id == run_id || c->several_runs || c->options->run_id || c->options->job)
 		return;
 	c->several_runs = true;
 	fprintf(stderr,

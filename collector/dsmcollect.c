@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "collector/collect.h"
+#include "collector/each.h"
 #include "collector/follow.h"
 #include "collector/merge.h"
 #include "collector/number.h"
@@ -27,6 +28,7 @@ static const char usage_text[] =
 	"Usage: dsmcollect [OPTION]...\n"
 	"       dsmcollect --merge -o FILE TRACE...\n"
 	"       dsmcollect --follow TRACE...\n"
+	"       mpirun ... dsmcollect --each FILE [OPTION]... PROGRAM [ARGUMENT]...\n"
 	"Collects the events of a DSM run on this host: into a trace for dsmreport, and live for dsmtop.\n"
 	"\n"
 	"  -o, --output FILE     write a trace (\"-\": standard output)\n"
@@ -47,6 +49,9 @@ static const char usage_text[] =
 	"      --quiet           print no summary\n"
 	"      --merge           make one trace of those of one run's hosts, on one clock\n"
 	"      --follow          show live what traces say that are still written, one of each host\n"
+	"      --each FILE       run PROGRAM as a process of a job of mpirun or srun, and make one trace of "
+	"the\n"
+	"                        whole job: the first process on each host collects there\n"
 	"  -h, --help            this text; --version: the version\n"
 	"\n"
 	"Ends with the run, at SIGINT or SIGTERM, or after --seconds. Exit codes: 0 done, 1 the trace is "
@@ -63,6 +68,7 @@ enum {
 	OPT_NODES,
 	OPT_MERGE,
 	OPT_FOLLOW,
+	OPT_EACH,
 	OPT_USER,
 	OPT_PROBE,
 	OPT_NO_LIVE,
@@ -84,6 +90,7 @@ static const struct option long_options[] = {
 	{"nodes", required_argument, NULL, OPT_NODES},
 	{"merge", no_argument, NULL, OPT_MERGE},
 	{"follow", no_argument, NULL, OPT_FOLLOW},
+	{"each", required_argument, NULL, OPT_EACH},
 	{"user", required_argument, NULL, OPT_USER},
 	{"probe-file", required_argument, NULL, OPT_PROBE},
 	{"no-live", no_argument, NULL, OPT_NO_LIVE},
@@ -205,6 +212,13 @@ static int parse_output(struct collect_options *o, const char *text)
 	return *text ? 0 : bad("--output", "\"\"", "must name a file");
 }
 
+static int parse_each(struct collect_options *o, const char *text)
+{
+	o->each = true;
+	o->output = text;
+	return *text && strcmp(text, "-") != 0 ? 0 : bad("--each", *text ? "-" : "\"\"", "must name a file");
+}
+
 static int parse_probe(struct collect_options *o, const char *text)
 {
 	o->from.probe_file = text;
@@ -224,7 +238,7 @@ static const struct {
 	{'o', parse_output},	  {OPT_SOURCE, parse_source}, {OPT_RING, parse_ring},
 	{OPT_RUN, parse_run},	  {OPT_NODES, parse_nodes},   {OPT_USER, parse_user},
 	{OPT_PROBE, parse_probe}, {OPT_LIVE, parse_live},     {OPT_SECONDS, parse_seconds},
-	{OPT_READY, parse_ready},
+	{OPT_READY, parse_ready}, {OPT_EACH, parse_each},
 };
 
 /* Those without a value; NULL: it is none of them. */
@@ -291,20 +305,28 @@ static int merge(const struct collect_options *o, int n, char **paths)
 
 static int parse(struct collect_options *o, int argc, char **argv)
 {
-	bool until_end = false;
+	bool until_end = false, of_program = false;
 	int option, rc;
 
-	while ((option = getopt_long(argc, argv, "o:h", long_options, NULL)) != -1) {
+	/* What is behind a program's name is the program's. */
+	for (int i = 1; i < argc; i++)
+		of_program |= !strncmp(argv[i], "--each", 6);
+	while ((option = getopt_long(argc, argv, of_program ? "+o:h" : "o:h", long_options, NULL)) != -1) {
 		rc = parse_option(o, option, &until_end);
 		if (rc >= 0)
 			return rc;
 	}
-	if (o->merge && o->follow)
-		return bad("--merge", "--follow", "exclude each other");
+	if (o->merge + o->follow + o->each > 1)
+		return bad("--merge, --follow", "--each", "exclude each other");
 	if (o->merge)
 		return merge(o, argc - optind, argv + optind);
 	if (o->follow && (o->no_live || o->output))
 		return bad("--follow", o->output ? "--output" : "--no-live", "exclude each other");
+	if (o->each && (o->seconds > 0 || o->live_path || o->ready_fd >= 0 || o->run_id))
+		return bad("--each", "",
+			   "goes with the whole job: not with --seconds, --live, --ready-fd or --run");
+	if (o->each)
+		return optind < argc ? -1 : bad("--each", o->output, "records what? Name the program");
 	if (o->follow)
 		return optind < argc ? -1 : bad("--follow", "", "what? Name the traces");
 	if (optind < argc)
@@ -363,6 +385,8 @@ int main(int argc, char **argv)
 	if (!o.from.probe_file)
 		o.from.probe_file = beside_this_program(probe_file, sizeof(probe_file));
 	o.from.names_only = !o.output && !o.from.all;
+	if (o.each)
+		return each__run(&o, argv + optind);
 	stop_fd = signals();
 	if (stop_fd < 0) {
 		fprintf(stderr, "dsmcollect: signalfd: %s\n", strerror(errno));

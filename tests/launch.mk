@@ -41,7 +41,7 @@ launch_app_SRCS  := tests/integration/launch_app.c
 launch_app_NEEDS := dsm
 launch_app_DIR   := tests/integration
 
-SCRIPT_TESTS += $(addprefix tests/integration/,mpirun.sh mpirun_hosts.sh srun.sh hosts.sh hosts_ipv6.sh hosts_lossy.sh hosts_cable.sh \
+SCRIPT_TESTS += $(addprefix tests/integration/,mpirun.sh mpirun_hosts.sh mpirun_each.sh srun.sh hosts.sh hosts_ipv6.sh hosts_lossy.sh hosts_cable.sh \
 	hosts_monitor.sh)
 
 # False sharing between hosts

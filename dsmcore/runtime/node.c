@@ -435,8 +435,10 @@ static void *start(void)
 	standing__open();
 	if (safepoint__has_segv() && !node.options.strict)
 		must(region__coarse(node.region, true), "rights of rows of pages");
-	if (node.options.await_listener)
+	/* The variable is of dsmcollect --each, for the process that it starts and none that this one starts. */
+	if (node.options.await_listener || getenv("DSM_AWAIT_COLLECTOR"))
 		await_listener();
+	unsetenv("DSM_AWAIT_COLLECTOR");
 	pthread_mutex_lock(&node.lock);
 	events__init();
 	pthread_mutex_unlock(&node.lock);
