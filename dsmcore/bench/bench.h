@@ -3,7 +3,7 @@
  * bench.h - what the parts of dsmbench share.
  *
  * dsmbench has two roles. The one that the user starts runs itself again as nodes under dsmrun, reads the
- * samples that node 0 prints, and makes one JSON object of them (dsmbench.c, launch.c, result.c, probes.c,
+ * samples that node 0 prints, and makes one JSON object of them (dsmbench.c, launch.c, result.c, paths.c, probes.c,
  * probes_windows.c, probes_whole.c, stats.c, scale.c, migrate.c). As a node (node*.c) it measures, and measures the floor by turns with it (floor*.c).
  */
 #ifndef DSM_BENCH_BENCH_H
@@ -151,6 +151,12 @@ struct command {
 	double seconds;
 };
 
+int paths__floor(const struct options *o, struct results *r, struct json_object **out);
+int paths__fault(const struct options *o, struct results *r, struct json_object **out);
+int paths__pingpong(const struct options *o, struct results *r, struct json_object **out);
+int paths__commit(const struct options *o, struct results *r, struct json_object **out);
+int paths__barrier(const struct options *o, struct results *r, struct json_object **out);
+int paths__undo(const struct options *o, struct results *r, struct json_object **out);
 int scale__run(const struct options *o, struct results *r, struct json_object **out);
 /* Pages that dsm_touch() is asked for at once, if --pages says nothing. */
 #define BULK_SIZES                                                                                           \
