@@ -135,7 +135,7 @@ static void take_accesses(struct again *a)
 		for (uint32_t j = 0; j < k->n; j++)
 			met = fmax(met, foreign(a, &p[j], k->node));
 		n = table__intern(&page_keys, &key, sizeof(key));
-		if (n == pages.n) {
+		if (n >= pages.n) { /* a new one */
 			*VEC_ADD(&pages) = (struct on_page){0};
 			*VEC_ADD(&owners) = intern(a, k);
 		}

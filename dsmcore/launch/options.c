@@ -14,14 +14,14 @@
 
 #include "dsmcore/protocol/core.h"
 
-#define HEAP_DEFAULT	   (1ull << 30)
-#define HEAP_MIN	   (1ull << 20)
-#define HEAP_MAX	   (1ull << 40)
-#define RING_DEFAULT	   (8ull << 20)
-#define RING_MIN	   (8ull << 10)
-#define RING_MAX	   (1ull << 30)
-#define SILENCE_DEFAULT	   30
-#define SILENCE_MAX	   86400
+#define HEAP_DEFAULT	(1ull << 30)
+#define HEAP_MIN	(1ull << 20)
+#define HEAP_MAX	(1ull << 40)
+#define RING_DEFAULT	(8ull << 20)
+#define RING_MIN	(8ull << 10)
+#define RING_MAX	(1ull << 30)
+#define SILENCE_DEFAULT 30
+#define SILENCE_MAX	86400
 
 __attribute__((format(printf, 4, 5))) static int fail(int rc, char *why, size_t size, const char *format, ...)
 {
