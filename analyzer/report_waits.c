@@ -185,7 +185,8 @@ static void locks(const struct report *r, const struct report_options *o, const 
 		return;
 	for (size_t i = 0; i < w->lock_lines.n; i++)
 		add_lock(r, &rows, &w->lock_lines.at[i]);
-	qsort(rows.at, rows.n, sizeof(*rows.at), by_ns);
+	if (rows.n)
+		qsort(rows.at, rows.n, sizeof(*rows.at), by_ns);
 	names__duration(w->locks_ns, time, sizeof(time));
 	names__count(w->nlocks, n, sizeof(n));
 	text__add(out, "\n%sWaiting for locks%s  (%s in %s times that one came from another node)\n", s->bold,

@@ -234,8 +234,11 @@ static uint32_t element_at(const struct object *o, uint64_t byte)
 /* A lock that several lines take is told by the one that waited most. */
 static void find_locks_lines(struct waits *w)
 {
-	double *most = w->locks.n ? mem__alloc(w->locks.n * sizeof(*most)) : NULL;
+	double *most;
 
+	if (!w->locks.n)
+		return;
+	most = mem__alloc(w->locks.n * sizeof(*most));
 	for (size_t i = 0; i < w->lock_lines.n; i++) {
 		const struct lock_sum *line = &w->lock_lines.at[i];
 		struct lock_key key = {line->name, line->run, line->of_object, PLACE_NONE, 0};

@@ -29,8 +29,10 @@ kill -9 "$runner"
 # ---- without a trace: names travel and pages are counted; records that nobody reads stay with the node ----
 rm -f "$WORK"/node-*.log
 start_collector --source bpf --json >"$WORK/summary.json"
+rm -f "$WORK/live"
 "$CLIENT" "$socket" >"$WORK/live" &
 client=$!
+listening # on a busy machine the node would else be done before the client has started
 start_node 0 --records 3000 --wait 10 --ring 33554432
 wait "$collector"
 wait "$client"

@@ -28,6 +28,15 @@ start_collector() {
 	[ "${ready:-}" = ready ]
 }
 
+# Waits until the client has its first line.
+listening() {
+	for _ in $(seq 600); do
+		[ ! -s "$WORK/live" ] || return 0
+		sleep 0.05
+	done
+	return 1
+}
+
 start_node() { # N OPTIONS...: log in $WORK/node-N.log
 	n=$1
 	shift

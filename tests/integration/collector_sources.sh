@@ -172,9 +172,10 @@ check "live: lines are JSON with rates and a named page" sh -c "tail -1 '$WORK/l
 	.schema == \"procope.live/1\" and .source == \"$SOURCE\" and .program == \"fake\" and .ended == false and
 	.total.commits_per_s > 0 and .nodes[0].counters.commits > 0 and
 	([.pages[] | select(.object == \"struct avatar[64]\" and .root == \"avatars\")] | length) > 0' >/dev/null"
+rm -f "$WORK/live"
 "$CLIENT" "$socket" >"$WORK/live" &
 client=$!
-sleep 0.2
+listening
 kill -INT "$collector"
 wait "$collector"
 check "SIGINT: exit 0" [ $? = 0 ]
