@@ -30,11 +30,15 @@ static inline void signals__hold(struct signals_held *s)
 			s->action[i].sa_handler = SIG_DFL;
 }
 
-/* All handlers as they were; what came meanwhile goes to them. */
+/* All handlers as they were; what came meanwhile goes to them. What nobody has changed is left alone: in a node sigaction() is
+ * the runtime's, which takes a handler for SIGSEGV to be the program's and does without rights by mapping then. */
 static inline void signals__release(const struct signals_held *s)
 {
+	struct sigaction now;
+
 	for (int i = 1; i < SIGNALS_HELD; i++)
-		if (i != SIGKILL && i != SIGSTOP)
+		if (i != SIGKILL && i != SIGSTOP && !sigaction(i, NULL, &now) &&
+		    (now.sa_handler != s->action[i].sa_handler || now.sa_flags != s->action[i].sa_flags))
 			sigaction(i, &s->action[i], NULL);
 	pthread_sigmask(SIG_SETMASK, &s->mask, NULL);
 }
