@@ -90,12 +90,13 @@ int safepoint__sigaction(int sig, const struct sigaction *action, struct sigacti
 
 #if !defined(DSM_ASAN) && !defined(DSM_TSAN)
 
-/* SIGSEGV is the program's from now on, if it likes. */
+/* SIGSEGV is the program's, if it likes: from the first handler on, or what counts before the start is the last word. (A library
+ * that a transport loads may have put its own there for a moment.) */
 static bool segv_taken;
 
-static void give_up_segv(void)
+static void give_up_segv(const struct sigaction *action)
 {
-	segv_taken = true;
+	segv_taken = node.started || action->sa_flags & SA_SIGINFO || action->sa_handler != SIG_DFL;
 	if (!node.started)
 		return;
 	pthread_mutex_lock(&node.lock);
@@ -181,7 +182,7 @@ DSM_API int sigaction(int sig, const struct sigaction *action, struct sigaction 
 		}
 	}
 	if (action && sig == SIGSEGV)
-		give_up_segv();
+		give_up_segv(action);
 	if (safepoint__sigaction(sig, action ? &wrapped : NULL, &before)) {
 		installed[sig] = previous;
 		return -1;
