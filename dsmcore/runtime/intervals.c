@@ -119,9 +119,20 @@ static void one_page(uint32_t page, enum core_rights rights)
 		region__protect(node.region, page, 1, CORE_NONE);
 }
 
+/* Most of what changes its rights are rows of transactions' pages, with which each slab begins: one look for all of a row. */
+static bool all_tx(uint32_t page, uint32_t count)
+{
+	uint32_t last = page + count - 1;
+
+	return core__model(node.core, last) == CORE_TX &&
+	       core__birth(node.core, last) == core__birth(node.core, page);
+}
+
 void intervals__rights(uint32_t page, uint32_t count, enum core_rights rights)
 {
 	if (node.options.nodes < 2 || (!own.page && !events__wanted(DSM_EV_MEET)))
+		return;
+	if (!count || all_tx(page, count))
 		return;
 	for (uint32_t i = 0; i < count; i++)
 		one_page(page + i, rights);
