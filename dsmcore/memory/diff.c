@@ -56,34 +56,72 @@ void diff__copy_blocks(uint8_t *to, const uint8_t *from, uint64_t blocks)
 	}
 }
 
-/* First position >= at where the pages differ (same = false) or agree (same = true), or DIFF_PAGE. */
-static unsigned scan(const uint8_t *page, const uint8_t *twin, unsigned at, bool same)
+/* ---- the bytes that differ ---- */
+
+#define WORDS (DIFF_PAGE / 64)
+
+__attribute__((target("avx2"))) static void mask_avx2(const uint8_t *page, const uint8_t *twin,
+						      uint64_t *mask)
 {
-	if (!same) {
-		while (at % BLOCK && at < DIFF_PAGE && page[at] == twin[at])
-			at++;
-		if (at % BLOCK == 0)
-			while (at < DIFF_PAGE && !memcmp(page + at, twin + at, BLOCK))
-				at += BLOCK;
+	for (unsigned i = 0; i < WORDS; i++) {
+		const __m256i *p = (const void *)(page + i * 64), *t = (const void *)(twin + i * 64);
+		__m256i low = _mm256_cmpeq_epi8(_mm256_loadu_si256(p), _mm256_loadu_si256(t));
+		__m256i high = _mm256_cmpeq_epi8(_mm256_loadu_si256(p + 1), _mm256_loadu_si256(t + 1));
+
+		mask[i] = ~((uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32 |
+			    (uint32_t)_mm256_movemask_epi8(low));
 	}
-	while (at < DIFF_PAGE && (page[at] == twin[at]) != same)
-		at++;
-	return at;
+}
+
+static void mask_plain(const uint8_t *page, const uint8_t *twin, uint64_t *mask)
+{
+	for (unsigned i = 0; i < WORDS; i++) {
+		mask[i] = 0;
+		if (!memcmp(page + i * 64, twin + i * 64, 64))
+			continue;
+		for (unsigned b = 0; b < 64; b++)
+			mask[i] |= (uint64_t)(page[i * 64 + b] != twin[i * 64 + b]) << b;
+	}
+}
+
+/* One bit for each byte that differs. */
+static void find_mask(const uint8_t *page, const uint8_t *twin, uint64_t *mask)
+{
+	if (__builtin_cpu_supports("avx2"))
+		mask_avx2(page, twin, mask);
+	else
+		mask_plain(page, twin, mask);
+}
+
+/* The next row of set bits from *at on, within a word: true, and where it begins and how long it is. */
+static bool next_bits(const uint64_t *mask, unsigned *at, unsigned *length)
+{
+	for (unsigned word = *at / 64; word < WORDS; word++, *at = word * 64) {
+		uint64_t rest = mask[word] >> *at % 64;
+
+		if (!rest)
+			continue;
+		*at += (unsigned)__builtin_ctzll(rest);
+		rest = ~(mask[word] >> *at % 64);
+		*length = rest ? (unsigned)__builtin_ctzll(rest) : 64;
+		return true;
+	}
+	return false;
 }
 
 size_t diff__runs(const uint8_t *page, const uint8_t *twin, unsigned gap, struct dsm_ev_run *runs)
 {
+	uint64_t mask[WORDS];
 	size_t n = 0;
 
-	for (unsigned at = scan(page, twin, 0, false); at < DIFF_PAGE;) {
-		unsigned end = scan(page, twin, at, true);
+	find_mask(page, twin, mask);
+	for (unsigned at = 0, length; next_bits(mask, &at, &length); at += length) {
 		struct dsm_ev_run *last = n ? &runs[n - 1] : NULL;
 
 		if (last && at - (last->offset + last->length) <= gap)
-			last->length = (uint16_t)(end - last->offset);
+			last->length = (uint16_t)(at + length - last->offset);
 		else
-			runs[n++] = (struct dsm_ev_run){(uint16_t)at, (uint16_t)(end - at)};
-		at = scan(page, twin, end, false);
+			runs[n++] = (struct dsm_ev_run){(uint16_t)at, (uint16_t)length};
 	}
 	return n;
 }
@@ -133,48 +171,6 @@ int diff__apply(uint8_t *page, const uint8_t *diff, size_t bytes)
 
 /* ---- exact to the byte ---- */
 
-#define WORDS (DIFF_PAGE / 64)
-
-__attribute__((target("avx2"))) static void mask_avx2(const uint8_t *page, const uint8_t *twin,
-						      uint64_t *mask)
-{
-	for (unsigned i = 0; i < WORDS; i++) {
-		const __m256i *p = (const void *)(page + i * 64), *t = (const void *)(twin + i * 64);
-		__m256i low = _mm256_cmpeq_epi8(_mm256_loadu_si256(p), _mm256_loadu_si256(t));
-		__m256i high = _mm256_cmpeq_epi8(_mm256_loadu_si256(p + 1), _mm256_loadu_si256(t + 1));
-
-		mask[i] = ~((uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32 |
-			    (uint32_t)_mm256_movemask_epi8(low));
-	}
-}
-
-static void mask_plain(const uint8_t *page, const uint8_t *twin, uint64_t *mask)
-{
-	for (unsigned i = 0; i < WORDS; i++) {
-		mask[i] = 0;
-		if (!memcmp(page + i * 64, twin + i * 64, 64))
-			continue;
-		for (unsigned b = 0; b < 64; b++)
-			mask[i] |= (uint64_t)(page[i * 64 + b] != twin[i * 64 + b]) << b;
-	}
-}
-
-/* The next row of set bits from *at on, within a word: true, and where it begins and how long it is. */
-static bool next_bits(const uint64_t *mask, unsigned *at, unsigned *length)
-{
-	for (unsigned word = *at / 64; word < WORDS; word++, *at = word * 64) {
-		uint64_t rest = mask[word] >> *at % 64;
-
-		if (!rest)
-			continue;
-		*at += (unsigned)__builtin_ctzll(rest);
-		rest = ~(mask[word] >> *at % 64);
-		*length = rest ? (unsigned)__builtin_ctzll(rest) : 64;
-		return true;
-	}
-	return false;
-}
-
 /* The bytes of the set bits, one after the other. Returns how many. */
 static size_t gather(const uint64_t *mask, const uint8_t *page, uint8_t *out)
 {
@@ -210,10 +206,7 @@ size_t diff__encode_exact(const uint8_t *page, const uint8_t *twin, uint8_t *out
 	uint64_t mask[WORDS], before = 0;
 	size_t runs = 0, bytes = 0;
 
-	if (__builtin_cpu_supports("avx2"))
-		mask_avx2(page, twin, mask);
-	else
-		mask_plain(page, twin, mask);
+	find_mask(page, twin, mask);
 	for (unsigned i = 0; i < WORDS; i++) {
 		bytes += (size_t)__builtin_popcountll(mask[i]);
 		runs += (size_t)__builtin_popcountll(mask[i] & ~(mask[i] << 1 | before));
