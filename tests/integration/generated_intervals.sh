@@ -45,16 +45,18 @@ judge() {
 	echo "seed $1, $2: conflicts on what was planted $before -> $after, $(jq -r '"transfers a unit of work \(.before.transfers_per_work) -> \(.after.transfers_per_work), work/s \(.before.work_per_s | round) -> \(.after.work_per_s | round)"' "$out/proof.json")"
 }
 
+# Whose accesses the microscope comes to see in two seconds is the machine's choice.
+holds() {
+	chain "$1" "$2" || fatal "seed $1, $2: a step of the chain failed"
+	judge "$1" "$2"
+}
+
 default="1 3"
 [ -z "${PROCOPE_QUICK:-}" ] || default=3
 for seed in ${GENERATED_SEEDS:-$default}; do
 	generate "$seed" locks || fail "seed $seed: no program"
 	for model in sc rc; do
-		if chain "$seed" $model; then
-			judge "$seed" $model
-		else
-			fail "seed $seed, $model: a step of the chain failed"
-		fi
+		again 3 holds "$seed" $model
 	done
 done
 finish
