@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/room.h"
+
 #define TIME_MOST (INT64_MAX / 8) /* nothing overflows below; 36 years */
 #define SLOT_NS	  100000000ll	  /* nearer measurements are of one moment, if there are too many */
 #define WANDER	  2e-8		  /* that rates move even where the measurements do not tell */
@@ -50,15 +52,8 @@ int clockfit__add(struct clockfit_samples *all, int64_t at, int64_t lo, int64_t 
 		return 0;
 	if (all->n >= 2 * most)
 		thin(all, most);
-	if (all->n == all->room) {
-		size_t room = all->room ? 2 * all->room : 64;
-		struct clockfit_sample *more = reallocarray(all->at, room, sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		all->at = more;
-		all->room = room;
-	}
+	if (room__for((void **)&all->at, &all->room, all->n + 1, sizeof(*all->at)))
+		return -ENOMEM;
 	all->at[all->n++] = (struct clockfit_sample){at, lo, hi};
 	return 0;
 }

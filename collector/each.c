@@ -24,6 +24,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "collector/each_parts.h"
 
@@ -60,11 +61,9 @@ static int say(const char *what, const char *why)
 
 static socklen_t name_of(const char *job, struct sockaddr_un *a)
 {
-	uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a: the job's name may be longer than fits */
+	uint64_t hash = XXH64(job, strlen(job), 0); /* the job's name may be longer than fits */
 	int n;
 
-	for (const char *c = job; *c; c++)
-		hash = (hash ^ (unsigned char)*c) * 0x100000001b3u;
 	*a = (struct sockaddr_un){.sun_family = AF_UNIX};
 	n = snprintf(a->sun_path + 1, sizeof(a->sun_path) - 1, "procope-each-%u-%016llx", geteuid(),
 		     (unsigned long long)hash);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collector/room.h"
+
 #define NODES	 65536u
 #define NEAR	 512	 /* measurements kept of one part's nodes against one node */
 #define BARRIERS 65536	 /* kept of a part */
@@ -155,15 +157,8 @@ static int take_barrier(struct part *p, const struct dsm_ev_barrier *r)
 		thin(p);
 	if (p->barriers >= BARRIERS)
 		return 0;
-	if (p->barriers == p->room) {
-		size_t room = p->room ? 2 * p->room : 256;
-		struct barrier *more = reallocarray(p->barrier, room, sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		p->barrier = more;
-		p->room = room;
-	}
+	if (room__for((void **)&p->barrier, &p->room, p->barriers + 1, sizeof(*p->barrier)))
+		return -ENOMEM;
 	p->barrier[p->barriers++] = b;
 	return 0;
 }
@@ -283,15 +278,8 @@ static int add_pair(struct pairs *all, size_t x, size_t y)
 {
 	if (x == y)
 		return 0;
-	if (all->n == all->room) {
-		size_t room = all->room ? 2 * all->room : 16;
-		struct pair *more = reallocarray(all->at, room, sizeof(*more));
-
-		if (!more)
-			return -ENOMEM;
-		all->at = more;
-		all->room = room;
-	}
+	if (room__for((void **)&all->at, &all->room, all->n + 1, sizeof(*all->at)))
+		return -ENOMEM;
 	all->at[all->n++] = (struct pair){.a = x < y ? x : y, .b = x < y ? y : x};
 	return 0;
 }

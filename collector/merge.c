@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "collector/merge_parts.h"
+#include "collector/room.h"
 
 /* ---- statistics ---- */
 
@@ -44,30 +45,13 @@ static int write_statistics(struct merge *m)
 	return rc;
 }
 
-static int room_for(void **items, size_t *room, size_t n, size_t size)
-{
-	size_t want = *room ? *room : 64;
-	void *more;
-
-	while (want < n)
-		want *= 2;
-	if (want == *room)
-		return 0;
-	more = reallocarray(*items, want, size);
-	if (!more)
-		return -ENOMEM;
-	*items = more;
-	*room = want;
-	return 0;
-}
-
 static int put_counters(struct merge *m, struct merge_part *p)
 {
 	int rc = p->sampled ? write_statistics(m) : 0; /* another part is late */
 
 	if (!rc)
-		rc = room_for((void **)&m->counters, &m->counters_room, m->ncounters + p->item.count,
-			      sizeof(*m->counters));
+		rc = room__for((void **)&m->counters, &m->counters_room, m->ncounters + p->item.count,
+			       sizeof(*m->counters));
 	for (size_t i = 0; i < p->item.count && !rc; i++) {
 		struct trace_counters *c = &m->counters[m->ncounters++];
 
@@ -80,7 +64,7 @@ static int put_counters(struct merge *m, struct merge_part *p)
 
 static int put_pages(struct merge *m, const struct merge_part *p)
 {
-	int rc = room_for((void **)&m->pages, &m->pages_room, m->npages + p->item.count, sizeof(*m->pages));
+	int rc = room__for((void **)&m->pages, &m->pages_room, m->npages + p->item.count, sizeof(*m->pages));
 
 	if (rc)
 		return rc;

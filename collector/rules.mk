@@ -1,7 +1,7 @@
 # collector: parts declared for the Makefile at the top
 ARCHIVES   += trace collect
 trace_SRCS := collector/trace_write.c collector/trace_read.c collector/trace_sane.c collector/shown.c \
-	collector/number.c collector/lost_time.c collector/clockfit.c collector/hostclocks.c
+	collector/number.c collector/room.c collector/lost_time.c collector/clockfit.c collector/hostclocks.c
 collect_SRCS := collector/table.c collector/aggregate.c collector/aggregate_names.c collector/nodes.c \
 	collector/source_ring.c collector/source_bpf.c collector/usdt.c collector/live.c collector/live_json.c \
 	collector/collect.c collector/collect_senders.c collector/collect_json.c collector/jsonout.c \

@@ -27,18 +27,14 @@ static inline void signals__hold(struct signals_held *s)
 	pthread_sigmask(SIG_SETMASK, &all, &s->mask);
 	for (int i = 1; i < SIGNALS_HELD; i++)
 		if (sigaction(i, NULL, &s->action[i]))
-			s->action[i].sa_handler = SIG_DFL;
+			s->action[i] = (struct sigaction){.sa_handler = SIG_DFL};
 }
 
-/* All handlers as they were; what came meanwhile goes to them. What nobody has changed is left alone: in a node sigaction() is
- * the runtime's, which takes a handler for SIGSEGV to be the program's and does without rights by mapping then. */
+/* All handlers as they were; what came meanwhile goes to them. */
 static inline void signals__release(const struct signals_held *s)
 {
-	struct sigaction now;
-
 	for (int i = 1; i < SIGNALS_HELD; i++)
-		if (i != SIGKILL && i != SIGSTOP && !sigaction(i, NULL, &now) &&
-		    (now.sa_handler != s->action[i].sa_handler || now.sa_flags != s->action[i].sa_flags))
+		if (i != SIGKILL && i != SIGSTOP)
 			sigaction(i, &s->action[i], NULL);
 	pthread_sigmask(SIG_SETMASK, &s->mask, NULL);
 }

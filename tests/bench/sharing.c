@@ -7,9 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <dsm.h>
+
+#include "tests/work.h"
 
 #define MOST_NODES 8
 #define STAY	   50 /* updates of a migratory object before it goes on */
@@ -62,22 +63,6 @@ static unsigned long seen;
 static double end, limit;
 static uint64_t done;
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* Work that the compiler cannot leave out: about 1 ns a round. */
-static unsigned long mix(unsigned long x, int rounds)
-{
-	while (rounds--)
-		x = (x ^ x >> 29) * 0xbf58476d1ce4e5b9ul + 1;
-	return x;
-}
-
 static void count_step(void)
 {
 	done++;
@@ -91,7 +76,7 @@ static void slots(uint64_t step)
 	struct slot *s = dsm_at(my.slots, dsm_node() + dsm_nodes() * (long)(step % 4));
 
 	DSM_TX_ON(s) {
-		seen = mix(seen, 1500);
+		seen = work__mix(seen, 1500);
 		s->count++;
 		s->sum[step % 5] += seen;
 	}
@@ -101,7 +86,7 @@ static void slots(uint64_t step)
 static void lone(uint64_t step)
 {
 	DSM_TX_ON(my.lone) {
-		seen = mix(seen, 1500);
+		seen = work__mix(seen, 1500);
 		my.lone->count++;
 		my.lone->last = step;
 	}
@@ -114,7 +99,7 @@ static void fields(uint64_t step)
 
 	(void)step;
 	DSM_TX_ON(f) {
-		seen = mix(seen, 1500);
+		seen = work__mix(seen, 1500);
 		*f += 1;
 	}
 	count_step();
@@ -126,7 +111,7 @@ static void rows(uint64_t step)
 
 	DSM_TX_ON(r)
 		for (int i = 0; i < 375; i++)
-			r->cell[i] += seen = mix(seen, 8);
+			r->cell[i] += seen = work__mix(seen, 8);
 	count_step();
 }
 
@@ -136,10 +121,10 @@ static bool my_turn(uint64_t *turn)
 	uint64_t t = 0;
 
 	do {
-		seen = mix(seen, 300);
+		seen = work__mix(seen, 300);
 		DSM_TX_READ_ON(turn)
 			t = *turn;
-	} while (t % (uint64_t)dsm_nodes() != (uint64_t)dsm_node() && now() < end);
+	} while (t % (uint64_t)dsm_nodes() != (uint64_t)dsm_node() && work__now() < end);
 	return t % (uint64_t)dsm_nodes() == (uint64_t)dsm_node();
 }
 
@@ -151,7 +136,7 @@ static void token(uint64_t step)
 		return;
 	for (int i = 0; i < 5; i++)
 		DSM_TX_ON(s) {
-			seen = mix(seen, 3000);
+			seen = work__mix(seen, 3000);
 			s->count++;
 			s->sum[step % 5] += seen;
 		}
@@ -166,7 +151,7 @@ static void producer(uint64_t step)
 	uint64_t *put = my.field[0], *taken = my.field[1], p = 0, t = 0;
 
 	(void)step;
-	seen = mix(seen, 1000);
+	seen = work__mix(seen, 1000);
 	DSM_TX_ON(my.data) {
 		p = *put;
 		t = *taken;
@@ -187,7 +172,7 @@ static void readmostly(uint64_t step)
 	uint64_t s = 0;
 
 	DSM_TX_READ_ON(my.settings) {
-		seen = mix(seen, 1500);
+		seen = work__mix(seen, 1500);
 		for (int i = 0; i < 8; i++)
 			s += my.settings->value[i];
 	}
@@ -204,7 +189,7 @@ static void counter(uint64_t step)
 {
 	(void)step;
 	DSM_TX_ON(my.hot) {
-		seen = mix(seen, 1500);
+		seen = work__mix(seen, 1500);
 		my.hot->value++;
 	}
 	count_step();
@@ -223,17 +208,17 @@ static void lockdata(uint64_t step)
 			*lock = (uint64_t)dsm_node() + 1;
 	}
 	if (!got) {
-		seen = mix(seen, 300);
+		seen = work__mix(seen, 300);
 		return;
 	}
 	for (int i = 0; i < 10; i++)
 		DSM_TX_ON(my.data) {
-			seen = mix(seen, 1500);
+			seen = work__mix(seen, 1500);
 			my.data[i % 8] += seen;
 		}
 	DSM_TX_ON(lock)
 		*lock = 0;
-	seen = mix(seen, 8000);
+	seen = work__mix(seen, 8000);
 	count_step();
 }
 
@@ -244,7 +229,7 @@ static void migratory(uint64_t step)
 	struct parcel *p = dsm_at(my.parcels, (long)((stay + (uint64_t)dsm_node()) % 8));
 
 	DSM_TX_ON(p) {
-		seen = mix(seen, 1500);
+		seen = work__mix(seen, 1500);
 		p->count++;
 		p->sum[step % 20] += seen;
 	}
@@ -257,7 +242,7 @@ static void phases(uint64_t step)
 
 	for (uint64_t i = 0; i < PHASE; i++)
 		slots(step + i);
-	if (dsm_node() == 0 && now() > limit)
+	if (dsm_node() == 0 && work__now() > limit)
 		DSM_TX_ON(my.stop)
 			my.stop->value = 1;
 	dsm_barrier();
@@ -271,7 +256,7 @@ static void mixed(uint64_t step)
 	struct slot *s = dsm_at(my.slots, dsm_node() + dsm_nodes() * (long)(step % 4));
 
 	DSM_TX_ON(s) {
-		seen = mix(seen, 1500);
+		seen = work__mix(seen, 1500);
 		s->count++;
 		s->sum[step % 5] += seen;
 		if (step % 10 == 0)
@@ -358,9 +343,9 @@ int main(int argc, char **argv)
 	DSM_TX
 		find();
 	dsm_barrier();
-	end = limit = now() + atof(argv[2]);
+	end = limit = work__now() + atof(argv[2]);
 	seen = (unsigned long)dsm_node() + 1;
-	for (uint64_t n = 0; now() < end; n += step == phases ? PHASE : 1)
+	for (uint64_t n = 0; work__now() < end; n += step == phases ? PHASE : 1)
 		step(n);
 	dsm_barrier();
 	return seen == 0;

@@ -9,33 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <dsm.h>
+
+#include "tests/work.h"
 
 #define CELLS 64
 #define LOOP  20000
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-/* A little work that the compiler cannot leave out. */
-static unsigned long mix(unsigned long x, int rounds)
-{
-	while (rounds--)
-		x = (x ^ x >> 29) * 0xbf58476d1ce4e5b9ul + 1;
-	return x;
-}
-
 static void fine(long *own, long from, long to)
 {
 	DSM_TX_FOR_EVERY(i, from, to, 1) {
-		own[mix((unsigned long)i, 60) % CELLS]++;
+		own[work__mix((unsigned long)i, 60) % CELLS]++;
 		dsm_progress(1);
 	}
 }
@@ -43,7 +28,7 @@ static void fine(long *own, long from, long to)
 static void coarse(long *shared, long from, long to)
 {
 	DSM_TX_FOR_EVERY(i, from, to, 10000) {
-		shared[mix((unsigned long)i, 100) % CELLS]++;
+		shared[work__mix((unsigned long)i, 100) % CELLS]++;
 		dsm_progress(1);
 	}
 }
@@ -51,7 +36,7 @@ static void coarse(long *shared, long from, long to)
 static void locked(long *shared, long from, long to)
 {
 	DSM_TX_FOR_EVERY(i, from, to, 1) {
-		shared[mix((unsigned long)i, 100) % CELLS]++;
+		shared[work__mix((unsigned long)i, 100) % CELLS]++;
 		dsm_progress(1);
 	}
 }
@@ -86,8 +71,8 @@ int main(int argc, char **argv)
 	dsm_barrier();
 	shared = dsm_root("shared");
 	done = dsm_root("done");
-	end = now() + atof(argv[2]);
-	for (n = 0; now() < end; n += LOOP)
+	end = work__now() + atof(argv[2]);
+	for (n = 0; work__now() < end; n += LOOP)
 		run(run == fine ? own : shared, n, n + LOOP);
 	DSM_TX
 		done[512 * dsm_node()] = n;
