@@ -314,42 +314,18 @@ static void look_for_nodes(struct collect *c, uint64_t now)
 	}
 }
 
-struct dead {
-	uint16_t node;
-	bool clean; /* it had said so */
-};
-
-/* Nodes whose process has ended and that are not marked yet; at most `most`, the rest comes next time. */
-static size_t find_dead(struct collect *c, struct dead *dead, size_t most)
-{
-	const struct sender *s;
-	size_t at = 0, n = 0;
-
-	nodes__check_alive(c->nodes);
-	for (struct node_view *v = nodes__first(c->nodes); v && n < most; v = v->next) {
-		const struct agg_node *known = aggregate__node(c->known, v->node);
-		if ((v->gone || v->broken) && v->run_id == c->run_id && known && !known->ended)
-			dead[n++] = (struct dead){v->node, __atomic_load_n(v->ended, __ATOMIC_ACQUIRE) == 1};
-	}
-	/* Those that lived too shortly to be found. A negative pid is not of our namespace. */
-	while ((s = table__next(&c->senders, &at)) && n < most) {
-		const struct agg_node *known = s->described ? aggregate__node(c->known, s->node) : NULL;
-		if (known && !known->ended && s->run_id == c->run_id && s->pid > 0 && kill(s->pid, 0) < 0 &&
-		    errno == ESRCH)
-			dead[n++] = (struct dead){s->node, false};
-	}
-	return n;
-}
-
 /* The dead are found before the source is drained and marked after it (see above). */
 static void poll_source(struct collect *c)
 {
-	struct dead dead[64];
-	size_t n = find_dead(c, dead, 64);
+	struct collect_dead dead[64];
+	size_t n = collect__find_dead(c, dead, 64);
 
 	c->source->ops->poll(c->source, &c->sink, false);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (c->source->ops->node_died && dead[i].view)
+			c->source->ops->node_died(c->source, dead[i].view, &c->sink);
 		aggregate__node_gone(c->known, dead[i].node, dead[i].clean);
+	}
 }
 
 /* A node that has not described itself ran before the probes were attached, or began while they were. */

@@ -90,6 +90,14 @@ bool collect__wants(const struct collect *c, uint64_t run_id, uint16_t node);
 /* As that, and is the process this node? */
 bool collect__from(struct collect *c, pid_t pid, uint16_t node);
 
+struct collect_dead {
+	uint16_t node;
+	bool clean;		      /* it had said so */
+	const struct node_view *view; /* NULL: it lived too shortly to be found */
+};
+/* Nodes whose process has ended and that are not marked yet; at most `most`, the rest comes next time. */
+size_t collect__find_dead(struct collect *c, struct collect_dead *dead, size_t most);
+
 /* JSON of the trace's info and summary, to be freed; NULL: no memory. */
 char *collect_json__info(const struct collect *c);
 char *collect_json__summary(const struct collect *c);

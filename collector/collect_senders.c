@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -175,4 +176,26 @@ void collect__node_record(struct collect *c, pid_t pid, const struct dsm_ev_node
 	meet_run(c, pid, record->run_id, record->hdr.node);
 	if (collect__wants(c, record->run_id, record->hdr.node))
 		c->last_node_ns = collect__now();
+}
+
+size_t collect__find_dead(struct collect *c, struct collect_dead *dead, size_t most)
+{
+	const struct sender *s;
+	size_t at = 0, n = 0;
+
+	nodes__check_alive(c->nodes);
+	for (struct node_view *v = nodes__first(c->nodes); v && n < most; v = v->next) {
+		const struct agg_node *known = aggregate__node(c->known, v->node);
+		if ((v->gone || v->broken) && v->run_id == c->run_id && known && !known->ended)
+			dead[n++] = (struct collect_dead){
+				v->node, __atomic_load_n(v->ended, __ATOMIC_ACQUIRE) == 1, v};
+	}
+	/* Those that lived too shortly to be found. A negative pid is not of our namespace. */
+	while ((s = table__next(&c->senders, &at)) && n < most) {
+		const struct agg_node *known = s->described ? aggregate__node(c->known, s->node) : NULL;
+		if (known && !known->ended && s->run_id == c->run_id && s->pid > 0 && kill(s->pid, 0) < 0 &&
+		    errno == ESRCH)
+			dead[n++] = (struct collect_dead){s->node, false, NULL};
+	}
+	return n;
 }

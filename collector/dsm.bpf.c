@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: (BSD-2-Clause OR GPL-2.0-only)
 /*
- * dsm.bpf.c - one program for each probe of the event contract.
+ * dsm.bpf.c - one program for each probe of the event contract, and two for batches of records, which do the same for each
+ * record of a batch.
  *
  * Each probe passes (record, its size, node, page, value). What is needed of every event is counted
  * here, by (page, process, node), so that no loss touches it; the records that evidence is made of go
@@ -22,6 +23,7 @@
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile int keep_all = 0, names_only = 0;
+const volatile int batched = 0; /* records come by batches: the other probes only let the nodes know of us */
 const volatile uint32_t user = 0; /* only processes of this user are heard */
 const volatile uint64_t pidns_dev = 0, pidns_ino = 0;
 const volatile int pidns_first = 0; /* the collector sees all processes by the kernel's own numbers */
@@ -87,7 +89,8 @@ static __always_inline void count_loss(uint32_t pid, uint32_t type)
 }
 
 /* Constant `bytes`, because the verifier wants to know the size of what it hands out. */
-static __always_inline long emit_sized(uint32_t pid, const void *record, uint64_t size, const uint64_t bytes)
+static __always_inline long emit_sized(uint32_t pid, const void *what, uint64_t size, uint32_t entries,
+				       const uint64_t bytes)
 {
 	struct dsm_bpf_sample *s = bpf_ringbuf_reserve(&events, sizeof(*s) + bytes, 0);
 
@@ -95,7 +98,8 @@ static __always_inline long emit_sized(uint32_t pid, const void *record, uint64_
 		return -1;
 	s->pid = pid;
 	s->size = size;
-	if (bpf_probe_read_user(s + 1, size, record)) {
+	s->entries = entries;
+	if (bpf_probe_read_user(s + 1, size, what)) {
 		bpf_ringbuf_discard(s, BPF_RB_NO_WAKEUP);
 		return -1;
 	}
@@ -109,8 +113,18 @@ static __always_inline long emit(uint32_t pid, const void *record, uint64_t size
 		return -1;
 #define X(bytes)                                                                                             \
 	if (size <= bytes)                                                                                   \
-		return emit_sized(pid, record, size, bytes);
+		return emit_sized(pid, record, size, 0, bytes);
 	DSM_BPF_CLASSES(X)
+#undef X
+	return -1;
+}
+
+static __always_inline long emit_batch(uint32_t pid, const void *batch, uint64_t size, uint32_t entries)
+{
+#define X(bytes)                                                                                             \
+	if (size <= bytes)                                                                                   \
+		return emit_sized(pid, batch, size, entries, bytes);
+	DSM_BPF_BATCH_CLASSES(X)
 #undef X
 	return -1;
 }
@@ -140,10 +154,9 @@ static __always_inline uint64_t argument(struct pt_regs *ctx, const struct dsm_b
 	return a->is_signed ? (uint64_t)((int64_t)value >> (a->shift & 63)) : value >> (a->shift & 63);
 }
 
-static __always_inline void count_page(struct pt_regs *ctx, const struct dsm_bpf_site *site, uint32_t pid,
-				       uint32_t type, const void *record)
+static __always_inline void count_page(struct dsm_bpf_page_key *key, uint32_t type, const void *record,
+				       uint64_t value)
 {
-	struct dsm_bpf_page_key key = {.pid = pid};
 	struct dsm_bpf_page *p;
 	uint8_t kind = 0;
 
@@ -153,37 +166,118 @@ static __always_inline void count_page(struct pt_regs *ctx, const struct dsm_bpf
 		if (kind != DSM_EV_FAULT_FETCH)
 			return;
 	}
-	key.page = argument(ctx, site, ARG_PAGE);
-	key.node = argument(ctx, site, ARG_NODE);
-	p = bpf_map_lookup_elem(&pages, &key);
+	p = bpf_map_lookup_elem(&pages, key);
 	if (!p) {
-		bpf_map_update_elem(&pages, &key, &no_page, BPF_NOEXIST);
-		p = bpf_map_lookup_elem(&pages, &key);
+		bpf_map_update_elem(&pages, key, &no_page, BPF_NOEXIST);
+		p = bpf_map_lookup_elem(&pages, key);
 	}
 	if (p)
-		dsm_bpf__count(p, type, kind, argument(ctx, site, ARG_VALUE));
+		dsm_bpf__count(p, type, kind, value);
 	else
 		DSM_BPF_ADD(pages_full, 1);
 }
 
-static __always_inline int handle(struct pt_regs *ctx, const uint32_t type)
+/* The probe site that called, if its process is one to hear. */
+static __always_inline const struct dsm_bpf_site *site_of(struct pt_regs *ctx)
 {
 	uint32_t cookie = bpf_get_attach_cookie(ctx);
-	const struct dsm_bpf_site *site = bpf_map_lookup_elem(&sites, &cookie);
-	int keep = dsm_bpf__sends(type, keep_all, names_only);
-	const void *record = 0;
-	uint32_t pid;
 
-	if (!site || (!keep && !dsm_bpf__counts(type)) || (uint32_t)bpf_get_current_uid_gid() != user)
+	return (uint32_t)bpf_get_current_uid_gid() == user ? bpf_map_lookup_elem(&sites, &cookie) : 0;
+}
+
+static __always_inline int handle(struct pt_regs *ctx, const uint32_t type)
+{
+	int keep = dsm_bpf__sends(type, keep_all, names_only);
+	struct dsm_bpf_page_key key = {0};
+	const struct dsm_bpf_site *site;
+	const void *record = 0;
+
+	if (batched || (!keep && !dsm_bpf__counts(type)))
 		return 0;
-	pid = current_pid();
+	site = site_of(ctx);
+	if (!site)
+		return 0;
+	key.pid = current_pid();
 	if (keep || type == DSM_EV_FAULT)
 		record = (const void *)argument(ctx, site, ARG_RECORD);
-	if (dsm_bpf__counts(type))
-		count_page(ctx, site, pid, type, record);
-	if (keep && emit(pid, record, argument(ctx, site, ARG_SIZE)))
-		count_loss(pid, type);
+	if (dsm_bpf__counts(type)) {
+		key.page = argument(ctx, site, ARG_PAGE);
+		key.node = argument(ctx, site, ARG_NODE);
+		count_page(&key, type, record, argument(ctx, site, ARG_VALUE));
+	}
+	if (keep && emit(key.pid, record, argument(ctx, site, ARG_SIZE)))
+		count_loss(key.pid, type);
 	return 0;
+}
+
+/* ---- batches ---- */
+
+struct walk { /* through a batch */
+	const char *at, *end;
+	uint32_t pid, node;
+	int lost;    /* count what is to be sent as lost; else count pages */
+	int to_send; /* there is something */
+};
+
+/* One entry; 1 ends the walk. */
+static long visit(uint32_t nth __attribute__((unused)), struct walk *w)
+{
+	struct dsm_bpf_page_key key = {.pid = w->pid, .node = w->node};
+	struct dsm_bpf_head head;
+	int sends;
+
+	if (w->end - w->at < (long)sizeof(head) || bpf_probe_read_user(&head, sizeof(head), w->at) ||
+	    !dsm_bpf__size_ok(head.hdr.size))
+		return 1;
+	sends = dsm_bpf__sends(head.hdr.type, keep_all, names_only);
+	w->to_send |= sends;
+	if (w->lost && sends)
+		count_loss(w->pid, head.hdr.type);
+	if (!w->lost && dsm_bpf__counts(head.hdr.type)) {
+		key.page = head.entry.page;
+		count_page(&key, head.hdr.type, w->at + sizeof(head.entry), head.entry.value);
+	}
+	w->at += sizeof(head.entry) + head.hdr.size;
+	return 0;
+}
+
+static __always_inline int handle_batch(struct pt_regs *ctx)
+{
+	const struct dsm_bpf_site *site = site_of(ctx);
+	struct walk w = {0};
+	const char *batch;
+	uint64_t size, entries;
+
+	if (!site)
+		return 0;
+	batch = (const char *)argument(ctx, site, ARG_RECORD);
+	size = argument(ctx, site, ARG_SIZE);
+	entries = argument(ctx, site, ARG_PAGE);
+	if (size > DSM_EV_BATCH || entries > DSM_BPF_HEADS)
+		return 0;
+	w.at = batch;
+	w.end = batch + size;
+	w.pid = current_pid();
+	w.node = argument(ctx, site, ARG_NODE);
+	bpf_loop(entries, visit, &w, 0);
+	if (!w.to_send || emit_batch(w.pid, batch, size, entries) == 0)
+		return 0;
+	w.at = batch;
+	w.lost = 1;
+	bpf_loop(entries, visit, &w, 0);
+	return 0;
+}
+
+SEC("uprobe")
+int on_batch(struct pt_regs *ctx)
+{
+	return handle_batch(ctx);
+}
+
+SEC("uprobe")
+int on_batch_pages(struct pt_regs *ctx)
+{
+	return handle_batch(ctx);
 }
 
 #define X(name, number, probe)                                                                               \

@@ -12,7 +12,8 @@
 /* A sample in the ring buffer; it may be longer than 8 + size. */
 struct dsm_bpf_sample {
 	uint32_t pid;  /* in the collector's pid namespace, or DSM_BPF_FOREIGN with one that it cannot use */
-	uint32_t size; /* of the record that follows */
+	uint16_t size; /* of what follows */
+	uint16_t entries; /* 0: that is a record; else a batch of so many */
 };
 
 struct dsm_bpf_page_key {

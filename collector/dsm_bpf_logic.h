@@ -26,9 +26,7 @@ DSM_BPF_INLINE int dsm_bpf__keeps(unsigned type, int all)
  * is not even built. */
 DSM_BPF_INLINE int dsm_bpf__names(unsigned type)
 {
-	return type == DSM_EV_NODE || type == DSM_EV_MODULE || type == DSM_EV_SITE || type == DSM_EV_TYPE ||
-	       type == DSM_EV_OBJECT || type == DSM_EV_FREE || type == DSM_EV_ROOT || type == DSM_EV_END ||
-	       type == DSM_EV_MOVE;
+	return type < DSM_EV_TYPE_MAX && DSM_EV_NAMES >> type & 1;
 }
 
 /* Does a record of this type travel to the collector? */
@@ -40,8 +38,7 @@ DSM_BPF_INLINE int dsm_bpf__sends(unsigned type, int all, int names_only)
 /* Does a probe of this type say something about a page? */
 DSM_BPF_INLINE int dsm_bpf__counts(unsigned type)
 {
-	return type == DSM_EV_FAULT || type == DSM_EV_TRANSFER || type == DSM_EV_INVALIDATE ||
-	       type == DSM_EV_UPDATE || type == DSM_EV_ABORT || type == DSM_EV_MEET;
+	return type < DSM_EV_TYPE_MAX && DSM_EV_PAGES >> type & 1;
 }
 
 /* Counts one event. `kind` is the fault's (enum dsm_ev_fault_kind), `value` the probe's: ns or bytes. */
@@ -84,6 +81,16 @@ DSM_BPF_INLINE int dsm_bpf__size_ok(uint64_t size)
  * smaller than one of these. */
 #define DSM_BPF_CLASSES(X)                                                                                   \
 	X(48) X(80) X(88) X(96) X(104) X(144) X(208) X(264) X(320) X(600) X(1048) X(2072) X(4096)
+
+/* The same for batches. */
+#define DSM_BPF_BATCH_CLASSES(X) X(512) X(1024) X(2048) X(4096) X(8192)
+
+/* What comes before the rest of a record in a batch. */
+struct dsm_bpf_head {
+	struct dsm_ev_entry entry;
+	struct dsm_ev_hdr hdr;
+};
+#define DSM_BPF_HEADS (DSM_EV_BATCH / sizeof(struct dsm_bpf_head)) /* most in a batch */
 
 /* Bytes that a record of this size takes in the ring buffer, sample header included, ring header not. */
 DSM_BPF_INLINE unsigned dsm_bpf__reserved(uint64_t size)

@@ -122,6 +122,7 @@ static bool place_fields(struct node_view *v, uint64_t counters_bytes)
 	v->tail = (uint64_t *)(start + BEHIND_COUNTERS(ring_tail));
 	v->lost = (uint64_t *)(start + BEHIND_COUNTERS(lost));
 	v->ended = (uint64_t *)(start + BEHIND_COUNTERS(ended));
+	v->batch_bytes = (uint64_t *)(start + BEHIND_COUNTERS(batch_bytes));
 	return true;
 }
 

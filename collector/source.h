@@ -32,6 +32,8 @@ struct source_ops {
 	bool counts_pages; /* else the receiver counts from the records */
 	/* Delivers what has come. With `all`, also counts that are cheap to leave for a while. */
 	void (*poll)(struct source *s, const struct source_sink *sink, bool all);
+	/* Delivers what a node that has died had gathered and not told; after a poll. NULL: nothing is gathered. */
+	void (*node_died)(struct source *s, const struct node_view *view, const struct source_sink *sink);
 	/* Nodes come and go; NULL where the source does not care. */
 	void (*node_found)(struct source *s, struct node_view *view);
 	void (*node_dropped)(struct source *s, struct node_view *view);

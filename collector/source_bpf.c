@@ -20,6 +20,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include "collector/aggregate.h"
 #include "collector/dsm_bpf_logic.h"
 #include "collector/table.h"
 #include "collector/usdt.h"
@@ -42,6 +43,7 @@ struct source_bpf {
 	struct source source;
 	struct dsm_bpf *skel;
 	struct ring_buffer *ring;
+	bool all, names_only; /* of the options */
 	const char *probe_file;
 	struct usdt_site *sites; /* the index is the cookie */
 	size_t nsites;
@@ -49,6 +51,8 @@ struct source_bpf {
 	size_t nfds;
 	struct bpf_link *links[DSM_BPF_SITES]; /* or, on older kernels, one a site */
 	size_t nlinks;
+	bool batched;		/* records come by batches */
+	struct table last_seq;	/* pid -> uint64_t: of its last record that came in a batch */
 	int cpus;
 	struct table pages;  /* page key -> struct page_seen: what was told so far */
 	struct table losses; /* (pid, type) -> uint64_t */
@@ -76,19 +80,94 @@ static int keep_warning(enum libbpf_print_level level, const char *format, va_li
 
 /* ---- delivering ---- */
 
+static void tell_record(const struct source_sink *sink, pid_t pid, const struct dsm_ev_hdr *record, size_t size)
+{
+	if (trace_record__sane(record, size) && record->size == size)
+		sink->record(sink->ctx, pid, record);
+	else
+		sink->loss(sink->ctx, pid, 0, 1);
+}
+
+/* Bytes of the entry and its record; 0: the rest of the batch is nonsense. */
+static size_t entry_bytes(const struct dsm_bpf_head *head, size_t left)
+{
+	size_t size = left >= sizeof(*head) ? head->hdr.size : 0;
+
+	return dsm_bpf__size_ok(size) && sizeof(head->entry) + size <= left ? sizeof(head->entry) + size : 0;
+}
+
+static uint64_t *last_seq_of(struct source_bpf *b, pid_t pid)
+{
+	struct table_key key = {(uint64_t)pid, 0};
+	uint64_t *seq = table__get(&b->last_seq, key);
+
+	if (seq)
+		return seq;
+	seq = calloc(1, sizeof(*seq));
+	if (seq && !table__put(&b->last_seq, key, seq))
+		return seq;
+	free(seq);
+	return NULL;
+}
+
+static void tell_batch(struct source_bpf *b, pid_t pid, const char *at, size_t left)
+{
+	uint64_t *seq = last_seq_of(b, pid);
+	size_t step;
+
+	for (; left; at += step, left -= step) {
+		const struct dsm_bpf_head *head = (const void *)at;
+
+		step = entry_bytes(head, left);
+		if (!step) {
+			b->sink->loss(b->sink->ctx, pid, 0, 1);
+			return;
+		}
+		if (seq)
+			*seq = head->hdr.seq;
+		if (dsm_bpf__sends(head->hdr.type, b->all, b->names_only))
+			tell_record(b->sink, pid, &head->hdr, step - sizeof(head->entry));
+	}
+}
+
 static int on_sample(void *ctx, void *data, size_t size)
 {
 	struct source_bpf *b = ctx;
 	const struct dsm_bpf_sample *s = data;
-	const struct dsm_ev_hdr *record = (const void *)(s + 1);
 
 	if (size < sizeof(*s) || s->size > size - sizeof(*s))
 		return 0;
-	if (trace_record__sane(record, s->size) && record->size == s->size)
-		b->sink->record(b->sink->ctx, (pid_t)s->pid, record);
+	if (s->entries)
+		tell_batch(b, (pid_t)s->pid, (const char *)(s + 1), s->size);
 	else
-		b->sink->loss(b->sink->ctx, (pid_t)s->pid, 0, 1);
+		tell_record(b->sink, (pid_t)s->pid, (const void *)(s + 1), s->size);
 	return 0;
+}
+
+/* What the node had not told. It may have died between telling a batch and clearing it, so what came already is left out. */
+static void bpf_node_died(struct source *source, const struct node_view *view, const struct source_sink *sink)
+{
+	struct source_bpf *b = (struct source_bpf *)source;
+	uint64_t left = __atomic_load_n(view->batch_bytes, __ATOMIC_ACQUIRE), batch[DSM_EV_BATCH / 8];
+	const uint64_t *seq = last_seq_of(b, view->pid);
+	const char *at = (const char *)batch;
+	struct trace_page_stat stat;
+	size_t step;
+
+	if (!b->batched || !seq || left > sizeof(batch))
+		return;
+	memcpy(batch, view->batch_bytes + 1, left);
+	for (; !view->broken && (step = entry_bytes((const void *)at, left)); at += step, left -= step) {
+		const struct dsm_ev_hdr *record = &((const struct dsm_bpf_head *)at)->hdr;
+		size_t size = step - sizeof(struct dsm_ev_entry);
+
+		if (record->seq <= *seq || !trace_record__sane(record, size))
+			continue;
+		if (aggregate__page_of(record, &stat))
+			sink->page(sink->ctx, view->pid, &stat);
+		if (dsm_bpf__sends(record->type, b->all, b->names_only))
+			sink->record(sink->ctx, view->pid, record);
+	}
 }
 
 struct page_seen {
@@ -227,6 +306,7 @@ static void bpf_free(struct source *s)
 	dsm_bpf__destroy(b->skel);
 	table__free(&b->pages, free);
 	table__free(&b->losses, free);
+	table__free(&b->last_seq, free);
 	free(b->keys);
 	free(b->values);
 	free(b->counts);
@@ -238,6 +318,7 @@ static const struct source_ops bpf_ops = {
 	.name = "bpf",
 	.counts_pages = true,
 	.poll = bpf_poll,
+	.node_died = bpf_node_died,
 	.free = bpf_free,
 };
 
@@ -276,6 +357,9 @@ static int load(struct source_bpf *b, const struct source_options *options, bool
 		return explain_load(-errno, why, size);
 	bpf_object__for_each_program(program, b->skel->obj)
 		bpf_program__set_expected_attach_type(program, multi ? UPROBE_MULTI : 0);
+	bpf_program__set_autoload(b->skel->progs.on_batch, b->batched);
+	bpf_program__set_autoload(b->skel->progs.on_batch_pages, b->batched);
+	b->skel->rodata->batched = b->batched;
 	b->skel->rodata->keep_all = options->all;
 	b->skel->rodata->names_only = options->names_only;
 	b->skel->rodata->user = options->user;
@@ -345,41 +429,67 @@ static int attach_single(struct source_bpf *b, struct bpf_program *program, cons
 	return 0;
 }
 
-/* A probe that the file does not have is left out: an older DSM, or another one. */
-static int attach(struct source_bpf *b, const struct source_options *options, bool multi, char *why,
-		  size_t size)
+struct probe {
+	struct bpf_program *program;
+	const char *name;
+};
+
+/* All that carry what is wanted, the one that lets the nodes know of us last. A probe that the file does not have is left
+ * out: an older DSM, or another one. */
+static size_t choose_probes(const struct source_bpf *b, struct probe *chosen)
 {
-	struct {
-		struct bpf_program *program;
+	const struct {
+		struct probe probe;
 		unsigned type;
-		const char *probe;
 	} probes[] = {
-#define X(name, number, probe) {b->skel->progs.on_##probe, number, #probe},
+#define X(name, number, probe) {{b->skel->progs.on_##probe, #probe}, number},
 		DSM_EV_TYPES(X)
 #undef X
 	};
-	size_t n = sizeof(probes) / sizeof(probes[0]);
+	size_t n = 0, count = sizeof(probes) / sizeof(probes[0]);
+
+	if (b->batched)
+		chosen[n++] = b->names_only ? (struct probe){b->skel->progs.on_batch_pages, "batch_pages"}
+					    : (struct probe){b->skel->progs.on_batch, "batch"};
+	for (size_t i = 1; i < count && !b->batched; i++)
+		if (dsm_bpf__sends(probes[i].type, b->all, b->names_only) || dsm_bpf__counts(probes[i].type))
+			chosen[n++] = probes[i].probe;
+	chosen[n++] = probes[0].probe; /* NODE is the first in the table */
+	return n;
+}
+
+static int attach(struct source_bpf *b, bool multi, char *why, size_t size)
+{
+	struct probe probes[DSM_EV_TYPE_MAX];
+	size_t n = choose_probes(b, probes);
 
 	for (size_t i = 0; i < n; i++) {
-		size_t at = (i + 1) % n; /* NODE is the first in the table and comes last */
 		struct sites s;
 		int rc;
-		if (!dsm_bpf__sends(probes[at].type, options->all, options->names_only) &&
-		    !dsm_bpf__counts(probes[at].type))
-			continue;
-		collect_sites(b, probes[at].probe, &s);
+
+		collect_sites(b, probes[i].name, &s);
 		if (!s.count)
 			continue;
-		rc = multi ? attach_multi(b, probes[at].program, &s)
-			   : attach_single(b, probes[at].program, &s);
+		rc = multi ? attach_multi(b, probes[i].program, &s)
+			   : attach_single(b, probes[i].program, &s);
 		if (rc) {
 			snprintf(why, size, "attaching to the probe dsm:%s of %s failed: %s%s%s",
-				 probes[at].probe, options->probe_file, strerror(-rc),
-				 last_warning[0] ? ": " : "", last_warning);
+				 probes[i].name, b->probe_file, strerror(-rc), last_warning[0] ? ": " : "",
+				 last_warning);
 			return rc;
 		}
 	}
 	return 0;
+}
+
+/* The file tells batches, and the kernel (from 5.17) can walk through them. */
+static bool can_batch(const struct source_bpf *b)
+{
+	for (size_t i = 0; i < b->nsites; i++) {
+		if (strcmp(b->sites[i].probe, "batch") == 0)
+			return libbpf_probe_bpf_helper(BPF_PROG_TYPE_KPROBE, BPF_FUNC_loop, NULL) == 1;
+	}
+	return false;
 }
 
 static int start(struct source_bpf *b, const struct source_options *options, bool multi, char *why,
@@ -388,7 +498,7 @@ static int start(struct source_bpf *b, const struct source_options *options, boo
 	int rc = load(b, options, multi, why, size);
 
 	if (!rc)
-		rc = attach(b, options, multi, why, size);
+		rc = attach(b, multi, why, size);
 	if (rc) {
 		detach(b);
 		ring_buffer__free(b->ring);
@@ -422,6 +532,9 @@ int source_bpf__new(struct source **out, const struct source_options *options, c
 		rc = -E2BIG;
 		goto out;
 	}
+	b->all = options->all;
+	b->names_only = options->names_only;
+	b->batched = can_batch(b);
 	rc = -ENOMEM;
 	snprintf(why, why_size, "no memory");
 	b->cpus = libbpf_num_possible_cpus();

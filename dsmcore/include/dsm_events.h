@@ -10,7 +10,8 @@
  * probe `dsm:<type>` with five scalars: the record's address, its size, the node, the page and one
  * value (nanoseconds or bytes). A tracer may count by the scalars alone or copy the record. Where
  * BPF is refused, the same record is appended to the ring in the node's shared memory (struct
- * dsm_shm below). Either way a record costs nothing while nobody listens.
+ * dsm_shm below). Either way a record costs nothing while nobody listens. A DSM with many events gathers
+ * records and fires one probe for all of them (batches, below).
  *
  * Compatibility. A reader skips record types it does not know and bytes past the fields it knows
  * (hdr.size rules). Fields are only ever appended; a changed meaning is a new type. All integers are
@@ -63,6 +64,15 @@ enum dsm_ev_type {
 #undef X
 		DSM_EV_TYPE_MAX = 32 /* arrays indexed by type have this length */
 };
+
+#define DSM_EV_BIT(name) (1u << DSM_EV_##name)
+/* Types that say what is what, and where it lives; and those that say something about a page that is counted. */
+#define DSM_EV_NAMES                                                                                         \
+	(DSM_EV_BIT(NODE) | DSM_EV_BIT(MODULE) | DSM_EV_BIT(SITE) | DSM_EV_BIT(TYPE) | DSM_EV_BIT(OBJECT) |  \
+	 DSM_EV_BIT(FREE) | DSM_EV_BIT(ROOT) | DSM_EV_BIT(END) | DSM_EV_BIT(MOVE))
+#define DSM_EV_PAGES                                                                                         \
+	(DSM_EV_BIT(FAULT) | DSM_EV_BIT(TRANSFER) | DSM_EV_BIT(INVALIDATE) | DSM_EV_BIT(UPDATE) |            \
+	 DSM_EV_BIT(ABORT) | DSM_EV_BIT(MEET))
 
 /* hdr.flags */
 #define DSM_EV_F_RUNDOWN    0x01u /* repeats what is already true, for a collector that came late */
@@ -422,6 +432,25 @@ struct dsm_ev_lock {	       /* a lock came from another node; one that is here a
 	uint16_t pieces; /* as in COMMIT */
 };
 
+/* ---- batches: records told together ---- */
+
+/* A probe that is attached is a trap, which amid other work costs several times what the record costs. So a DSM may gather
+ * records, each after an entry with the probe's scalars, and tell them by one probe:
+ *
+ *   dsm:batch         records of all types
+ *   dsm:batch_pages   for who wants DSM_EV_NAMES and DSM_EV_PAGES only; others may be among them
+ *
+ * with the arguments (address of the first entry, bytes, node, number of entries, 0). A file that has these probes tells by them all
+ * that its other probes tell; who listens needs only one of them, and `node` for the rundown. What is not told yet stands in the node's
+ * shared memory, so that a node that dies owes nothing; it is told within DSM_EV_BATCH_MS while the node lives. */
+struct dsm_ev_entry {
+	dsm_ev_page page; /* as the record's own probe has them */
+	uint64_t value;
+	/* the record follows, hdr.size bytes */
+};
+#define DSM_EV_BATCH	8192u /* bytes of a batch at most; the largest record has room in an empty one */
+#define DSM_EV_BATCH_MS 100u
+
 /* ---- shared memory of a node: counters always, a ring when somebody asks for it ---- */
 
 /* Each node owns a memfd named DSM_SHM_NAME; a collector of the same user finds it under
@@ -507,7 +536,8 @@ struct dsm_ev_lock {	       /* a lock came from another node; one that is here a
 	X(cpu_aborts, "attempts looked at: aborted")                                                         \
 	X(cpu_abort_ns, "ns of processor time in them")                                                      \
 	X(changes_ns, "rc: ns of comparing written pages, of packing and of merging changes")                \
-	X(merges, "rc: changes of a page that came from elsewhere and were merged")
+	X(merges, "rc: changes of a page that came from elsewhere and were merged")                          \
+	X(batches, "batches of records told")
 
 struct dsm_counters {
 #define X(name, meaning) uint64_t name;
@@ -544,6 +574,8 @@ struct dsm_shm {
 	_Alignas(64) uint64_t ring_tail;      /* written by the consumer */
 	_Alignas(64) uint64_t lost[DSM_EV_TYPE_MAX];
 	uint64_t ended; /* 1: the node's END record is out */
+	_Alignas(64) uint64_t batch_bytes; /* in use of `batch`: entries that no probe has told yet */
+	uint8_t batch[DSM_EV_BATCH];
 	struct dsm_phase phases[DSM_PHASES];
 };
 

@@ -12,6 +12,7 @@
 
 #include "dsmcore/memory/objects.h"
 #include "dsmcore/memory/region.h"
+#include "dsmcore/runtime/batch.h"
 #include "dsmcore/runtime/modules.h"
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/probes.h"
@@ -51,7 +52,8 @@ uint64_t events__now(void)
 
 bool events__wanted(enum dsm_ev_type type)
 {
-	return probes__attached(type) || __atomic_load_n(&node.shm->ring_listeners, __ATOMIC_RELAXED);
+	return batch__wanted(type) || probes__attached(type) ||
+	       __atomic_load_n(&node.shm->ring_listeners, __ATOMIC_RELAXED);
 }
 
 static void ring_push(const struct dsm_ev_hdr *record)
@@ -88,6 +90,8 @@ void events__emit(struct dsm_ev_hdr *r, enum dsm_ev_type type, size_t bytes, dsm
 	r->time_ns = events__now();
 	COUNT(events, 1);
 	probes__fire(r, page, value);
+	if (batch__wanted(type))
+		batch__put(r, page, value);
 	if (__atomic_load_n(&node.shm->ring_listeners, __ATOMIC_RELAXED))
 		ring_push(r);
 }
@@ -295,6 +299,7 @@ void events__init(void)
 	ev.tracers = probes__tracers();
 	ev.ring_listeners = __atomic_load_n(&node.shm->ring_listeners, __ATOMIC_ACQUIRE);
 	emit_node();
+	batch__tell();
 }
 
 void events__rundown_if_due(void)
@@ -317,6 +322,7 @@ void events__rundown_if_due(void)
 	for (uint32_t id = 1; id <= ev.types; id++)
 		emit_type(id);
 	objects__rundown();
+	batch__tell();
 	ev.flags = 0;
 }
 
@@ -334,5 +340,6 @@ void events__end(int status)
 	((struct dsm_counters *)r->counters)->events++; /* this one */
 	if (events__wanted(DSM_EV_END))
 		events__emit(&r->hdr, DSM_EV_END, sizeof(buffer), 0, 0);
+	batch__tell();
 	__atomic_store_n(&node.shm->ended, 1, __ATOMIC_RELEASE);
 }

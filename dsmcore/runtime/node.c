@@ -23,6 +23,7 @@
 #include "dsmcore/memory/objects.h"
 #include "dsmcore/memory/objects_layout.h"
 #include "dsmcore/memory/region.h"
+#include "dsmcore/runtime/batch.h"
 #include "dsmcore/runtime/clocks.h"
 #include "dsmcore/runtime/contention.h"
 #include "dsmcore/runtime/cputime.h"
@@ -275,6 +276,7 @@ static void tick(void)
 
 	pthread_mutex_lock(&node.lock);
 	events__rundown_if_due();
+	batch__tell_old(events__now());
 	node__publish_counters();
 	if (node.transport)
 		clocks__tick();

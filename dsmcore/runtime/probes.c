@@ -9,6 +9,8 @@
 #define X(name, number, probe)                                                                               \
 	__extension__ unsigned short dsm_##probe##_semaphore __attribute__((unused, section(".probes")));
 DSM_EV_TYPES(X)
+X(, , batch)
+X(, , batch_pages)
 #undef X
 
 #define VOLATILE_READ(x) (*(volatile unsigned short *)&(x))
@@ -43,4 +45,22 @@ void probes__fire(const struct dsm_ev_hdr *record, dsm_ev_page page, uint64_t va
 		DSM_EV_TYPES(X)
 #undef X
 	}
+}
+
+bool probes__batch_attached(void)
+{
+	return VOLATILE_READ(dsm_batch_semaphore) != 0;
+}
+
+bool probes__batch_pages_attached(void)
+{
+	return VOLATILE_READ(dsm_batch_pages_semaphore) != 0;
+}
+
+void probes__fire_batch(const void *entries, uint32_t bytes, uint32_t node, uint64_t count)
+{
+	uint64_t none = 0;
+
+	STAP_PROBE5(dsm, batch, entries, bytes, node, count, none);
+	STAP_PROBE5(dsm, batch_pages, entries, bytes, node, count, none);
 }
