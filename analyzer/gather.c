@@ -130,10 +130,30 @@ void gather__first_touches(struct evidence *e, const struct page_view *v, dsm_ev
 	}
 }
 
+static void gather_masks(const struct dsm_ev_writes *w, struct byteset *out)
+{
+	const struct dsm_ev_masks *m = (const void *)((const char *)w + DSM_EV_MASKS_AT(w->nruns));
+	const uint8_t *mask = m->mask;
+
+	for (uint32_t i = 0; i < sizeof(m->words) / sizeof(m->words[0]); i++) {
+		for (uint64_t left = m->words[i]; left; left &= left - 1) {
+			uint32_t word = (i * 64 + (uint32_t)__builtin_ctzll(left)) * 8;
+
+			for (uint32_t bits = *mask++, at, end; bits; bits &= ~0u << end) {
+				at = (uint32_t)__builtin_ctz(bits);
+				end = at + (uint32_t)__builtin_ctz(~(bits >> at));
+				byteset__add(out, word + at, word + end);
+			}
+		}
+	}
+}
+
 void gather__runs(const struct dsm_ev_writes *w, struct byteset *out)
 {
 	for (unsigned i = 0; i < w->nruns; i++)
 		byteset__add(out, w->run[i].offset, (uint32_t)w->run[i].offset + w->run[i].length);
+	if (w->nmasks)
+		gather_masks(w, out);
 }
 
 static bool gather_kind(struct evidence *e, const struct page_view *v, dsm_ev_page page, struct who who,

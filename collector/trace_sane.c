@@ -50,6 +50,18 @@ static bool ends(const char *text, size_t size)
 	return memchr(text, 0, size) != NULL;
 }
 
+static bool masks__sane(const struct dsm_ev_writes *w)
+{
+	const struct dsm_ev_masks *m = (const void *)((const char *)w + DSM_EV_MASKS_AT(w->nruns));
+	unsigned set = 0;
+
+	if (DSM_EV_MASKS_AT(w->nruns) + sizeof(*m) + w->nmasks > w->hdr.size)
+		return false;
+	for (unsigned i = 0; i < sizeof(m->words) / sizeof(m->words[0]); i++)
+		set += (unsigned)__builtin_popcountll(m->words[i]);
+	return set == w->nmasks;
+}
+
 static bool writes__sane(const struct dsm_ev_writes *w)
 {
 	unsigned end = 0;
@@ -61,7 +73,7 @@ static bool writes__sane(const struct dsm_ev_writes *w)
 			return false;
 		end = w->run[i].offset + (unsigned)w->run[i].length;
 	}
-	return true;
+	return !w->nmasks || masks__sane(w);
 }
 
 static bool body__sane(const struct dsm_ev_hdr *record)

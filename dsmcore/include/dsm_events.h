@@ -350,9 +350,18 @@ struct dsm_ev_writes {
 	uint8_t flags;	  /* DSM_EV_WRITES_* */
 	uint8_t basis;	  /* enum dsm_ev_basis */
 	uint16_t nruns;
-	uint32_t reserved;
+	uint16_t nmasks; /* 0: none; else struct dsm_ev_masks follows the runs, at the next multiple of 8 */
+	uint16_t reserved;
 	struct dsm_ev_run run[]; /* ascending, disjoint */
 };
+
+/* Changed bytes where runs would be many and short, of the first 4096 bytes of the page: bit i % 64 of words[i / 64] says that
+ * bytes 8 i to 8 i + 7 have changed ones, and the next mask which of them. Where there are masks there need be no runs. */
+struct dsm_ev_masks {
+	uint64_t words[8];
+	uint8_t mask[]; /* one for each bit that is set: dsm_ev_writes.nmasks */
+};
+#define DSM_EV_MASKS_AT(nruns) ((sizeof(struct dsm_ev_writes) + (nruns) * sizeof(struct dsm_ev_run) + 7) & ~7ull)
 
 struct dsm_ev_access {
 	uint16_t offset; /* in the page */

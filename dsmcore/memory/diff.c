@@ -58,12 +58,10 @@ void diff__copy_blocks(uint8_t *to, const uint8_t *from, uint64_t blocks)
 
 /* ---- the bytes that differ ---- */
 
-#define WORDS (DIFF_PAGE / 64)
-
 __attribute__((target("avx2"))) static void mask_avx2(const uint8_t *page, const uint8_t *twin,
 						      uint64_t *mask)
 {
-	for (unsigned i = 0; i < WORDS; i++) {
+	for (unsigned i = 0; i < DIFF_MASK_WORDS; i++) {
 		const __m256i *p = (const void *)(page + i * 64), *t = (const void *)(twin + i * 64);
 		__m256i low = _mm256_cmpeq_epi8(_mm256_loadu_si256(p), _mm256_loadu_si256(t));
 		__m256i high = _mm256_cmpeq_epi8(_mm256_loadu_si256(p + 1), _mm256_loadu_si256(t + 1));
@@ -75,7 +73,7 @@ __attribute__((target("avx2"))) static void mask_avx2(const uint8_t *page, const
 
 static void mask_plain(const uint8_t *page, const uint8_t *twin, uint64_t *mask)
 {
-	for (unsigned i = 0; i < WORDS; i++) {
+	for (unsigned i = 0; i < DIFF_MASK_WORDS; i++) {
 		mask[i] = 0;
 		if (!memcmp(page + i * 64, twin + i * 64, 64))
 			continue;
@@ -84,8 +82,7 @@ static void mask_plain(const uint8_t *page, const uint8_t *twin, uint64_t *mask)
 	}
 }
 
-/* One bit for each byte that differs. */
-static void find_mask(const uint8_t *page, const uint8_t *twin, uint64_t *mask)
+void diff__mask(const uint8_t *page, const uint8_t *twin, uint64_t mask[DIFF_MASK_WORDS])
 {
 	if (__builtin_cpu_supports("avx2"))
 		mask_avx2(page, twin, mask);
@@ -96,7 +93,7 @@ static void find_mask(const uint8_t *page, const uint8_t *twin, uint64_t *mask)
 /* The next row of set bits from *at on, within a word: true, and where it begins and how long it is. */
 static bool next_bits(const uint64_t *mask, unsigned *at, unsigned *length)
 {
-	for (unsigned word = *at / 64; word < WORDS; word++, *at = word * 64) {
+	for (unsigned word = *at / 64; word < DIFF_MASK_WORDS; word++, *at = word * 64) {
 		uint64_t rest = mask[word] >> *at % 64;
 
 		if (!rest)
@@ -109,12 +106,10 @@ static bool next_bits(const uint64_t *mask, unsigned *at, unsigned *length)
 	return false;
 }
 
-size_t diff__runs(const uint8_t *page, const uint8_t *twin, unsigned gap, struct dsm_ev_run *runs)
+static size_t join_runs(const uint64_t *mask, unsigned gap, struct dsm_ev_run *runs)
 {
-	uint64_t mask[WORDS];
 	size_t n = 0;
 
-	find_mask(page, twin, mask);
 	for (unsigned at = 0, length; next_bits(mask, &at, &length); at += length) {
 		struct dsm_ev_run *last = n ? &runs[n - 1] : NULL;
 
@@ -124,6 +119,19 @@ size_t diff__runs(const uint8_t *page, const uint8_t *twin, unsigned gap, struct
 			runs[n++] = (struct dsm_ev_run){(uint16_t)at, (uint16_t)length};
 	}
 	return n;
+}
+
+size_t diff__mask_runs(const uint64_t mask[DIFF_MASK_WORDS], struct dsm_ev_run *runs)
+{
+	return join_runs(mask, 0, runs);
+}
+
+size_t diff__runs(const uint8_t *page, const uint8_t *twin, unsigned gap, struct dsm_ev_run *runs)
+{
+	uint64_t mask[DIFF_MASK_WORDS];
+
+	diff__mask(page, twin, mask);
+	return join_runs(mask, gap, runs);
 }
 
 size_t diff__encode(const uint8_t *page, const uint8_t *twin, uint8_t *out)
@@ -203,11 +211,11 @@ static size_t gather_runs(const uint64_t *mask, const uint8_t *page, uint8_t *ou
 
 size_t diff__encode_exact(const uint8_t *page, const uint8_t *twin, uint8_t *out, bool *as_mask)
 {
-	uint64_t mask[WORDS], before = 0;
+	uint64_t mask[DIFF_MASK_WORDS], before = 0;
 	size_t runs = 0, bytes = 0;
 
-	find_mask(page, twin, mask);
-	for (unsigned i = 0; i < WORDS; i++) {
+	diff__mask(page, twin, mask);
+	for (unsigned i = 0; i < DIFF_MASK_WORDS; i++) {
 		bytes += (size_t)__builtin_popcountll(mask[i]);
 		runs += (size_t)__builtin_popcountll(mask[i] & ~(mask[i] << 1 | before));
 		before = mask[i] >> 63;
@@ -221,20 +229,20 @@ size_t diff__encode_exact(const uint8_t *page, const uint8_t *twin, uint8_t *out
 
 bool diff__mask_sane(const uint8_t *diff, size_t bytes)
 {
-	uint64_t mask[WORDS];
+	uint64_t mask[DIFF_MASK_WORDS];
 	size_t set = 0;
 
 	if (bytes < sizeof(mask))
 		return false;
 	memcpy(mask, diff, sizeof(mask));
-	for (unsigned i = 0; i < WORDS; i++)
+	for (unsigned i = 0; i < DIFF_MASK_WORDS; i++)
 		set += (size_t)__builtin_popcountll(mask[i]);
 	return set && bytes == sizeof(mask) + set;
 }
 
 int diff__apply_mask(uint8_t *page, const uint8_t *diff, size_t bytes)
 {
-	uint64_t mask[WORDS];
+	uint64_t mask[DIFF_MASK_WORDS];
 
 	if (!diff__mask_sane(diff, bytes))
 		return -EBADMSG;

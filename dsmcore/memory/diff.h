@@ -20,6 +20,11 @@ bool diff__any(const uint8_t *page, const uint8_t *twin);
 uint64_t diff__blocks(const uint8_t *page, const uint8_t *twin);
 /* Copies the blocks of diff__blocks(). */
 void diff__copy_blocks(uint8_t *to, const uint8_t *from, uint64_t blocks);
+/* Bit i % 64 of mask[i / 64]: byte i differs. */
+#define DIFF_MASK_WORDS (DIFF_PAGE / 64)
+void diff__mask(const uint8_t *page, const uint8_t *twin, uint64_t mask[DIFF_MASK_WORDS]);
+/* The runs of set bits of a mask, ascending; `runs` has room for DIFF_RUNS_MAX. Returns how many. */
+size_t diff__mask_runs(const uint64_t mask[DIFF_MASK_WORDS], struct dsm_ev_run *runs);
 /* Runs of bytes that differ, ascending. Runs with at most `gap` equal bytes between them are joined (0:
  * byte-exact). runs has room for DIFF_RUNS_MAX. Returns how many. */
 size_t diff__runs(const uint8_t *page, const uint8_t *twin, unsigned gap, struct dsm_ev_run *runs);

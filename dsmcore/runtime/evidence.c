@@ -26,8 +26,6 @@
 #define SAMPLE_NS      400000u
 #define SAMPLE_IDLE_NS 50000000u
 
-_Static_assert(sizeof(struct dsm_ev_writes) + (DSM_EV_RUNS + 1) * sizeof(struct dsm_ev_run) <= DSM_EV_MAX,
-	       "room");
 _Static_assert((int)CORE_CAUSE_CONFLICT == DSM_EV_CAUSE_CONFLICT, "causes");
 _Static_assert((int)CORE_CAUSE_UNTOUCHED == DSM_EV_CAUSE_UNTOUCHED, "causes");
 _Static_assert((int)CORE_CAUSE_PRIORITY == DSM_EV_CAUSE_PRIORITY, "causes");
@@ -256,42 +254,84 @@ static void abort_attempt(const struct core_action *a)
 	events__emit(&r.hdr, DSM_EV_ABORT, sizeof(r), r.nmeetings ? r.meeting[0].page : 0, wasted);
 }
 
-void evidence__writes(const struct dsm_ev_writes *head, const struct dsm_ev_run *run, size_t nruns)
+static size_t count_runs(const uint64_t *mask)
 {
-	static _Alignas(struct dsm_ev_writes) uint8_t buffer[DSM_EV_MAX];
+	uint64_t before = 0;
+	size_t n = 0;
+
+	for (unsigned i = 0; i < DIFF_MASK_WORDS; before = mask[i++] >> 63)
+		n += (size_t)__builtin_popcountll(mask[i] & ~(mask[i] << 1 | before));
+	return n;
+}
+
+/* Bit j: byte j of `eight` is not 0. */
+static uint64_t bytes_set(uint64_t eight)
+{
+	const uint64_t low = 0x7f7f7f7f7f7f7f7fu;
+	uint64_t ones = ((((eight & low) + low) | eight) >> 7) & 0x0101010101010101u;
+
+	return ones * 0x0102040810204080u >> 56;
+}
+
+/* Returns the number of masks. */
+static size_t put_masks(const uint64_t *mask, struct dsm_ev_masks *m)
+{
+	const uint8_t *byte = (const uint8_t *)mask;
+	size_t n = 0;
+
+	memset(m->words, 0, sizeof(m->words));
+	for (unsigned i = 0; i < DIFF_MASK_WORDS; i++)
+		m->words[i / 8] |= bytes_set(mask[i]) << i % 8 * 8;
+	for (unsigned i = 0; i < sizeof(m->words) / sizeof(m->words[0]); i++)
+		for (uint64_t left = m->words[i]; left; left &= left - 1)
+			m->mask[n++] = byte[i * 64 + (unsigned)__builtin_ctzll(left)];
+	return n;
+}
+
+void evidence__writes(const struct dsm_ev_writes *head, const uint8_t *page, const uint8_t *before,
+		      bool unchanged_too)
+{
+	/* Runs where they are shorter than the masks: the bitmap alone is as long as 16 of them. */
+	enum { MASKS = sizeof(struct dsm_ev_masks), RUNS = (MASKS + DIFF_PAGE / 8) / sizeof(struct dsm_ev_run) };
+	static _Alignas(8) uint8_t buffer[DSM_EV_MASKS_AT(RUNS) + MASKS + DIFF_PAGE / 8];
+	static struct dsm_ev_run run[DIFF_RUNS_MAX];
 	struct dsm_ev_writes *r = (void *)buffer;
-	size_t at = 0;
+	uint64_t mask[DIFF_MASK_WORDS];
+	size_t n, nmasks;
 
-	do {
-		size_t part = nruns - at < DSM_EV_RUNS ? nruns - at : DSM_EV_RUNS;
-
-		*r = *head;
-		r->nruns = (uint16_t)part;
-		memcpy(r->run, run + at, part * sizeof(*run));
-		memset(r->run + part, 0, sizeof(*run)); /* padding to 8 bytes */
-		events__emit(&r->hdr, DSM_EV_WRITES, sizeof(*r) + part * sizeof(*run), r->page, part);
-		at += part;
-	} while (at < nruns);
+	diff__mask(page, before, mask);
+	n = count_runs(mask);
+	if (!n && !unchanged_too)
+		return;
+	*r = *head;
+	nmasks = put_masks(mask, (struct dsm_ev_masks *)(buffer + DSM_EV_MASKS_AT(0)));
+	if (n * sizeof(*run) <= MASKS + nmasks) {
+		diff__mask_runs(mask, run);
+		memcpy(r->run, run, n * sizeof(*run));
+		memset(r->run + n, 0, sizeof(*run)); /* padding to 8 bytes */
+		r->nruns = (uint16_t)n;
+		events__emit(&r->hdr, DSM_EV_WRITES, DSM_EV_MASKS_AT(n), r->page, n);
+		return;
+	}
+	r->nmasks = (uint16_t)nmasks;
+	memset(buffer + DSM_EV_MASKS_AT(0) + MASKS + nmasks, 0, -nmasks & 7);
+	events__emit(&r->hdr, DSM_EV_WRITES, DSM_EV_MASKS_AT(0) + MASKS + nmasks, r->page, n);
 }
 
 /* The changed bytes of a dirty page. */
 static void writes(const struct core_action *a)
 {
-	static struct dsm_ev_run run[DIFF_RUNS_MAX];
 	const uint8_t *twin = pages__twin(a->page);
 	struct dsm_ev_writes head = {.version = a->version, .basis = DSM_EV_BASIS_CHANGED};
-	size_t n;
 
 	if (!events__wanted(DSM_EV_WRITES) || !twin)
-		return;
-	n = diff__runs(region__frame(node.region, a->page), twin, 0, run);
-	if (!n && a->changes) /* nobody has seen a store to it */
 		return;
 	head.hdr.flags = (uint8_t)(flags_of(&a->party) | page_flags(a->page));
 	head.interval = evidence__interval(&a->party);
 	head.page = evidence__page(a->page);
 	head.flags = a->committed ? DSM_EV_WRITES_COMMITTED : 0;
-	evidence__writes(&head, run, n);
+	/* Changes that are not to be seen are left out where nobody has seen a store. */
+	evidence__writes(&head, region__frame(node.region, a->page), twin, !a->changes);
 }
 
 static void invalidate(const struct core_action *a)

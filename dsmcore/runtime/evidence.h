@@ -30,8 +30,10 @@ void evidence__fault(enum core_fault kind, uint32_t page, uint16_t offset, bool 
 void evidence__local(uint64_t ns);
 /* A barrier was passed. The caller holds node.lock. */
 void evidence__barrier(uint64_t wait_ns);
-/* What was written to a page, in as many records as the runs need; `head` has all but the runs. The caller holds node.lock. */
-void evidence__writes(const struct dsm_ev_writes *head, const struct dsm_ev_run *run, size_t nruns);
+/* What was written to a page: where it differs from what was there before; `head` has all but that. Without a difference
+ * there is a record only if unchanged_too. The caller holds node.lock. */
+void evidence__writes(const struct dsm_ev_writes *head, const uint8_t *page, const uint8_t *before,
+		      bool unchanged_too);
 /* An attempt has begun. The caller holds node.lock. */
 void evidence__begin(void);
 

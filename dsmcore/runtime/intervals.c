@@ -77,21 +77,17 @@ static void keep_copy(uint32_t page, struct known *k)
 /* The page cannot be written any more: what it holds against its copy is what was written. */
 static void tell_written(uint32_t page, struct known *k)
 {
-	static struct dsm_ev_run run[DIFF_RUNS_MAX];
 	struct dsm_ev_writes head = {.flags = DSM_EV_WRITES_COMMITTED, .basis = DSM_EV_BASIS_CHANGED};
-	size_t n;
+	const uint8_t *before = k->copy ? own.copy[k->copy - 1].bytes : NULL;
 
-	if (!k->copy)
-		return;
-	n = diff__runs(region__frame(node.region, page), own.copy[k->copy - 1].bytes, 0, run);
 	k->copy = 0;
-	if (!events__wanted(DSM_EV_WRITES))
+	if (!before || !events__wanted(DSM_EV_WRITES))
 		return;
 	head.hdr.flags = flags();
 	head.interval = (struct dsm_ev_interval){k->opened, 0, core__interval(node.core).site};
 	head.page = evidence__page(page);
 	head.version = core__version(node.core, page);
-	evidence__writes(&head, run, n);
+	evidence__writes(&head, region__frame(node.region, page), before, true);
 }
 
 static void one_page(uint32_t page, enum core_rights rights)
