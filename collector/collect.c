@@ -408,14 +408,15 @@ static int next_pause(const struct collect *c, int before)
 
 void collect__run(struct collect *c, int stop_fd)
 {
-	struct pollfd p = {.fd = stop_fd, .events = POLLIN};
+	int wake = c->source->ops->wake_fd ? c->source->ops->wake_fd(c->source) : -1;
+	struct pollfd p[] = {{.fd = stop_fd, .events = POLLIN}, {.fd = wake, .events = POLLIN}};
 	int pause = POLL_MS;
 
 	while (c->end == COLLECT_GOING_ON) {
 		c->round = 0;
 		one_round(c);
 		pause = next_pause(c, pause);
-		if (c->end == COLLECT_GOING_ON && poll(&p, 1, pause) > 0)
+		if (c->end == COLLECT_GOING_ON && poll(p, 2, pause) > 0 && p[0].revents)
 			c->end = COLLECT_SIGNAL;
 	}
 }

@@ -33,6 +33,13 @@ struct {
 	__uint(max_entries, 16 << 20); /* set by the collector before loading */
 } events SEC(".maps");
 
+/* Wakes the collector when a node describes itself in a batch: should it die before its batch is told, the rest is found in its
+ * memory, if that was looked for in time. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 65536); /* the largest page */
+} births SEC(".maps");
+
 /* Probe sites by the cookie that each one is attached with. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -217,6 +224,7 @@ struct walk { /* through a batch */
 	uint32_t pid, node;
 	int lost;    /* count what is to be sent as lost; else count pages */
 	int to_send; /* there is something */
+	int born;    /* a node describes itself */
 };
 
 /* One entry; 1 ends the walk. */
@@ -231,6 +239,7 @@ static long visit(uint32_t nth __attribute__((unused)), struct walk *w)
 		return 1;
 	sends = dsm_bpf__sends(head.hdr.type, keep_all, names_only);
 	w->to_send |= sends;
+	w->born |= head.hdr.type == DSM_EV_NODE;
 	if (w->lost && sends)
 		count_loss(w->pid, head.hdr.type);
 	if (!w->lost && dsm_bpf__counts(head.hdr.type)) {
@@ -260,11 +269,13 @@ static __always_inline int handle_batch(struct pt_regs *ctx)
 	w.pid = current_pid();
 	w.node = argument(ctx, site, ARG_NODE);
 	bpf_loop(entries, visit, &w, 0);
-	if (!w.to_send || emit_batch(w.pid, batch, size, entries) == 0)
-		return 0;
-	w.at = batch;
-	w.lost = 1;
-	bpf_loop(entries, visit, &w, 0);
+	if (w.to_send && emit_batch(w.pid, batch, size, entries)) {
+		w.at = batch;
+		w.lost = 1;
+		bpf_loop(entries, visit, &w, 0);
+	}
+	if (w.born)
+		bpf_ringbuf_output(&births, &w.pid, sizeof(w.pid), BPF_RB_FORCE_WAKEUP);
 	return 0;
 }
 

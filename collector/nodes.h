@@ -30,7 +30,7 @@ struct node_view {
 	size_t counters_bytes;		  /* as the writer has them: more or fewer than we know */
 	/* Where they are depends on the writer's number of counters. */
 	uint64_t *listeners, *head, *tail, *lost, *ended;
-	uint64_t *batch_bytes; /* and the batch behind it; of an older node: 0 */
+	uint64_t *batch_bytes;	      /* and the batch behind it; of an older node: 0 */
 	volatile sig_atomic_t broken; /* the memory was taken away: only zeros are left */
 	bool gone;		      /* the process has ended */
 	bool seen;		      /* by the scan that runs */

@@ -30,6 +30,8 @@ struct source;
 struct source_ops {
 	const char *name;
 	bool counts_pages; /* else the receiver counts from the records */
+	/* Is readable when it is better not to wait until the next look. NULL: never. */
+	int (*wake_fd)(const struct source *s);
 	/* Delivers what has come. With `all`, also counts that are cheap to leave for a while. */
 	void (*poll)(struct source *s, const struct source_sink *sink, bool all);
 	/* Delivers what a node that has died had gathered and not told; after a poll. NULL: nothing is gathered. */

@@ -26,7 +26,8 @@
 #include "collector/usdt.h"
 #include "dsm.skel.h"
 
-#define BATCH 4096
+#define BATCH	      4096
+#define LEAST_BATCHES 4
 /* The first pid namespace's inode is fixed in the kernel (PROC_PID_INIT_INO). */
 #define PIDNS_FIRST 0xeffffffcu
 
@@ -51,8 +52,8 @@ struct source_bpf {
 	size_t nfds;
 	struct bpf_link *links[DSM_BPF_SITES]; /* or, on older kernels, one a site */
 	size_t nlinks;
-	bool batched;		/* records come by batches */
-	struct table last_seq;	/* pid -> uint64_t: of its last record that came in a batch */
+	bool batched;	       /* records come by batches */
+	struct table last_seq; /* pid -> uint64_t: of its last record that came in a batch */
 	int cpus;
 	struct table pages;  /* page key -> struct page_seen: what was told so far */
 	struct table losses; /* (pid, type) -> uint64_t */
@@ -80,7 +81,8 @@ static int keep_warning(enum libbpf_print_level level, const char *format, va_li
 
 /* ---- delivering ---- */
 
-static void tell_record(const struct source_sink *sink, pid_t pid, const struct dsm_ev_hdr *record, size_t size)
+static void tell_record(const struct source_sink *sink, pid_t pid, const struct dsm_ev_hdr *record,
+			size_t size)
 {
 	if (trace_record__sane(record, size) && record->size == size)
 		sink->record(sink->ctx, pid, record);
@@ -142,6 +144,18 @@ static int on_sample(void *ctx, void *data, size_t size)
 	else
 		tell_record(b->sink, (pid_t)s->pid, (const void *)(s + 1), s->size);
 	return 0;
+}
+
+/* The batch with its description comes by the other ring. */
+static int on_birth(void *ctx, void *data, size_t size)
+{
+	(void)ctx, (void)data, (void)size;
+	return 0;
+}
+
+static int bpf_wake_fd(const struct source *s)
+{
+	return bpf_map__fd(((const struct source_bpf *)s)->skel->maps.births);
 }
 
 /* What the node had not told. It may have died between telling a batch and clearing it, so what came already is left out. */
@@ -317,6 +331,7 @@ static void bpf_free(struct source *s)
 static const struct source_ops bpf_ops = {
 	.name = "bpf",
 	.counts_pages = true,
+	.wake_fd = bpf_wake_fd,
 	.poll = bpf_poll,
 	.node_died = bpf_node_died,
 	.free = bpf_free,
@@ -368,7 +383,10 @@ static int load(struct source_bpf *b, const struct source_options *options, bool
 		b->skel->rodata->pidns_ino = ns.st_ino;
 		b->skel->rodata->pidns_first = ns.st_ino == PIDNS_FIRST;
 	}
-	rc = bpf_map__set_max_entries(b->skel->maps.events, (uint32_t)options->ring_bytes);
+	/* In less than that there would never be room for a batch. */
+	if (b->batched && b->source.ring_bytes < LEAST_BATCHES * DSM_EV_BATCH)
+		b->source.ring_bytes = LEAST_BATCHES * DSM_EV_BATCH;
+	rc = bpf_map__set_max_entries(b->skel->maps.events, (uint32_t)b->source.ring_bytes);
 	if (!rc)
 		rc = dsm_bpf__load(b->skel);
 	if (!rc)
@@ -376,7 +394,9 @@ static int load(struct source_bpf *b, const struct source_options *options, bool
 	if (rc)
 		return explain_load(rc, why, size);
 	b->ring = ring_buffer__new(bpf_map__fd(b->skel->maps.events), on_sample, b, NULL);
-	return b->ring ? 0 : explain_load(-errno, why, size);
+	if (!b->ring || ring_buffer__add(b->ring, bpf_map__fd(b->skel->maps.births), on_birth, b))
+		return explain_load(-errno, why, size);
+	return 0;
 }
 
 struct sites { /* of one probe */
@@ -470,8 +490,7 @@ static int attach(struct source_bpf *b, bool multi, char *why, size_t size)
 		collect_sites(b, probes[i].name, &s);
 		if (!s.count)
 			continue;
-		rc = multi ? attach_multi(b, probes[i].program, &s)
-			   : attach_single(b, probes[i].program, &s);
+		rc = multi ? attach_multi(b, probes[i].program, &s) : attach_single(b, probes[i].program, &s);
 		if (rc) {
 			snprintf(why, size, "attaching to the probe dsm:%s of %s failed: %s%s%s",
 				 probes[i].name, b->probe_file, strerror(-rc), last_warning[0] ? ": " : "",

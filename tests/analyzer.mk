@@ -1,6 +1,9 @@
 # Tests of the analyzer: its logic on synthetic records whose truth is known, the program on bad input.
 analyzer_test_LIBS := -lcmocka $(analyzer_LIBS)
-TESTS += unit/analyzer_sets_test unit/analyzer_symbols_test unit/analyzer_evidence_test unit/analyzer_report_test unit/analyzer_advice_test unit/analyzer_cores_test unit/analyzer_range_test unit/analyzer_interval_test
+TESTS += unit/analyzer_sets_test unit/analyzer_symbols_test unit/analyzer_evidence_test unit/analyzer_report_test unit/analyzer_advice_test unit/analyzer_cores_test unit/analyzer_range_test unit/analyzer_interval_test unit/written_test
+unit/written_test_SRCS  := tests/unit/written_test.c dsmcore/memory/written.c dsmcore/memory/diff.c
+unit/written_test_NEEDS := analyzer trace
+unit/written_test_LIBS  := $(analyzer_test_LIBS)
 unit/analyzer_sets_test_SRCS  := tests/unit/analyzer_sets_test.c tests/analyzer/feed.c
 unit/analyzer_sets_test_NEEDS := analyzer trace
 unit/analyzer_sets_test_LIBS  := $(analyzer_test_LIBS)

@@ -361,7 +361,8 @@ struct dsm_ev_masks {
 	uint64_t words[8];
 	uint8_t mask[]; /* one for each bit that is set: dsm_ev_writes.nmasks */
 };
-#define DSM_EV_MASKS_AT(nruns) ((sizeof(struct dsm_ev_writes) + (nruns) * sizeof(struct dsm_ev_run) + 7) & ~7ull)
+#define DSM_EV_MASKS_AT(nruns)                                                                               \
+	((sizeof(struct dsm_ev_writes) + (nruns) * sizeof(struct dsm_ev_run) + 7) & ~7ull)
 
 struct dsm_ev_access {
 	uint16_t offset; /* in the page */
@@ -582,7 +583,7 @@ struct dsm_shm {
 	_Alignas(64) uint64_t ring_head;      /* written by the producer */
 	_Alignas(64) uint64_t ring_tail;      /* written by the consumer */
 	_Alignas(64) uint64_t lost[DSM_EV_TYPE_MAX];
-	uint64_t ended; /* 1: the node's END record is out */
+	uint64_t ended;			   /* 1: the node's END record is out */
 	_Alignas(64) uint64_t batch_bytes; /* in use of `batch`: entries that no probe has told yet */
 	uint8_t batch[DSM_EV_BATCH];
 	struct dsm_phase phases[DSM_PHASES];

@@ -9,6 +9,7 @@
 
 #include "dsmcore/memory/diff.h"
 #include "dsmcore/memory/region.h"
+#include "dsmcore/memory/written.h"
 #include "dsmcore/runtime/contention.h"
 #include "dsmcore/runtime/cputime.h"
 #include "dsmcore/runtime/events.h"
@@ -254,68 +255,17 @@ static void abort_attempt(const struct core_action *a)
 	events__emit(&r.hdr, DSM_EV_ABORT, sizeof(r), r.nmeetings ? r.meeting[0].page : 0, wasted);
 }
 
-static size_t count_runs(const uint64_t *mask)
-{
-	uint64_t before = 0;
-	size_t n = 0;
-
-	for (unsigned i = 0; i < DIFF_MASK_WORDS; before = mask[i++] >> 63)
-		n += (size_t)__builtin_popcountll(mask[i] & ~(mask[i] << 1 | before));
-	return n;
-}
-
-/* Bit j: byte j of `eight` is not 0. */
-static uint64_t bytes_set(uint64_t eight)
-{
-	const uint64_t low = 0x7f7f7f7f7f7f7f7fu;
-	uint64_t ones = ((((eight & low) + low) | eight) >> 7) & 0x0101010101010101u;
-
-	return ones * 0x0102040810204080u >> 56;
-}
-
-/* Returns the number of masks. */
-static size_t put_masks(const uint64_t *mask, struct dsm_ev_masks *m)
-{
-	const uint8_t *byte = (const uint8_t *)mask;
-	size_t n = 0;
-
-	memset(m->words, 0, sizeof(m->words));
-	for (unsigned i = 0; i < DIFF_MASK_WORDS; i++)
-		m->words[i / 8] |= bytes_set(mask[i]) << i % 8 * 8;
-	for (unsigned i = 0; i < sizeof(m->words) / sizeof(m->words[0]); i++)
-		for (uint64_t left = m->words[i]; left; left &= left - 1)
-			m->mask[n++] = byte[i * 64 + (unsigned)__builtin_ctzll(left)];
-	return n;
-}
-
 void evidence__writes(const struct dsm_ev_writes *head, const uint8_t *page, const uint8_t *before,
 		      bool unchanged_too)
 {
-	/* Runs where they are shorter than the masks: the bitmap alone is as long as 16 of them. */
-	enum { MASKS = sizeof(struct dsm_ev_masks), RUNS = (MASKS + DIFF_PAGE / 8) / sizeof(struct dsm_ev_run) };
-	static _Alignas(8) uint8_t buffer[DSM_EV_MASKS_AT(RUNS) + MASKS + DIFF_PAGE / 8];
-	static struct dsm_ev_run run[DIFF_RUNS_MAX];
+	static _Alignas(8) uint8_t buffer[WRITTEN_BYTES];
 	struct dsm_ev_writes *r = (void *)buffer;
-	uint64_t mask[DIFF_MASK_WORDS];
-	size_t n, nmasks;
+	size_t bytes, runs;
 
-	diff__mask(page, before, mask);
-	n = count_runs(mask);
-	if (!n && !unchanged_too)
-		return;
 	*r = *head;
-	nmasks = put_masks(mask, (struct dsm_ev_masks *)(buffer + DSM_EV_MASKS_AT(0)));
-	if (n * sizeof(*run) <= MASKS + nmasks) {
-		diff__mask_runs(mask, run);
-		memcpy(r->run, run, n * sizeof(*run));
-		memset(r->run + n, 0, sizeof(*run)); /* padding to 8 bytes */
-		r->nruns = (uint16_t)n;
-		events__emit(&r->hdr, DSM_EV_WRITES, DSM_EV_MASKS_AT(n), r->page, n);
-		return;
-	}
-	r->nmasks = (uint16_t)nmasks;
-	memset(buffer + DSM_EV_MASKS_AT(0) + MASKS + nmasks, 0, -nmasks & 7);
-	events__emit(&r->hdr, DSM_EV_WRITES, DSM_EV_MASKS_AT(0) + MASKS + nmasks, r->page, n);
+	bytes = written__describe(r, page, before, &runs);
+	if (runs || unchanged_too)
+		events__emit(&r->hdr, DSM_EV_WRITES, bytes, r->page, runs);
 }
 
 /* The changed bytes of a dirty page. */

@@ -10,6 +10,8 @@
  *   I TYPE SEQ HASH   an identity record was emitted; R: in a rundown
  *   L TYPE SEQ        the ring had no room for it
  *   P PAGE fetches fetch_ns transfers bytes invalidations updates aborts wasted_ns
+ *
+ * With BATCHED (fake_node_batched) records are told in batches.
  */
 #include <errno.h>
 #include <signal.h>
@@ -30,6 +32,10 @@
 #define X(name, number, probe)                                                                               \
 	__extension__ unsigned short dsm_##probe##_semaphore __attribute__((unused, section(".probes")));
 DSM_EV_TYPES(X)
+#ifdef BATCHED
+X(, , batch)
+X(, , batch_pages)
+#endif
 #undef X
 #include <sys/sdt.h>
 
@@ -85,6 +91,68 @@ static bool tracer_wants(unsigned type)
 {
 	return *(volatile unsigned short *)semaphore_of(type) != 0;
 }
+
+#ifdef BATCHED
+static uint64_t batch_entries, batch_ns;
+
+static bool batch_wants(unsigned type)
+{
+	return *(volatile unsigned short *)&dsm_batch_semaphore != 0 ||
+	       (*(volatile unsigned short *)&dsm_batch_pages_semaphore != 0 &&
+		(DSM_EV_NAMES | DSM_EV_PAGES) >> type & 1);
+}
+
+static void tell_batch(void)
+{
+	uint64_t entries = batch_entries, none = 0;
+	uint32_t bytes = (uint32_t)shm->batch_bytes, node = (uint16_t)claimed_node();
+
+	if (!entries)
+		return;
+	batch_entries = 0;
+	DTRACE_PROBE5(dsm, batch, shm->batch, bytes, node, entries, none);
+	DTRACE_PROBE5(dsm, batch_pages, shm->batch, bytes, node, entries, none);
+	__atomic_store_n(&shm->batch_bytes, 0, __ATOMIC_RELEASE);
+}
+
+static void tell_old_batch(void)
+{
+	if (batch_entries && now_ns() - batch_ns > DSM_EV_BATCH_MS * 1000000ull / 2)
+		tell_batch();
+}
+
+static void put_in_batch(const struct dsm_ev_hdr *r, dsm_ev_page page, uint64_t value)
+{
+	struct dsm_ev_entry *entry;
+
+	if (shm->batch_bytes + sizeof(*entry) + r->size > DSM_EV_BATCH)
+		tell_batch();
+	if (!batch_entries++)
+		batch_ns = r->time_ns;
+	entry = (struct dsm_ev_entry *)(shm->batch + shm->batch_bytes);
+	*entry = (struct dsm_ev_entry){page, value};
+	memcpy(entry + 1, r, r->size);
+	__atomic_store_n(&shm->batch_bytes, shm->batch_bytes + sizeof(*entry) + r->size, __ATOMIC_RELEASE);
+}
+#else
+static bool batch_wants(unsigned type)
+{
+	(void)type;
+	return false;
+}
+
+static void put_in_batch(const struct dsm_ev_hdr *r, dsm_ev_page page, uint64_t value)
+{
+	(void)r, (void)page, (void)value;
+}
+
+static void tell_old_batch(void)
+{
+}
+static void tell_batch(void)
+{
+}
+#endif
 
 static bool ring_wants(void)
 {
@@ -144,7 +212,7 @@ static void emit(struct dsm_ev_hdr *r, unsigned type, size_t size, dsm_ev_page p
 #undef X
 	};
 
-	if (!ring_wants() && !tracer_wants(type))
+	if (!ring_wants() && !tracer_wants(type) && !batch_wants(type))
 		return;
 	seq++;
 	*r = (struct dsm_ev_hdr){.size = (uint16_t)size,
@@ -171,6 +239,8 @@ static void emit(struct dsm_ev_hdr *r, unsigned type, size_t size, dsm_ev_page p
 	}
 	if (tracer_wants(type))
 		fire(r, page, value);
+	if (batch_wants(type))
+		put_in_batch(r, page, value);
 }
 
 #define EMIT(record, type, page, value, flags)                                                               \
@@ -224,8 +294,11 @@ static void rundown_if_due(void)
 
 	ring_before = ring;
 	tracers_before = tracers;
-	if (due)
-		describe(DSM_EV_F_RUNDOWN);
+	tell_old_batch();
+	if (!due)
+		return;
+	describe(DSM_EV_F_RUNDOWN);
+	tell_batch();
 }
 
 /* ---- what happens ---- */
@@ -455,6 +528,7 @@ static void run(void)
 	if (opt.shrink)
 		return;
 	EMIT(&end, END, 0, 0, 0);
+	tell_batch();
 	__atomic_store_n(&shm->ended, 1, __ATOMIC_RELEASE);
 }
 

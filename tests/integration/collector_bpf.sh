@@ -26,26 +26,7 @@ for name in one two; do
 done
 kill -9 "$runner"
 
-# ---- without a trace: names travel and pages are counted; records that nobody reads stay with the node ----
-rm -f "$WORK"/node-*.log
-start_collector --source bpf --json >"$WORK/summary.json"
-rm -f "$WORK/live"
-"$CLIENT" "$socket" >"$WORK/live" &
-client=$!
-listening # on a busy machine the node would else be done before the client has started
-start_node 0 --records 3000 --wait 10 --ring 33554432
-wait "$collector"
-wait "$client"
-check "no trace: names arrive" sh -c "jq -e '.records | .node == 1 and .object > 0 and .type > 0 and .end == 1' '$WORK/summary.json' >/dev/null"
-check "no trace: records of what happens do not" sh -c "jq -e '.records | keys - [\"node\", \"module\", \"site\", \"type\",
-	\"object\", \"free\", \"root\", \"end\"] == []' '$WORK/summary.json' >/dev/null"
-check "no trace: nothing is lost" sh -c "jq -e '.lost_total == 0' '$WORK/summary.json' >/dev/null"
-for at in "fetches 4" "aborts 10"; do
-	set -- $at
-	check "no trace: $1 are counted" [ "$(tail -1 "$WORK/live" | jq "[.pages[].$1] | add")" = \
-		"$(awk -v at="$2" '$1 == "P" && $3 != "0" { sum += $at } END { print sum }' "$WORK/node-0.log")" ]
-done
-
+no_trace
 check "no probes: exit 2" sh -c "'$COLLECT' --source bpf --probe-file /bin/true --no-live 2>'$WORK/err'; [ \$? = 2 ]"
 check "no probes: says what to do" grep -q "no probe of the provider dsm.*--probe-file" "$WORK/err"
 check "no file: exit 2" sh -c "'$COLLECT' --source bpf --probe-file /nonexistent --no-live 2>'$WORK/err'; [ \$? = 2 ]"

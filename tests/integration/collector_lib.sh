@@ -7,7 +7,7 @@ WORK=$work
 COLLECT=$bin/dsmcollect
 # A node of our own: probes are attached to a file, and a node does not wait for us when another test's collector listens.
 NODE=$WORK/fake_node
-cp "$BUILD/tests/collector/fake_node" "$NODE" || exit 1
+cp "$BUILD/tests/collector/${FAKE:-fake_node}" "$NODE" || exit 1
 DUMP=$BUILD/tests/collector/trace_dump
 CLIENT=$BUILD/tests/collector/live_client
 export XDG_RUNTIME_DIR=$WORK/runtime
