@@ -65,5 +65,17 @@ grep -qE 'node 0: write to DSM memory outside a transaction.* at .*misuse\.c:[0-
 	fail "the mistake is not named: $(head -c 500 "$work/err")"
 expect 2 'node 2: it left the run in the middle' srun --mpi=pmix --overcommit -n 3 "$app" leave 0
 expect 0 'warning: one of 2 processes .*srun --mpi=pmix' srun --mpi=none --overcommit -n 2 "$app" sum
-nobody_left "after all runs"
+
+# One command runs the job and records it.
+export XDG_RUNTIME_DIR=$work/runtime
+mkdir -m 700 "$XDG_RUNTIME_DIR"
+mkdir "$work/sub"
+each=("$bin/dsmcollect" --each "$work/sub/t.dsmt" --source ring)
+expect 0 'traces of 1 hosts' "${run[@]}" -n 3 "${each[@]}" "$build/tests/integration/split" 4
+same "all nodes have run" "$(grep -c '^node [0-2]: .* rounds' "$work/out")" 3
+same "files left" "$(ls "$work/sub")" t.dsmt
+check "the report of a job of srun" "$bin/dsmreport" --format json "$work/sub/t.dsmt" >"$work/report.json"
+check "this job's nodes, whole" jq -e '.run.nodes == 3 and .run.program == "split" and (.run.cut | not)' "$work/report.json" >"$work/out"
+expect 7 '' "${run[@]}" -n 3 "${each[@]}" "$app" return 7
+nobody_left "after all runs" 'split|launch_app|dsmcollect|dsm-pmix'
 finish
