@@ -20,8 +20,8 @@
 #include "dsmcore/runtime/pages.h"
 #include "dsmcore/runtime/tx.h"
 
-/* One in so many, and no more than about 2,500 a second of each kind: a record costs a microsecond or two, a
- * small transaction a quarter of one. */
+/* One in so many, and no more than about 2,500 a second of each kind: a record costs as much as a small transaction, and
+ * its place in the trace. */
 #define SAMPLE_LEAST   64u
 #define SAMPLE_MOST    65536u
 #define SAMPLE_NS      400000u
