@@ -176,7 +176,7 @@ coverage:
 	$(Q)tests/coverage.sh build/coverage
 export PROCOPE_QUICK
 
-# Each parser has a fuzz target; SECONDS each, longer on demand: make fuzz FUZZ_SECONDS=600
+# Each parser has a fuzz target; SECONDS each, longer on demand: make fuzz FUZZ_SECONDS=600. 0: only what is known already.
 FUZZ_SECONDS ?= 20
 define fuzzer
 build/fuzz/$(1): $($(1)_SRCS) build/.deps-test
@@ -187,7 +187,7 @@ build/fuzz/$(1): $($(1)_SRCS) build/.deps-test
 endef
 $(foreach f,$(FUZZERS),$(eval $(call fuzzer,$(f))))
 fuzz: $(addprefix build/fuzz/,$(FUZZERS))
-	@tests/fuzz.sh $(FUZZ_SECONDS) $^
+	@tests/fuzz.sh '$(FUZZ_SECONDS)' $^
 
 lint: build/.deps-test all
 	@CLANG=$(CLANG) tests/lint.sh $(CPPFLAGS) $(filter -I%,$(pmix_CFLAGS) $(ompi-c_CFLAGS))
@@ -200,6 +200,7 @@ LIBDIR     := $(DESTDIR)$(PREFIX)/lib
 INCLUDEDIR := $(DESTDIR)$(PREFIX)/include
 EXAMPLES   := $(LIBDIR)/procope/examples
 MANDIR     := $(DESTDIR)$(PREFIX)/share/man
+DOCDIR     := $(DESTDIR)$(PREFIX)/share/doc/procope
 .PHONY: install
 install: all
 	install -d $(BINDIR) $(LIBDIR)/pkgconfig $(EXAMPLES) $(INCLUDEDIR) $(MANDIR)/man1 $(MANDIR)/man3 $(DESTDIR)$(PREFIX)/share/procope/scenes
@@ -211,6 +212,14 @@ install: all
 		-e 's|@EXAMPLESDIR@|$${libdir}/procope/examples|' dsmcore/dsm.pc.in >$(LIBDIR)/pkgconfig/dsm.pc
 	install -m 644 docs/man/*.1 $(MANDIR)/man1
 	install -m 644 docs/man/*.3 $(MANDIR)/man3
+	install -d $(DOCDIR)/pictures
+	install -m 644 LICENSE $(DOCDIR)
+	install -m 644 docs/pictures/* $(DOCDIR)/pictures
+	@# what they refer to lies elsewhere than in the sources
+	for f in README.md docs/*.md; do \
+		sed -e 's|](docs/man)|](../../man)|' -e 's|](docs/|](|g' -e 's|](../README|](README|g' \
+			-e 's|](\(../\)*dsmcore/include/|](../../../include/|g' "$$f" >$(DOCDIR)/"$${f##*/}" && chmod 644 $(DOCDIR)/"$${f##*/}" || exit 1; \
+	done
 	install $(addprefix $(BUILD)/apps/,world world-sequential $(APPS) $(APPS:%=%-sequential)) $(EXAMPLES)
 	install -m 644 apps/scenes/* $(DESTDIR)$(PREFIX)/share/procope/scenes
 

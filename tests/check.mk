@@ -2,3 +2,5 @@
 SCRIPT_TESTS += tests/integration/check_test.sh
 # What make install puts where.
 SCRIPT_TESTS += tests/integration/install.sh
+# What make fuzz takes for a time.
+SCRIPT_TESTS += tests/integration/fuzz_limits.sh

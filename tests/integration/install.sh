@@ -39,7 +39,19 @@ if [ -z "${SANITIZE:-}" ]; then # whose run-time library would have to be linked
 	run env LD_LIBRARY_PATH="$tree/lib" "$tree/bin/dsmrun" -n 2 "$work/two"
 	check "runs on two nodes" code 0
 fi
-for page in dsmrun.1 dsm.3; do
-	[ -n "$(find "$tree/share/man" -name "$page")" ] || fail "no manual page $page"
+for page in docs/man/*.[13]; do
+	[ -n "$(find "$tree/share/man/man${page##*.}" -name "${page##*/}")" ] || fail "no manual page $page"
 done
+
+# The documents, and what they refer to.
+docs=$tree/share/doc/procope
+for page in README.md LICENSE docs/*.md docs/pictures/*; do
+	[ -s "$docs/${page#docs/}" ] || fail "$page is not installed"
+done
+same "links of the installed documents that lead nowhere" "$(cd "$docs" && grep -o '](\([^)# ]*\)' ./*.md | sed 's|^./||; s|:\](| |' |
+	while read -r page link; do
+		case $link in '' | http*) continue ;; esac
+		[ -e "$link" ] || echo "$page: $link"
+	done)" ''
+same "files outside PREFIX" "$(cd "$root" && find . -type f ! -path ".$prefix/*")" ''
 finish
