@@ -2,6 +2,7 @@
 /* dsmreport.c - the command line of the analyzer. */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include "collector/number.h"
+#include "dsmcore/launch/remedy.h"
 #include "graph.h"
 #include "outfile.h"
 #include "proof.h"
@@ -331,14 +333,18 @@ static int compare(const struct options *o, const char *const *traces)
 
 int main(int argc, char **argv)
 {
+	const char *const *files;
 	struct options o;
-	int status = parse(&o, argc, argv);
-	const char *const *files = (const char *const *)argv + optind;
+	int status;
 
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to report */
+	status = parse(&o, argc, argv);
+	files = (const char *const *)argv + optind;
 	if (status < 0)
 		status = o.compare ? compare(&o, files) : report(&o, files, (size_t)(argc - optind));
 	if (fflush(stdout) && !status) {
-		fprintf(stderr, "dsmreport: standard output: cannot write: %s\n", strerror(errno));
+		fprintf(stderr, "dsmreport: standard output: cannot write: %s%s\n", strerror(errno),
+			remedy__write(errno));
 		status = EXIT_OUTPUT;
 	}
 	return status;

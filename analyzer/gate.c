@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "analyzer/outfile.h"
 #include "analyzer/gate_report.h"
 #include "collector/number.h"
+#include "dsmcore/launch/remedy.h"
 #include "version.h"
 
 static const char usage_text[] =
@@ -427,6 +429,7 @@ int main(int argc, char **argv)
 	struct gate_report r = {0};
 	int rc;
 
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to report */
 	o.path[0] = calloc((size_t)argc + 1, sizeof(char *));
 	o.path[1] = calloc((size_t)argc + 1, sizeof(char *));
 	if (o.path[0] && o.path[1]) {
@@ -438,7 +441,8 @@ int main(int argc, char **argv)
 	if (rc < 0)
 		rc = run(&o, &r);
 	if (fflush(stdout) && rc != 1) {
-		fprintf(stderr, "dsmgate: standard output: cannot write: %s\n", strerror(errno));
+		fprintf(stderr, "dsmgate: standard output: cannot write: %s%s\n", strerror(errno),
+			remedy__write(errno));
 		rc = 2;
 	}
 	for (int side = 0; side < 2; side++) {

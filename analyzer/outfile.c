@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dsmcore/launch/remedy.h"
 #include "mem.h"
 
 static int write_all(int fd, const char *data, size_t bytes)
@@ -29,7 +30,8 @@ static int write_all(int fd, const char *data, size_t bytes)
 
 static int complain(const char *path, int err)
 {
-	fprintf(stderr, "%s: %s: cannot write: %s\n", program_invocation_short_name, path, strerror(-err));
+	fprintf(stderr, "%s: %s: cannot write: %s%s\n", program_invocation_short_name, path, strerror(-err),
+		remedy__write(err));
 	return err;
 }
 

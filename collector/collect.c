@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dsmcore/launch/remedy.h"
+
 #define MS		 1000000ull
 #define POLL_MS		 10	   /* the ring buffers are never woken for: this is how old a record gets */
 #define POLL_IDLE_MS	 100	   /* while little comes; each look takes a core away from somebody */
@@ -555,7 +557,8 @@ static int close_trace(struct collect *c)
 		rc = c->error;
 	if (!rc)
 		return 0;
-	fprintf(stderr, "dsmcollect: %s: %s: the trace is not complete", c->options->output, strerror(-rc));
+	fprintf(stderr, "dsmcollect: %s: %s: the trace is not complete%s", c->options->output, strerror(-rc),
+		remedy__write(rc));
 	if (records)
 		fprintf(stderr, "; what was written until then can be read from %s.partial",
 			c->options->output);

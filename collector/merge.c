@@ -8,6 +8,7 @@
 #include "collector/merge.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 #include "collector/merge_parts.h"
 #include "collector/room.h"
+#include "dsmcore/launch/remedy.h"
 
 /* ---- statistics ---- */
 
@@ -266,8 +268,8 @@ static int merge_all(struct merge *m)
 	short_of = merge__complain(m);
 	rc = write_trace(m);
 	if (rc)
-		fprintf(stderr, "dsmcollect: %s: %s: the traces are not merged\n", m->options->output,
-			strerror(-rc));
+		fprintf(stderr, "dsmcollect: %s: %s: the traces are not merged%s\n", m->options->output,
+			strerror(-rc), remedy__write(rc));
 	if (!rc)
 		merge__complain_of_causes(m);
 	if (!rc)
@@ -280,6 +282,7 @@ int merge__traces(const struct merge_options *options, const char *const *paths,
 	struct merge m = {.options = options, .nparts = n};
 	int rc = 1;
 
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to report */
 	if (n > MERGE_PARTS) {
 		fprintf(stderr, "dsmcollect: %zu traces are too many to merge at once (%u)\n", n,
 			MERGE_PARTS);

@@ -30,6 +30,7 @@ unit/control_test_LIBS := -lcmocka -lpthread -ldw -lelf -ldl
 TSAN_TESTS += unit/transport_test unit/transport_raw_test unit/transport_ring_test unit/control_test
 
 SCRIPT_TESTS += $(addprefix tests/integration/,dsmrun_start.sh dsmrun_end.sh dsmrun_bad_input.sh dsmrun_monitor.sh manuals.sh)
+SCRIPT_TESTS += tests/integration/file_limit.sh
 
 TESTS += unit/transport_ring_test
 unit/transport_ring_test_SRCS := tests/unit/transport_ring_test.c $(transport_SRCS)

@@ -7,12 +7,14 @@
 #include <getopt.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "collector/number.h"
+#include "dsmcore/launch/remedy.h"
 #include "viewer/loop.h"
 #include "viewer/replay.h"
 #include "version.h"
@@ -236,13 +238,15 @@ int main(int argc, char **argv)
 	bool list = false;
 	int rc;
 
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to report */
 	setlocale(LC_CTYPE, "");
 	o.utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 	rc = parse(argc, argv, &o, &list);
 	if (rc < 0 && list)
 		rc = list_sockets();
 	if (!rc && fflush(stdout)) {
-		fprintf(stderr, "dsmtop: standard output: cannot write: %s\n", strerror(errno));
+		fprintf(stderr, "dsmtop: standard output: cannot write: %s%s\n", strerror(errno),
+			remedy__write(errno));
 		rc = 1;
 	}
 	if (rc >= 0)

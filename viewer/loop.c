@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dsmcore/launch/remedy.h"
 #include "viewer/canvas.h"
 #include "viewer/live.h"
 #include "viewer/screen.h"
@@ -255,7 +256,8 @@ static int print_sample(struct batch *b, bool gone)
 	b->printed = now();
 	b->screens++;
 	if (rc)
-		fprintf(stderr, "dsmtop: cannot write to standard output: %s\n", strerror(-rc));
+		fprintf(stderr, "dsmtop: cannot write to standard output: %s%s\n", strerror(-rc),
+			remedy__write(rc));
 	return rc;
 }
 

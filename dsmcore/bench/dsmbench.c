@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <json-c/json.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "dsm.h"
 #include "dsmcore/launch/plain.h"
 #include "dsmcore/launch/put_file.h"
+#include "dsmcore/launch/remedy.h"
 #include "version.h"
 
 #define COUNT_MAX     100000
@@ -107,7 +109,7 @@ static bool written(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return true;
-	perror("dsmbench: standard output");
+	fprintf(stderr, "dsmbench: standard output: %s%s\n", strerror(errno), remedy__write(errno));
 	return false;
 }
 
@@ -395,7 +397,8 @@ static int write_samples(const struct results *r, const char *path)
 	}
 	free(text);
 	if (rc)
-		fprintf(stderr, "dsmbench: cannot write the samples to '%s': %s\n", path, strerror(-rc));
+		fprintf(stderr, "dsmbench: cannot write the samples to '%s': %s%s\n", path, strerror(-rc),
+			remedy__write(rc));
 	return rc;
 }
 
@@ -415,8 +418,10 @@ int main(int argc, char **argv)
 	struct results r = {0};
 	struct json_object *out = NULL;
 	struct options o;
-	int rc = parse(&o, argc, argv);
+	int rc;
 
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to report */
+	rc = parse(&o, argc, argv);
 	if (rc >= 0)
 		return rc;
 	if (o.as_node)

@@ -19,6 +19,7 @@
 #include "dsmcore/launch/fabric_node.h"
 #include "dsmcore/launch/pmix_node.h"
 #include "dsmcore/launch/plain.h"
+#include "dsmcore/launch/remedy.h"
 #include "dsmcore/launch/proto.h"
 #include "dsmcore/transport/stream.h"
 #include "dsmcore/transport/stream_ring.h"
@@ -54,7 +55,7 @@ static int receive(const struct control *c, enum proto_type want, struct proto_p
 
 static int complain(int rc, const char *what)
 {
-	fprintf(stderr, "dsm: %s: %s\n", what, strerror(-rc));
+	fprintf(stderr, "dsm: %s: %s%s\n", what, strerror(-rc), remedy__write(rc));
 	return rc;
 }
 
@@ -162,7 +163,7 @@ static int open_rings(const struct run_options *o, int (*fds)[2], struct links *
 }
 
 /* What was handed over as sockets. */
-static int open_streams(const struct run_options *o, int (*fds)[2], struct links *links)
+static int open_streams(struct control *c, const struct run_options *o, int (*fds)[2], struct links *links)
 {
 	int rc = open_rings(o, fds, links);
 
@@ -172,7 +173,13 @@ static int open_streams(const struct run_options *o, int (*fds)[2], struct links
 	for (unsigned i = 0; i < o->nodes * 2u; i++)
 		if (links->stream[i / 2][i % 2])
 			fds[i / 2][i % 2] = -1;
-	return rc ? complain(rc, "connections") : 0;
+	if (rc) {
+		char text[256];
+
+		snprintf(text, sizeof(text), "connections: %s%s", strerror(-rc), remedy__write(rc));
+		control__report(c, text, NULL, 0);
+	}
+	return rc;
 }
 
 /* Of several hosts it is this one that has no such address. */
@@ -267,7 +274,7 @@ static int connect_all(struct control *c, const struct run_options *o, struct li
 	if (rc == 0 && fabric)
 		rc = fabric_node__connect(fabric, SETUP_SECONDS, links);
 	else if (rc == 0)
-		rc = open_streams(o, fds, links);
+		rc = open_streams(c, o, fds, links);
 	for (unsigned i = 0; rc == 0 && i < o->nodes * 2u; i++)
 		if (!links->stream[i / 2][i % 2] && i / 2 != o->node)
 			rc = complain_of_launcher(c, -EPROTO, "receiving the connections from");

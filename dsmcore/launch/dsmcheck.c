@@ -5,9 +5,11 @@
  */
 #include "dsmcore/launch/dsmcheck.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <json-c/json.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 #include "dsmcore/launch/plain.h"
+#include "dsmcore/launch/remedy.h"
 #include "version.h"
 
 #define CHECK_SCHEMA "procope.check/1"
@@ -149,7 +152,7 @@ static bool written(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return true;
-	perror("dsmcheck: standard output");
+	fprintf(stderr, "dsmcheck: standard output: %s%s\n", strerror(errno), remedy__write(errno));
 	return false;
 }
 
@@ -224,8 +227,10 @@ int main(int argc, char **argv)
 	struct options o = {0};
 	char self[PATH_MAX] = "", bin[PATH_MAX], lib[PATH_MAX + 32], resolved[PATH_MAX];
 	ssize_t n;
-	int rc = parse(argc, argv, &o);
+	int rc;
 
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to report */
+	rc = parse(argc, argv, &o);
 	if (rc >= 0)
 		return rc;
 	n = readlink("/proc/self/exe", self, sizeof(self) - 1);

@@ -276,7 +276,9 @@ static void check_addresses(struct checks *c)
 	bytes = options.heap_bytes;
 	rc = check_child__run(map_region, &bytes, 10, why, sizeof(why));
 	checks__add(c, CHECK_RUN, "DSM address range",
-		    !rc		    ? NULL
+		    !rc ? NULL
+		    : rc == -EFBIG
+			    ? "raise the limit of file size (ulimit -f): shared memory counts as a file"
 		    : rc == -ENOMEM ? "lift the limit (ulimit -v unlimited; vm.overcommit_memory other than "
 				      "2), or make the DSM "
 				      "smaller (dsmrun --heap)"
@@ -315,8 +317,11 @@ static void check_memfd(struct checks *c)
 	if (fd >= 0)
 		close(fd);
 	checks__add(c, CHECK_RUN, "memfd",
-		    ok ? NULL : "allow memfd_create, and shared memory, in the sandbox", "%s",
-		    ok ? "shared memory without a file" : strerror(err));
+		    ok ? NULL
+		    : err == EFBIG
+			    ? "raise the limit of file size (ulimit -f): shared memory counts as a file"
+			    : "allow memfd_create, and shared memory, in the sandbox",
+		    "%s", ok ? "shared memory without a file" : strerror(err));
 }
 
 void check_memory(struct checks *c)

@@ -20,6 +20,7 @@
 #include "dsmcore/launch/dsmrun_hosts.h"
 #include "dsmcore/launch/dsmrun_traces.h"
 #include "dsmcore/launch/plain.h"
+#include "dsmcore/launch/remedy.h"
 #include "version.h"
 
 static const char usage[] =
@@ -359,7 +360,7 @@ static int parse(struct run *run, int argc, char **argv)
 			fputs(opt == 'h' ? usage : VERSION_LINE("dsmrun", "") "\n", stdout);
 			if (fflush(stdout) == 0)
 				return 0;
-			run__say("standard output: %s", strerror(errno));
+			run__say("standard output: %s%s", strerror(errno), remedy__write(errno));
 			return EXIT_BAD;
 		}
 		if (set_option(run, opt, why, sizeof(why))) {
@@ -418,7 +419,6 @@ static int open_signals(struct run *run)
 			sigaddset(&set, wanted[i]);
 	}
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to report */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	run->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return run->signals < 0 ? -errno : 0;
@@ -506,6 +506,7 @@ int main(int argc, char **argv)
 	int rc;
 
 	open_standard();
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to report */
 	rc = parse(&run, argc, argv);
 	if (rc < 0)
 		rc = check__run(&run) ? EXIT_BAD : run_nodes(&run);

@@ -237,9 +237,11 @@ void loop__output(struct run *run, struct proc *p, int which, const char *bytes,
 
 static void died_of_signal(struct run *run, const struct proc *p, int sig, bool core)
 {
-	run__say("node %u (process %d%s%s) was killed by signal %d (%s)%s; all nodes are ended", p->node,
+	run__say("node %u (process %d%s%s) was killed by signal %d (%s)%s; all nodes are ended%s", p->node,
 		 (int)(p->host ? p->self : p->pid), p->host ? " on " : "", p->host ? p->host->name : "", sig,
-		 strsignal(sig), core ? ", core dumped" : "");
+		 strsignal(sig), core ? ", core dumped" : "",
+		 sig == SIGXFSZ ? ": let the program write less into one file, or raise the limit (ulimit -f)"
+				: "");
 	decide(run, EXIT_SIGNAL + sig);
 }
 

@@ -18,6 +18,7 @@
 
 #include "dsm_events.h"
 #include "dsmcore/launch/put_file.h"
+#include "dsmcore/launch/remedy.h"
 #include "dsmcore/launch/shm_find.h"
 
 static bool is_node_memory(int fd, unsigned node)
@@ -250,7 +251,8 @@ int stats__write(const struct run *run)
 	if (!rc) {
 		rc = write_json(run->stats, top);
 		if (rc)
-			run__say("cannot write statistics to '%s': %s", run->stats, strerror(-rc));
+			run__say("cannot write statistics to '%s': %s%s", run->stats, strerror(-rc),
+				 remedy__write(rc));
 	}
 	json_object_put(top);
 	return rc;

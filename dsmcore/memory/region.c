@@ -139,7 +139,19 @@ static int watch(struct region *r)
 	return (reg.ioctls & want) == want ? 0 : -ENOTSUP;
 }
 
-int region__open(struct region **out, uint64_t bytes)
+static const char *remedy(int err)
+{
+	switch (err) {
+	case -ENOMEM:
+		return "use a smaller --heap (DSM_HEAP), or raise the limit of address space (ulimit -v)";
+	case -EFBIG: /* to the kernel shared memory is a file */
+		return "use a smaller --heap (DSM_HEAP), or raise the limit of file size (ulimit -f)";
+	default:
+		return "run `dsmcheck` to see what this machine lacks";
+	}
+}
+
+int region__open(struct region **out, uint64_t bytes, char *why, size_t size)
 {
 	struct region *r = calloc(1, sizeof(*r));
 	const char *what = "memory";
@@ -169,11 +181,8 @@ int region__open(struct region **out, uint64_t bytes)
 				   r->rights);
 out:
 	if (err) {
-		fprintf(stderr, "dsm: %s (%llu MiB): %s; %s\n", what, (unsigned long long)(bytes >> 20),
-			strerror(-err),
-			err == -ENOMEM ? "use a smaller --heap (DSM_HEAP), or raise the limit of address "
-					 "space (ulimit -v)"
-				       : "run `dsmcheck` to see what this machine lacks");
+		snprintf(why, size, "%s (%llu MiB): %s; %s", what, (unsigned long long)(bytes >> 20),
+			 strerror(-err), remedy(err));
 		region__close(r);
 		return err;
 	}

@@ -21,8 +21,8 @@
 
 struct region;
 
-/* Maps `bytes` at DSM_BASE. Errors: negative errno after a message with the remedy. */
-int region__open(struct region **out, uint64_t bytes);
+/* Maps `bytes` at DSM_BASE. Errors: negative errno; then why[size] has the message with the remedy. */
+int region__open(struct region **out, uint64_t bytes, char *why, size_t size);
 void region__close(struct region *r);
 /* Sets the mutator's rights on `count` pages from `page`. Any thread under node.lock. */
 int region__protect(struct region *r, uint32_t page, uint32_t count, enum core_rights rights);

@@ -11,9 +11,11 @@
 #include <sys/stat.h>
 
 #include "dsm_history.h"
+#include "dsmcore/launch/remedy.h"
 #include "dsmcore/memory/diff.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/events.h"
+#include "dsmcore/runtime/file_limit.h"
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/pages.h"
 #include "dsmcore/runtime/tx.h"
@@ -28,7 +30,7 @@ static struct {
 	bool committed;
 } history;
 
-int history__open(void)
+void history__open(void)
 {
 	char path[sizeof(node.options.history) + 64];
 	struct dsm_history_file head = {
@@ -44,20 +46,16 @@ int history__open(void)
 	};
 
 	if (!node.options.history[0])
-		return 0;
+		return;
 	int n = snprintf(path, sizeof(path), "%s/", node.options.history);
 
 	snprintf(path + n, sizeof(path) - (size_t)n, DSM_HISTORY_FILE, node.options.node);
 	mkdir(node.options.history,
 	      0777); /* if no node of this host has; what else is wrong with it fopen() says */
 	history.file = fopen(path, "we");
-	if (!history.file || fwrite(&head, sizeof(head), 1, history.file) != 1) {
-		int err = -errno;
-
-		fprintf(stderr, "dsm: history file %s: %s\n", path, strerror(-err));
-		return err;
-	}
-	return 0;
+	if (!history.file || fwrite(&head, sizeof(head), 1, history.file) != 1)
+		node__fatal(NULL, "history cannot be written: %s%s (%s)", strerror(errno),
+			    remedy__write(errno), path);
 }
 
 void history__begin(void)
@@ -101,10 +99,16 @@ static void touched(void *arg, uint32_t page, uint64_t version, bool read, bool 
 		history.write[history.nwrites++] = (struct dsm_history_page){page, version + 1, hash(frame)};
 }
 
+__attribute__((noreturn)) static void fail(void)
+{
+	node__fatal(NULL, "history cannot be written: %s%s (%s)", strerror(errno), remedy__write(errno),
+		    node.options.history);
+}
+
 static void put(const void *data, size_t bytes)
 {
 	if (bytes && fwrite(data, bytes, 1, history.file) != 1)
-		node__fatal(NULL, "history in %s: %s", node.options.history, strerror(errno));
+		fail();
 }
 
 static int by_page(const void *a, const void *b)
@@ -117,6 +121,8 @@ static int by_page(const void *a, const void *b)
 
 void history__end(const struct core_party *p, bool committed)
 {
+	sigset_t was;
+
 	if (!history.file)
 		return;
 	history.nreads = history.nwrites = 0;
@@ -137,19 +143,24 @@ void history__end(const struct core_party *p, bool committed)
 		.nwrites = history.nwrites,
 	};
 
+	file_limit__hold(&was);
 	put(&r, sizeof(r));
 	put(history.read, history.nreads * sizeof(*history.read));
 	put(history.write, history.nwrites * sizeof(*history.write));
+	file_limit__release(&was);
 }
 
 void history__close(void)
 {
 	struct dsm_history_attempt end = {.size = sizeof(end)};
+	sigset_t was;
 
 	if (!history.file)
 		return;
+	file_limit__hold(&was);
 	put(&end, sizeof(end));
 	if (fclose(history.file))
-		fprintf(stderr, "dsm: history in %s: %s\n", node.options.history, strerror(errno));
+		fail();
 	history.file = NULL;
+	file_limit__release(&was);
 }

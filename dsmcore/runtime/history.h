@@ -9,8 +9,8 @@
 
 #include "dsmcore/protocol/core.h"
 
-/* Opens this node's file if the run keeps a history. Errors: negative errno after a message. */
-int history__open(void);
+/* Opens this node's file if the run keeps a history; where it cannot be written this ends the node. */
+void history__open(void);
 /* An attempt begins; it was served pages although doomed; it ends (before anything is undone). All under
  * node.lock. */
 void history__begin(void);

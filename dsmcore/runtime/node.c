@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "dsm.h"
+#include "dsmcore/launch/remedy.h"
 #include "dsmcore/memory/objects.h"
 #include "dsmcore/memory/objects_layout.h"
 #include "dsmcore/memory/region.h"
@@ -30,6 +31,7 @@
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/fault.h"
+#include "dsmcore/runtime/file_limit.h"
 #include "dsmcore/runtime/history.h"
 #include "dsmcore/runtime/modules.h"
 #include "dsmcore/runtime/notes.h"
@@ -389,7 +391,7 @@ static int open_transport(struct links *links)
 static void must(int err, const char *what)
 {
 	if (err)
-		node__fatal(NULL, "%s: %s", what, strerror(-err));
+		node__fatal(NULL, "%s: %s%s", what, strerror(-err), remedy__write(err));
 }
 
 /* A child has no part in the run: none of its threads is the mutator (node__not_the_mutator()). */
@@ -411,7 +413,10 @@ static void *start(void)
 {
 	struct objects_zones zones;
 	struct links links;
+	char why[256];
+	sigset_t was;
 
+	file_limit__hold(&was);
 	modules__read();
 	node.mutator = gettid();
 	must(-pthread_atfork(NULL, NULL, forget_mutator), "memory for a fork handler");
@@ -422,11 +427,12 @@ static void *start(void)
 	cputime__init();
 	objects_layout__zones(&zones, node.options.heap_bytes, node.options.nodes,
 			      (enum core_model)node.options.consistency);
-	if (region__open(&node.region, (uint64_t)zones.region_pages << DSM_PAGE_LOG2))
-		_exit(2);
+	if (region__open(&node.region, (uint64_t)zones.region_pages << DSM_PAGE_LOG2, why, sizeof(why)))
+		node__fatal(NULL, "%s", why);
 	must(open_core(&zones), "memory for the protocol");
 	must(open_transport(&links), "connections to the other nodes");
-	if (history__open() || objects__open(node.options.heap_bytes, node.options.node, node.options.nodes))
+	history__open();
+	if (objects__open(node.options.heap_bytes, node.options.node, node.options.nodes))
 		_exit(2);
 	void *stack = tx__open_stack();
 
@@ -446,6 +452,7 @@ static void *start(void)
 	pthread_mutex_unlock(&node.lock);
 	must(start_service(), "service thread");
 	node.started = true;
+	file_limit__release(&was);
 	return stack;
 }
 

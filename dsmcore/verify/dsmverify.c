@@ -6,12 +6,14 @@
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dsmcore/launch/plain.h"
+#include "dsmcore/launch/remedy.h"
 #include "version.h"
 
 static const char usage[] =
@@ -162,7 +164,7 @@ static bool written(void)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return true;
-	say("standard output: %s", strerror(errno));
+	say("standard output: %s%s", strerror(errno), remedy__write(errno));
 	return false;
 }
 
@@ -211,6 +213,7 @@ int main(int argc, char **argv)
 	bool json = false, partial = false;
 	int c;
 
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to report */
 	while ((c = getopt_long(argc, argv, "hV", longs, NULL)) != -1) {
 		switch (c) {
 		case 'j':

@@ -67,8 +67,8 @@ same "a phase" "$(jq -c '.phases | [length, .[0].name, .[0].totals.barrier_ns, .
 	'[1,"nnnnnnnnnnnnnnnnnnnnnnnn",1500,-3,3e-06,0.25]'
 expect 2 'node 0 has no counters' "$dsmrun" -n 2 --stats "$work/stats.json" "$member" pass
 same "good statistics stay" "$(jq -r .schema "$work/stats.json")" procope.stats/1
-# A file that cannot be written whole (here 8 KiB is the limit) leaves the old one.
-expect 2 "cannot write statistics to '$work/stats.json': File too large" bash -c 'ulimit -f 8; exec "$@"' - \
+# A file that cannot be written whole (here 20 KiB is the limit; a node's counters count against it, too) leaves the old one.
+expect 2 "cannot write statistics to '$work/stats.json': File too large" bash -c 'ulimit -f 20; exec "$@"' - \
 	"$dsmrun" -n 8 --transport unix --stats "$work/stats.json" "$member" counters
 same "good statistics stay" "$(jq -r .schema "$work/stats.json")" procope.stats/1
 # A device is written to, not replaced by a file.

@@ -99,9 +99,12 @@ static unsigned closed_mappings(void)
 
 static int set_up(void **state)
 {
+	char why[256];
+
 	(void)state;
 	memset(model, CORE_NONE, sizeof(model));
-	return region__open(&region, (uint64_t)PAGES << DSM_PAGE_LOG2) || region__coarse(region, true);
+	return region__open(&region, (uint64_t)PAGES << DSM_PAGE_LOG2, why, sizeof(why)) ||
+	       region__coarse(region, true);
 }
 
 static int tear_down(void **state)

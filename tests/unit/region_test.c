@@ -52,8 +52,10 @@ static void catch_faults(void)
 
 static int set_up(void **state)
 {
+	char why[256];
+
 	(void)state;
-	return region__open(&region, PAGES * DSM_PAGE_BYTES);
+	return region__open(&region, PAGES * DSM_PAGE_BYTES, why, sizeof(why));
 }
 
 static int tear_down(void **state)
