@@ -9,8 +9,6 @@
 
 #include "collector/shown.h"
 
-#define CANVAS_SIDE_MAX 4096
-
 int canvas__resize(struct canvas *c, int width, int height, bool utf8)
 {
 	struct cell *cells;

@@ -13,6 +13,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define CANVAS_SIDE_MAX 4096 /* columns, rows */
+
 enum style {
 	STYLE_PLAIN,
 	STYLE_DIM,

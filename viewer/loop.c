@@ -41,6 +41,7 @@ static int open_signals(sigset_t *before)
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGQUIT);
 	sigaddset(&set, SIGWINCH);
+	sigaddset(&set, SIGCONT);
 	sigprocmask(SIG_BLOCK, &set, before);
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -51,9 +52,12 @@ static int read_signals(int fd)
 	struct signalfd_siginfo si;
 	int end = 0;
 
-	while (read(fd, &si, sizeof(si)) == sizeof(si))
-		if (si.ssi_signo != SIGWINCH && !end)
+	while (read(fd, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGCONT) /* others have had the terminal; of SIGSTOP nobody heard */
+			screen__again();
+		else if (si.ssi_signo != SIGWINCH && !end)
 			end = (int)si.ssi_signo;
+	}
 	return end;
 }
 
@@ -147,7 +151,7 @@ static bool turn(struct show *s, int signals, int *sig)
 		*sig = read_signals(signals);
 		if (*sig)
 			return false;
-		dirty = true; /* a new size */
+		dirty = true; /* a new size, or another screen */
 	}
 	if (p[2].revents) {
 		take_lines(s);

@@ -99,6 +99,24 @@ static void set_styles(bool colour)
 
 /* ---- open, close ---- */
 
+/* COLUMNS and LINES are for terminals that do not know their size themselves, and then have to be sizes: newterm() makes
+ * room for all that they say, or fails as if it did not know the terminal. */
+static void size_from_environment(void)
+{
+	static const char *const name[] = {"COLUMNS", "LINES"};
+	struct winsize ws;
+
+	use_env(ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) || !ws.ws_col || !ws.ws_row);
+	for (size_t i = 0; i < 2; i++) {
+		const char *text = getenv(name[i]);
+		char *end = NULL;
+		long n = text ? strtol(text, &end, 10) : 1;
+
+		if (n < 1 || n > CANVAS_SIDE_MAX || (end && *end))
+			unsetenv(name[i]);
+	}
+}
+
 int screen__open(void)
 {
 	bool colour, can_move;
@@ -108,6 +126,7 @@ int screen__open(void)
 		return -ENOTTY;
 	if (tcgetattr(STDOUT_FILENO, &saved_modes))
 		return -errno;
+	size_from_environment();
 	/* newterm() reports a terminal it does not know, where initscr() would exit; but it leaks then: ask
 	 * first */
 	if (setupterm(NULL, STDOUT_FILENO, &known) != OK)
@@ -156,8 +175,15 @@ void screen__size(int *width, int *height)
 	if (!ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) && ws.ws_col && ws.ws_row &&
 	    (ws.ws_col != COLS || ws.ws_row != LINES))
 		resizeterm(ws.ws_row, ws.ws_col);
-	*width = COLS;
-	*height = LINES;
+	*width = COLS < CANVAS_SIDE_MAX ? COLS : CANVAS_SIDE_MAX;
+	*height = LINES < CANVAS_SIDE_MAX ? LINES : CANVAS_SIDE_MAX;
+}
+
+void screen__again(void)
+{
+	reset_prog_mode();
+	curs_set(0);
+	clearok(curscr, TRUE);
 }
 
 void screen__draw(const struct canvas *c)

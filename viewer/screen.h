@@ -16,6 +16,8 @@ void screen__close(void);
 
 /* Columns and rows now; call after a resize. */
 void screen__size(int *width, int *height);
+/* After a stop: the terminal's modes are ours again, and the next screen is drawn anew, whatever is there. */
+void screen__again(void);
 void screen__draw(const struct canvas *c);
 /* Next key without waiting: an enum ui_key, a character, or -1 when there is none. */
 int screen__key(void);

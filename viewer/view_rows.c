@@ -2,9 +2,11 @@
 #include "viewer/view_rows.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "collector/shown.h"
 #include "viewer/text.h"
 
 enum what { /* a column shows */
@@ -185,36 +187,101 @@ void view_rows__page(struct canvas *c, const struct model *m, const struct model
 	canvas__text(c, x + 1, y, 0, p->named ? STYLE_OBJECT : STYLE_DIM, t);
 }
 
-/* What it cost: where nothing is undone, the waits for it. */
-static int detail_cost(struct canvas *c, const struct model *m, const struct model_page *p, int x, int y)
+/* ---- the selected page ---- */
+
+/* A line of parts, the least important of which are left out whole where they do not all fit. */
+#define PARTS 6
+
+struct part {
+	int weight; /* the least goes first; 0: stays */
+	enum style style;
+	char text[300];
+};
+
+static int columns(const char *text)
 {
+	int n = 0;
+	uint32_t ch;
+
+	for (; *text; n++) {
+		size_t bytes = shown__decode(text, &ch);
+
+		text += bytes ? bytes : 1;
+	}
+	return n;
+}
+
+__attribute__((format(printf, 4, 5))) static void part(struct part *p, int weight, enum style style,
+						       const char *fmt, ...)
+{
+	va_list ap;
+
+	p->weight = weight;
+	p->style = style;
+	va_start(ap, fmt);
+	vsnprintf(p->text, sizeof(p->text), fmt, ap);
+	va_end(ap);
+}
+
+/* Until the line is `width` long, or only what stays is left. Returns its length. */
+static int drop_parts(struct part *p, int n, int width)
+{
+	for (;;) {
+		int sum = 0, least = -1;
+
+		for (int i = 0; i < n; i++) {
+			sum += columns(p[i].text);
+			if (p[i].weight && p[i].text[0] && (least < 0 || p[i].weight < p[least].weight))
+				least = i;
+		}
+		if (sum <= width || least < 0)
+			return sum;
+		p[least].text[0] = 0;
+	}
+}
+
+/* What it cost: where nothing is undone, the waits for it. */
+static void cost_parts(struct part p[2], const struct model *m, const struct model_page *page)
+{
+	unsigned long long aborts = page->aborts, fetches = page->fetches, updates = page->updates;
 	char t[32];
 
-	if (m->shown.intervals)
-		return canvas__textf(
-			c, x, y, STYLE_DIM, "%llu conflicts, %s waited in %llu fetches, %llu updates",
-			(unsigned long long)p->aborts, text__nanos(t, sizeof(t), (double)p->fetch_ns),
-			(unsigned long long)p->fetches, (unsigned long long)p->updates);
-	return canvas__textf(c, x, y, STYLE_DIM, "%llu aborts, %s wasted, %llu fetches",
-			     (unsigned long long)p->aborts, text__nanos(t, sizeof(t), (double)p->wasted_ns),
-			     (unsigned long long)p->fetches);
+	if (m->shown.intervals) {
+		text__nanos(t, sizeof(t), (double)page->fetch_ns);
+		part(&p[0], 5, STYLE_DIM, "; %llu conflicts, %s waited in %llu fetches", aborts, t, fetches);
+		part(&p[1], 3, STYLE_DIM, ", %llu updates, %llu invalidations", updates,
+		     (unsigned long long)page->invalidations);
+	} else {
+		text__nanos(t, sizeof(t), (double)page->wasted_ns);
+		part(&p[0], 5, STYLE_DIM, "; %llu aborts, %s wasted", aborts, t);
+		part(&p[1], 3, STYLE_DIM, ", %llu fetches, %llu invalidations", fetches,
+		     (unsigned long long)page->invalidations);
+	}
 }
 
 void view_rows__detail(struct canvas *c, const struct model *m, const struct model_page *p, int y)
 {
-	char t[300], size[32];
-	int x;
+	char t[300], size[32], text[300];
+	struct part line[PARTS] = {0};
+	int x, left;
 
 	model_page__describe(p, t, sizeof(t));
-	x = canvas__textf(c, 0, y, STYLE_DIM, "page 0x%llx (%s) ", (unsigned long long)p->offset,
-			  text__bytes(size, sizeof(size), ldexp(1, (int)p->log2)));
-	x = canvas__text(c, x, y, 0, STYLE_OBJECT, t);
-	x = canvas__textf(c, x, y, STYLE_DIM, "; nodes %s; ", p->nodes[0] ? p->nodes : "-");
-	x = detail_cost(c, m, p, x, y);
-	x = canvas__textf(c, x, y, STYLE_DIM, ", %llu invalidations", (unsigned long long)p->invalidations);
+	text__bytes(size, sizeof(size), ldexp(1, (int)p->log2));
+	snprintf(text, sizeof(text), "page 0x%llx", (unsigned long long)p->offset);
+	part(&line[0], 1, STYLE_DIM, " (%s)", size);
+	part(&line[1], 0, STYLE_OBJECT, " %s", t);
+	part(&line[2], 4, STYLE_DIM, "; nodes %s", p->nodes[0] ? p->nodes : "-");
+	cost_parts(&line[3], m, p);
 	if (p->home_moves)
-		canvas__textf(c, x, y, STYLE_DIM, "; home: node %u, %llu move%s", p->home,
-			      (unsigned long long)p->home_moves, p->home_moves == 1 ? "" : "s");
+		part(&line[5], 2, STYLE_DIM, "; home: node %u, %llu move%s", p->home,
+		     (unsigned long long)p->home_moves, p->home_moves == 1 ? "" : "s");
+	left = c->width - columns(text);
+	left -= drop_parts(line, PARTS, left);
+	x = canvas__text(c, 0, y, 0, STYLE_DIM, text);
+	for (int i = 0; i < PARTS; i++)
+		x = canvas__text(c, x, y, 0, line[i].style, line[i].text);
+	if (left < 0) /* a long name goes to the edge, and shows that it goes on */
+		canvas__text(c, c->width - 3, y, 0, STYLE_DIM, "...");
 }
 
 void view_rows__node_heading(struct canvas *c, const struct model *m, int y, bool active)

@@ -105,6 +105,62 @@ tm capture-pane -pe -t t | grep -q $'\e\\[[0-9;]*[34][0-7]m' && fail "colours in
 tm send-keys -t t q
 restored 0
 
+# The terminal knows its size; what the environment says counts where it does not, if it is one.
+for size in LINES=0 COLUMNS=-5 LINES=1000000 COLUMNS=1000000 "COLUMNS=x LINES=" "LINES=5 COLUMNS=99999999999999999999"; do
+	start "$size" 80 24 "$size" "$top $work/a.sock"
+	wait_for "F1Help"
+	wait_for "aborts/commit 0.125"
+	tm send-keys -t t q
+	restored 0
+	start "$size, a terminal without a size" 80 24 "stty rows 0 cols 0; $size" "$top $work/a.sock"
+	wait_for "dsmtop world"
+	tm send-keys -t t q
+	wait_for "left-with-0"
+done
+start "COLUMNS and LINES of a terminal without a size" 80 24 "stty rows 0 cols 0; LINES=12 COLUMNS=60" "$top $work/a.sock"
+wait_for "F1Help"
+same "its last row" "$(screen | grep -n F1Help | cut -d: -f1)" 12
+tm send-keys -t t q
+wait_for "left-with-0"
+
+# Stopped and continued, with and without notice, by a shell with jobs.
+name=jobs
+tm kill-session -t t
+tm new-session -d -s t -x 80 -y 24 "env LC_ALL=C.UTF-8 PROCOPE_TEST=$PROCOPE_TEST PS1='ready> ' bash --norc --noprofile"
+wait_for "ready>"
+tm send-keys -t t "$top $work/a.sock" Enter
+wait_for "F1Help"
+for how in TSTP STOP; do
+	name="SIG$how and fg"
+	if [ $how = TSTP ]; then
+		tm send-keys -t t C-z
+	else
+		kill -STOP "$(marked dsmtop)"
+	fi
+	wait_for "Stopped"
+	tm send-keys -t t "clear; stty -a | grep -o -e '-*icanon'" Enter
+	wait_for "icanon"
+	lacks "-icanon"
+	tm resize-window -t t -x 100 -y 30
+	tm send-keys -t t "clear; fg" Enter
+	wait_for "F1Help"
+	wait_for "OBJECT"
+	lacks "ready>"
+	same "$name: rows of the screen" "$(screen | grep -n F1Help | cut -d: -f1)" 30
+	tm send-keys -t t F1 # keys come one by one again
+	wait_for "this help"
+	tm send-keys -t t x
+	wait_for "F1Help"
+	tm resize-window -t t -x 80 -y 24
+	wait_for "F1Help"
+done
+tm send-keys -t t q
+wait_for "ready>"
+lacks "F1Help"
+tm send-keys -t t "clear; stty -a | grep -o -e '-*icanon'" Enter
+wait_for "icanon"
+lacks "-icanon"
+
 for sig in TERM HUP SEGV; do
 	start "SIG$sig" 80 24 "echo \$\$ >$work/pid; exec 3>&1; sh -c 'echo \$\$ >$work/pid; exec \"\$@\"' x" "$top $work/a.sock"
 	wait_for "avatars: struct"

@@ -94,6 +94,49 @@ static void usual_sizes(void **state)
 	model__free(&m);
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t n = strlen(text), m = strlen(end);
+
+	return n >= m && !strcmp(text + n - m, end);
+}
+
+/* The line of the selected page leaves out what does not fit; nothing ends in the middle of a figure. */
+static void narrow_detail(void **state)
+{
+	static const char *const ends[] = {"struct part000", "us wasted", " invalidations", "2 moves"};
+	size_t kinds = 0, last = 4;
+	struct canvas c = {0};
+	struct ui ui = {.pane = UI_PAGES};
+	struct model m;
+	char row[1024];
+
+	(void)state;
+	model__init(&m);
+	feed(&m, 1, 4, 30, 0);
+	feed(&m, 2, 4, 30, 0);
+	for (int w = 130; w >= 23; w--) {
+		size_t end = 0;
+
+		draw(&c, &m, &ui, w, 30, true);
+		canvas__row(&c, 28, row, sizeof(row));
+		assert_non_null(strstr(row, "page 0x0"));
+		assert_non_null(strstr(row, "struct part000"));
+		while (end < 4 && !ends_with(row, ends[end]))
+			end++;
+		assert_true(end < 4);
+		kinds += end != last;
+		last = end;
+		assert_true(w < 51 || strstr(row, "; 0 aborts, 30.0us wasted"));
+	}
+	assert_int_equal(kinds, 4);
+	draw(&c, &m, &ui, 20, 30, true);
+	canvas__row(&c, 28, row, sizeof(row));
+	assert_string_equal(row, "page 0x0 struct p...");
+	canvas__free(&c);
+	model__free(&m);
+}
+
 static void losses_are_loud(void **state)
 {
 	static const int size[][2] = {{80, 24}, {40, 10}, {20, 4}, {200, 60}};
@@ -275,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(usual_sizes),
+		cmocka_unit_test(narrow_detail),
 		cmocka_unit_test(losses_are_loud),
 		cmocka_unit_test(every_size),
 		cmocka_unit_test(graph),
