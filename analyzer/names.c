@@ -159,7 +159,7 @@ void names__object(const struct tally *t, const struct row *r, char *out, size_t
 		snprintf(out, size, "%s",
 			 t->model->intervals ? "(copies that were kept)" : "(the runtime's read tracking)");
 	else
-		snprintf(out, size, "(no recorded object)");
+		snprintf(out, size, "%s", r->key.roots ? NAMES_ROOTS : NAMES_NO_OBJECT);
 }
 
 void names__elements(const struct model *m, uint32_t object, const struct byteset *elements, char *out,

@@ -27,7 +27,9 @@ void names__elements(const struct model *m, uint32_t object, const struct bytese
 		     size_t size);
 /* "the lock of table", "the lock of heads element 3 +8", "the lock of an object", "the lock of the block". */
 void names__lock(const struct model *m, const struct lock_sum *l, char *out, size_t size);
-/* The object's name or "(no recorded object)" / "(the runtime's read tracking)". */
+#define NAMES_NO_OBJECT "(no recorded object)"
+#define NAMES_ROOTS	"(table of roots)"
+/* The object's name, one of these two, or "(the runtime's read tracking)". */
 void names__object(const struct tally *t, const struct row *r, char *out, size_t size);
 
 /* "tx", "sc", "rc"; "" for none of these. */

@@ -28,6 +28,12 @@ struct piece {
 	uint64_t from, to;
 };
 
+/* Is it the DSM's own table of roots (dsm_root_set(), dsm_root()), in which no object can lie? */
+static inline bool place__is_roots(dsm_ev_page page)
+{
+	return page == DSM_EV_PAGE(0, 12);
+}
+
 /* False when the page's size is not one that offsets of 16 bits can address. */
 bool place__load(struct page_view *v, struct model *m, struct layouts *l, uint32_t run, dsm_ev_page page,
 		 int64_t time_ns);

@@ -374,7 +374,7 @@ static struct json_object *copy_json(const struct report *r, uint32_t row)
 		json__put(o, "elements", elements_json(&sum->elements));
 		json__put(o, "objects", json__whole(sum->objects));
 	} else {
-		json__put(o, "object", NULL);
+		json__put(o, "object", key->roots ? json_object_new_string(NAMES_ROOTS) : NULL);
 	}
 	json__put(o, "node", json__whole(key->node));
 	json__put(o, "home", json__whole(key->home));

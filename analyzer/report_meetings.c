@@ -136,8 +136,15 @@ static unsigned show_kinds(const struct report *r, struct kinds *kinds, unsigned
 	return left;
 }
 
-/* All rows of one object (or none) and class. */
-static void one_block(const struct report *r, uint32_t group, enum verdict v, unsigned most,
+/* Of one object (or none, or the table of roots) and class? */
+static bool in_block(const struct row *row, uint32_t group, bool roots, enum verdict v)
+{
+	return row->group == group && row->key.verdict == v &&
+	       (group != GROUP_NONE || row->key.roots == roots);
+}
+
+/* All its rows. */
+static void one_block(const struct report *r, uint32_t group, bool roots, enum verdict v, unsigned most,
 		      const struct style *s, struct text *out)
 {
 	double ns = 0, seen = 0, estimated = 0, rest = 0;
@@ -150,7 +157,7 @@ static void one_block(const struct report *r, uint32_t group, enum verdict v, un
 	for (size_t i = 0; i < r->tally.rows.n; i++) {
 		const struct row *row = &r->tally.rows.at[r->rows[i]];
 
-		if (row->group != group || row->key.verdict != v)
+		if (!in_block(row, group, roots, v))
 			continue;
 		first = first ? first : row;
 		ns += row__ns(row);
@@ -176,7 +183,7 @@ static void one_block(const struct report *r, uint32_t group, enum verdict v, un
 	for (size_t i = 0; i < r->tally.rows.n && v != VERDICT_UNTOUCHED; i++) {
 		const struct row *row = &r->tally.rows.at[r->rows[i]];
 
-		if (row->group != group || row->key.verdict != v)
+		if (!in_block(row, group, roots, v))
 			continue;
 		if (looked++ < LOOKED_AT * most) {
 			add_kind(r, row, &kinds);
@@ -206,9 +213,10 @@ void report__meetings(const struct report *r, const struct report_options *o, co
 		  report__words(r)->parties);
 	for (size_t i = 0; i < r->ngroups && i < o->top; i++)
 		for (size_t v = 0; v < sizeof(order) / sizeof(order[0]); v++)
-			one_block(r, r->groups[i], order[v], most, s, out);
+			one_block(r, r->groups[i], false, order[v], most, s, out);
 	for (int v = 0; v < VERDICTS; v++)
-		one_block(r, GROUP_NONE, (enum verdict)v, most, s, out);
+		for (int roots = 1; roots >= 0; roots--)
+			one_block(r, GROUP_NONE, roots, (enum verdict)v, most, s, out);
 	if (r->ngroups > o->top)
 		text__add(out, "\n  ... and %zu objects more (--top shows more)\n", r->ngroups - o->top);
 }

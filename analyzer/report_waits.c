@@ -14,7 +14,7 @@ static void copy_name(const struct report *r, uint32_t row, char *out, size_t si
 	const struct wait_row *key = table__key(&r->tally.waits.row_keys, row, NULL);
 
 	if (key->object == PLACE_NONE)
-		snprintf(out, size, "(no recorded object)");
+		snprintf(out, size, "%s", key->roots ? NAMES_ROOTS : NAMES_NO_OBJECT);
 	else
 		model__object_name(&r->model, key->object, out, size);
 }

@@ -221,6 +221,7 @@ static void fill_row_key(struct tally *t, const struct conflict *c, const struct
 	key->changed.group = pair.changed;
 	key->touched.group = pair.touched;
 	key->changed.leaf = key->touched.leaf = UINT32_MAX;
+	key->roots = place__is_roots(p->page) && c->verdict != VERDICT_UNTOUCHED;
 	*read = *wrote = false;
 	if (c->verdict == VERDICT_UNTOUCHED)
 		return;

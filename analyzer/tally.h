@@ -24,9 +24,9 @@ struct row_side {
 
 struct row_key {
 	uint32_t verdict;
-	uint32_t why;	   /* of unknown ones */
-	uint32_t reversed; /* the loser is the side that changed, see struct met_page */
-	uint32_t zero;
+	uint32_t why;			  /* of unknown ones */
+	uint32_t reversed;		  /* the loser is the side that changed, see struct met_page */
+	uint32_t roots;			  /* no object: the DSM's own table of roots */
 	struct row_side changed, touched; /* the side that changed bytes, and the one that accessed some */
 };
 

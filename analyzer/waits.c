@@ -83,6 +83,7 @@ static void add_row(struct waits *w, double ns, const struct dsm_ev_fault *f, ui
 	key.node = f->hdr.node;
 	key.home = f->home;
 	key.access = f->access;
+	key.roots = place__is_roots(f->page);
 	key.code = model__code(w->model, run, f->hdr.node, f->ip);
 	key.site = model__site(w->model, run, f->hdr.node, f->interval.site);
 	if (model__site_at(w->model, key.site)->frame[0].image == key.code.image)

@@ -13,6 +13,7 @@ struct wait_row { /* of copies: by object, who waited, where the home was, and w
 		site; /* where the transaction or interval begins, if the line is in another file; else 0 */
 	uint16_t node, home;
 	uint32_t access;
+	uint32_t roots; /* no object: the DSM's own table of roots */
 	struct code code;
 };
 

@@ -275,7 +275,10 @@ void model_page__describe(const struct model_page *p, char *dst, size_t size)
 	int n;
 
 	if (!p->named) {
-		snprintf(dst, size, p->objects ? "(%u objects, none named)" : "(no object known)",
+		snprintf(dst, size,
+			 p->objects   ? "(%u objects, none named)"
+			 : !p->offset ? "(table of roots)"
+				      : "(no object known)",
 			 p->objects);
 		return;
 	}

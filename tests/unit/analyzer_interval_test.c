@@ -509,6 +509,45 @@ static void tells_in_words(enum dsm_ev_consistency c)
 	report__free(&r);
 }
 
+/* The DSM's own page of roots is no object, and not just any place that nobody knows. */
+static void test_table_of_roots(void **state)
+{
+	struct feed_iv holder = {0, 10, 0, 3}, other = {1, 10, 0, 3}, third = {2, 10, 0, 3};
+	struct report_options o = {.top = 10};
+	struct byteset entry = {0}, none = {0};
+	struct text text = {0};
+	const char *met;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	byteset__add(&entry, 64, 128);
+	start(&f, DSM_EV_SC);
+	for (unsigned page = 0; page < 70; page += 60) { /* at 60 there is no object either */
+		feed__accesses(&f, holder, page, &none, &entry, true, NOWHERE);
+		feed__writes(&f, holder, page, &entry, true);
+		feed__meet(&f, holder, other, page, R | W, W, 10);
+		feed__wait(&f, other, page, 64, W, 0, WAIT, NOWHERE);
+		feed__accesses(&f, other, page, &none, &entry, true, NOWHERE);
+		feed__writes(&f, other, page, &entry, true);
+		feed__wait(&f, third, page, 64, R, 0, WAIT, NOWHERE);
+	}
+	feed__interval(&f, holder, 0, true);
+	feed__interval(&f, other, 0, true);
+	feed__interval(&f, third, 0, false);
+	report(&f, &r);
+	report__text(&r, &o, &text);
+	met = strstr(text.at, "Who met whom");
+	assert_non_null(met);
+	assert_non_null(strstr(met, "  " NAMES_ROOTS ": true"));
+	assert_non_null(strstr(met, "  " NAMES_NO_OBJECT ": true"));
+	assert_non_null(strstr(text.at, NAMES_ROOTS "  "));
+	assert_non_null(strstr(text.at, NAMES_NO_OBJECT "  "));
+	text__free(&text);
+	report__free(&r);
+	byteset__free(&entry);
+}
+
 /* A lock that two lines take: each with its own waits, and the advice names the one that waited more. */
 static void test_lock_of_two_lines(void **state)
 {
@@ -610,6 +649,7 @@ int main(void)
 		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_apportioned_by_site),
 		cmocka_unit_test(test_apportioned_by_all_sites),
+		cmocka_unit_test(test_table_of_roots),
 		cmocka_unit_test(test_lock_of_two_lines),
 	};
 

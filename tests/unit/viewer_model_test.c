@@ -108,6 +108,8 @@ static void describes_pages(void **state)
 	assert_string_equal(small, "alpha: s");
 	model_page__describe(&m.shown.pages[2], t, sizeof(t));
 	assert_string_equal(t, "(no object known)");
+	model_page__describe(&(struct model_page){.log2 = 12}, t, sizeof(t));
+	assert_string_equal(t, "(table of roots)");
 	model__free(&m);
 }
 
