@@ -66,6 +66,15 @@ struct {
 	__type(value, uint64_t);
 } losses SEC(".maps");
 
+/* The last record that each process has told in a batch, whether it found room or not: what a node that dies in its probe leaves behind
+ * has been counted here. */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, DSM_BPF_TOLD);
+	__type(key, uint32_t);
+	__type(value, uint64_t);
+} told SEC(".maps");
+
 /* Counts that found no room in `pages`; told as a warning. */
 uint64_t pages_full = 0;
 
@@ -84,7 +93,7 @@ static __always_inline uint32_t current_pid(void)
 
 static __always_inline void count_loss(uint32_t pid, uint32_t type)
 {
-	struct dsm_bpf_loss_key key = {.pid = pid, .type = type};
+	struct dsm_bpf_loss_key key = {.pid = pid, .type = type < DSM_EV_TYPE_MAX ? type : 0};
 	uint64_t zero = 0, *count = bpf_map_lookup_elem(&losses, &key);
 
 	if (!count) {
@@ -221,13 +230,14 @@ static __always_inline int handle(struct pt_regs *ctx, const uint32_t type)
 
 struct walk { /* through a batch */
 	const char *at, *end;
+	uint64_t seq; /* of the last record */
 	uint32_t pid, node;
 	int lost;    /* count what is to be sent as lost; else count pages */
 	int to_send; /* there is something */
 	int born;    /* a node describes itself */
 };
 
-/* One entry; 1 ends the walk. */
+/* One entry; 1 ends the walk before the batch's end. */
 static long visit(uint32_t nth __attribute__((unused)), struct walk *w)
 {
 	struct dsm_bpf_page_key key = {.pid = w->pid, .node = w->node};
@@ -235,9 +245,10 @@ static long visit(uint32_t nth __attribute__((unused)), struct walk *w)
 	int sends;
 
 	if (w->end - w->at < (long)sizeof(head) || bpf_probe_read_user(&head, sizeof(head), w->at) ||
-	    !dsm_bpf__size_ok(head.hdr.size))
+	    !dsm_bpf__size_ok(head.hdr.size) || w->end - w->at < (long)(sizeof(head.entry) + head.hdr.size))
 		return 1;
 	sends = dsm_bpf__sends(head.hdr.type, keep_all, names_only);
+	w->seq = head.hdr.seq;
 	w->to_send |= sends;
 	w->born |= head.hdr.type == DSM_EV_NODE;
 	if (w->lost && sends)
@@ -250,30 +261,42 @@ static long visit(uint32_t nth __attribute__((unused)), struct walk *w)
 	return 0;
 }
 
+/* What is behind nonsense is one loss. In a batch that is sent the collector finds it, too, and counts it. */
+static __always_inline void walk_batch(struct walk *w, const char *batch, uint64_t size, uint32_t entries)
+{
+	w->at = batch;
+	w->end = batch + size;
+	bpf_loop(entries, visit, w, 0);
+	if (w->to_send) {
+		if (!emit_batch(w->pid, batch, size, entries))
+			return;
+		w->lost = 1;
+		w->at = batch;
+		bpf_loop(entries, visit, w, 0);
+	}
+	if (w->at != w->end)
+		count_loss(w->pid, 0);
+}
+
 static __always_inline int handle_batch(struct pt_regs *ctx)
 {
 	const struct dsm_bpf_site *site = site_of(ctx);
 	struct walk w = {0};
-	const char *batch;
 	uint64_t size, entries;
 
 	if (!site)
 		return 0;
-	batch = (const char *)argument(ctx, site, ARG_RECORD);
 	size = argument(ctx, site, ARG_SIZE);
 	entries = argument(ctx, site, ARG_PAGE);
-	if (size > DSM_EV_BATCH || entries > DSM_BPF_HEADS)
-		return 0;
-	w.at = batch;
-	w.end = batch + size;
 	w.pid = current_pid();
 	w.node = argument(ctx, site, ARG_NODE);
-	bpf_loop(entries, visit, &w, 0);
-	if (w.to_send && emit_batch(w.pid, batch, size, entries)) {
-		w.at = batch;
-		w.lost = 1;
-		bpf_loop(entries, visit, &w, 0);
+	if (size > DSM_EV_BATCH || entries > DSM_BPF_HEADS) {
+		count_loss(w.pid, 0);
+		return 0;
 	}
+	walk_batch(&w, (const char *)argument(ctx, site, ARG_RECORD), size, entries);
+	if (w.seq)
+		bpf_map_update_elem(&told, &w.pid, &w.seq, BPF_ANY);
 	if (w.born)
 		bpf_ringbuf_output(&births, &w.pid, sizeof(w.pid), BPF_RB_FORCE_WAKEUP);
 	return 0;

@@ -55,5 +55,6 @@ struct dsm_bpf_site {
 #define DSM_BPF_SITES  256
 #define DSM_BPF_PAGES  262144 /* (page, node, process) that can be counted */
 #define DSM_BPF_LOSSES 65536  /* (process, type) */
+#define DSM_BPF_TOLD   16384  /* processes */
 
 #endif

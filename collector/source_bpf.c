@@ -52,8 +52,7 @@ struct source_bpf {
 	size_t nfds;
 	struct bpf_link *links[DSM_BPF_SITES]; /* or, on older kernels, one a site */
 	size_t nlinks;
-	bool batched;	       /* records come by batches */
-	struct table last_seq; /* pid -> uint64_t: of its last record that came in a batch */
+	bool batched; /* records come by batches */
 	int cpus;
 	struct table pages;  /* page key -> struct page_seen: what was told so far */
 	struct table losses; /* (pid, type) -> uint64_t */
@@ -81,13 +80,18 @@ static int keep_warning(enum libbpf_print_level level, const char *format, va_li
 
 /* ---- delivering ---- */
 
+static void tell_loss(const struct source_sink *sink, pid_t pid)
+{
+	sink->loss(sink->ctx, pid, 0, 1);
+}
+
 static void tell_record(const struct source_sink *sink, pid_t pid, const struct dsm_ev_hdr *record,
 			size_t size)
 {
 	if (trace_record__sane(record, size) && record->size == size)
 		sink->record(sink->ctx, pid, record);
 	else
-		sink->loss(sink->ctx, pid, 0, 1);
+		tell_loss(sink, pid);
 }
 
 /* Bytes of the entry and its record; 0: the rest of the batch is nonsense. */
@@ -98,38 +102,19 @@ static size_t entry_bytes(const struct dsm_bpf_head *head, size_t left)
 	return dsm_bpf__size_ok(size) && sizeof(head->entry) + size <= left ? sizeof(head->entry) + size : 0;
 }
 
-static uint64_t *last_seq_of(struct source_bpf *b, pid_t pid)
+static void tell_batch(const struct source_bpf *b, pid_t pid, const char *at, size_t left, unsigned entries)
 {
-	struct table_key key = {(uint64_t)pid, 0};
-	uint64_t *seq = table__get(&b->last_seq, key);
-
-	if (seq)
-		return seq;
-	seq = calloc(1, sizeof(*seq));
-	if (seq && !table__put(&b->last_seq, key, seq))
-		return seq;
-	free(seq);
-	return NULL;
-}
-
-static void tell_batch(struct source_bpf *b, pid_t pid, const char *at, size_t left)
-{
-	uint64_t *seq = last_seq_of(b, pid);
-	size_t step;
-
-	for (; left; at += step, left -= step) {
+	for (size_t step; entries; at += step, left -= step, entries--) {
 		const struct dsm_bpf_head *head = (const void *)at;
 
 		step = entry_bytes(head, left);
-		if (!step) {
-			b->sink->loss(b->sink->ctx, pid, 0, 1);
-			return;
-		}
-		if (seq)
-			*seq = head->hdr.seq;
+		if (!step)
+			break;
 		if (dsm_bpf__sends(head->hdr.type, b->all, b->names_only))
 			tell_record(b->sink, pid, &head->hdr, step - sizeof(head->entry));
 	}
+	if (left || entries)
+		tell_loss(b->sink, pid);
 }
 
 static int on_sample(void *ctx, void *data, size_t size)
@@ -140,7 +125,7 @@ static int on_sample(void *ctx, void *data, size_t size)
 	if (size < sizeof(*s) || s->size > size - sizeof(*s))
 		return 0;
 	if (s->entries)
-		tell_batch(b, (pid_t)s->pid, (const char *)(s + 1), s->size);
+		tell_batch(b, (pid_t)s->pid, (const char *)(s + 1), s->size, s->entries);
 	else
 		tell_record(b->sink, (pid_t)s->pid, (const void *)(s + 1), s->size);
 	return 0;
@@ -158,30 +143,50 @@ static int bpf_wake_fd(const struct source *s)
 	return bpf_map__fd(((const struct source_bpf *)s)->skel->maps.births);
 }
 
-/* What the node had not told. It may have died between telling a batch and clearing it, so what came already is left out. */
+static void tell_rest(const struct source_bpf *b, pid_t pid, const struct dsm_ev_hdr *record, size_t size)
+{
+	struct trace_page_stat stat;
+
+	if (!trace_record__sane(record, size)) {
+		tell_loss(b->sink, pid);
+		return;
+	}
+	if (aggregate__page_of(record, &stat))
+		b->sink->page(b->sink->ctx, pid, &stat);
+	if (dsm_bpf__sends(record->type, b->all, b->names_only))
+		b->sink->record(b->sink->ctx, pid, record);
+}
+
+/* What the node had not told. It may have died between telling a batch and clearing it, so what the BPF program has seen is left out. */
 static void bpf_node_died(struct source *source, const struct node_view *view, const struct source_sink *sink)
 {
 	struct source_bpf *b = (struct source_bpf *)source;
-	uint64_t left = __atomic_load_n(view->batch_bytes, __ATOMIC_ACQUIRE), batch[DSM_EV_BATCH / 8];
-	const uint64_t *seq = last_seq_of(b, view->pid);
+	uint64_t left = __atomic_load_n(view->batch_bytes, __ATOMIC_ACQUIRE), batch[DSM_EV_BATCH / 8],
+		 seq = 0;
 	const char *at = (const char *)batch;
-	struct trace_page_stat stat;
+	uint32_t pid = (uint32_t)view->pid;
 	size_t step;
 
-	if (!b->batched || !seq || left > sizeof(batch))
+	if (!b->batched)
 		return;
-	memcpy(batch, view->batch_bytes + 1, left);
-	for (; !view->broken && (step = entry_bytes((const void *)at, left)); at += step, left -= step) {
-		const struct dsm_ev_hdr *record = &((const struct dsm_bpf_head *)at)->hdr;
-		size_t size = step - sizeof(struct dsm_ev_entry);
-
-		if (record->seq <= *seq || !trace_record__sane(record, size))
-			continue;
-		if (aggregate__page_of(record, &stat))
-			sink->page(sink->ctx, view->pid, &stat);
-		if (dsm_bpf__sends(record->type, b->all, b->names_only))
-			sink->record(sink->ctx, view->pid, record);
+	b->sink = sink;
+	bpf_map_lookup_elem(bpf_map__fd(b->skel->maps.told), &pid, &seq);
+	bpf_map_delete_elem(bpf_map__fd(b->skel->maps.told),
+			    &pid); /* the number may be another node's one day */
+	if (left <= sizeof(batch))
+		memcpy(batch, view->batch_bytes + 1, left);
+	if (left > sizeof(batch) || view->broken) {
+		tell_loss(sink, view->pid);
+		return;
 	}
+	for (; (step = entry_bytes((const void *)at, left)); at += step, left -= step) {
+		const struct dsm_ev_hdr *record = &((const struct dsm_bpf_head *)at)->hdr;
+
+		if (record->seq > seq)
+			tell_rest(b, view->pid, record, step - sizeof(struct dsm_ev_entry));
+	}
+	if (left)
+		tell_loss(sink, view->pid);
 }
 
 struct page_seen {
@@ -320,7 +325,6 @@ static void bpf_free(struct source *s)
 	dsm_bpf__destroy(b->skel);
 	table__free(&b->pages, free);
 	table__free(&b->losses, free);
-	table__free(&b->last_seq, free);
 	free(b->keys);
 	free(b->values);
 	free(b->counts);

@@ -26,11 +26,13 @@ unit/collector_live_test_NEEDS := collect trace
 unit/collector_live_test_LIBS  := -lcmocka $(collect_LIBS)
 
 # Programs that the integration tests use: a node that keeps the event contract, and a trace as text.
-PROGRAMS += fake_node fake_node_batched trace_dump
+PROGRAMS += fake_node fake_node_batched hostile_node trace_dump
 fake_node_SRCS   := tests/collector/fake_node.c tests/collector/fake_options.c
 fake_node_DIR    := tests/collector
 fake_node_batched_SRCS := tests/collector/fake_node_batched.c tests/collector/fake_options.c
 fake_node_batched_DIR  := tests/collector
+hostile_node_SRCS := tests/collector/hostile_node.c
+hostile_node_DIR  := tests/collector
 trace_dump_SRCS  := tests/collector/trace_dump.c
 trace_dump_NEEDS := collect trace
 trace_dump_LIBS  := $(collect_LIBS)
@@ -44,7 +46,7 @@ PROGRAMS += live_client
 live_client_SRCS := tests/collector/live_client.c
 live_client_DIR  := tests/collector
 
-SCRIPT_TESTS += tests/integration/collector_bpf.sh tests/integration/collector_batch.sh tests/integration/collector_ring.sh tests/integration/collector_cli.sh \
+SCRIPT_TESTS += tests/integration/collector_bpf.sh tests/integration/collector_batch.sh tests/integration/collector_hostile.sh tests/integration/collector_ring.sh tests/integration/collector_cli.sh \
 	tests/integration/collector_world.sh
 
 TESTS += unit/merge_test

@@ -94,6 +94,7 @@ static bool tracer_wants(unsigned type)
 
 #ifdef BATCHED
 static uint64_t batch_entries, batch_ns;
+static bool dies; /* when the next batch has been told, before it is cleared */
 
 static bool batch_wants(unsigned type)
 {
@@ -112,7 +113,15 @@ static void tell_batch(void)
 	batch_entries = 0;
 	DTRACE_PROBE5(dsm, batch, shm->batch, bytes, node, entries, none);
 	DTRACE_PROBE5(dsm, batch_pages, shm->batch, bytes, node, entries, none);
+	if (dies)
+		raise(SIGKILL);
 	__atomic_store_n(&shm->batch_bytes, 0, __ATOMIC_RELEASE);
+}
+
+static void tell_and_die(void)
+{
+	dies = true;
+	tell_batch();
 }
 
 static void tell_old_batch(void)
@@ -150,6 +159,9 @@ static void tell_old_batch(void)
 {
 }
 static void tell_batch(void)
+{
+}
+static void tell_and_die(void)
 {
 }
 #endif
@@ -520,9 +532,11 @@ static void run(void)
 	log_pages();
 	if (opt.shrink && ftruncate(shm_fd, 0) == 0)
 		sleep_us(300000);
-	if (opt.crash) {
+	if (opt.crash || opt.crash_told) {
 		if (log_file)
 			fflush(log_file);
+		if (opt.crash_told)
+			tell_and_die();
 		raise(SIGKILL);
 	}
 	if (opt.shrink)

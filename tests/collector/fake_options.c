@@ -35,6 +35,7 @@ static const struct {
 	{"claim", SIGNED, &opt.claim},
 	{"measure", UNSIGNED, &opt.measure},
 	{"crash", FLAG, &opt.crash},
+	{"crash-told", FLAG, &opt.crash_told},
 	{"shrink", FLAG, &opt.shrink},
 	{"uncounted", FLAG, &opt.uncounted},
 };

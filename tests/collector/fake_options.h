@@ -12,7 +12,8 @@ extern struct fake_options {
 	uint64_t run_id, ring_bytes;
 	double wait_s, linger_s;
 	bool crash, shrink, uncounted;
-	int claim; /* the node that its records name, if not its own; -1: its own */
+	bool crash_told; /* dies when its last batch has been told, before it is cleared */
+	int claim;	 /* the node that its records name, if not its own; -1: its own */
 	const char *log, *mark;
 } opt;
 

@@ -25,6 +25,17 @@ compare_all() { # NAME
 	check "$1: nothing lost" [ "$(grep -c '^lost' "$WORK/t.txt")" = 0 ]
 }
 
+# What has arrived and what was lost are together all that was emitted, of each type.
+same_sums() { # NAME
+	local type emitted arrived lost
+	for type in commit abort fault writes accesses barrier; do
+		emitted=$(cat $(logs) | awk -v t=$type '$1 == "E" && $2 == t' | wc -l)
+		arrived=$(awk -v t=$type '$1 ~ /^[0-9]+$/ && $2 == t' "$WORK/t.txt" | wc -l)
+		lost=$(awk -v t=$type '$1 == "lost" && $2 == t { print $3 }' "$WORK/t.txt")
+		check "$1: $type: $arrived arrived + ${lost:-0} lost = $emitted" [ $((arrived + ${lost:-0})) = "$emitted" ]
+	done
+}
+
 # ---- without a trace: names travel and pages are counted; records that nobody reads stay with the node ----
 no_trace() {
 	rm -f "$WORK"/node-*.log
@@ -90,12 +101,7 @@ for n in 0 1; do
 done
 wait_collector
 check "small ring: something is lost" grep -q '^lost' "$WORK/t.txt"
-for type in commit abort fault writes accesses barrier; do
-	emitted=$(cat $(logs) | awk -v t=$type '$1 == "E" && $2 == t' | wc -l)
-	arrived=$(awk -v t=$type '$1 ~ /^[0-9]+$/ && $2 == t' "$WORK/t.txt" | wc -l)
-	lost=$(awk -v t=$type '$1 == "lost" && $2 == t { print $3 }' "$WORK/t.txt")
-	check "small ring: $type: $arrived arrived + ${lost:-0} lost = $emitted" [ $((arrived + ${lost:-0})) = "$emitted" ]
-done
+same_sums "small ring"
 check "small ring: the summary says the same" \
 	[ "$(summary "$WORK/t.txt" .lost_total)" = "$(awk '$1 == "lost" { sum += $3 } END { print sum + 0 }' "$WORK/t.txt")" ]
 
