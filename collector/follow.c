@@ -77,6 +77,7 @@ static void take_info(struct follow *f, const char *text)
 
 static int take_item(struct follow *f, struct followed *t, const struct trace_item *item)
 {
+	uint64_t since[DSM_EV_TYPE_MAX];
 	int rc = 0;
 
 	switch (item->kind) {
@@ -98,14 +99,9 @@ static int take_item(struct follow *f, struct followed *t, const struct trace_it
 			aggregate__sample_node(f->known, &item->counters[i]);
 		break;
 	case TRACE_LOSSES:
-		for (size_t i = 0; i < item->count; i++) {
-			const struct trace_loss *l = &item->losses[i];
-			unsigned type = l->type < DSM_EV_TYPE_MAX ? l->type : 0;
-
-			if (l->count > t->lost[type])
-				aggregate__add_loss(f->known, type, l->count - t->lost[type]);
-			t->lost[type] = l->count;
-		}
+		trace_losses__since(t->lost, item->losses, item->count, since);
+		for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++)
+			aggregate__add_loss(f->known, type, since[type]);
 		break;
 	case TRACE_INFO:
 		take_info(f, item->json);

@@ -20,26 +20,48 @@
 
 /* ---- statistics ---- */
 
+static int by_type(const void *a, const void *b)
+{
+	const struct trace_loss *x = a, *y = b;
+
+	return (x->type > y->type) - (x->type < y->type);
+}
+
+static int sum_losses(struct merge *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < m->nparts; i++)
+		n += m->part[i].nlost;
+	if (room__for((void **)&m->lost, &m->lost_room, n, sizeof(*m->lost)))
+		return -ENOMEM;
+	m->nlost = n = 0;
+	for (size_t i = 0; i < m->nparts; i++) {
+		if (m->part[i].nlost)
+			memcpy(m->lost + n, m->part[i].lost, m->part[i].nlost * sizeof(*m->lost));
+		n += m->part[i].nlost;
+	}
+	if (n)
+		qsort(m->lost, n, sizeof(*m->lost), by_type);
+	for (size_t i = 0; i < n; i++) {
+		if (m->nlost && m->lost[m->nlost - 1].type == m->lost[i].type)
+			m->lost[m->nlost - 1].count += m->lost[i].count;
+		else if (m->lost[i].count)
+			m->lost[m->nlost++] = m->lost[i];
+	}
+	return 0;
+}
+
 static int write_statistics(struct merge *m)
 {
-	struct trace_loss losses[DSM_EV_TYPE_MAX];
-	size_t n = 0;
-	int rc = 0;
+	int rc = m->losses_due ? sum_losses(m) : 0;
 
-	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++) {
-		uint64_t count = 0;
-
-		for (size_t i = 0; i < m->nparts; i++)
-			count += m->part[i].lost[type];
-		if (count)
-			losses[n++] = (struct trace_loss){.type = (uint16_t)type, .count = count};
-	}
-	if (m->ncounters)
+	if (!rc && m->ncounters)
 		rc = trace_writer__counters(m->trace, m->counters, m->ncounters);
 	if (!rc && m->npages)
 		rc = trace_writer__pages(m->trace, m->pages, m->npages);
-	if (!rc && m->losses_due && n)
-		rc = trace_writer__losses(m->trace, losses, n);
+	if (!rc && m->losses_due && m->nlost)
+		rc = trace_writer__losses(m->trace, m->lost, m->nlost);
 	m->ncounters = m->npages = 0;
 	m->losses_due = false;
 	for (size_t i = 0; i < m->nparts; i++)
@@ -75,15 +97,17 @@ static int put_pages(struct merge *m, const struct merge_part *p)
 	return 0;
 }
 
-static void take_losses(struct merge *m, struct merge_part *p)
+/* Each list is of all types that have lost any, so the last one stands for those before it. */
+static int take_losses(struct merge *m, struct merge_part *p)
 {
-	for (size_t i = 0; i < p->item.count; i++) {
-		const struct trace_loss *l = &p->item.losses[i];
-		unsigned type = l->type < DSM_EV_TYPE_MAX ? l->type : 0;
+	int rc = room__for((void **)&p->lost, &p->lost_room, p->item.count, sizeof(*p->lost));
 
-		p->lost[type] = l->count;
-	}
+	if (rc)
+		return rc;
+	memcpy(p->lost, p->item.losses, p->item.count * sizeof(*p->lost));
+	p->nlost = p->item.count;
 	m->losses_due = true;
+	return 0;
 }
 
 static bool all_sampled(const struct merge *m)
@@ -149,8 +173,7 @@ static int put_item(struct merge *m, struct merge_part *p)
 	case TRACE_PAGES:
 		return put_pages(m, p);
 	case TRACE_LOSSES:
-		take_losses(m, p);
-		return 0;
+		return take_losses(m, p);
 	default:
 		return 0;
 	}
@@ -244,7 +267,9 @@ static void release(struct merge *m)
 		trace_reader__close(m->part[i].reader);
 		free(m->part[i].info);
 		free(m->part[i].summary);
+		free(m->part[i].lost);
 	}
+	free(m->lost);
 	hostclocks__free(m->clocks);
 	free(m->part);
 	free(m->node);

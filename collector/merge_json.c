@@ -159,13 +159,9 @@ static struct sums sum_up(const struct merge *m)
 	return s;
 }
 
-static uint64_t lost(const struct merge *m, unsigned type)
+static const char *type_name(unsigned type)
 {
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < m->nparts; i++)
-		sum += m->part[i].lost[type];
-	return sum;
+	return type ? trace_record__name(type) : "unknown";
 }
 
 static void put_counts(struct json_object *o, const struct merge *m)
@@ -173,15 +169,11 @@ static void put_counts(struct json_object *o, const struct merge *m)
 	struct json_object *records = json_object_new_object(), *losses = json_object_new_object();
 	uint64_t all = 0;
 
-	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++) {
-		const char *name = type ? trace_record__name(type) : "unknown";
-
+	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++)
 		if (m->written[type])
-			jsonout__u64(records, name, m->written[type]);
-		if (lost(m, type))
-			jsonout__u64(losses, name, lost(m, type));
-		all += lost(m, type);
-	}
+			jsonout__u64(records, type_name(type), m->written[type]);
+	for (size_t i = 0; i < m->nlost; all += m->lost[i++].count)
+		jsonout__u64(losses, type_name(m->lost[i].type), m->lost[i].count);
 	jsonout__put(o, "records", records);
 	jsonout__u64(o, "records_total", m->written_total);
 	jsonout__put(o, "lost", losses);
@@ -242,22 +234,17 @@ bool merge__complain(const struct merge *m)
 static void print_text(const struct merge *m)
 {
 	unsigned nodes = 0;
-	uint64_t all = 0;
 
 	for (unsigned n = 0; n < MERGE_NODES; n++)
 		nodes += is_in(m, n);
-	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++)
-		all += lost(m, type);
 	fprintf(stderr, "dsmcollect: %u nodes of %s, run %016llx, traces of %zu hosts\n", nodes,
 		m->program[0] ? m->program : "an unnamed program", (unsigned long long)m->run_id, m->nparts);
 	fprintf(stderr, "  trace     %s: %llu records, %llu bytes\n", m->options->output,
 		(unsigned long long)m->written_total, (unsigned long long)m->bytes);
 	merge__print_clocks(m);
-	fprintf(stderr, "  lost      %s", all ? "" : "none");
-	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++)
-		if (lost(m, type))
-			fprintf(stderr, "%s %llu ", type ? trace_record__name(type) : "unknown",
-				(unsigned long long)lost(m, type));
+	fprintf(stderr, "  lost      %s", m->nlost ? "" : "none");
+	for (size_t i = 0; i < m->nlost; i++)
+		fprintf(stderr, "%s %llu ", type_name(m->lost[i].type), (unsigned long long)m->lost[i].count);
 	fprintf(stderr, "\n");
 }
 

@@ -39,7 +39,9 @@ struct merge_part {
 	enum merge_clock clock;
 	int64_t shift_ns; /* add to its times to get the run's; MERGE_PING: to its first */
 	bool sampled;	  /* its counters wait to be written */
-	uint64_t lost[DSM_EV_TYPE_MAX];
+	struct trace_loss
+		*lost; /* as of its last losses, each type once, also those that this version does not know */
+	size_t nlost, lost_room;
 	uint64_t lost_total;
 };
 
@@ -58,6 +60,8 @@ struct merge {
 	size_t ncounters, counters_room;
 	struct trace_page_stat *pages; /* likewise */
 	size_t npages, pages_room;
+	struct trace_loss *lost; /* by all, ascending by type */
+	size_t nlost, lost_room;
 	bool losses_due;
 	uint64_t written[DSM_EV_TYPE_MAX], written_total;
 	uint64_t bytes;

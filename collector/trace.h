@@ -95,6 +95,10 @@ int trace_reader__open(struct trace_reader **out, const char *path);
 int trace_reader__next(struct trace_reader *r, struct trace_item *item);
 /* Whether the file still grows: then -EAGAIN comes where it ends now, and the next call goes on from there. */
 void trace_reader__follow(struct trace_reader *r, bool follow);
+/* Takes a list of losses: what each type has lost since the one before, by which *told is brought up to date. Types that this version
+ * does not know count as 0, together. */
+void trace_losses__since(uint64_t told[DSM_EV_TYPE_MAX], const struct trace_loss *losses, size_t n,
+			 uint64_t since[DSM_EV_TYPE_MAX]);
 /* Records lost so far in the run, all types, as of the last chunk read: also known in a cut file. */
 uint64_t trace_reader__lost(const struct trace_reader *r);
 void trace_reader__close(struct trace_reader *r);

@@ -401,6 +401,19 @@ void trace_reader__follow(struct trace_reader *r, bool follow)
 	r->follow = follow;
 }
 
+void trace_losses__since(uint64_t told[DSM_EV_TYPE_MAX], const struct trace_loss *losses, size_t n,
+			 uint64_t since[DSM_EV_TYPE_MAX])
+{
+	uint64_t now[DSM_EV_TYPE_MAX] = {0};
+
+	for (size_t i = 0; i < n; i++)
+		now[losses[i].type < DSM_EV_TYPE_MAX ? losses[i].type : 0] += losses[i].count;
+	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++) {
+		since[type] = now[type] > told[type] ? now[type] - told[type] : 0;
+		told[type] += since[type];
+	}
+}
+
 uint64_t trace_reader__lost(const struct trace_reader *r)
 {
 	return r->lost;

@@ -113,13 +113,11 @@ static void take_counters(struct replay *r, const struct trace_counters *c, size
 /* In a trace losses are what was lost so far; the aggregation wants what came since. */
 static void take_losses(struct replay *r, const struct trace_loss *l, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		unsigned type = l[i].type < DSM_EV_TYPE_MAX ? l[i].type : 0;
+	uint64_t since[DSM_EV_TYPE_MAX];
 
-		if (l[i].count > r->lost[type])
-			aggregate__add_loss(r->known, type, l[i].count - r->lost[type]);
-		r->lost[type] = l[i].count;
-	}
+	trace_losses__since(r->lost, l, n, since);
+	for (unsigned type = 0; type < DSM_EV_TYPE_MAX; type++)
+		aggregate__add_loss(r->known, type, since[type]);
 }
 
 static int take_item(struct replay *r, const struct trace_item *item)

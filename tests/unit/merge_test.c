@@ -169,6 +169,76 @@ static void one_clock(void **state)
 	assert_int_equal(lost, 3 * (1 + 2 + 3 + 4));
 }
 
+/* What later versions record is lost here, too: each type by its own number, and all of it in the sum. */
+static void losses_of_later_types(void **state)
+{
+	struct trace_loss two[] = {{.type = 500, .count = 7}, {.type = 60000, .count = 11}},
+			  after[] = {{.type = DSM_EV_FAULT, .count = 3},
+				     {.type = 500, .count = 9},
+				     {.type = 60000, .count = 11}};
+	uint64_t of_500 = 0, of_60000 = 0, of_faults = 0, lost = 0;
+	struct trace_reader *r;
+	struct trace_writer *w;
+	struct trace_item item;
+
+	(void)state;
+	for (unsigned node = 0; node < 2; node++) {
+		struct dsm_ev_node n = {.nodes = 2, .run_id = RUN, .pid = 100 + node};
+
+		assert_int_equal(trace_writer__open(&w, file[node]), 0);
+		assert_int_equal(
+			trace_writer__info(w, "{\"start_ns\":1,\"monotonic_ns\":1,\"source\":\"ring\"}"), 0);
+		emit(w, &n.hdr, sizeof(n), DSM_EV_NODE, node, node);
+		assert_int_equal(trace_writer__losses(w, two, 2), 0);
+		if (node)
+			assert_int_equal(trace_writer__losses(w, after, 3), 0);
+		assert_int_equal(trace_writer__summary(w, "{\"ended\":\"run\",\"nodes\":[],\"elapsed_s\":3}"),
+				 0);
+		assert_int_equal(trace_writer__close(w), 0);
+	}
+	assert_int_equal(merge(2), 0);
+	assert_int_equal(trace_reader__open(&r, file[HOSTS]), 0);
+	do {
+		assert_int_equal(trace_reader__next(r, &item), 0);
+		for (size_t i = 0; item.kind == TRACE_LOSSES && i < item.count; i++) {
+			const struct trace_loss *l = &item.losses[i];
+
+			*(l->type == 500 ? &of_500 : l->type == 60000 ? &of_60000 : &of_faults) = l->count;
+		}
+		if (item.kind == TRACE_SUMMARY) {
+			assert_non_null(strstr(item.json, "\"type-500\":16"));
+			assert_non_null(strstr(item.json, "\"type-60000\":22"));
+			assert_non_null(strstr(item.json, "\"lost_total\":41"));
+		}
+		lost = trace_reader__lost(r);
+	} while (item.kind != TRACE_END_OF_FILE);
+	trace_reader__close(r);
+	assert_int_equal(of_500, 16);
+	assert_int_equal(of_60000, 22);
+	assert_int_equal(of_faults, 3);
+	assert_int_equal(lost, 41);
+}
+
+/* The same for who shows a trace: together, as type 0. */
+static void losses_since(void **state)
+{
+	uint64_t told[DSM_EV_TYPE_MAX] = {0}, since[DSM_EV_TYPE_MAX];
+	struct trace_loss a[] = {{.type = 500, .count = 7}, {.type = 501, .count = 2}},
+			  b[] = {{.type = 500, .count = 8},
+				 {.type = 501, .count = 2},
+				 {.type = DSM_EV_FAULT, .count = 1}};
+
+	(void)state;
+	trace_losses__since(told, a, 2, since);
+	assert_int_equal(since[0], 9);
+	trace_losses__since(told, b, 3, since);
+	assert_int_equal(since[0], 1);
+	assert_int_equal(since[DSM_EV_FAULT], 1);
+	trace_losses__since(told, b, 3, since);
+	assert_int_equal(since[0] + since[DSM_EV_FAULT], 0);
+	assert_int_equal(told[0], 10);
+}
+
 static void not_whole(void **state)
 {
 	(void)state;
@@ -214,8 +284,8 @@ static void in_the_way(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_clock),
-		cmocka_unit_test(not_whole),
+		cmocka_unit_test(one_clock),	cmocka_unit_test(losses_of_later_types),
+		cmocka_unit_test(losses_since), cmocka_unit_test(not_whole),
 		cmocka_unit_test(in_the_way),
 	};
 
