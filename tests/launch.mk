@@ -59,6 +59,11 @@ TESTS += unit/address_test
 unit/address_test_SRCS := tests/unit/address_test.c $(addprefix dsmcore/launch/,address.c address_find.c options.c)
 unit/address_test_LIBS := -lcmocka
 
+TESTS += unit/place_test
+unit/place_test_SRCS := tests/unit/place_test.c $(addprefix dsmcore/launch/,dsmrun_place.c address.c address_find.c)
+unit/place_test_LDFLAGS := -Wl,--wrap=strdup,--wrap=realloc
+unit/place_test_LIBS := -lcmocka
+
 FUZZERS += fuzz_address
 fuzz_address_SRCS := tests/fuzz/fuzz_address.c $(addprefix dsmcore/launch/,address.c address_find.c options.c)
 

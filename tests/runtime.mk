@@ -4,6 +4,7 @@ unit/diff_test_SRCS := tests/unit/diff_test.c dsmcore/memory/diff.c
 unit/diff_test_LIBS := -lcmocka
 TESTS += unit/region_test unit/coarse_test
 unit/region_test_SRCS := tests/unit/region_test.c dsmcore/memory/region.c dsmcore/memory/coarse.c
+unit/region_test_LDFLAGS := -Wl,--wrap=mmap
 unit/region_test_LIBS := -lcmocka -lpthread
 unit/coarse_test_SRCS := tests/unit/coarse_test.c dsmcore/memory/region.c dsmcore/memory/coarse.c
 unit/coarse_test_LIBS := -lcmocka

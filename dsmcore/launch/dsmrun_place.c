@@ -112,10 +112,13 @@ static char *split(char *text, char **count, char *why, size_t size)
 int hosts__add(struct run *run, const char *list, char *why, size_t size)
 {
 	char *copy = strdup(list), *save = NULL;
-	int rc = copy ? 0 : -ENOMEM;
+	int rc = 0;
 
-	for (char *at = copy ? strtok_r(copy, ",", &save) : NULL; at && !rc;
-	     at = strtok_r(NULL, ",", &save)) {
+	if (!copy) {
+		snprintf(why, size, "hosts '%s': %s", list, strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	for (char *at = strtok_r(copy, ",", &save); at && !rc; at = strtok_r(NULL, ",", &save)) {
 		unsigned slots = 1;
 		char *count, *name = split(at, &count, why, size);
 
@@ -192,8 +195,9 @@ int hosts__add_file(struct run *run, const char *path, char *why, size_t size)
 	int rc = 0;
 
 	if (!f) {
-		snprintf(why, size, "host file '%s': %s", path, strerror(errno));
-		return -errno;
+		rc = -errno;
+		snprintf(why, size, "host file '%s': %s", path, strerror(-rc));
+		return rc;
 	}
 	for (unsigned n = 1; !rc && fgets(line, sizeof(line), f); n++) {
 		snprintf(where, sizeof(where), "%s:%u", path, n);

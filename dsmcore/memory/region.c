@@ -100,8 +100,11 @@ static int map_frames(struct region *r)
 			 r->memfd, 0);
 	if (r->frames != MAP_FAILED)
 		return 0;
+	int err = -errno;
+
 	r->frames = NULL;
-	return -errno;
+	munmap(at, r->bytes);
+	return err;
 }
 
 static int map_views(struct region *r)

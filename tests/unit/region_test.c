@@ -4,6 +4,7 @@
  * pages away and rewrites them, the other reads through its view and resolves its own faults. A reader must
  * never see half of a rewrite.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 
 #include <cmocka.h>
@@ -48,6 +50,61 @@ static void catch_faults(void)
 	struct sigaction sa = {.sa_sigaction = on_bus, .sa_flags = SA_SIGINFO};
 
 	sigaction(SIGBUS, &sa, NULL);
+}
+
+/* The call that is to fail, counted down; negative: none. */
+static int mapped_until_failure = -1;
+
+void *__real_mmap(void *at, size_t bytes, int rights, int flags, int fd, off_t from);
+void *__wrap_mmap(void *at, size_t bytes, int rights, int flags, int fd, off_t from);
+void *__wrap_mmap(void *at, size_t bytes, int rights, int flags, int fd, off_t from)
+{
+	if (mapped_until_failure >= 0 && mapped_until_failure-- == 0) {
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	return __real_mmap(at, bytes, rights, flags, fd, from);
+}
+
+/* In KiB. */
+static long address_space(void)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	char line[256];
+	long kib = -1;
+
+	assert_non_null(f);
+	while (kib < 0 && fgets(line, sizeof(line), f))
+		sscanf(line, "VmSize: %ld", &kib);
+	fclose(f);
+	return kib;
+}
+
+/* Whatever cannot be mapped: it is said, and what was there before is given back. */
+static void test_nothing_is_left_of_a_failure(void **state)
+{
+	const uint64_t bytes = 64ull << 20;
+	int calls = 0, rc;
+
+	(void)state;
+	do {
+		char why[256] = "";
+		long before = address_space();
+
+		mapped_until_failure = calls;
+		rc = region__open(&region, bytes, why, sizeof(why));
+		mapped_until_failure = -1;
+		if (rc) {
+			assert_int_equal(rc, -ENOMEM);
+			assert_non_null(strstr(why, "(64 MiB): "));
+			assert_non_null(strstr(why, "--heap"));
+			assert_in_range(address_space(), 0, before + 1024);
+		}
+		calls++;
+	} while (rc && calls < 50);
+	assert_int_equal(rc, 0);
+	assert_in_range(calls, 5, 49); /* both views, rights and presence, at least */
+	region__close(region);
 }
 
 static int set_up(void **state)
@@ -196,6 +253,7 @@ static void test_race_of_revoke_and_fault(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nothing_is_left_of_a_failure),
 		cmocka_unit_test_setup_teardown(test_rights, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_ranges_of_mixed_rights, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_write_through_the_runtime_view_is_seen, set_up,
