@@ -119,6 +119,7 @@ void advice__make(struct tally *t, struct replay *r, struct symbols *s, struct a
 
 	memset(out, 0, sizeof(*out));
 	w.change = mem__alloc(t->model->groups.n * sizeof(*w.change));
+	w.noted = mem__alloc(t->model->groups.n * sizeof(*w.noted));
 	measure(&w);
 	advice__rates(&w.totals, &out->now);
 	out->seconds = w.totals.seconds;
@@ -149,6 +150,7 @@ void advice__make(struct tally *t, struct replay *r, struct symbols *s, struct a
 	}
 out:
 	mem__free(w.change);
+	mem__free(w.noted);
 }
 
 void advice__free(struct advice_list *list)

@@ -76,7 +76,9 @@ struct advice {
 	struct gain gain;
 	const struct misplaced *misplaced; /* align */
 	const struct lock_sum *lock;	   /* lock-object, coarser */
+	bool shared;			   /* lock: blocks under it were seen to meet on the same bytes */
 	char *fields;			   /* split-struct: which nodes access what */
+	bool by_node;			   /* of it: fields are arrays that each node has a part of */
 	char *text, *why;
 };
 

@@ -12,6 +12,7 @@
 #define MOST_OBJECTS	 24   /* that advice is sought for, the costliest */
 #define ALIKE		 0.95 /* layouts that save so much of the best are as good, then the smallest wins */
 #define RC_WORTH	 0.01 /* of the nodes' time: under rc, false sharing that costs less is left alone */
+#define FEW_TOLD	 0.1  /* of the wasted time: which is told where nothing is advised */
 #define PLAN_PAGES_SHARE 0.25 /* of the DSM that a plan may use up */
 
 static uint32_t round_up(uint64_t bytes, uint64_t page)
@@ -68,31 +69,49 @@ static bool parts_have_owners(const struct work *w, uint32_t group, uint64_t blo
 }
 
 #define CANDIDATES 6
-/* Fills layouts worth a replay: as it is on pages of its own, in blocks, every element on its page. */
-static unsigned candidates(struct work *w, uint32_t group, struct change *out)
+#define RARELY	   0.05 /* whoever wrote so seldom, at the start say, does not own */
+#define MOSTLY	   0.3 /* nor, if no blocks fit else, who comes as often as this: pages that move now and then */
+
+/* Blocks whose elements have one owner, if others write `foreign` of what it writes. */
+static unsigned blocks(struct work *w, uint32_t group, double foreign, struct change *out, unsigned n)
 {
 	const struct group *g = &w->tally->model->groups.at[group];
 	uint64_t page = (uint64_t)1 << w->log2, steps = 0;
 	struct owners o;
+
+	replay__owners(w->replay, group, foreign, &o);
+	for (uint64_t b = (o.count + 1) / 2;
+	     o.of && b >= 2 && n < CANDIDATES - 1 && steps < (uint64_t)1 << 26; b--) {
+		uint32_t bs = round_up(b * g->elem_size, page);
+
+		steps += b * 2;
+		if (!bs || bs / b < g->elem_size || !blocks_fit(&o, b) || !parts_have_owners(w, group, b))
+			continue;
+		out[n++] = (struct change){true, g->elem_size, (uint32_t)b, bs};
+	}
+	mem__free(o.of);
+	return n;
+}
+
+/* Fills layouts worth a replay: as it is on pages of its own, in blocks, every element on its page. */
+static unsigned candidates(struct work *w, uint32_t group, struct change *out)
+{
+	const struct model *m = w->tally->model;
+	const struct group *g = &m->groups.at[group];
+	uint64_t page = (uint64_t)1 << w->log2, count = 0;
 	unsigned n = 0;
 
+	for (size_t i = 0; i < g->objects.n; i++)
+		if (m->objects.at[g->objects.at[i]].count > count)
+			count = m->objects.at[g->objects.at[i]].count;
 	out[n++] = (struct change){.moved = true};
-	replay__owners(w->replay, group, &o);
-	if (o.count > 1 && o.of) {
-		for (uint64_t b = (o.count + 1) / 2;
-		     b >= 2 && n < CANDIDATES - 1 && steps < (uint64_t)1 << 26; b--) {
-			uint32_t bs = round_up(b * g->elem_size, page);
-
-			steps += b * 2;
-			if (!bs || bs / b < g->elem_size || !blocks_fit(&o, b) ||
-			    !parts_have_owners(w, group, b))
-				continue;
-			out[n++] = (struct change){true, g->elem_size, (uint32_t)b, bs};
-		}
-	}
-	if (o.count > 1 && round_up(g->elem_size, page) && parts_have_owners(w, group, 1))
+	if (count < 2)
+		return n;
+	n = blocks(w, group, RARELY, out, n);
+	if (n == 1)
+		n = blocks(w, group, MOSTLY, out, n);
+	if (round_up(g->elem_size, page) && parts_have_owners(w, group, 1))
 		out[n++] = (struct change){.moved = true, .stride = round_up(g->elem_size, page)};
-	mem__free(o.of);
 	return n;
 }
 
@@ -107,7 +126,7 @@ static double net_of(struct work *w, struct effect *e)
 	return advice_work__net(w, e);
 }
 
-/* Never an object whose conflicts are true: moving it cures nothing. Nor many small ones that any node
+/* Never on the word of a conflict or two. Nor an object whose conflicts are true: moving it cures nothing. Nor many small ones that any node
  * writes: see turns.h. */
 static bool movable(const struct work *w, uint32_t group)
 {
@@ -116,7 +135,7 @@ static bool movable(const struct work *w, uint32_t group)
 
 	is_false = g->seen[VERDICT_FALSE] + g->estimated[VERDICT_FALSE] > 0 && g->ns[VERDICT_FALSE] > 0 &&
 		   g->ns[VERDICT_TRUE] < g->ns[VERDICT_FALSE];
-	return is_false &&
+	return is_false && advice_work__evidence(w, group) >= FEW_CONFLICTS &&
 	       (w->tally->model->groups.at[group].objects.n <= MANY_PARTS || parts_have_owners(w, group, 0));
 }
 
@@ -238,6 +257,31 @@ static void drop_useless(struct work *w, uint32_t *list, size_t *n)
 	}
 }
 
+/* Objects that a layout might help and that are left where they are, for want of evidence or of a gain. */
+static void note_left(struct work *w, uint32_t group, const struct advice *a)
+{
+	const struct group_sum *g = &w->tally->groups[group];
+	char name[128], n[40], saved[40], high[40], cost[40];
+
+	model__group_name(w->tally->model, group, name, sizeof(name));
+	names__count(g->seen[VERDICT_FALSE] + g->estimated[VERDICT_FALSE], n, sizeof(n));
+	w->noted[group] = true;
+	if (!a) {
+		advice_work__note(w,
+				  mem__format("%s: false sharing, but no layout is advised: %s conflict%s no "
+					      "evidence to change a layout on. Record a longer run.",
+					      name, n, strcmp(n, "1") ? "s are" : " is"));
+		return;
+	}
+	names__duration(fmax(0, a->predicted.ns_per_s), saved, sizeof(saved));
+	names__duration(fmax(0, a->predicted.high_ns_per_s), high, sizeof(high));
+	names__duration(fmax(0, -a->predicted.low_ns_per_s), cost, sizeof(cost));
+	advice_work__note(w,
+			  mem__format("%s: false sharing, but no layout is advised: moving it would save %s "
+				      "of node time each second (%s at most), and may cost %s.",
+				      name, saved, high, cost));
+}
+
 static char *too_many_moves(const struct work *w, const struct turns *t, const char *name, const char *each)
 {
 	char moves[40], cost[40], lost[40];
@@ -269,7 +313,8 @@ static void note_turns(struct work *w, const uint32_t *list, size_t n)
 		for (size_t i = 0; i < n; i++)
 			moved = moved || list[i] == g;
 		turns__count(w->tally, g, block, &t);
-		if (moved || t.units < 2 || w->tally->groups[g].ns[VERDICT_FALSE] < 0.05 * w->wasted_ns ||
+		if (moved || w->noted[g] || t.units < 2 ||
+		    w->tally->groups[g].ns[VERDICT_FALSE] < 0.05 * w->wasted_ns ||
 		    parts_have_owners(w, g, block))
 			continue;
 		model__group_name(m, g, name, sizeof(name));
@@ -351,6 +396,29 @@ static void count_judged(struct work *w, const uint32_t *list, size_t n)
 	}
 }
 
+/* What is missed when it is left out may still be less than anybody could measure, or than it may cost: such an object stays
+ * where it was, and the others are looked at again without it. */
+static void add_layouts(struct work *w, uint32_t *list, size_t *n)
+{
+	for (size_t i = 0; i < *n;) {
+		double whole = net_of(w, &w->effect);
+		struct advice *a;
+
+		add_layout(w, list[i], whole);
+		a = &w->out->all.at[w->out->all.n - 1];
+		if (advice_work__worthwhile(w, &a->predicted)) {
+			i++;
+			continue;
+		}
+		note_left(w, list[i], a);
+		w->change[list[i]] = (struct change){0};
+		memmove(list + i, list + i + 1, (*n - i - 1) * sizeof(*list));
+		(*n)--;
+		w->out->all.n = 0;
+		i = 0;
+	}
+}
+
 /* A conflict that meets on several pages is gone only when it meets on none, so changes are judged together:
  * all objects that false sharing is charged to are moved, each gets the cheapest layout that will do beside
  * the others, and what is not missed is left where it was. */
@@ -359,11 +427,14 @@ void advice_work__layouts(struct work *w)
 	struct model *m = w->tally->model;
 	uint32_t *list = mem__alloc(m->groups.n * sizeof(*list));
 	size_t n = 0;
-	double whole;
 
-	for (uint32_t g = 0; g < m->groups.n; g++)
+	for (uint32_t g = 0; g < m->groups.n; g++) {
 		if (movable(w, g))
 			list[n++] = g;
+		else if (w->tally->groups[g].ns[VERDICT_FALSE] >= FEW_TOLD * w->wasted_ns &&
+			 advice_work__evidence(w, g) < FEW_CONFLICTS)
+			note_left(w, g, NULL);
+	}
 	count_judged(w, list, n);
 	sort_groups = w->tally->groups;
 	if (n)
@@ -383,9 +454,7 @@ void advice_work__layouts(struct work *w)
 	for (size_t i = 0; i < n; i++)
 		choose_layout(w, list[i]);
 	drop_useless(w, list, &n);
-	whole = net_of(w, &w->effect);
-	for (size_t i = 0; i < n; i++)
-		add_layout(w, list[i], whole);
+	add_layouts(w, list, &n);
 	note_turns(w, list, n);
 	mem__free(list);
 }

@@ -9,8 +9,7 @@
  * need not cost less.
  *
  * A critical section is waited for while the lock travels, while what its holder needs travels to it, and while the
- * holder computes. Larger sections make the first two rarer; the third stays: it is taken to be what the shortest section
- * took, which still had a fault or two in it.
+ * holder computes. Larger sections make the first two rarer; the third stays.
  */
 #include <math.h>
 
@@ -93,6 +92,16 @@ static void commit_rarely(struct work *w, const struct loop_sum *s)
 			  &(struct gain){.added_ns = lost - saved, .commits = -s->commits * (1 - 1 / times)});
 }
 
+/* What the holder computes in a section. The shortest of a loop that chooses by itself has fewer iterations than the others:
+ * there the typical one that moved no page counts, or for want of those what all took beside their waits. */
+static double pure_of(const struct work *w, const struct loop_sum *s)
+{
+	double mean = fmax(0, s->section_ns - s->waits_ns) / s->sections;
+	double quiet = s->given ? s->shortest_ns : quiet__typical(&w->tally->quiet, s->site);
+
+	return quiet > 0 ? fmin(mean, quiet) : mean;
+}
+
 /* Larger critical sections of a loop whose lock goes to and fro. False: nothing is known of its iterations. */
 bool advice_work__larger_sections(struct work *w, const struct lock_sum *l)
 {
@@ -102,7 +111,7 @@ bool advice_work__larger_sections(struct work *w, const struct lock_sum *l)
 
 	if (!s || s->commits < FEW_COMMITS || s->sections <= 0)
 		return false;
-	pure = fmin(s->shortest_ns, fmax(0, s->section_ns - s->waits_ns) / s->sections);
+	pure = pure_of(w, s);
 	waits = fmin(s->waits_ns, s->section_ns) * fmin(1, l->count / s->commits);
 	travels = fmax(0, l->ns - l->count * pure) + waits;
 	times = fmin(fmin(MOST_TIMES, loop__pieces(s)), pure > 0 ? MOST_HELD_NS / pure : MOST_TIMES);
@@ -111,6 +120,9 @@ bool advice_work__larger_sections(struct work *w, const struct lock_sum *l)
 	if (times < LEAST_TIMES)
 		return true;
 	saved = travels * (1 - 1 / times);
+	if (l->locks ==
+	    1) /* what is done under one lock is done one after another, however large the sections */
+		saved = fmin(saved, (w->totals.seconds * 1e9 - s->sections * pure) * advice_work__nodes(w));
 	if (saved < GAIN * w->totals.node_seconds * 1e9)
 		return true;
 	a = advice_work__add_loop(w, ADVICE_COARSER, GROUP_NONE, s, times);

@@ -11,6 +11,9 @@
 #define NOTHING	   0.02 /* runs of one program differ by more */
 #define SOMETHING  0.05
 
+#define SHOWN	   0.01 /* of the nodes' time: no run shows that less was saved */
+#define SHOWN_BEST 0.02 /* nor that, at best */
+
 #define LIKELY 0.5 /* undisturbed transactions that others are taken to become like: the median one */
 #define QUICK  0.1 /* at best */
 #define PAGE_NS                                                                                              \
@@ -49,7 +52,7 @@ double advice_work__traffic_cost(const struct work *w, const struct effect *e)
 
 	if (w->totals
 		    .intervals) /* the fetches that conflicts cost are what conflicts cost: counted with them */
-		return fmax(0, (e->fetches_after - e->fetches_before) * w->fetch_ns);
+		return fmax(0, fmax(e->fetches_after - e->fetches_before, e->spread) * w->fetch_ns);
 	double remote;
 	double tried, commits;
 
@@ -357,4 +360,25 @@ void advice_work__predict(const struct work *w, const struct stake *s, struct pr
 	if (r.high > (1 + SOMETHING) * r.best && !(s->doubts & DOUBT_OPEN))
 		out->doubts |= DOUBT_TRAFFIC;
 	out->unsure = r.low < 1 + NOTHING && r.best > 1 + SOMETHING;
+}
+
+double advice_work__nodes(const struct work *w)
+{
+	return w->totals.seconds > 0 ? w->totals.node_seconds / w->totals.seconds : 1;
+}
+
+bool advice_work__worthwhile(const struct work *w, const struct prediction *p)
+{
+	double second = advice_work__nodes(w) * 1e9;
+
+	if (p->ns_per_s < SHOWN * second && p->high_ns_per_s < SHOWN_BEST * second)
+		return false;
+	return p->low_ns_per_s >= 0 || -p->low_ns_per_s <= p->high_ns_per_s;
+}
+
+double advice_work__evidence(const struct work *w, uint32_t group)
+{
+	const struct group_sum *g = &w->tally->groups[group];
+
+	return g->seen[VERDICT_FALSE] + g->estimated[VERDICT_FALSE];
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * advice_source.c - what no layout cures: splitting a struct whose fields belong to different nodes,
- * splitting a transaction whose conflict is true on one object only, committing within a long one.
+ * advice_source.c - what no layout cures: splitting a transaction whose conflict is true on one object only, committing
+ * within a long one.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -29,160 +29,6 @@ struct advice *advice_work__add(struct work *w, enum advice_kind kind, uint32_t 
 	a->group = group;
 	a->site = site;
 	return a;
-}
-
-/* ---- structs ---- */
-
-struct user { /* of a set of fields */
-	uint32_t fields;
-	double ns;
-	VEC(uint16_t) nodes;
-};
-
-struct users {
-	struct user *at;
-	size_t n, cap;
-};
-
-static void add_user(struct users *u, uint32_t fields, uint16_t node, double ns)
-{
-	size_t i, k;
-
-	if (!fields)
-		return;
-	for (i = 0; i < u->n && u->at[i].fields != fields; i++)
-		;
-	if (i == u->n)
-		*VEC_ADD(u) = (struct user){.fields = fields};
-	u->at[i].ns += ns;
-	for (k = 0; k < u->at[i].nodes.n && u->at[i].nodes.at[k] != node; k++)
-		;
-	if (k == u->at[i].nodes.n)
-		*VEC_ADD(&u->at[i].nodes) = node;
-}
-
-static int by_ns(const void *a, const void *b)
-{
-	double x = ((const struct user *)a)->ns, y = ((const struct user *)b)->ns;
-
-	return x < y ? 1 : x > y ? -1 : 0;
-}
-
-/* Who uses which fields in false conflicts, the costliest first. */
-static void find_users(const struct work *w, uint32_t group, struct users *out)
-{
-	for (size_t i = 0; i < w->tally->rows.n; i++) {
-		const struct row *r = &w->tally->rows.at[i];
-
-		if (r->key.verdict != VERDICT_FALSE || r->key.changed.group != group ||
-		    r->key.touched.group != group || r->key.changed.fields == r->key.touched.fields)
-			continue;
-		for (unsigned p = 0; p < r->npairs; p++) {
-			add_user(out, row__winner(r)->fields, r->pair[p].winner, r->pair[p].ns);
-			add_user(out, row__loser(r)->fields, r->pair[p].loser, r->pair[p].ns);
-		}
-	}
-	if (out->n)
-		qsort(out->at, out->n, sizeof(*out->at), by_ns);
-}
-
-static int by_value(const void *a, const void *b)
-{
-	return *(const uint16_t *)a - *(const uint16_t *)b;
-}
-
-#define MOST_USERS 12 /* named */
-
-static char *name_users(const struct work *w, const struct users *u)
-{
-	struct text t = {0};
-
-	for (size_t i = 0; i < u->n && i < MOST_USERS; i++) {
-		struct user *x = &u->at[i];
-
-		qsort(x->nodes.at, x->nodes.n, sizeof(*x->nodes.at), by_value);
-		text__add(&t, "%s{%s} (node%s",
-			  !i		  ? ""
-			  : i + 1 == u->n ? " and "
-					  : ", ",
-			  tally__text(w->tally, x->fields), x->nodes.n > 1 ? "s" : "");
-		for (size_t k = 0; k < x->nodes.n; k++)
-			text__add(&t, "%s %u", k ? "," : "", x->nodes.at[k]);
-		text__add(&t, ")");
-	}
-	if (u->n > MOST_USERS)
-		text__add(&t, " and %zu more", u->n - MOST_USERS);
-	return t.at;
-}
-
-/* Of the time on false conflicts, what the sample of judged ones supports. */
-static double sure_part(const struct group_sum *g)
-{
-	double judged = 0, low, high;
-
-	for (int v = 0; v < VERDICTS; v++)
-		if (v != VERDICT_UNKNOWN && v != VERDICT_UNTOUCHED)
-			judged += g->seen[v];
-	verdict__interval(g->seen[VERDICT_FALSE], judged, &low, &high);
-	return g->seen[VERDICT_FALSE] > 0 ? low * judged / g->seen[VERDICT_FALSE] : 0;
-}
-
-static void split_struct(struct work *w, uint32_t g, double ns, const struct users *u)
-{
-	struct advice *a = advice_work__add(w, ADVICE_SPLIT_STRUCT, g, 0);
-
-	a->fields = name_users(w, u);
-	a->pages = (double)u->n - 1;
-	a->alone_ns = a->missed_ns = ns * w->scale;
-	a->conflicts = w->tally->groups[g].seen[VERDICT_FALSE];
-	advice_work__predict(
-		w,
-		&(struct stake){.saved_ns = ns,
-				.saved_conflicts = w->wasted_ns > 0
-							   ? ns / w->wasted_ns * (double)w->totals.sum.aborts
-							   : 0,
-				.sure = sure_part(&w->tally->groups[g]),
-				.traffic = w->wasted_ns > 0 ? fmin(1, ns * w->scale / w->wasted_ns) : 0,
-				.doubts = DOUBT_TRAFFIC},
-		&a->predicted);
-}
-
-/* Do two sets of fields belong to different nodes? If all nodes use all of them, another struct parts nobody. */
-static bool parts_nodes(const struct users *u)
-{
-	for (size_t i = 0; i < u->n; i++) {
-		for (size_t j = 0; j < i; j++) {
-			const struct user *a = &u->at[i], *b = &u->at[j];
-			bool both = false;
-
-			for (size_t k = 0; k < a->nodes.n; k++)
-				for (size_t l = 0; l < b->nodes.n; l++)
-					both = both || a->nodes.at[k] == b->nodes.at[l];
-			if (!both)
-				return true;
-		}
-	}
-	return false;
-}
-
-static void split_structs(struct work *w)
-{
-	for (uint32_t g = 0; g < w->tally->model->groups.n; g++) {
-		struct users u = {0};
-		double ns;
-
-		if (w->tally->groups[g].ns[VERDICT_FALSE] < WORTH * w->wasted_ns)
-			continue;
-		ns = replay__within_element(w->replay, w->change, g);
-		if (ns < WORTH * w->wasted_ns)
-			continue;
-		find_users(w, g, &u);
-		if (parts_nodes(&u))
-			split_struct(w, g, ns, &u);
-		for (size_t i = 0; i < u.n; i++)
-			VEC_FREE(&u.at[i].nodes);
-		VEC_FREE(&u);
-	}
 }
 
 /* ---- transactions ---- */
@@ -407,7 +253,7 @@ void advice_work__source(struct work *w)
 	struct losses losses = {0};
 	struct table done = {0};
 
-	split_structs(w);
+	advice_work__structs(w);
 	if (!w->totals.intervals) /* else nothing is lost that a shorter transaction would save */
 		collect_losses(w, &losses);
 	for (size_t i = 0; i < losses.n; i++) {

@@ -42,8 +42,8 @@ static void say_layout(struct work *w, struct advice *a, const struct words *x, 
 	case ADVICE_PARTITION:
 		text__add(t,
 			  "Lay out %s in blocks of %u elements, each block on pages of its own (%u bytes): "
-			  "only one "
-			  "node writes in each block.",
+			  "each is "
+			  "mostly written by one node.",
 			  x->name, a->change.block, a->change.block_stride);
 		break;
 	default:
@@ -79,6 +79,18 @@ static void say_source(struct work *w, struct advice *a, const struct words *x, 
 	names__count(a->conflicts, n, sizeof(n));
 	switch (a->kind) {
 	case ADVICE_SPLIT_STRUCT:
+		if (a->by_node) {
+			text__add(
+				t,
+				"Give each node a struct of its own: in %s, different nodes write different "
+				"elements of %s, side by side. Make a struct of what belongs to one node, "
+				"dsm_new() as many of it as there are nodes, and reach each by "
+				"dsm_at(array, node). Then a plan can give each a page of its own (dsmreport "
+				"--plan makes it from a new trace), or align the struct to %u bytes. The "
+				"prediction is for pages of their own. Source change.",
+				x->type, a->fields, 1u << w->log2);
+			break;
+		}
 		text__add(t,
 			  "Split %s: in one and the same element, different nodes use %s. Put each of these "
 			  "groups of fields into a struct of its own, and each of those on pages of its own: "
@@ -142,22 +154,31 @@ static void say_lock(struct work *w, struct advice *a, const struct words *x)
 	names__lock(w->tally->model, l, lock, sizeof(lock));
 	names__count(l->count, n, sizeof(n));
 	names__duration(l->ns, time, sizeof(time));
-	if (a->kind == ADVICE_LOCK_OBJECT)
+	if (a->kind == ADVICE_LOCK_OBJECT && l->of_object)
+		a->text = mem__format(
+			"Name less than a whole: the block at %s takes %s for all that it is used on, and "
+			"the "
+			"nodes wait for it in turn, though they seldom or never met on the same bytes in it. "
+			"Name what each block works on, an element of an array say, and in all other blocks "
+			"that use this. Source change.",
+			x->where, lock);
+	else if (a->kind == ADVICE_LOCK_OBJECT)
 		a->text = mem__format(
 			"Name what is locked: the block at %s takes one lock for all that it is ever used "
 			"on, named by its site, and the nodes wait for it in turn, though they seldom or "
 			"never "
 			"met on the same bytes in it. DSM_TX_ON(object), or DSM_TX_FOR_ON, takes a lock "
 			"named "
-			"by the object: blocks on different objects run side by side. Source change.",
+			"by the object: blocks on different objects run side by side. All blocks that use an "
+			"object must name it. Source change.",
 			x->where);
 	else
 		a->text = mem__format(
-			"Take %s%s at %s less often: more work for each time (a larger "
-			"chunk of the loop, or several updates in one block), since the nodes really share "
-			"what "
-			"it protects and pay for handing it over. Predicted for half as many. Source change.",
-			lock, l->of_object ? ", as the block does" : "", x->where);
+			"Take %s%s at %s less often: more work for each time (a larger chunk of the loop, or "
+			"several updates in one block), since %s. Predicted for half as many. Source change.",
+			lock, l->of_object ? ", as the block does" : "", x->where,
+			a->shared ? "the nodes really share what it protects and pay for handing it over"
+				  : "each time that another node needs it is waited for");
 	a->why = mem__format("%s%s at %s came from another node %s times, after %s of waiting in all", lock,
 			     l->of_object ? ", taken" : "", x->where, n, time);
 }

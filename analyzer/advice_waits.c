@@ -3,6 +3,7 @@
  * advice_waits.c - changes that save waiting rather than conflicts: parts of an array that lie with a node that
  * does not write them; locks that more is waited for than need be.
  */
+#include <math.h>
 
 #include "advice_work.h"
 
@@ -36,51 +37,77 @@ static void align_parts(struct work *w)
 	}
 }
 
-/* Do critical sections under the lock meet each other on the same bytes? Those that begin at its site. */
-static void conflicts_of_site(const struct tally *t, uint32_t site, double *truly, double *others)
+#define FEW_LOCKS  10.0 /* waits for a lock, to say anything of it */
+#define FEW_MEETS  10.0 /* conflicts on an object, to say that it needs a lock or none */
+#define SELDOM_MET 0.1	/* of the conflicts: blocks that truly meet as often need the lock that they have */
+
+struct met { /* critical sections of one site, on one group of objects */
+	double truly, others, unknown;
+};
+
+/* How often they truly met, on the object where that was most often: it is this one that the lock is for, whatever else lies
+ * on the same pages. */
+static double truly_met(const struct tally *t, uint32_t site, bool *known)
 {
-	*truly = *others = 0;
+	struct met *met = mem__alloc((t->model->groups.n + 1) * sizeof(*met));
+	double most = 0;
+
 	for (size_t i = 0; i < t->rows.n; i++) {
 		const struct row *r = &t->rows.at[i];
+		struct met *m = &met[r->group == GROUP_NONE ? t->model->groups.n : r->group];
 		double n = r->seen + r->estimated;
 
 		if (r->key.changed.site != site && r->key.touched.site != site)
 			continue;
-		if (r->key.verdict == VERDICT_TRUE || r->key.verdict == VERDICT_UNKNOWN)
-			*truly += n;
-		else
-			*others += n;
+		m->truly += r->key.verdict == VERDICT_TRUE ? n : 0;
+		m->unknown += r->key.verdict == VERDICT_UNKNOWN ? n : 0;
+		m->others += r->key.verdict != VERDICT_TRUE && r->key.verdict != VERDICT_UNKNOWN ? n : 0;
 	}
+	*known = false;
+	for (size_t g = 0; g <= t->model->groups.n; g++) {
+		const struct met *m = &met[g];
+		double judged = m->truly + m->others;
+
+		if (judged + m->unknown < FEW_MEETS)
+			continue;
+		*known = true;
+		most = fmax(most, m->unknown > judged ? 1 : m->truly / judged);
+	}
+	mem__free(met);
+	return *known ? most : 1;
 }
 
-#define FEW_LOCKS 10.0 /* waits for a lock, to say anything of it */
+static void advise_lock(struct work *w, const struct lock_sum *l)
+{
+	/* Of elements with a lock each, those with another lock meet on the same pages too: that says nothing of one. */
+	bool known = l->locks == 1;
+	double share = known ? truly_met(w->tally, l->site, &known) : 1;
+	bool object = known && share < SELDOM_MET;
+	size_t before = w->out->all.n;
+	struct advice *a;
+
+	/* One cure for one lock: a rule of the plan before a change of the source. */
+	if (advice_work__larger_sections(w, l) && (!object || w->out->all.n > before))
+		return;
+	a = advice_work__add(w, object ? ADVICE_LOCK_OBJECT : ADVICE_COARSER, GROUP_NONE, l->site);
+	a->lock = l;
+	a->shared = known && !object;
+	a->conflicts = l->count;
+	/* Blocks on different objects do not wait for one another. A lock taken half as often is waited for half as often. */
+	a->alone_ns = a->missed_ns = object ? l->ns * (1 - share) : l->ns / 2;
+	advice_work__predict(w, &(struct stake){.added_ns = -a->alone_ns, .doubts = DOUBT_TRUE},
+			     &a->predicted);
+}
 
 static void advise_locks(struct work *w)
 {
-	const struct waits *x = &w->tally->waits;
+	const struct lock_sums *all = &w->tally->waits.lock_sites;
 
-	for (size_t i = 0; i < x->locks.n; i++) {
-		const struct lock_sum *l = &x->locks.at[i];
-		double truly, others, share;
-		struct advice *a;
+	for (size_t i = 0; i < all->n; i++) {
+		const struct lock_sum *l = &all->at[i];
 
-		if (l->ns < WORTH * w->lost_ns || l->count < FEW_LOCKS || !(l->nodes & (l->nodes - 1)))
-			continue;
-		conflicts_of_site(w->tally, l->site, &truly, &others);
-		share = truly + others > 0 ? truly / (truly + others) : 0;
-		if (l->of_object) /* it is named already: what is left is that it is handed over */
-			share = 1;
-		if (advice_work__larger_sections(w, l) && share >= 0.5)
-			continue;
-		a = advice_work__add(w, share < 0.5 ? ADVICE_LOCK_OBJECT : ADVICE_COARSER, GROUP_NONE,
-				     l->site);
-		a->lock = l;
-		a->conflicts = l->count;
-		/* Blocks on different objects do not wait for one another. A lock taken half as often is waited for half
-		 * as often. */
-		a->alone_ns = a->missed_ns = share < 0.5 ? l->ns * (1 - share) : l->ns / 2;
-		advice_work__predict(w, &(struct stake){.added_ns = -a->alone_ns, .doubts = DOUBT_TRUE},
-				     &a->predicted);
+		if (l->ns >= WORTH * w->lost_ns && l->count >= FEW_LOCKS && (l->nodes & (l->nodes - 1)))
+			advise_lock(w, l);
 	}
 }
 

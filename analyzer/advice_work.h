@@ -6,7 +6,8 @@
 
 #include "advice.h"
 
-#define WORTH 0.01 /* of the wasted time: less is not worth a change */
+#define WORTH	      0.01 /* of the wasted time: less is not worth a change */
+#define FEW_CONFLICTS 5	   /* are no evidence */
 
 struct work { /* one advice__make() */
 	struct tally *tally;
@@ -23,6 +24,7 @@ struct work { /* one advice__make() */
 	struct effect effect;	       /* of them together */
 	double judged, falsely;	       /* conflicts judged on the objects that false sharing is charged to */
 	size_t notes_cap;
+	bool *noted; /* groups of which it is said why no layout is advised */
 };
 
 /* What a change is about: what the trace says that it saves and costs, and how sure that is. */
@@ -39,9 +41,15 @@ double advice_work__traffic_cost(const struct work *w, const struct effect *e);
 double advice_work__net(const struct work *w, const struct effect *e);
 /* What a layout saves: how sure that is follows from its effect. */
 void advice_work__stake(const struct work *w, const struct effect *e, double worst_ns, struct stake *out);
+/* False conflicts that advice on a group's layout rests on: judged, or apportioned by transactions that were seen. */
+double advice_work__evidence(const struct work *w, uint32_t group);
+/* False where no run could show the gain, or where the change may cost more than it could ever save. */
+bool advice_work__worthwhile(const struct work *w, const struct prediction *p);
+double advice_work__nodes(const struct work *w); /* that ran, on average */
 double advice_work__pages(const struct effect *e);
 /* Advises layouts; w->change and w->effect are then what they are together. */
 void advice_work__layouts(struct work *w);
+void advice_work__structs(struct work *w);
 void advice_work__source(struct work *w);
 void advice_work__waits(struct work *w);
 void advice_work__loops(struct work *w);

@@ -189,6 +189,11 @@ void names__lock(const struct model *m, const struct lock_sum *l, char *out, siz
 {
 	char name[128] = "an object", element[32] = "", byte[24] = "";
 
+	if (l->locks > 1) { /* all of one kind of object, see waits.c */
+		model__group_name(m, m->objects.at[l->object].group, name, sizeof(name));
+		snprintf(out, size, "the locks of %s (%u of them)", name, l->locks);
+		return;
+	}
 	if (l->object != PLACE_NONE)
 		model__object_name(m, l->object, name, sizeof(name));
 	if (l->object != PLACE_NONE && m->objects.at[l->object].count > 1)

@@ -6,34 +6,10 @@
 #include <string.h>
 
 #include "again.h"
+#include "replay_work.h"
 
 #define MANY_ELEMENTS (1u << 20)
 #define MANY_PAGES    (1u << 16) /* of one side of one conflict */
-
-struct pages {
-	uint64_t *at;
-	size_t n, cap;
-};
-
-struct traffic { /* of one page of one run */
-	uint32_t run;
-	uint64_t page;
-	VEC(uint32_t) writes, accesses; /* usage numbers */
-};
-
-struct replay {
-	struct tally *tally;
-	unsigned log2;
-	struct pages a, b; /* scratch */
-	double unseen;	   /* attempts for each that the microscope saw */
-	struct table traffic_keys;
-	VEC(struct traffic) traffic;
-	VEC(struct piece) * untouched; /* by shape: what its loser may have had there */
-	struct again *again;
-	uint32_t *place;       /* by shape: of its loser's attempts */
-	struct spared *spared; /* by place, scratch */
-	size_t places;
-};
 
 struct spared { /* losers, and what their attempts had wasted */
 	double count, ns;
@@ -146,6 +122,7 @@ struct replay *replay__new(struct tally *t)
 	r->tally = t;
 	r->log2 = replay__page_log2(t->model);
 	r->untouched = mem__alloc(t->shapes.n * sizeof(*r->untouched));
+	r->mostly = mem__alloc(t->model->groups.n * sizeof(*r->mostly));
 	for (size_t i = 0; i < t->shapes.n; i++)
 		if (shape_at(r, i)->npages)
 			fill_untouched(r, i);
@@ -173,6 +150,10 @@ void replay__free(struct replay *r)
 	again__free(r->again);
 	mem__free(r->place);
 	mem__free(r->spared);
+	mem__free(r->met);
+	for (size_t i = 0; i < r->tally->model->groups.n; i++)
+		mem__free(r->mostly[i].of);
+	mem__free(r->mostly);
 	mem__free(r);
 }
 
@@ -232,7 +213,7 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void sort_pages(struct pages *p)
+void replay_work__sort(struct pages *p)
 {
 	size_t n = 0;
 
@@ -244,178 +225,190 @@ static void sort_pages(struct pages *p)
 	p->n = n;
 }
 
-static void pages_of(const struct replay *r, const struct change *change, const struct piece *p, size_t n,
-		     struct pages *out)
+void replay_work__pages(const struct replay *r, const struct change *change, const struct piece *p, size_t n,
+			struct pages *out)
 {
 	for (size_t i = 0; i < n; i++)
 		add_piece_pages(r, change, &p[i], out);
 }
 
-static bool meet(const struct pages *a, const struct pages *b)
+static size_t common(const struct pages *a, const struct pages *b)
 {
-	size_t i = 0, j = 0;
+	size_t i = 0, j = 0, n = 0;
 
 	while (i < a->n && j < b->n) {
 		if (a->at[i] == b->at[j])
-			return true;
-		if (a->at[i] < b->at[j])
+			n++, i++, j++;
+		else if (a->at[i] < b->at[j])
 			i++;
 		else
 			j++;
 	}
+	return n;
+}
+
+static bool moves(const struct replay *r, const struct change *change, const struct piece *p, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (p[i].object != PLACE_NONE && change[r->tally->model->objects.at[p[i].object].group].moved)
+			return true;
 	return false;
+}
+
+/* On how many pages the sides of a shape meet. */
+static size_t meets_on(struct replay *r, const struct change *change, size_t i)
+{
+	const struct shape *s = shape_at(r, i);
+
+	r->a.n = r->b.n = 0;
+	replay_work__pages(r, change, stored_of(s), s->nstored, &r->a);
+	replay_work__pages(r, change, touched_of(s), s->ntouched, &r->b);
+	replay_work__pages(r, change, r->untouched[i].at, r->untouched[i].n, &r->b);
+	replay_work__sort(&r->a);
+	replay_work__sort(&r->b);
+	return r->a.n && r->b.n ? common(&r->a, &r->b) : 1;
+}
+
+/* ---- whose elements are ---- */
+
+struct claim { /* on an element: by the node that writes it most, and by all others */
+	uint32_t node;
+	double most, others;
+};
+
+static void claim_pieces(const struct replay *r, const struct piece *p, size_t n, uint32_t node,
+			 double weight, uint32_t group, struct claim *claims, uint64_t count)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct object *o =
+			p[i].object == PLACE_NONE ? NULL : &r->tally->model->objects.at[p[i].object];
+
+		if (!o || o->group != group)
+			continue;
+		for (uint64_t e = p[i].from / o->elem_size; e * o->elem_size < p[i].to && e < count; e++) {
+			struct claim *c = &claims[e];
+
+			if (c->most == 0 || c->node == node) {
+				c->node = node;
+				c->most += weight;
+			} else if ((c->others += weight) > c->most) {
+				double most = c->others;
+
+				c->others = c->most;
+				c->most = most;
+				c->node = node;
+			}
+		}
+	}
+}
+
+void replay__owners(const struct replay *r, uint32_t group, double foreign, struct owners *out)
+{
+	const struct tally *t = r->tally;
+	const struct group *g = &t->model->groups.at[group];
+	struct claim *claims;
+
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < g->objects.n; i++) {
+		const struct object *o = &t->model->objects.at[g->objects.at[i]];
+
+		out->count = o->count > out->count ? o->count : out->count;
+	}
+	if (out->count > MANY_ELEMENTS)
+		return;
+	out->of = mem__alloc(out->count * sizeof(*out->of));
+	claims = mem__alloc(out->count * sizeof(*claims));
+	for (uint32_t i = 0; i < t->usage_keys.n; i++) {
+		const struct usage_key *k = table__key(&t->usage_keys, i, NULL);
+
+		if (k->kind == USE_WRITE)
+			claim_pieces(r, (const void *)(k + 1), k->n, k->node, t->usages.at[i], group, claims,
+				     out->count);
+	}
+	for (size_t i = 0; i < t->shapes.n; i++)
+		claim_pieces(r, stored_of(shape_at(r, i)), shape_at(r, i)->nstored, shape_at(r, i)->changer,
+			     t->shapes.at[i].conflicts, group, claims, out->count);
+	for (uint64_t e = 0; e < out->count; e++)
+		out->of[e] = claims[e].most == 0			   ? OWNER_NONE
+			     : claims[e].others > claims[e].most * foreign ? OWNER_MANY
+									   : claims[e].node;
+	mem__free(claims);
+}
+
+/* ---- which conflicts stay, and on how many pages ---- */
+
+/* Which node mostly writes each element of a group, or NULL where there are too many; found once. */
+static const uint32_t *most_writers(struct replay *r, uint32_t group, uint64_t *count)
+{
+	struct owners *o = &r->mostly[group];
+
+	if (!o->count)
+		replay__owners(r, group, 1, o);
+	*count = o->count;
+	return o->of;
+}
+
+/* Pages of one piece's elements that are mostly another node's: that one has written them since this node was there, however
+ * long ago that was. */
+static void pages_of_others(struct replay *r, const struct change *change, const struct piece *p,
+			    uint16_t node, struct pages *out)
+{
+	const struct object *o = p->object == PLACE_NONE ? NULL : &r->tally->model->objects.at[p->object];
+	const uint32_t *owner;
+	uint64_t count;
+
+	owner = o && change[o->group].moved ? most_writers(r, o->group, &count) : NULL;
+	if (!owner)
+		return;
+	for (uint64_t e = p->from / o->elem_size;
+	     e * o->elem_size < p->to && e < count && out->n < MANY_PAGES; e++) {
+		struct piece one = {
+			.object = p->object, .from = e * o->elem_size, .to = (e + 1) * o->elem_size};
+
+		one.from = one.from > p->from ? one.from : p->from;
+		one.to = one.to < p->to ? one.to : p->to;
+		if (owner[e] != OWNER_NONE && owner[e] != node)
+			add_piece_pages(r, change, &one, out);
+	}
+}
+
+/* On how many pages the sides still meet under a layout, and of a true conflict, which stays wherever its bytes lie, how many
+ * have to come: pages that the other side changed, or that others mostly write. */
+static size_t remains_on(struct replay *r, const struct change *change, size_t i)
+{
+	const struct shape *s = shape_at(r, i);
+	bool stays = s->verdict == VERDICT_TRUE || s->verdict == VERDICT_SILENT;
+	size_t n;
+
+	if (stays && !moves(r, change, touched_of(s), s->ntouched))
+		return 1;
+	n = meets_on(r, change, i);
+	if (!stays)
+		return n;
+	r->b.n = 0;
+	for (uint32_t k = 0; k < s->ntouched; k++)
+		pages_of_others(r, change, &touched_of(s)[k], s->toucher, &r->b);
+	replay_work__sort(&r->b);
+	n = n + r->b.n - common(&r->a, &r->b);
+	return n ? n : 1;
 }
 
 static bool survives(struct replay *r, const struct change *change, size_t i)
 {
 	const struct shape *s = shape_at(r, i);
 
-	if (s->verdict == VERDICT_TRUE || s->verdict == VERDICT_SILENT)
-		return true; /* the same bytes meet wherever they lie */
-	r->a.n = r->b.n = 0;
-	pages_of(r, change, stored_of(s), s->nstored, &r->a);
-	pages_of(r, change, touched_of(s), s->ntouched, &r->b);
-	pages_of(r, change, r->untouched[i].at, r->untouched[i].n, &r->b);
-	sort_pages(&r->a);
-	sort_pages(&r->b);
-	return !r->a.n || !r->b.n || meet(&r->a, &r->b);
+	return s->verdict == VERDICT_TRUE || s->verdict == VERDICT_SILENT || meets_on(r, change, i);
 }
 
-/* ---- fetches ---- */
-
-static bool any_moved(const struct replay *r, const struct change *change, const struct traffic *t)
+/* Pages now, of each shape. */
+static void count_meets(struct replay *r)
 {
-	for (int kind = 0; kind < 2; kind++) {
-		const uint32_t *list = kind ? t->accesses.at : t->writes.at;
-		size_t n = kind ? t->accesses.n : t->writes.n;
+	struct change *none = mem__alloc((r->tally->model->groups.n + 1) * sizeof(*none));
 
-		for (size_t i = 0; i < n; i++) {
-			const struct usage_key *k = table__key(&r->tally->usage_keys, list[i], NULL);
-			const struct piece *p = (const void *)(k + 1);
-
-			for (uint32_t j = 0; j < k->n; j++)
-				if (p[j].object != PLACE_NONE &&
-				    change[r->tally->model->objects.at[p[j].object].group].moved)
-					return true;
-		}
-	}
-	return false;
-}
-
-/* The share of foreign writes that touch each new page, into `r->b` (pages) and `*share`. */
-static double foreign_writes(struct replay *r, const struct change *change, const struct traffic *t,
-			     uint16_t node, double **share)
-{
-	double total = 0, *weight = NULL;
-	size_t cap = 0, n = 0;
-
-	r->b.n = 0;
-	for (size_t i = 0; i < t->writes.n; i++) {
-		const struct usage_key *k = table__key(&r->tally->usage_keys, t->writes.at[i], NULL);
-		double w = r->tally->usages.at[t->writes.at[i]];
-
-		if (k->node == node)
-			continue;
-		total += w;
-		r->a.n = 0;
-		pages_of(r, change, (const void *)(k + 1), k->n, &r->a);
-		sort_pages(&r->a);
-		for (size_t p = 0; p < r->a.n; p++) {
-			size_t q = 0;
-
-			while (q < n && r->b.at[q] != r->a.at[p])
-				q++;
-			if (q == n) {
-				if (n >= 4096)
-					continue;
-				weight = mem__grow(weight, n++, &cap, sizeof(*weight));
-				weight[q] = 0;
-				*VEC_ADD(&r->b) = r->a.at[p];
-			}
-			weight[q] += w;
-		}
-	}
-	for (size_t q = 0; q < n; q++)
-		weight[q] /= total;
-	*share = weight;
-	return total;
-}
-
-/* Fetches of one new page by one node. It goes there in a share of the attempts that went to the old page
- * (`seen` of these under the microscope, of which there were more without it), and a share of the foreign
- * writes goes there. Accesses of an open page do not fault, so a dense page that each attempt needs is
- * fetched once for many of them; the less often a page is needed, the surer somebody else has written it
- * meanwhile. */
-static double page_fetches(const struct replay *r, double goes, double seen, double share, double writes,
-			   double fetches)
-{
-	double attempts = fmax(fetches, seen * r->unseen), visits = goes * attempts;
-	double each, batched = pow(fetches / fmax(fetches, fmin(attempts, writes)), goes);
-
-	if (visits <= 0)
-		return 0;
-	each = 1 - pow(1 - share, fmax(1, writes / visits));
-	return batched * fmin(visits * each, writes * share);
-}
-
-/* Fetches of one page by one node, played again. Its accesses are those seen under the microscope, or else
- * its own writes; with neither nothing can be said, and nothing is. */
-static double played_fetches(struct replay *r, const struct change *change, const struct traffic *t,
-			     uint16_t node, double fetches)
-{
-	double *share = NULL, total = foreign_writes(r, change, t, node, &share);
-	double expected = 0, weights = 0, *own;
-
-	if (total <= 0 || !share) {
-		mem__free(share);
-		return fetches;
-	}
-	own = mem__alloc(r->b.n * sizeof(*own));
-	for (int kind = 0; kind < 2 && weights == 0; kind++) {
-		const uint32_t *list = kind ? t->writes.at : t->accesses.at;
-		size_t n = kind ? t->writes.n : t->accesses.n;
-
-		for (size_t i = 0; i < n; i++) {
-			const struct usage_key *k = table__key(&r->tally->usage_keys, list[i], NULL);
-			double w = r->tally->usages.at[list[i]];
-
-			if (k->node != node)
-				continue;
-			weights += w;
-			r->a.n = 0;
-			pages_of(r, change, (const void *)(k + 1), k->n, &r->a);
-			sort_pages(&r->a);
-			for (size_t p = 0; p < r->a.n; p++)
-				for (size_t q = 0; q < r->b.n; q++)
-					if (r->a.at[p] == r->b.at[q])
-						own[q] += w;
-		}
-		for (size_t q = 0; weights > 0 && q < r->b.n; q++)
-			expected += page_fetches(r, own[q] / weights, kind ? 0 : weights, share[q],
-						 fmax(total, fetches), fetches);
-	}
-	mem__free(share);
-	mem__free(own);
-	return weights > 0 ? expected : fetches;
-}
-
-static void play_fetches(struct replay *r, const struct change *change, struct effect *out)
-{
-	const struct model *m = r->tally->model;
-
-	for (size_t i = 0; i < m->pages.n; i++) {
-		const struct page_stat *s = &m->pages.at[i];
-		struct {
-			uint64_t page, run;
-		} key = {DSM_EV_PAGE_OFFSET(s->stat.page), s->run};
-		uint32_t n = table__find(&r->traffic_keys, &key, sizeof(key));
-		double fetches = (double)s->stat.fetches;
-
-		out->fetches_before += fetches;
-		if (n != TABLE_NONE && fetches > 0 && any_moved(r, change, &r->traffic.at[n]))
-			fetches = played_fetches(r, change, &r->traffic.at[n], s->stat.node, fetches);
-		out->fetches_after += fetches;
-	}
+	r->met = mem__alloc(r->tally->shapes.n * sizeof(*r->met));
+	for (size_t i = 0; i < r->tally->shapes.n; i++)
+		r->met[i] = (uint32_t)meets_on(r, none, i);
+	mem__free(none);
 }
 
 /* ---- the whole ---- */
@@ -448,10 +441,17 @@ void replay__run(struct replay *r, const struct change *change, struct effect *o
 	double kept = t->shapes_kept > 0 ? (t->shapes_kept + t->shapes_dropped) / t->shapes_kept : 1;
 
 	memset(out, 0, sizeof(*out));
+	if (!r->met)
+		count_meets(r);
 	if (r->places)
 		memset(r->spared, 0, r->places * sizeof(*r->spared));
 	for (size_t i = 0; i < t->shapes.n; i++) {
-		if (survives(r, change, i))
+		size_t pages = remains_on(r, change, i);
+
+		if (pages > r->met[i] && pages > 1)
+			out->spread += t->shapes.at[i].conflicts * kept *
+				       (double)(pages - (r->met[i] ? r->met[i] : 1));
+		if (pages)
 			continue;
 		out->saved_ns += t->shapes.at[i].ns * kept;
 		out->saved_conflicts += t->shapes.at[i].conflicts * kept;
@@ -463,7 +463,7 @@ void replay__run(struct replay *r, const struct change *change, struct effect *o
 	out->sure_ns = out->saved_ns;
 	for (size_t i = 0; i < r->places; i++)
 		out->sure_ns -= r->spared[i].ns * again__share(r->again, (uint32_t)i, r->spared[i].count);
-	play_fetches(r, change, out);
+	replay_work__fetches(r, change, out);
 	count_memory(r, change, out);
 }
 
@@ -522,69 +522,4 @@ void replay__remains(struct replay *r, const struct change *change, uint32_t los
 		elements += touched * t->shapes.at[i].ns;
 	}
 	out->elements = out->ns > 0 ? elements / out->ns : 0;
-}
-
-struct claim { /* on an element: by the node that writes it most, and by all others */
-	uint32_t node;
-	double most, others;
-};
-
-static void claim_pieces(const struct replay *r, const struct piece *p, size_t n, uint32_t node,
-			 double weight, uint32_t group, struct claim *claims, uint64_t count)
-{
-	for (size_t i = 0; i < n; i++) {
-		const struct object *o =
-			p[i].object == PLACE_NONE ? NULL : &r->tally->model->objects.at[p[i].object];
-
-		if (!o || o->group != group)
-			continue;
-		for (uint64_t e = p[i].from / o->elem_size; e * o->elem_size < p[i].to && e < count; e++) {
-			struct claim *c = &claims[e];
-
-			if (c->most == 0 || c->node == node) {
-				c->node = node;
-				c->most += weight;
-			} else if ((c->others += weight) > c->most) {
-				double most = c->others;
-
-				c->others = c->most;
-				c->most = most;
-				c->node = node;
-			}
-		}
-	}
-}
-
-void replay__owners(struct replay *r, uint32_t group, struct owners *out)
-{
-	const struct tally *t = r->tally;
-	const struct group *g = &t->model->groups.at[group];
-	struct claim *claims;
-
-	memset(out, 0, sizeof(*out));
-	for (size_t i = 0; i < g->objects.n; i++) {
-		const struct object *o = &t->model->objects.at[g->objects.at[i]];
-
-		out->count = o->count > out->count ? o->count : out->count;
-	}
-	if (out->count > MANY_ELEMENTS)
-		return;
-	out->of = mem__alloc(out->count * sizeof(*out->of));
-	claims = mem__alloc(out->count * sizeof(*claims));
-	for (uint32_t i = 0; i < t->usage_keys.n; i++) {
-		const struct usage_key *k = table__key(&t->usage_keys, i, NULL);
-
-		if (k->kind == USE_WRITE)
-			claim_pieces(r, (const void *)(k + 1), k->n, k->node, t->usages.at[i], group, claims,
-				     out->count);
-	}
-	for (size_t i = 0; i < t->shapes.n; i++)
-		claim_pieces(r, stored_of(shape_at(r, i)), shape_at(r, i)->nstored, shape_at(r, i)->changer,
-			     t->shapes.at[i].conflicts, group, claims, out->count);
-	/* Whoever wrote one time in twenty or less, at the start say, does not own. */
-	for (uint64_t e = 0; e < out->count; e++)
-		out->of[e] = claims[e].most == 0			? OWNER_NONE
-			     : claims[e].others > claims[e].most * 0.05 ? OWNER_MANY
-									: claims[e].node;
-	mem__free(claims);
 }

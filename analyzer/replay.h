@@ -25,6 +25,7 @@ struct effect {
 	double saved_ns, saved_conflicts; /* that happen no more */
 	double sure_ns; /* of saved_ns: without those whose loser may meet another instead, see again.h */
 	double fetches_before, fetches_after;
+	double spread; /* pages more on which the conflicts that stay meet: each is taken away and fetched by itself */
 	double pages_before, pages_after; /* memory of the moved objects */
 };
 
@@ -47,14 +48,15 @@ struct remains {
 };
 void replay__remains(struct replay *r, const struct change *change, uint32_t loser_site, struct remains *out);
 
-/* Which node wrote each element of the group's objects. */
+/* Which node wrote each element of the group's objects: the one of which all others together wrote no more than the share
+ * `foreign` of what it did. */
 #define OWNER_NONE 0xffffffffu
 #define OWNER_MANY 0xfffffffeu
 struct owners {
 	uint64_t count; /* elements of the largest object */
 	uint32_t *of;	/* by element; NULL when there are too many */
 };
-void replay__owners(struct replay *r, uint32_t group, struct owners *out);
+void replay__owners(const struct replay *r, uint32_t group, double foreign, struct owners *out);
 
 unsigned replay__page_log2(const struct model *m);
 

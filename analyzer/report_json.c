@@ -389,16 +389,18 @@ static struct json_object *copy_json(const struct report *r, uint32_t row)
 	return o;
 }
 
-/* What names it; null where that is a block, or no object is recorded. */
+/* What names it; null where that is a block, or no object is recorded. Of several locks the objects they have in common. */
 static void lock_object(const struct report *r, const struct lock_sum *l, struct json_object *o)
 {
 	bool known = l->of_object && l->object != PLACE_NONE;
 	char name[128];
 
-	if (known)
+	if (known && l->locks > 1)
+		model__group_name(&r->model, r->model.objects.at[l->object].group, name, sizeof(name));
+	else if (known)
 		model__object_name(&r->model, l->object, name, sizeof(name));
 	json__put(o, "object", known ? json__text(name) : NULL);
-	json__put(o, "element", known ? json__whole(l->element) : NULL);
+	json__put(o, "element", known && l->locks == 1 ? json__whole(l->element) : NULL);
 }
 
 static struct json_object *waits_json(const struct report *r)
@@ -444,6 +446,7 @@ static struct json_object *advice_json(const struct report *r, const struct advi
 		struct json_object *lock = json_object_new_object();
 
 		lock_object(r, a->lock, lock);
+		json__put(lock, "locks", json__whole(a->lock->locks));
 		json__put(o, "lock", lock);
 	}
 	if (a->site) {

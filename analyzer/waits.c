@@ -30,6 +30,7 @@ void waits__free(struct waits *w)
 	VEC_FREE(&w->flush_part);
 	VEC_FREE(&w->locks);
 	VEC_FREE(&w->lock_lines);
+	VEC_FREE(&w->lock_sites);
 	VEC_FREE(&w->misplaced);
 }
 
@@ -197,6 +198,7 @@ static void add_lock(struct lock_sums *sums, struct table *keys, const struct lo
 						   .site = site,
 						   .name = key->name,
 						   .of_object = key->of_object,
+						   .locks = 1,
 						   .object = PLACE_NONE};
 	l = &sums->at[n];
 	l->time_ns = time_ns;
@@ -269,6 +271,44 @@ static void find_locks_objects(struct waits *w, struct lock_sums *sums)
 		l->byte = clip((o->block ? (l->name - o->offset) % o->block_stride : l->name - o->offset) %
 			       o->stride);
 	}
+}
+
+static uint32_t group_of(const struct model *m, const struct lock_sum *l)
+{
+	return l->object == PLACE_NONE ? PLACE_NONE : m->objects.at[l->object].group;
+}
+
+/* A line that takes a lock for each element of a table is one place to change, however many locks these are. The costliest
+ * stands for all: `locks` is sorted. */
+static void join_locks(struct waits *w)
+{
+	struct table keys = {0};
+
+	for (size_t i = 0; i < w->locks.n; i++) {
+		const struct lock_sum *l = &w->locks.at[i];
+		struct {
+			uint64_t name;
+			uint32_t run, site, of_object, group;
+		} key = {0, l->run, l->site, l->of_object, group_of(w->model, l)};
+		struct lock_sum *sum;
+		uint32_t n;
+
+		if (key.group == PLACE_NONE)
+			key.name = l->name; /* nothing says that it belongs to the others */
+		n = table__intern(&keys, &key, sizeof(key));
+		if (n == w->lock_sites.n) {
+			*VEC_ADD(&w->lock_sites) = *l;
+			continue;
+		}
+		sum = &w->lock_sites.at[n];
+		sum->ns += l->ns;
+		sum->count += l->count;
+		sum->nodes |= l->nodes;
+		sum->locks++;
+	}
+	table__free(&keys);
+	if (w->lock_sites.n)
+		qsort(w->lock_sites.at, w->lock_sites.n, sizeof(*w->lock_sites.at), by_lock_ns);
 }
 
 /* ---- objects that a reader cannot tell apart are one row ---- */
@@ -380,7 +420,9 @@ static void fill_gaps(struct waits *w, struct misplaced *x)
 
 		if (p->object != x->object)
 			continue;
-		if (p->writer != WRITER_NONE && p->writer != x->writer)
+		/* What lies with another home is told with that one, though the writer is the same: no element twice. */
+		if ((p->writer != WRITER_NONE && p->writer != x->writer) ||
+		    (p->home < WRITER_MANY && p->home != x->home))
 			byteset__add(&foreign, p->first, p->last + 1);
 		else if (p->away && p->home == x->home)
 			byteset__add(&x->elements, p->first, p->last + 1);
@@ -407,6 +449,7 @@ void waits__finish(struct waits *w)
 		qsort(w->locks.at, w->locks.n, sizeof(*w->locks.at), by_lock_ns);
 		qsort(w->lock_lines.at, w->lock_lines.n, sizeof(*w->lock_lines.at), by_lock_ns);
 	}
+	join_locks(w);
 	for (size_t i = 0; i < w->pages.n; i++) {
 		const struct wait_page *p = &w->pages.at[i];
 		struct misplaced *x;

@@ -55,6 +55,7 @@ struct lock_sum {
 	int64_t time_ns;
 	uint32_t object, element; /* after finish: that names it; PLACE_NONE: not known, or a block's */
 	uint32_t byte;		  /* of the element */
+	uint32_t locks;		  /* how many these are: more than 1 in `lock_sites` only */
 };
 
 struct lock_sums {
@@ -78,9 +79,11 @@ struct waits {
 	VEC(struct flush_part) flush_part;
 	struct table lock_keys, lock_line_keys;
 	struct lock_sums locks, lock_lines; /* by lock; by lock and the line that took it */
-	double copies_ns, copies;	    /* fetches that met nobody */
-	double flushes_ns, flushes;	    /* flushes that met nobody */
-	double flushed_ns;		    /* all of them */
+	struct lock_sums
+		lock_sites;	  /* after finish: `locks`, those of one line and one kind of object as one */
+	double copies_ns, copies; /* fetches that met nobody */
+	double flushes_ns, flushes; /* flushes that met nobody */
+	double flushed_ns;	    /* all of them */
 	double locks_ns, nlocks;
 	VEC(struct misplaced) misplaced; /* after finish, the costliest first */
 };

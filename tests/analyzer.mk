@@ -29,6 +29,10 @@ unit/analyzer_advice_test_LIBS  := $(analyzer_test_LIBS)
 unit/analyzer_interval_test_SRCS  := tests/unit/analyzer_interval_test.c $(addprefix tests/analyzer/,scene.c feed.c self.c)
 unit/analyzer_interval_test_NEEDS := analyzer trace
 unit/analyzer_interval_test_LIBS  := $(analyzer_test_LIBS)
+TESTS += unit/analyzer_sound_test
+unit/analyzer_sound_test_SRCS  := tests/unit/analyzer_sound_test.c $(addprefix tests/analyzer/,scene.c feed.c self.c)
+unit/analyzer_sound_test_NEEDS := analyzer trace
+unit/analyzer_sound_test_LIBS  := $(analyzer_test_LIBS)
 SCRIPT_TESTS += tests/integration/report_bad_input.sh tests/integration/report_align.sh tests/integration/intervals.sh tests/integration/chunks.sh tests/integration/predict.sh
 
 PROGRAMS += report_make_trace
