@@ -451,7 +451,6 @@ static int open_source(struct collect *c)
 static int open_output(struct collect *c)
 {
 	const struct collect_options *o = c->options;
-	char why[512];
 	int rc;
 
 	if (o->output) {
@@ -466,6 +465,16 @@ static int open_output(struct collect *c)
 		if (rc)
 			return 2;
 	}
+	return 0;
+}
+
+/* Last of all: who is killed while it starts has left no name behind. */
+static int open_live(struct collect *c)
+{
+	const struct collect_options *o = c->options;
+	char why[512];
+	int rc;
+
 	if (o->no_live)
 		return 0;
 	rc = live__open(&c->live, o->live_path, why, sizeof(why));
@@ -506,6 +515,8 @@ int collect__open(struct collect *c, const struct collect_options *options)
 		rc = open_output(c);
 		if (!rc)
 			rc = open_source(c);
+		if (!rc)
+			rc = open_live(c);
 	}
 	if (rc) {
 		trace_writer__abandon(c->trace);

@@ -40,6 +40,15 @@ static bool listens(const struct sockaddr_un *address)
 	return yes;
 }
 
+/* Between its bind() and its listen() a collector that starts refuses, too: nobody is dead who listens a moment later. */
+static bool is_dead(const struct sockaddr_un *address)
+{
+	if (listens(address))
+		return false;
+	poll(NULL, 0, 20);
+	return !listens(address);
+}
+
 /* The folder must be ours alone: in /tmp anybody may have made it before us. */
 static int private_folder(const char *folder, char *why, size_t size)
 {
@@ -77,7 +86,7 @@ static void remove_stale(const char *folder)
 		if ((size_t)snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", folder, entry->d_name) >=
 		    sizeof(a.sun_path))
 			continue;
-		if (!listens(&a))
+		if (is_dead(&a))
 			unlink(a.sun_path);
 	}
 	if (dir)
@@ -121,7 +130,7 @@ static int make_room(const struct sockaddr_un *address, char *why, size_t size)
 		snprintf(why, size, "%s exists and is not a socket: name another path", address->sun_path);
 		return -EEXIST;
 	}
-	if (listens(address)) {
+	if (!is_dead(address)) {
 		snprintf(why, size, "%s is in use by another collector: name another path",
 			 address->sun_path);
 		return -EADDRINUSE;

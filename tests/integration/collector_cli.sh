@@ -94,6 +94,26 @@ check "full disk: the old file stays" [ "$(cat "$WORK/t.dsmt")" = precious ]
 check "full disk: the rest can be read" sh -c "'$DUMP' '$WORK/t.dsmt.partial' | grep -q '^cut\$'"
 kill -9 "$last_node" 2>/dev/null
 
+# A collector that is killed while it starts leaves no socket: its name is taken when it is ready.
+killed_early() { # DELAY: fails if a socket is there though it was not ready
+	rm -rf "$WORK/run"
+	mkdir -m 700 "$WORK/run"
+	: >"$WORK/ready"
+	XDG_RUNTIME_DIR=$WORK/run "$COLLECT" --probe-file "$NODE" --ready-fd 9 --run "${RUN%1}7" 9>"$WORK/ready" 2>/dev/null &
+	early=$!
+	sleep "$1"
+	kill -STOP $early
+	sleep 0.05 # it stops with its next instruction
+	left=$(find "$WORK/run" -name 'live-*')
+	told=$(cat "$WORK/ready")
+	kill -KILL $early
+	wait $early 2>/dev/null
+	[ -n "$told" ] || [ -z "$left" ]
+}
+for delay in 0.005 0.02 0.04 0.08 0.15; do
+	check "killed after $delay s" killed_early $delay
+done
+
 # And a full disk that is one.
 if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
 	mkdir "$WORK/small"
