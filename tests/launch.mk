@@ -18,6 +18,10 @@ dsmrun_member_SRCS := tests/integration/dsmrun_member.c $(transport_SRCS) $(memb
 dsmrun_member_LIBS := -lpthread -ldl
 dsmrun_member_DIR  := tests/integration
 
+PROGRAMS += forbid
+forbid_SRCS := tests/integration/forbid.c
+forbid_DIR  := tests/integration
+
 PROGRAMS += no_personality
 no_personality_SRCS := tests/integration/no_personality.c
 no_personality_DIR  := tests/integration

@@ -22,6 +22,7 @@
 
 #include "dsmcore/launch/options.h"
 #include "dsmcore/memory/region.h"
+#include "dsmcore/memory/uffd.h"
 
 #ifndef UFFDIO_CONTINUE_MODE_WP
 #define UFFDIO_CONTINUE_MODE_WP ((uint64_t)1 << 1)
@@ -47,36 +48,28 @@ static int uffd_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
-static const char *open_remedy(int rc)
+static int try_open(void *arg, char *why, size_t size)
 {
-	switch (-rc) {
-	case ENOSYS:
-		return "the kernel was built without CONFIG_USERFAULTFD, or a sandbox hides it: use a "
-		       "distribution's kernel, "
-		       "Linux 6.4 or later";
-	case EPERM:
-	case EACCES:
-		return "a sandbox refuses it: in a container allow the system call userfaultfd in the "
-		       "seccomp profile "
-		       "(docker: --security-opt seccomp=PROFILE)";
-	case EINVAL:
-		return "the kernel is older than Linux 5.11: use 6.4 or later";
-	default:
-		return "use Linux 6.4 or later";
-	}
+	int fd = uffd_open();
+
+	(void)arg;
+	if (fd < 0)
+		snprintf(why, size, "%s", strerror(-fd));
+	return fd < 0 ? fd : 0;
 }
 
 static int check_open(struct checks *c)
 {
-	int fd = uffd_open();
+	char why[256];
+	int rc = check_child__run(try_open, NULL, 10, why, sizeof(why));
 
-	if (fd < 0)
-		checks__add(c, CHECK_RUN, "userfaultfd", open_remedy(fd),
-			    "opening with UFFD_USER_MODE_ONLY: %s", strerror(-fd));
-	else
-		checks__add(c, CHECK_RUN, "userfaultfd", NULL,
-			    "opens with UFFD_USER_MODE_ONLY, no privilege needed");
-	return fd;
+	if (rc) {
+		checks__add(c, CHECK_RUN, "userfaultfd", uffd__remedy(rc == -ECHILD ? EPERM : rc),
+			    /* a sandbox may end whoever asks */ "opening with UFFD_USER_MODE_ONLY: %s", why);
+		return rc;
+	}
+	checks__add(c, CHECK_RUN, "userfaultfd", NULL, "opens with UFFD_USER_MODE_ONLY, no privilege needed");
+	return uffd_open();
 }
 
 static void check_features(struct checks *c, int fd)

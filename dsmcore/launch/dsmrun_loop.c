@@ -235,13 +235,25 @@ void loop__output(struct run *run, struct proc *p, int which, const char *bytes,
 
 /* ---- the ends of nodes ---- */
 
+static const char *signal_remedy(int sig)
+{
+	switch (sig) {
+	case SIGXFSZ:
+		return ": let the program write less into one file, or raise the limit (ulimit -f)";
+	case SIGSYS:
+		return ": a sandbox (seccomp) forbids a system call that it makes; `dsmcheck` says which of "
+		       "those that the DSM "
+		       "needs are refused";
+	default:
+		return "";
+	}
+}
+
 static void died_of_signal(struct run *run, const struct proc *p, int sig, bool core)
 {
 	run__say("node %u (process %d%s%s) was killed by signal %d (%s)%s; all nodes are ended%s", p->node,
 		 (int)(p->host ? p->self : p->pid), p->host ? " on " : "", p->host ? p->host->name : "", sig,
-		 strsignal(sig), core ? ", core dumped" : "",
-		 sig == SIGXFSZ ? ": let the program write less into one file, or raise the limit (ulimit -f)"
-				: "");
+		 strsignal(sig), core ? ", core dumped" : "", signal_remedy(sig));
 	decide(run, EXIT_SIGNAL + sig);
 }
 

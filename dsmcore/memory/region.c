@@ -19,6 +19,7 @@
 #include "dsmcore/memory/region.h"
 
 #include "dsmcore/memory/coarse.h"
+#include "dsmcore/memory/uffd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,20 +60,17 @@ static int uffd_open(void)
 {
 	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
 
-	if (fd < 0)
-		return -errno;
+	return fd < 0 ? -errno : fd;
+}
+
+static int uffd_ask(int fd)
+{
 	struct uffdio_api api = {
 		.api = UFFD_API,
 		.features = UFFD_FEATURE_SIGBUS | UFFD_FEATURE_MINOR_SHMEM | UFFD_FEATURE_PAGEFAULT_FLAG_WP |
 			    UFFD_FEATURE_WP_HUGETLBFS_SHMEM | UFFD_FEATURE_MISSING_SHMEM,
 	};
-	if (ioctl(fd, UFFDIO_API, &api)) {
-		int err = -errno;
-
-		close(fd);
-		return err;
-	}
-	return fd;
+	return ioctl(fd, UFFDIO_API, &api) ? -errno : 0;
 }
 
 static void *map_anonymous(size_t bytes)
@@ -157,7 +155,7 @@ static const char *remedy(int err)
 int region__open(struct region **out, uint64_t bytes, char *why, size_t size)
 {
 	struct region *r = calloc(1, sizeof(*r));
-	const char *what = "memory";
+	const char *what = "memory", *(*fix)(int) = remedy;
 	int err = -ENOMEM;
 
 	if (!r)
@@ -173,11 +171,15 @@ int region__open(struct region **out, uint64_t bytes, char *why, size_t size)
 	what = "mapping the DSM at its address";
 	if ((err = map_views(r)))
 		goto out;
+	what = "the system call userfaultfd";
+	fix = uffd__remedy;
+	r->uffd = err = uffd_open();
+	if (err < 0)
+		goto out;
+	fix = remedy;
 	what = "userfaultfd with minor faults, write-protection and SIGBUS on shared memory";
-	r->uffd = uffd_open();
-	if (r->uffd < 0)
-		err = r->uffd;
-	else
+	err = uffd_ask(r->uffd);
+	if (!err)
 		err = watch(r);
 	if (!err)
 		err = coarse__open(&r->coarse, r->uffd, r->app, r->frames, (uint32_t)(bytes >> DSM_PAGE_LOG2),
@@ -185,7 +187,7 @@ int region__open(struct region **out, uint64_t bytes, char *why, size_t size)
 out:
 	if (err) {
 		snprintf(why, size, "%s (%llu MiB): %s; %s", what, (unsigned long long)(bytes >> 20),
-			 strerror(-err), remedy(err));
+			 strerror(-err), fix(err));
 		region__close(r);
 		return err;
 	}

@@ -390,8 +390,12 @@ static int open_transport(struct links *links)
 
 static void must(int err, const char *what)
 {
+	bool refused = err == -EPERM || err == -EACCES || err == -ENOSYS;
+
 	if (err)
-		node__fatal(NULL, "%s: %s%s", what, strerror(-err), remedy__write(err));
+		node__fatal(NULL, "%s: %s%s", what, strerror(-err),
+			    refused ? "; does a sandbox refuse it? `dsmcheck` says what this machine lacks"
+				    : remedy__write(err));
 }
 
 /* A child has no part in the run: none of its threads is the mutator (node__not_the_mutator()). */
@@ -413,7 +417,7 @@ static void *start(void)
 {
 	struct objects_zones zones;
 	struct links links;
-	char why[256];
+	char why[448];
 	sigset_t was;
 
 	file_limit__hold(&was);
@@ -423,7 +427,7 @@ static void *start(void)
 	if (control__open(&node.control, &node.options, &links))
 		_exit(2);
 	node.crowded = node.options.local_nodes > sysconf(_SC_NPROCESSORS_ONLN);
-	must(open_shm(), "memory for the node's counters");
+	must(open_shm(), "memory that is shared (memfd_create) for the node's counters");
 	cputime__init();
 	objects_layout__zones(&zones, node.options.heap_bytes, node.options.nodes,
 			      (enum core_model)node.options.consistency);

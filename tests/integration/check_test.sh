@@ -108,6 +108,33 @@ if command -v strace >/dev/null && strace -o /dev/null true 2>/dev/null; then
 	unset ASAN_OPTIONS
 fi
 
+# ... and by a filter, which may end whoever asks; dsmcheck and the nodes themselves say the same.
+forbid=$(realpath "$build/tests/integration/forbid")
+"$forbid" memfd_create 1 true # 77: no filters here
+if [ $? != 77 ]; then
+	for how in 1:"a sandbox refuses it" 38:"CONFIG_USERFAULTFD" kill:"sandbox"; do
+		run "$forbid" userfaultfd "${how%%:*}" "$program"
+		check "a filter, ${how%%:*}" code 1
+		check "a filter, ${how%%:*}: named" has "${how#*:}"
+		check "a filter, ${how%%:*}: the verdict" has "CANNOT run here"
+		run "$forbid" userfaultfd "${how%%:*}" "$bin/dsmrun" -n 2 "$apps/sor" --size 32
+		check "nodes under a filter, ${how%%:*}" code "$([ "${how%%:*}" = kill ] && echo 159 || echo 2)"
+		check "nodes under a filter, ${how%%:*}: named" says "${how#*:}"
+		check "nodes under a filter, ${how%%:*}: once each" test "$(grep -c 'dsm.*: ' "$work/err")" -le 2
+	done
+	run "$forbid" userfaultfd 1 "$apps/sor" --size 32
+	check "a node alone under a filter" code 2
+	check "a node alone under a filter: named" says "allow the system call userfaultfd in the seccomp profile"
+	run "$forbid" memfd_create 1 "$program"
+	check "memfd_create refused" code 1
+	check "memfd_create refused: named" has "allow memfd_create"
+	run "$forbid" memfd_create 1 "$bin/dsmrun" -n 1 "$apps/sor" --size 32
+	check "a node without memfd_create" code 2
+	check "a node without memfd_create: named" says "(memfd_create) for the node's counters: Operation not permitted; does a sandbox refuse it"
+else
+	echo "part skipped: no seccomp filters here"
+fi
+
 for bad in "--nonsense" "argument" "--lib"; do
 	run "$program" $bad
 	check "usage: $bad" code 2
