@@ -197,12 +197,16 @@ static int set_transport(struct options *o)
 {
 	static const char *const known[] = {"tcp", "tls", "unix", "shm", "fabric"};
 
+	if (!strcmp(optarg, "insecure-tcp")) /* what dsmrun calls it */
+		optarg = "tcp";
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		if (!strcmp(optarg, known[i])) {
 			o->transport = known[i];
 			return 0;
 		}
-	return bad("unknown transport '%s': give tcp, tls, unix, shm or fabric%s", optarg, "");
+	return bad("unknown transport '%s': give tcp (not encrypted; insecure-tcp of dsmrun), tls, unix, shm "
+		   "or fabric%s",
+		   optarg, "");
 }
 
 static int set_owner(struct options *o)

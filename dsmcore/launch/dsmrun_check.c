@@ -28,6 +28,12 @@ static int runnable(const char *path)
 	return access(path, X_OK) ? (errno == EACCES ? -EPERM : -errno) : 0;
 }
 
+/* "-m FILE PROGRAM": the file is taken for the program, since -m takes its value in the same word only. */
+static bool trace_for_program(const struct run *run)
+{
+	return run->trace && !*run->trace && run->argv[1] && runnable(run->argv[1]) == 0;
+}
+
 /* Where the program is, as a shell would find it. */
 static int find_program(struct run *run)
 {
@@ -46,7 +52,12 @@ static int find_program(struct run *run)
 			rc = 0;
 		at += n;
 	}
-	if (rc == -EPERM)
+	if (rc && trace_for_program(run))
+		run__say(
+			"'%s' is no program; if it is to be the trace, write --monitor=%s or -m%s (without a "
+			"space)",
+			name, name, name);
+	else if (rc == -EPERM)
 		run__say("'%s' is not executable (chmod +x it?)", name);
 	else if (rc == -EISDIR)
 		run__say("'%s' is a folder, not a program", name);

@@ -219,9 +219,11 @@ int options__transport(struct run_options *o, const char *text, char *why, size_
 				o->fabric[0] = 0;
 			return 0;
 		}
-	return fail(-EINVAL, why, size,
-		    "transport '%s': give shm, unix, tcp (encrypted), insecure-tcp (not encrypted) or fabric",
-		    text);
+	return fail(
+		-EINVAL, why, size,
+		"transport '%s': give shm, unix, tcp or tls (the same: TCP, encrypted), insecure-tcp (not "
+		"encrypted) or fabric",
+		text);
 }
 
 int options__consistency(struct run_options *o, const char *text, char *why, size_t size)

@@ -54,6 +54,11 @@ expect 0 '' env DSM_INTERFACE=lo "$dsmrun" -n 2 "$member" pass # which says how,
 no "history folder .* is not a folder" --history "$member" "$member" pass
 no "statistics file '/nonexistent/x'" --stats /nonexistent/x "$member" pass
 no "statistics file '$work' is a folder" --stats "$work" "$member" pass
+# "-m FILE PROGRAM", whether or not there is such a file from last time
+no "'none.dsmt' is no program; if it is to be the trace, write --monitor=none.dsmt or -mnone.dsmt" -m none.dsmt "$member" pass
+: >"$work/old"
+no "'$work/old' is no program; if it is to be the trace, write --monitor=$work/old" -n 2 -m "$work/old" "$member" pass
+no "program 'none.dsmt': No such file" -m none.dsmt pass
 no "trace file '/nonexistent/x'" --monitor=/nonexistent/x "$member" pass
 # A host's part of the trace: what is in its place stays, and no other host's is left.
 mkdir "$work/several.dsmt.beta.part"
