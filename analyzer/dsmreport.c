@@ -26,6 +26,7 @@ static const char usage_text[] =
 	"by\n"
 	"which line on which node -, what to change, and how much that will give.\n\n"
 	"      --format FORMAT  text (default), json, dot or svg\n"
+	"      --json           the same as --format json\n"
 	"  -o, --output FILE    write there instead of standard output\n"
 	"      --out-dir DIR    write report.txt, report.json, report.dot, report.svg and plan.json into "
 	"DIR\n"
@@ -60,11 +61,13 @@ enum {
 	OPT_DEBUG_DIR,
 	OPT_COMPARE,
 	OPT_PREDICTED,
+	OPT_JSON,
 	OPT_VERSION
 };
 
 static const struct option option_table[] = {
 	{"format", required_argument, NULL, OPT_FORMAT},
+	{"json", no_argument, NULL, OPT_JSON},
 	{"output", required_argument, NULL, 'o'},
 	{"out-dir", required_argument, NULL, OPT_OUT_DIR},
 	{"plan", required_argument, NULL, OPT_PLAN},
@@ -124,6 +127,9 @@ static int take(struct options *o, int code, char **argv)
 	switch (code) {
 	case OPT_FORMAT:
 		return set_format(o, optarg) ? EXIT_INPUT : -1;
+	case OPT_JSON:
+		o->format = FORMAT_JSON;
+		return -1;
 	case OPT_TOP:
 		return set_top(o, optarg) ? EXIT_INPUT : -1;
 	case 'o':

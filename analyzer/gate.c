@@ -35,6 +35,7 @@ static const char usage_text[] =
 	"      --floor F             added to each value, so that differences far below F do not count\n"
 	"                            (default 0.001, for work_per_s and commits_per_s 0)\n"
 	"  -f, --format text|json    what to print (default text; schema " GATE_SCHEMA ")\n"
+	"      --json                the same as --format json\n"
 	"  -o, --output FILE         where to (default standard output)\n"
 	"  -h, --help                this text\n"
 	"      --version             version\n\n"
@@ -56,7 +57,7 @@ static int usage_error(const char *what, const char *value)
 	return 2;
 }
 
-enum { OPT_MARGIN = 256, OPT_ALPHA, OPT_FLOOR, OPT_VERSION };
+enum { OPT_MARGIN = 256, OPT_ALPHA, OPT_FLOOR, OPT_JSON, OPT_VERSION };
 
 static void add_path(struct options *o, int side, const char *path)
 {
@@ -105,6 +106,9 @@ static int set_option(struct options *o, int c, char **argv, int *side)
 			return usage_error("--format knows text and json, not", optarg);
 		o->json = !strcmp(optarg, "json");
 		return -1;
+	case OPT_JSON:
+		o->json = true;
+		return -1;
 	case 'o':
 		o->output = optarg;
 		return -1;
@@ -135,6 +139,7 @@ static int parse(int argc, char **argv, struct options *o)
 		{"alpha", required_argument, NULL, OPT_ALPHA},
 		{"floor", required_argument, NULL, OPT_FLOOR},
 		{"format", required_argument, NULL, 'f'},
+		{"json", no_argument, NULL, OPT_JSON},
 		{"output", required_argument, NULL, 'o'},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, OPT_VERSION},

@@ -70,7 +70,7 @@ check "JSON: value" json '.baseline.runs[0].value * 1000 | round' 99
 check "JSON: interval in order" json '.ratio.low < .ratio.estimate and .ratio.estimate < .ratio.high' true
 check "JSON: interval above limit" json '.ratio.low > .limit' true
 check "JSON: no advice needed" json .runs_wanted null
-gate --format json --baseline a1.dsmt --candidate a2.dsmt
+gate --json --baseline a1.dsmt --candidate a2.dsmt
 check "JSON, too few: no ratio" json .ratio null
 check "JSON, too few: reason" json '.reason | test("at least 3")' true
 

@@ -22,6 +22,9 @@ try 0 "" --help
 try 0 "" --version
 try 0 "" --format json "$good"
 jq -e . "$work/out" >/dev/null || fail "--format json wrote no JSON"
+cp "$work/out" "$work/long.json"
+try 0 "" --json "$good"
+cmp -s "$work/out" "$work/long.json" || fail "--json is not --format json"
 try 2 "which trace"
 try 2 "unknown option" --frobnicate "$good"
 try 2 "needs a value" "$good" --top
