@@ -1,6 +1,6 @@
 # Procope: one Makefile; each folder adds its parts through a rules.mk of its own.
 #   make | make demo | make test | make sim | make bench | make compare | make predict | make lint | make asan | make tsan |
-#   make fuzz | make coverage | make install (PREFIX, DESTDIR) | make clean.   V=1 shows the commands.
+#   make fuzz | make coverage | make install (PREFIX, DESTDIR) | make clean.   `make help` tells what each does.
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
 .DELETE_ON_ERROR:
@@ -59,12 +59,29 @@ ALONE    :=
 ARCHIVES :=
 LINT_SRCS :=
 
-.PHONY: all
+.PHONY: all help
 all:
+
+help:
+	@echo 'make                 build everything: programs in build/bin, examples in build/apps, libdsm in build/lib'
+	@echo 'make demo            run an example, report, apply the plan, run again, prove the gain (build/demo)'
+	@echo 'make test            all tests; T="unit/diff_test ..." some; JOBS=1 one by one; logs in build/tests/logs'
+	@echo 'make compare         the examples under three consistency models beside MPI; QUICK=1 small, in a minute'
+	@echo 'make bench           each path of the DSM against what this machine needs at least'
+	@echo 'make install         PREFIX=/usr/local, DESTDIR='
+	@echo 'make clean           removes build/'
+	@echo 'For work on Procope:'
+	@echo 'make lint format     checks of style and by static analysers; clang-format'
+	@echo 'make asan tsan       the tests under a sanitizer'
+	@echo 'make coverage        which lines the tests reach (build/coverage)'
+	@echo 'make fuzz            fuzz targets of the decoders; FUZZ_SECONDS=20 each'
+	@echo 'make sim             simulated runs of the protocol under test; SEEDS=100000'
+	@echo 'make predict         predictions held against measured runs; QUICK=1 small'
+	@echo 'V=1 shows the commands.'
 
 # Which optional libraries there are: WITH_pmix := yes, pmix_CFLAGS, pmix_LIBS. Made anew when that has changed.
 OPTIONAL := pmix openssl libfabric libpng ncursesw ompi-c
-ifeq ($(filter clean,$(MAKECMDGOALS)),)
+ifeq ($(filter clean help,$(MAKECMDGOALS)),)
 -include build/config.mk
 endif
 

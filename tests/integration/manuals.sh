@@ -31,4 +31,13 @@ while read -r name; do
 	grep -qw -- "$name" docs/man/dsm.3 || fail "dsm(3) does not mention $name"
 	grep -qw -- "$name" docs/api.md || fail "docs/api.md does not mention $name"
 done <"$work/names"
+
+# `make help` tells of each target that a document names.
+run make -s help
+same "status of make help" "$rc" 0
+grep -ohE '(`|^ *)make [a-z]+' README.md docs/*.md docs/man/*.1 | sed -E 's/.*make //' | sort -u >"$work/targets"
+[ "$(wc -l <"$work/targets")" -ge 5 ] || fail "targets in the documents are not found: $(cat "$work/targets")"
+while read -r name; do
+	grep -qE "^make ([a-z]+ )*$name " "$work/out" || fail "make help does not tell of $name"
+done <"$work/targets"
 finish
