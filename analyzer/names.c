@@ -131,7 +131,7 @@ void names__duration(double ns, char *out, size_t size)
 	else if (a >= 1e6)
 		snprintf(out, size, "%.1f ms", ns / 1e6);
 	else
-		snprintf(out, size, "%.0f us", ns / 1e3);
+		snprintf(out, size, "%.0f us", a < 500 ? 0 : ns / 1e3); /* never "-0 us" */
 }
 
 void names__count(double n, char *out, size_t size)

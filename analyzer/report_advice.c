@@ -2,14 +2,19 @@
 /* report_advice.c - what to change, and what that is predicted to give. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "report.h"
 
 /* A factor as a change: "-3 %", "+80 %", "3.1 times". */
 static void show_factor(double x, char *out, size_t size)
 {
-	if (x < 2)
-		snprintf(out, size, "%+.0f %%", 100 * (x - 1));
+	double percent = 100 * (x - 1);
+
+	if (fabs(percent) < 0.5)
+		snprintf(out, size, "+0 %%"); /* never "-0 %" */
+	else if (x < 2)
+		snprintf(out, size, "%+.0f %%", percent);
 	else
 		snprintf(out, size, "%.1f times", x);
 }
@@ -22,7 +27,7 @@ static void saved_between(const struct prediction *p, struct text *out)
 	names__duration(p->high_ns_per_s, high, sizeof(high));
 	if (isinf(p->high_ns_per_s))
 		text__add(out, " (%s%s at least)", p->low_ns_per_s < 0 ? "-" : "", low);
-	else
+	else if (p->low_ns_per_s < 0 || strcmp(low, high) != 0) /* else the range says nothing more */
 		text__add(out, " (between %s%s and %s)", p->low_ns_per_s < 0 ? "-" : "", low, high);
 }
 
@@ -38,6 +43,8 @@ static void work_between(const struct prediction *p, const char *indent, struct 
 		  p->unsure ? "Whether this gains anything cannot be told from this trace: " : "");
 	if (isinf(p->high))
 		text__add(&why, "work a second: %s at least", low);
+	else if (!strcmp(low, high))
+		text__add(&why, "work a second: %s", low);
 	else
 		text__add(&why, "work a second: between %s and %s", low, high);
 	for (unsigned d = 1, n = 0; d <= p->doubts; d <<= 1)

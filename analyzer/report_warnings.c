@@ -100,7 +100,11 @@ static void too_little(const struct report *r, struct text *out)
 			  "  ! a run of less than %.0f s: its rates, and predictions from them, are "
 			  "uncertain\n",
 			  FEW_SECONDS);
-	if (r->tally.rows.n && n < FEW_CONFLICTS)
+	if (r->tally.rows.n && n < 0.5)
+		text__add(
+			out,
+			"  ! no conflict could be judged: shares, and predictions from them, are guesses\n");
+	else if (r->tally.rows.n && n < FEW_CONFLICTS)
 		text__add(out,
 			  "  ! only %.0f conflict%s could be judged: shares, and predictions from them, are "
 			  "uncertain\n",

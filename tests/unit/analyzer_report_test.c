@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <json-c/json.h>
 
+#include "analyzer/names.h"
 #include "analyzer/proof.h"
 #include "tests/analyzer/scene.h"
 
@@ -291,7 +292,28 @@ static void before_predicted_and_after_are_compared(void **state)
 	p.after.rates.commits_per_s = 90;
 	proof__text(&p, &text);
 	assert_non_null(strstr(text.at, "The plan did NOT help: commits per second fell by 10 %"));
+	assert_non_null(strstr(text.at, "Yet hardly an abort is left, so something else may have had"));
 	text__free(&text);
+	p.after.rates.aborts_per_commit = p.before.rates.aborts_per_commit;
+	proof__text(&p, &text);
+	assert_null(strstr(text.at, "Yet hardly"));
+	text__free(&text);
+}
+
+/* A number that is rounded to nothing has no sign. */
+static void nothing_has_no_sign(void **state)
+{
+	char text[40];
+
+	(void)state;
+	names__duration(-400, text, sizeof(text));
+	assert_string_equal(text, "0 us");
+	names__duration(-600, text, sizeof(text));
+	assert_string_equal(text, "-1 us");
+	names__duration(499, text, sizeof(text));
+	assert_string_equal(text, "0 us");
+	names__duration(-2.5e9, text, sizeof(text));
+	assert_string_equal(text, "-2.50 s");
 }
 
 /* Pages 1 and 2 go to node 2, page 3 to node 1 and back; the records of different nodes come in any order. */
@@ -341,6 +363,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_planted_world_is_seen_through),
+		cmocka_unit_test(nothing_has_no_sign),
 		cmocka_unit_test(traces_of_several_hosts_are_merged),
 		cmocka_unit_test(the_ledger_shows_what_is_missing),
 		cmocka_unit_test(every_form_is_written),
