@@ -237,8 +237,9 @@ static void print_text(const struct merge *m)
 
 	for (unsigned n = 0; n < MERGE_NODES; n++)
 		nodes += is_in(m, n);
-	fprintf(stderr, "dsmcollect: %u nodes of %s, run %016llx, traces of %zu hosts\n", nodes,
-		m->program[0] ? m->program : "an unnamed program", (unsigned long long)m->run_id, m->nparts);
+	fprintf(stderr, "dsmcollect: %u nodes of %s, run %016llx, traces of %zu host%s\n", nodes,
+		m->program[0] ? m->program : "an unnamed program", (unsigned long long)m->run_id, m->nparts,
+		m->nparts == 1 ? "" : "s");
 	fprintf(stderr, "  trace     %s: %llu records, %llu bytes\n", m->options->output,
 		(unsigned long long)m->written_total, (unsigned long long)m->bytes);
 	merge__print_clocks(m);

@@ -90,7 +90,7 @@ live "about a line a second" 'length >= 3 and length <= 12'
 clean "a live view"
 
 # ---- all nodes on one other host; the nodes here and there, on one machine ----
-expect 0 'traces of 1 hosts' "$dsmrun" --rsh "$work/rsh" --hosts "$beta:2" -x TMPDIR --monitor="$work/one.dsmt" --source ring "$split" 1
+expect 0 'traces of 1 host$' "$dsmrun" --rsh "$work/rsh" --hosts "$beta:2" -x TMPDIR --monitor="$work/one.dsmt" --source ring "$split" 1
 check "one host: the report" "$bin/dsmreport" --format json "$work/one.dsmt" >"$work/report.json"
 holds "one host: both nodes" '.run.nodes == 2'
 clean "one host"

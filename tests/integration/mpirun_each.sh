@@ -21,7 +21,7 @@ timeout 60 "$dsmrun" -n 2 "$split" 8 >"$work/beside" 2>&1 </dev/null &
 beside=$!
 await 2 split
 mkdir "$work/sub"
-expect 0 'traces of 1 hosts' "${mpi[@]}" -n 3 "${each[@]}" "$work/sub/t.dsmt" --source ring "$split" 2
+expect 0 'traces of 1 host$' "${mpi[@]}" -n 3 "${each[@]}" "$work/sub/t.dsmt" --source ring "$split" 2
 same "all nodes have run" "$(grep -c '^node [0-2]: .* rounds' "$work/out")" 3
 same "files left" "$(ls "$work/sub")" t.dsmt
 check "the report" "$bin/dsmreport" --format json "$work/sub/t.dsmt" >"$work/report.json"
