@@ -169,6 +169,30 @@ static void undo_new(const void *arg)
 }
 
 /* All that happens under the lock. */
+static void amount(double bytes, char *out, size_t room)
+{
+	if (bytes < 1 << 20)
+		snprintf(out, room, "%.0f KiB", bytes / 1024 + 0.499);
+	else
+		snprintf(out, room, "%.0f MiB", bytes / (1 << 20));
+}
+
+/* With both sizes: whether there is a mistake in the one or too little of the other is then plain to see. */
+__attribute__((noreturn)) static void used_up(const void *pc, const char *type, size_t size, size_t count,
+					      enum core_model model)
+{
+	const uint32_t *from = objects_place__layout()->zones.from;
+	char wanted[32], share[32];
+
+	amount((double)size * (double)count, wanted, sizeof(wanted));
+	amount((double)(from[model + 1] - from[model]) * DSM_PAGE_SIZE, share, sizeof(share));
+	objects__misuse(
+		pc,
+		"dsm_new(%s, %zu): no room for %s; node %u's share of the DSM (%s) is used up; run with a "
+		"larger --heap, of which each node has an equal part",
+		type, count, wanted, heap.node, share);
+}
+
 static int make(struct object *o, enum core_model model, const char *type)
 {
 	const void *pcs[DSM_EV_FRAMES];
@@ -280,15 +304,7 @@ void *dsm__new(size_t size, size_t count, const char *type, int flags)
 			"dsm_new(%s, %zu): an element of %zu bytes is more than the %u MiB that one may have",
 			type, count, size, PLAN_STRIDE_MAX >> 20);
 	if (err == -ENOSPC)
-		objects__misuse(
-			pc,
-			"dsm_new(%s, %zu): node %u's share of the DSM (%llu MiB) is used up; run with a "
-			"larger --heap",
-			type, count, heap.node,
-			(unsigned long long)(objects_place__layout()->zones.from[model + 1] -
-					     objects_place__layout()->zones.from[model]) *
-					DSM_PAGE_SIZE >>
-				20);
+		used_up(pc, type, size, count, model);
 	if (err)
 		node__fatal(pc, "dsm_new(%s, %zu): out of private memory for the heap's bookkeeping", type,
 			    count);

@@ -63,5 +63,8 @@ void objects__check_caller(const void *pc, const char *call);
  * node.lock. */
 void roots__rundown(void);
 void roots__close(void);
+/* The name for which dsm_root() has given NULL last and that it has not found since, or NULL. For the message about a crash:
+ * async-signal-safe, of the mutator. */
+const char *roots__missing(void);
 
 #endif

@@ -35,6 +35,13 @@ static struct {
 	size_t count, room;
 } named;
 
+static char missing[NAME]; /* what dsm_root() did not find */
+
+const char *roots__missing(void)
+{
+	return missing[0] ? missing : NULL;
+}
+
 static struct root *table(void)
 {
 	return region__address(node.region, 0);
@@ -175,5 +182,9 @@ void *dsm_root(const char *name)
 		slot = find(name, &vacant);
 		offset = slot ? slot->offset : 0;
 	}
+	if (!offset)
+		strcpy(missing, name);
+	else if (missing[0] && !strcmp(missing, name))
+		missing[0] = 0;
 	return offset ? region__address(node.region, offset) : NULL;
 }

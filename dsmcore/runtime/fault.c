@@ -77,6 +77,8 @@ static const void *culprit(int sig, const siginfo_t *info, const void *pc)
 	return caller ? caller : pc;
 }
 
+#define NEAR_NULL 65536 /* members and elements of what is NULL: nothing is ever mapped there */
+
 /* Names the place and dies of the same signal. */
 static void crash(int sig, const siginfo_t *info, const void *pc)
 {
@@ -85,7 +87,7 @@ static void crash(int sig, const siginfo_t *info, const void *pc)
 		[SIGFPE] = "SIGFPE",   [SIGABRT] = "SIGABRT", [SIGTRAP] = "SIGTRAP",
 	};
 	bool again = looking.sig && looking.thread == gettid();
-	char text[128];
+	char text[256];
 
 	if (node.started && getpid() != (pid_t)node.shm->pid) { /* a child of the program, not the node */
 		struct sigaction child = {.sa_handler = SIG_DFL};
@@ -102,6 +104,12 @@ static void crash(int sig, const siginfo_t *info, const void *pc)
 		pc = culprit(sig, info, pc);
 	}
 	snprintf(text, sizeof(text), "killed by %s (address %p)", name[sig], info->si_addr);
+	if (sig == SIGSEGV && (uintptr_t)info->si_addr < NEAR_NULL && roots__missing())
+		snprintf(text, sizeof(text),
+			 "killed by SIGSEGV (address %p); dsm_root(\"%s\") has given NULL: is the name given "
+			 "before "
+			 "a barrier that this node has passed, too?",
+			 info->si_addr, roots__missing());
 	if (sig == SIGSEGV && tx__beyond_stack(info->si_addr))
 		snprintf(text, sizeof(text),
 			 "killed by SIGSEGV: the stack is used up (ulimit -s makes it larger)");

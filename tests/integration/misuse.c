@@ -353,6 +353,12 @@ int main(int argc, char **argv)
 		}
 	if (is(kind, "crash") && dsm_node() == dsm_nodes() - 1)
 		*nowhere = 1; /* crash */
+	if (is(kind, "no-root") && dsm_node() == 0) {
+		struct item *none = dsm_root("nobody");
+
+		DSM_TX
+			none->pointer = NULL; /* no-root */
+	}
 	if (is(kind, "stack") && dsm_node() == 0)
 		DSM_TX
 			global = (int)deeper(10000000);

@@ -72,6 +72,7 @@ case $BUILD in
 *asan* | *tsan*) ;; # the sanitizer reports crashes and wraps the calls itself
 *)
 	expect crash 139 'SIGSEGV'
+	expect no-root 139 'SIGSEGV \(address 0x8\); dsm_root\("nobody"\) has given NULL: is the name given before a barrier'
 	expect abort 134 'SIGABRT'
 	expect assert 134 'SIGABRT'
 	expect crash-library 139 'SIGSEGV'
