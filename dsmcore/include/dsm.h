@@ -198,6 +198,16 @@ DSM_API __attribute__((noreturn)) void dsm_cancel(void);
  * after dsm_irrevocable(). In a DSM_TX_FOR the iterations since its last commit are undone. */
 DSM_API __attribute__((noreturn)) void dsm_retry(void);
 
+/* Of several calls in a function that do not return gcc makes one, and messages would name the line of any of them. An
+ * empty instruction that differs from place to place keeps them apart. */
+#define DSM__APART(call)                                                                                     \
+	__extension__({                                                                                      \
+		__asm__ volatile("" : : "i"(__COUNTER__));                                                   \
+		call;                                                                                        \
+	})
+#define dsm_cancel() DSM__APART(dsm_cancel())
+#define dsm_retry()  DSM__APART(dsm_retry())
+
 /* From here on this attempt will commit, whatever others do: output, system calls and writes to globals that
  * follow happen exactly once. What came before may still run several times. One transaction in the whole
  * cluster is irrevocable at a time; the call waits for its turn, first come, first served, and others that

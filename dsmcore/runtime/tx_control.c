@@ -36,7 +36,7 @@ static void require_revocable(const void *pc, const char *call)
 			call);
 }
 
-void dsm_cancel(void)
+void(dsm_cancel)(void)
 {
 	struct core_event event = {.type = CORE_CANCEL};
 
@@ -47,7 +47,7 @@ void dsm_cancel(void)
 	tx__unwind(TX_CANCELLED);
 }
 
-void dsm_retry(void)
+void(dsm_retry)(void)
 {
 	struct core_event event = {.type = CORE_RETRY};
 	const void *pc = NODE_CALLER;

@@ -69,6 +69,22 @@ static __attribute__((noinline)) void retry_alone(void)
 	}
 }
 
+/* Not in a function of its own, as the others are: each call must be told by its own line nevertheless. */
+static __attribute__((noinline)) void retry_either(long first)
+{
+	DSM_TX {
+		if (first) {
+			if (item->value < first)
+				dsm_retry();
+			item->value -= first;
+		} else {
+			if (!item->value)
+				dsm_retry(); /* retry-second */
+			item->value--;
+		}
+	}
+}
+
 static __attribute__((noinline)) void write_hot_page(void)
 {
 	DSM_TX_READ { /* read-writes-hot */
@@ -105,6 +121,8 @@ static void misuse_control(const char *kind)
 		dsm_phase(NULL); /* phase-nothing */
 	if (is(kind, "retry-lonely") && dsm_node() == 0)
 		retry_alone();
+	if (is(kind, "retry-second") && dsm_node() == 0)
+		retry_either(is(kind, "retry-first"));
 	if (is(kind, "read-writes"))
 		DSM_TX_READ {
 			item->value = 3; /* read-writes */

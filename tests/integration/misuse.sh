@@ -61,6 +61,7 @@ for kind in retry cancel irrevocable; do
 done
 expect retry-irrevocable 2 'dsm_retry\(\) after dsm_irrevocable\(\)'
 expect cancel-irrevocable 2 'dsm_cancel\(\) after dsm_irrevocable\(\)'
+expect retry-second 2 'dsm_retry\(\) would wait for ever'
 expect retry-lonely 2 'dsm_retry\(\) would wait for ever'
 expect read-writes 2 'write to DSM memory in a DSM_TX_READ'
 expect read-writes-hot 2 'this DSM_TX_READ has written to DSM memory'
