@@ -81,15 +81,20 @@ DSM_API int dsm_nodes(void);
 #define DSM__BLOCK(begin)                                                                                    \
 	for (int dsm__live __attribute__((cleanup(dsm__tx_leave), unused)) = begin; dsm__live; dsm__live = 0)
 
+/* What names a place in the source: the same on all nodes, and in all copies that a compiler makes of it. */
+#define DSM__STRING(x)	#x
+#define DSM__LINE(line) DSM__STRING(line)
+#define DSM__HERE	__FILE__ ":" DSM__LINE(__LINE__)
+
 /* Runs the following block as a transaction. Nested blocks belong to the outermost one. Under sc and rc: as a
  * critical section, see below. */
-#define DSM_TX DSM__BLOCK(dsm__tx_begin())
+#define DSM_TX DSM__BLOCK(dsm__tx_begin(DSM__HERE))
 
 /* The same for a block that only reads: it keeps no copies to undo, and its commit needs no message. What
  * would change DSM memory in it (a write, dsm_new(), dsm_free(), dsm_root_set()) ends the program with a
  * message. Within a DSM_TX it is a part of that, and nothing is checked; a DSM_TX within it must not write
  * either. */
-#define DSM_TX_READ DSM__BLOCK(dsm__tx_begin_read())
+#define DSM_TX_READ DSM__BLOCK(dsm__tx_begin_read(DSM__HERE))
 
 /* Runs the following block for i (a long) = from ... to - 1, committing now and then within the loop,
  * so that a long loop does not lose all its work to one conflict. How often follows from what commits cost
@@ -98,7 +103,7 @@ DSM_API int dsm_nodes(void);
 #define DSM_TX_FOR(i, from, to) DSM_TX_FOR_EVERY(i, from, to, 0)
 /* The same with a number of the program's own: it commits every `chunk` iterations; 0: as above. A plan's
  * number for a loop (docs/plan.md) goes before both. */
-#define DSM_TX_FOR_EVERY(i, from, to, chunk) DSM__LOOP(dsm__loop_begin((from), (to), (chunk)), i)
+#define DSM_TX_FOR_EVERY(i, from, to, chunk) DSM__LOOP(dsm__loop_begin((from), (to), (chunk), DSM__HERE), i)
 #define DSM__LOOP(begin, i)                                                                                  \
 	for (struct dsm__loop dsm__l __attribute__((cleanup(dsm__loop_leave))) = begin;                      \
 	     dsm__loop_more(&dsm__l);)                                                                       \
@@ -110,8 +115,8 @@ DSM_API int dsm_nodes(void);
  * what this header describes everywhere else. Under sc (sequential consistency: one writer or many readers of a page)
  * and rc (release consistency: many writers of a page; what they write is seen elsewhere after a lock has gone over
  * or at a barrier) a block is a critical section: nothing is undone, nothing runs twice. A block takes a lock, which
- * has a name: of the place in the program where the block stands or, with the forms below, of an object. Blocks on
- * different objects run side by side. So name the object that the block is about; a loop over this node's own part
+ * has a name: of the place in the source where the block stands (its file's name and its line) or, with the forms
+ * below, of an object. Blocks on different objects run side by side. So name the object that the block is about; a loop over this node's own part
  * names that part: nobody else takes its lock, which then costs some 50 ns. All blocks that touch the same data must
  * name the same object (or be the same place). Nested blocks take their own lock, too; the same one again is fine.
  * Access outside blocks is allowed (between barriers that keep writers and readers apart, say). Under tx the object is
@@ -234,16 +239,17 @@ struct dsm__loop {
 	long at, stop, end, chunk; /* chunk: the program's, or 0 */
 	const void *pc;		   /* the place of the loop, and what the runtime knows of it */
 	void *site;
-	const void *object; /* NULL: the loop's place names its lock */
+	const void *object; /* NULL: the loop's place names its lock: */
+	const char *place;
 	int open, goes_on;
 };
-DSM_API int dsm__tx_begin(void);
-DSM_API int dsm__tx_begin_read(void);
+DSM_API int dsm__tx_begin(const char *place);
+DSM_API int dsm__tx_begin_read(const char *place);
 DSM_API int dsm__tx_begin_on(const void *object);
 DSM_API int dsm__tx_begin_read_on(const void *object);
 DSM_API int dsm__tx_begin_always(void);
 DSM_API void dsm__tx_leave(int *live);
-DSM_API struct dsm__loop dsm__loop_begin(long from, long to, long chunk);
+DSM_API struct dsm__loop dsm__loop_begin(long from, long to, long chunk, const char *place);
 DSM_API struct dsm__loop dsm__loop_begin_on(long from, long to, const void *object);
 DSM_API int dsm__loop_more(struct dsm__loop *loop);
 DSM_API void dsm__loop_leave(struct dsm__loop *loop);

@@ -116,7 +116,7 @@ static void learn(struct place *p, long iterations, uint64_t ended)
 	}
 }
 
-static struct dsm__loop begin_loop(long from, long to, long chunk, const void *pc)
+static struct dsm__loop begin_loop(long from, long to, long chunk, const char *place, const void *pc)
 {
 	struct place *p = place_of(pc);
 
@@ -129,17 +129,18 @@ static struct dsm__loop begin_loop(long from, long to, long chunk, const void *p
 					   : chunk > 0 ? chunk
 						       : 0,
 				  .pc = pc,
-				  .site = p};
+				  .site = p,
+				  .place = place};
 }
 
-struct dsm__loop dsm__loop_begin(long from, long to, long chunk)
+struct dsm__loop dsm__loop_begin(long from, long to, long chunk, const char *place)
 {
-	return begin_loop(from, to, chunk, NODE_CALLER);
+	return begin_loop(from, to, chunk, place, NODE_CALLER);
 }
 
 struct dsm__loop dsm__loop_begin_on(long from, long to, const void *object)
 {
-	struct dsm__loop l = begin_loop(from, to, 0, NODE_CALLER);
+	struct dsm__loop l = begin_loop(from, to, 0, NULL, NODE_CALLER);
 
 	l.object = object;
 	section__check_object(object, NODE_CALLER, "DSM_TX_FOR_ON()");
@@ -197,7 +198,7 @@ static int next_section(struct dsm__loop *l)
 		return 0;
 	l->stop = l->end - l->at < n ? l->end : l->at + n;
 	tell_units(l->site, l); /* for the record of the lock, if it comes from elsewhere */
-	l->open = section__enter(l->pc, "DSM_TX_FOR", l->object);
+	l->open = section__enter(l->pc, "DSM_TX_FOR", l->object, l->place);
 	tx.units = 0;
 	return l->open;
 }

@@ -7,7 +7,9 @@
  * node.lock, without a step.
  *
  * NAMES. A lock is a number that all nodes agree on. An object's is its offset in the region. A place's is a hash over its
- * module's build id and the offset in its file, with the top bit set, which an object's never has.
+ * file and line, with the top bit set, which an object's never has. The address of the code would not do: a compiler copies a
+ * block (inline functions, loops taken apart), and all copies are about the same data. Places whose names are the same by
+ * chance share a lock, which is slower, but right.
  */
 #include "dsmcore/runtime/section.h"
 
@@ -27,6 +29,7 @@
 
 struct place {
 	const void *pc;
+	const char *name;
 	uint64_t lock;
 	uint32_t site;
 };
@@ -34,6 +37,7 @@ struct place {
 struct block {
 	uint64_t lock;
 	const void *pc;
+	uint32_t site;
 };
 
 struct by_hand { /* dsm_lock() */
@@ -62,41 +66,29 @@ static struct {
 
 /* ---- names ---- */
 
-static uint64_t hash(uint64_t h, const void *data, size_t bytes)
+static uint64_t name_of_place(const char *name)
 {
-	const uint8_t *at = data;
+	uint64_t h = 0xcbf29ce484222325ull;
 
-	for (size_t i = 0; i < bytes; i++)
-		h = (h ^ at[i]) * 0x100000001b3ull;
-	return h;
-}
-
-/* A module without a build id is known by its file's name. */
-static uint64_t name_of_place(const void *pc)
-{
-	struct events_place p = events__place(pc);
-	const char *file = p.path ? strrchr(p.path, '/') : NULL;
-	uint64_t h = hash(0xcbf29ce484222325ull, &p.offset, sizeof(p.offset));
-
-	if (p.build_id && p.build_id_len)
-		h = hash(h, p.build_id, p.build_id_len);
-	else if (p.path)
-		h = hash(h, file ? file : p.path, strlen(file ? file : p.path));
+	if (strrchr(name, '/')) /* hosts may have built it in folders of their own */
+		name = strrchr(name, '/') + 1;
+	for (; *name; name++)
+		h = (h ^ (uint8_t)*name) * 0x100000001b3ull;
 	return (h ^ h >> 32) | PLACE_NAMES;
 }
 
-static const struct place *place_of(const void *pc)
+/* name: of its lock, or NULL. */
+static const struct place *place_of(const void *pc, const char *name)
 {
 	struct place *p = &section.place[((uintptr_t)pc ^ (uintptr_t)pc >> 6) % PLACES];
 
-	if (p->pc == pc)
+	if (p->pc == pc && p->name == name)
 		return p;
 	alloc_hooks__enter();
 	p->site = tx__site((const char *)pc + 1); /* sites are return addresses */
-	pthread_mutex_lock(&node.lock);
-	p->lock = name_of_place(pc);
-	pthread_mutex_unlock(&node.lock);
+	p->lock = name ? name_of_place(name) : 0;
 	p->pc = pc;
+	p->name = name;
 	alloc_hooks__leave();
 	return p;
 }
@@ -188,15 +180,15 @@ static void *grow(void *list, unsigned need, unsigned *room, size_t size)
 
 /* ---- blocks ---- */
 
-int section__enter(const void *pc, const char *call, const void *object)
+int section__enter(const void *pc, const char *call, const void *object, const char *name)
 {
 	tx__require_mutator(pc, call);
-	const struct place *place = place_of(pc);
+	const struct place *place = place_of(pc, name);
 	uint64_t lock = object ? name_of_object(object) : place->lock;
 
 	section.block = grow(section.block, section.depth + 1, &section.room, sizeof(*section.block));
 	acquire(lock, place->site, pc);
-	section.block[section.depth++] = (struct block){lock, pc};
+	section.block[section.depth++] = (struct block){lock, pc, place->site};
 	COUNT(sections, 1);
 	return 1;
 }
@@ -223,7 +215,7 @@ void section__leave(void)
 		return;
 	const struct block *b = &section.block[--section.depth];
 
-	release(b->lock, place_of(b->pc)->site);
+	release(b->lock, b->site);
 	if (!section.depth && section.first)
 		run_deferred();
 }
@@ -309,7 +301,7 @@ void dsm_lock(const void *object)
 		held = &section.held[section.helds++];
 		*held = (struct by_hand){lock, 0, pc};
 	}
-	acquire(lock, place_of(pc)->site, pc);
+	acquire(lock, place_of(pc, NULL)->site, pc);
 	held->count++;
 }
 
@@ -327,5 +319,5 @@ void dsm_unlock(const void *object)
 			    object);
 	if (!--held->count)
 		*held = section.held[--section.helds];
-	release(lock, place_of(pc)->site);
+	release(lock, place_of(pc, NULL)->site);
 }

@@ -19,8 +19,9 @@ static inline bool section__wanted(void)
 	return node.options.consistency != CORE_TX && !tx.depth;
 }
 
-/* Begins one on the lock of an object, or (NULL) of the place pc: waits until the lock is this node's. Returns 1. */
-int section__enter(const void *pc, const char *call, const void *object);
+/* Begins one on the lock of an object, or (NULL) of a place in the source, "file:line": waits until the lock is this node's.
+ * pc: for records and messages. Returns 1. */
+int section__enter(const void *pc, const char *call, const void *object, const char *place);
 /* Ends the innermost one; after the outermost runs what was deferred. Does nothing outside. */
 void section__leave(void);
 /* Does one run (and not a transaction within it)? */

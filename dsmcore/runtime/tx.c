@@ -179,33 +179,34 @@ int tx__begin(const void *pc, const char *call, bool read_only)
 }
 
 /* A block of dsm.h: under sc and rc a critical section, unless it is within a transaction. */
-static int begin_block(const void *pc, const char *call, bool read_only, const void *object)
+static int begin_block(const void *pc, const char *call, bool read_only, const void *object,
+		       const char *place)
 {
 	if (section__wanted())
-		return section__enter(pc, call, object);
+		return section__enter(pc, call, object, place);
 	return tx__begin(pc, call, read_only);
 }
 
-int dsm__tx_begin(void)
+int dsm__tx_begin(const char *place)
 {
-	return begin_block(NODE_CALLER, "DSM_TX", false, NULL);
+	return begin_block(NODE_CALLER, "DSM_TX", false, NULL, place);
 }
 
-int dsm__tx_begin_read(void)
+int dsm__tx_begin_read(const char *place)
 {
-	return begin_block(NODE_CALLER, "DSM_TX_READ", true, NULL);
+	return begin_block(NODE_CALLER, "DSM_TX_READ", true, NULL, place);
 }
 
 int dsm__tx_begin_on(const void *object)
 {
 	section__check_object(object, NODE_CALLER, "DSM_TX_ON()");
-	return begin_block(NODE_CALLER, "DSM_TX_ON()", false, object);
+	return begin_block(NODE_CALLER, "DSM_TX_ON()", false, object, NULL);
 }
 
 int dsm__tx_begin_read_on(const void *object)
 {
 	section__check_object(object, NODE_CALLER, "DSM_TX_READ_ON()");
-	return begin_block(NODE_CALLER, "DSM_TX_READ_ON()", true, object);
+	return begin_block(NODE_CALLER, "DSM_TX_READ_ON()", true, object, NULL);
 }
 
 void tx__acts_for(const void *pc)

@@ -12,7 +12,7 @@
 enum { ROUNDS = 300, BYTES = 3 * DSM_PAGE_SIZE };
 
 struct shared {
-	long site, named, nested, by_hand, looped, deferred;
+	long site, named, nested, by_hand, looped, deferred, copied, copied_loop;
 	struct {
 		long value;
 		char rest[56];
@@ -64,6 +64,36 @@ static void inner(int depth)
 	}
 }
 
+/* Copied by the compiler to wherever it is called, the block remains one. */
+static inline __attribute__((always_inline)) void add_copied(void)
+{
+	DSM_TX {
+		s->copied++;
+	}
+}
+
+static inline __attribute__((always_inline)) void loop_copied(void)
+{
+	DSM_TX_FOR(i, 0, 10) {
+		s->copied_loop++;
+	}
+}
+
+static void count_copied(void)
+{
+	if (dsm_node() % 2) {
+		for (long i = 0; i < 10 * ROUNDS; i++) {
+			add_copied();
+			loop_copied();
+		}
+	} else {
+		for (long i = 0; i < 10 * ROUNDS; i++) {
+			loop_copied();
+			add_copied();
+		}
+	}
+}
+
 /* Everybody adds to everything. */
 static void count(void)
 {
@@ -110,6 +140,8 @@ static void check_counts(void)
 	check("blocks on an object", copy.named, all);
 	check("nested blocks", copy.nested, 2 * all);
 	check("loop", copy.looped, all);
+	check("a block in two copies", copy.copied, 10 * all);
+	check("a loop in two copies", copy.copied_loop, 100 * all);
 	check("deferred", copy.deferred, 2 * all);
 	for (int i = 0; i < dsm_nodes(); i++)
 		check("part", copy.part[i].value, 10);
@@ -201,6 +233,7 @@ static int work(void)
 {
 	build();
 	count();
+	count_copied();
 	dsm_barrier();
 	check_counts();
 	read_in_transaction();

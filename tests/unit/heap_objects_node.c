@@ -90,7 +90,7 @@ void node__not_the_mutator(const void *pc, const char *call)
 int tx__begin_call(const void *pc, const char *call)
 {
 	(void)pc, (void)call;
-	return dsm__tx_begin();
+	return dsm__tx_begin("call");
 }
 
 void tx__acts_for(const void *pc)
@@ -98,8 +98,9 @@ void tx__acts_for(const void *pc)
 	(void)pc;
 }
 
-int dsm__tx_begin(void)
+int dsm__tx_begin(const char *place)
 {
+	(void)place;
 	made.begins++;
 	made.guarded_zeroing |= made.guards > 0;
 	tx.depth++;

@@ -112,7 +112,7 @@ static void an_abort_undoes_the_allocation(void **arg)
 	struct avatar *a, *b;
 
 	(void)arg;
-	dsm__tx_begin();
+	dsm__tx_begin("test");
 	a = dsm_new(struct avatar, 4);
 	dsm_new(struct avatar, 400);
 	made__abort();
@@ -142,14 +142,14 @@ static void a_free_waits_for_the_commit(void **arg)
 	struct avatar *a = dsm_new(struct avatar, 1), *b;
 
 	(void)arg;
-	dsm__tx_begin();
+	dsm__tx_begin("test");
 	dsm_free(a);
 	b = dsm_new(struct avatar, 1);
 	assert_ptr_not_equal(a, b);
 	assert_int_equal(made.shm.counters.objects, 2);
 	made__abort();
 	assert_int_equal(made.shm.counters.objects, 1);
-	dsm__tx_begin();
+	dsm__tx_begin("test");
 	dsm_free(a); /* the aborted free was none */
 	assert_int_equal(made.shm.counters.objects, 1);
 	made__commit();
@@ -163,7 +163,7 @@ static void born_and_freed_in_one_transaction(void **arg)
 
 	(void)arg;
 	for (int end = 0; end < 2; end++) {
-		dsm__tx_begin();
+		dsm__tx_begin("test");
 		a = dsm_new(struct avatar, 1);
 		dsm_free(a);
 		end ? made__commit() : made__abort();
@@ -180,7 +180,7 @@ static void wrong_frees_are_named(void **arg)
 	DIES(dsm_free(&local), "not a DSM object");
 	DIES(dsm_free((void *)(DSM_BASE + 64)), "not a DSM object"); /* the table of roots */
 	DIES(dsm_free(&a[1]), "not a live object's start");
-	dsm__tx_begin();
+	dsm__tx_begin("test");
 	dsm_free(a);
 	DIES(dsm_free(a), "has freed it already");
 	made__abort();
@@ -195,7 +195,7 @@ static void a_doomed_attempt_may_free_what_is_gone(void **arg)
 	int how;
 
 	(void)arg;
-	dsm__tx_begin();
+	dsm__tx_begin("test");
 	tx.doomed = true;
 	foreign_free(offset_of(a)); /* the winner has freed it */
 	how = setjmp(made.escape);
@@ -211,14 +211,14 @@ static void a_free_of_both_sides_is_found(void **arg)
 	struct avatar *a = dsm_new(struct avatar, 1);
 
 	(void)arg;
-	dsm__tx_begin();
+	dsm__tx_begin("test");
 	dsm_free(a);
 	foreign_free(offset_of(a)); /* then this attempt is doomed, and aborts */
 	made__abort();
 	assert_int_equal(made.shm.counters.objects, 0);
 
 	a = dsm_new(struct avatar, 1);
-	dsm__tx_begin();
+	dsm__tx_begin("test");
 	dsm_free(a);
 	foreign_free(offset_of(a));
 	DIES(made__commit(), "freed by two transactions");
@@ -232,14 +232,14 @@ static void a_reused_place_is_another_object(void **arg)
 	struct avatar *a = dsm_new(struct avatar, 1);
 
 	(void)arg;
-	dsm__tx_begin();
+	dsm__tx_begin("test");
 	dsm_free(a);
 	foreign_free(offset_of(a));
 	assert_ptr_equal(dsm_new(struct avatar, 1), a);
 	made__abort();
 	assert_int_equal(made.shm.counters.objects, 0);
 	assert_ptr_equal(dsm_new(struct avatar, 1), a);
-	dsm__tx_begin();
+	dsm__tx_begin("test");
 	dsm_free(a);
 	foreign_free(offset_of(a));
 	assert_ptr_equal(dsm_new(struct avatar, 1), a);
@@ -259,12 +259,12 @@ static void *foreign(unsigned home, uint64_t at)
 static void foreign_frees_travel_with_the_commit(void **arg)
 {
 	(void)arg;
-	dsm__tx_begin();
+	dsm__tx_begin("test");
 	dsm_free(foreign(3, 4096));
 	dsm_free(foreign(0, 8192));
 	made__abort();
 	assert_int_equal(made.nsent, 0);
-	dsm__tx_begin();
+	dsm__tx_begin("test");
 	dsm_free(foreign(3, 4096));
 	dsm_free(foreign(0, 8192));
 	dsm_free(foreign(3, 16));
@@ -291,7 +291,7 @@ static void foreign_frees_of_rc_wait_for_the_barrier(void **arg)
 	(void)arg;
 	made.nsent = 0;
 	dsm_free(foreign(3, rc));
-	dsm__tx_begin();
+	dsm__tx_begin("test");
 	dsm_free(foreign(2, rc + 64));
 	dsm_free(foreign(2, 64));
 	made__commit();
@@ -317,7 +317,7 @@ static void objects_of_each_model_have_zones(void **arg)
 	assert_int_equal(objects__model(offset_of(rc)), CORE_RC);
 	dsm_free(sc);
 	assert_ptr_equal(dsm_new_in(DSM_SEQ, struct avatar, 1), sc);
-	dsm__tx_begin();
+	dsm__tx_begin("test");
 	DIES((void)dsm_new_in(DSM_REL, struct avatar, 1), "could not be undone");
 	DIES((void)dsm_new_in((enum dsm_consistency)7, struct avatar, 1), "no such consistency");
 	made__abort();
@@ -326,7 +326,7 @@ static void objects_of_each_model_have_zones(void **arg)
 static void many_foreign_frees_go_in_few_notes(void **arg)
 {
 	(void)arg;
-	dsm__tx_begin();
+	dsm__tx_begin("test");
 	for (int i = 0; i < 5000; i++)
 		dsm_free(foreign(2, 16 * i));
 	made__commit();
@@ -336,7 +336,7 @@ static void many_foreign_frees_go_in_few_notes(void **arg)
 
 static void inner(const void *arg) /* as a function of dsm_defer(): at the commit, a transaction of its own */
 {
-	dsm__tx_begin();
+	dsm__tx_begin("test");
 	dsm_free(foreign(2, 64));
 	*(const bool *)arg ? made__commit() : made__abort();
 }
@@ -350,7 +350,7 @@ static void transactions_within_a_commit_share_nothing(void **arg)
 			uint32_t total = 0;
 
 			made.nsent = 0;
-			dsm__tx_begin();
+			dsm__tx_begin("test");
 			if (first)
 				dsm_free(foreign(2, 16));
 			txlog__push(inner, NULL, &ends, sizeof(ends));
@@ -385,7 +385,7 @@ static void a_rundown_lists_what_lives(void **arg)
 	for (int i = 0; i < N; i += 2)
 		dsm_free(p[i]);
 	assert_int_equal(dsm_root_set("first", p[1]), 0);
-	dsm__tx_begin();
+	dsm__tx_begin("test");
 	assert_int_equal(dsm_root_set("aborted", p[1]), 0);
 	made__abort();
 	assert_int_equal(dsm_root_set("gone", p[3]), 0);
@@ -408,7 +408,7 @@ static void a_root_is_told_at_the_commit(void **arg)
 
 	(void)arg;
 	made.nemitted = 0;
-	dsm__tx_begin();
+	dsm__tx_begin("test");
 	assert_int_equal(dsm_root_set("name", &a[0].x[2]), 0); /* any DSM address, not only a start */
 	assert_int_equal(made.nemitted, 0);
 	assert_ptr_equal(dsm_root("name"), &a[0].x[2]);
