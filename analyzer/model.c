@@ -372,7 +372,8 @@ bool model__lossy(const struct model *m, uint32_t run, unsigned type)
 
 	for (unsigned t = 0; t < DSM_EV_TYPE_MAX; t++)
 		told += r->lost[t];
-	return r->damaged || r->lost[type] || r->lost_in_all > told;
+	/* What was lost without a type (0) may have been of any. */
+	return r->damaged || r->lost[type] || r->lost[0] || r->lost_in_all > told;
 }
 
 static void add_counters(struct dsm_counters *sum, const struct dsm_counters *to,
