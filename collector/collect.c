@@ -408,6 +408,18 @@ static int next_pause(const struct collect *c, int before)
 	return (int)between(POLL_MS, 2 * (uint64_t)before, most);
 }
 
+/* What happened before the end from outside is still to come. */
+static void await_late(struct collect *c)
+{
+	uint64_t until = collect__now() + c->source->late_ms * MS;
+
+	while ((c->end == COLLECT_SIGNAL || c->end == COLLECT_TIME) && collect__now() < until &&
+	       !run_ended(c)) {
+		poll(NULL, 0, POLL_MS);
+		poll_source(c);
+	}
+}
+
 void collect__run(struct collect *c, int stop_fd)
 {
 	int wake = c->source->ops->wake_fd ? c->source->ops->wake_fd(c->source) : -1;
@@ -421,6 +433,7 @@ void collect__run(struct collect *c, int stop_fd)
 		if (c->end == COLLECT_GOING_ON && poll(p, 2, pause) > 0 && p[0].revents)
 			c->end = COLLECT_SIGNAL;
 	}
+	await_late(c);
 }
 
 /* ---- beginning and end ---- */

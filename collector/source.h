@@ -45,6 +45,7 @@ struct source_ops {
 struct source {
 	const struct source_ops *ops;
 	uint64_t ring_bytes; /* 0: each node has its own */
+	unsigned late_ms;    /* for so long nodes may keep records before they tell them */
 };
 
 struct source_options {

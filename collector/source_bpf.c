@@ -558,6 +558,7 @@ int source_bpf__new(struct source **out, const struct source_options *options, c
 	b->all = options->all;
 	b->names_only = options->names_only;
 	b->batched = can_batch(b);
+	b->source.late_ms = b->batched ? DSM_EV_BATCH_MS : 0;
 	rc = -ENOMEM;
 	snprintf(why, why_size, "no memory");
 	b->cpus = libbpf_num_possible_cpus();

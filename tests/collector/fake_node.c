@@ -6,9 +6,9 @@
  * a memfd with counters and a ring, probes with five scalars, records, a rundown. What it emits is a
  * function of its options and is logged line by line, so that a test can compare a trace with it:
  *
- *   E TYPE SEQ HASH   an activity record was emitted (hash: of what follows the header)
- *   I TYPE SEQ HASH   an identity record was emitted; R: in a rundown
- *   L TYPE SEQ        the ring had no room for it
+ *   E TYPE SEQ HASH TIME   an activity record was emitted (hash: of what follows the header; time: ns)
+ *   I TYPE SEQ HASH TIME   an identity record was emitted; R: in a rundown
+ *   L TYPE SEQ             the ring had no room for it
  *   P PAGE fetches fetch_ns transfers bytes invalidations updates aborts wasted_ns
  *
  * With BATCHED (fake_node_batched) records are told in batches.
@@ -237,12 +237,12 @@ static void emit(struct dsm_ev_hdr *r, unsigned type, size_t size, dsm_ev_page p
 				 .time_ns = now_ns()};
 	shm->counters.events++;
 	if (log_file)
-		fprintf(log_file, "%c %s %llu %016llx\n",
+		fprintf(log_file, "%c %s %llu %016llx %llu\n",
 			flags & DSM_EV_F_RUNDOWN ? 'R'
 			: type <= DSM_EV_END	 ? 'I'
 						 : 'E',
 			names[type], (unsigned long long)r->seq,
-			(unsigned long long)hash(r + 1, size - sizeof(*r)));
+			(unsigned long long)hash(r + 1, size - sizeof(*r)), (unsigned long long)r->time_ns);
 	if (ring_wants() && !append(r)) {
 		if (!opt.uncounted)
 			__atomic_add_fetch(&shm->lost[type], 1, __ATOMIC_RELEASE);

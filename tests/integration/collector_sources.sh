@@ -190,6 +190,24 @@ awk '$1 == "E" { print 0, $2, $3, $4 }' "$WORK/node-0.log" | sort >"$WORK/a"
 dumped_activity "$WORK/t.txt" >"$WORK/b"
 check "--all: every type" same_lines "$WORK/a" "$WORK/b"
 
+# ---- ended from outside: all that happened before is there ----
+ended_from_outside() { # NAME, what ends it..., with the collector's pid behind
+	local before last
+	rm -f "$WORK"/node-*.log
+	start_node 0 --records 350 --batch 1 --pause-us 3000 --wait 10 --ring 33554432
+	sleep 0.7
+	before=$(sed 's/ .*//; s/\.//; s/$/0000000/' /proc/uptime) # ns
+	"${@:2}" "$collector"
+	wait_collector
+	wait "$last_node"
+	last=$(awk -v t="$before" '$1 == "E" && $5 < t && $2 !~ /^(begin|transfer|invalidate|update)$/ { n = $3 } END { print n }' "$WORK/node-0.log")
+	check "$1: the trace goes up to there ($last)" grep -q "^0 [a-z]* $last " "$WORK/t.txt"
+}
+start_collector --source "$SOURCE" $ROOM -o "$WORK/t.dsmt"
+ended_from_outside SIGINT kill -INT
+start_collector --source "$SOURCE" $ROOM -o "$WORK/t.dsmt"
+ended_from_outside SIGTERM kill -TERM
+
 # ---- live, interrupted, killed ----
 rm -f "$WORK"/node-*.log
 start_collector --source "$SOURCE" $ROOM -o "$WORK/u.dsmt"
