@@ -324,8 +324,10 @@ static void poll_source(struct collect *c)
 
 	c->source->ops->poll(c->source, &c->sink, false);
 	for (size_t i = 0; i < n; i++) {
-		if (c->source->ops->node_died && dead[i].view)
-			c->source->ops->node_died(c->source, dead[i].view, &c->sink);
+		/* Without a view it has perhaps just been told that it ended, or was in the list as a view. */
+		if (c->source->ops->node_died &&
+		    (dead[i].view || !aggregate__node(c->known, dead[i].node)->ended))
+			c->source->ops->node_died(c->source, dead[i].pid, dead[i].view, &c->sink);
 		aggregate__node_gone(c->known, dead[i].node, dead[i].clean);
 	}
 }

@@ -92,7 +92,8 @@ bool collect__from(struct collect *c, pid_t pid, uint16_t node);
 
 struct collect_dead {
 	uint16_t node;
-	bool clean;		      /* it had said so */
+	bool clean; /* it had said so */
+	pid_t pid;
 	const struct node_view *view; /* NULL: it lived too shortly to be found */
 };
 /* Nodes whose process has ended and that are not marked yet; at most `most`, the rest comes next time. */

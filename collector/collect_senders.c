@@ -168,6 +168,9 @@ void collect__node_record(struct collect *c, pid_t pid, const struct dsm_ev_node
 		return;
 	if (!s->known)
 		nodes__of_pid(c->nodes, pid);
+	else if (s->run_id !=
+		 record->run_id) /* the process has executed another node, or another one has its number */
+		nodes__look_again(c->nodes, pid);
 	if (s->known) {
 		s->described = s->described || s->node == record->hdr.node;
 		return;
@@ -188,14 +191,14 @@ size_t collect__find_dead(struct collect *c, struct collect_dead *dead, size_t m
 		const struct agg_node *known = aggregate__node(c->known, v->node);
 		if ((v->gone || v->broken) && v->run_id == c->run_id && known && !known->ended)
 			dead[n++] = (struct collect_dead){
-				v->node, __atomic_load_n(v->ended, __ATOMIC_ACQUIRE) == 1, v};
+				v->node, __atomic_load_n(v->ended, __ATOMIC_ACQUIRE) == 1, v->pid, v};
 	}
 	/* Those that lived too shortly to be found. A negative pid is not of our namespace. */
 	while ((s = table__next(&c->senders, &at)) && n < most) {
 		const struct agg_node *known = s->described ? aggregate__node(c->known, s->node) : NULL;
 		if (known && !known->ended && s->run_id == c->run_id && s->pid > 0 && kill(s->pid, 0) < 0 &&
 		    errno == ESRCH)
-			dead[n++] = (struct collect_dead){s->node, false, NULL};
+			dead[n++] = (struct collect_dead){s->node, false, s->pid, NULL};
 	}
 	return n;
 }

@@ -284,6 +284,14 @@ struct node_view *nodes__of_pid(struct nodes *n, pid_t pid)
 	return scan_process(n, pid);
 }
 
+void nodes__look_again(struct nodes *n, pid_t pid)
+{
+	const struct node_view *now = scan_process(n, pid);
+
+	for (struct node_view *v = n->first; now && v; v = v->next)
+		v->gone = v->gone || (v->pid == pid && v != now);
+}
+
 void nodes__check_alive(struct nodes *n)
 {
 	for (struct node_view *v = n->first; v; v = v->next) {

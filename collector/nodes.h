@@ -52,6 +52,8 @@ void nodes__free(struct nodes *n);
 void nodes__scan(struct nodes *n);
 /* Looks at one process now, for a record whose sender is not known yet. NULL: it owns no node. */
 struct node_view *nodes__of_pid(struct nodes *n, pid_t pid);
+/* Looks at it again, since it seems to be another node than before; that one is marked if it is so. */
+void nodes__look_again(struct nodes *n, pid_t pid);
 /* Marks those whose process has ended; cheap. */
 void nodes__check_alive(struct nodes *n);
 struct node_view *nodes__first(struct nodes *n);

@@ -34,8 +34,10 @@ struct source_ops {
 	int (*wake_fd)(const struct source *s);
 	/* Delivers what has come. With `all`, also counts that are cheap to leave for a while. */
 	void (*poll)(struct source *s, const struct source_sink *sink, bool all);
-	/* Delivers what a node that has died had gathered and not told; after a poll. NULL: nothing is gathered. */
-	void (*node_died)(struct source *s, const struct node_view *view, const struct source_sink *sink);
+	/* Delivers what a node that has died had gathered and not told; after a poll. `view`: its memory, NULL if nobody has it. The op is
+	 * NULL where nothing is gathered. */
+	void (*node_died)(struct source *s, pid_t pid, const struct node_view *view,
+			  const struct source_sink *sink);
 	/* Nodes come and go; NULL where the source does not care. */
 	void (*node_found)(struct source *s, struct node_view *view);
 	void (*node_dropped)(struct source *s, struct node_view *view);

@@ -157,36 +157,46 @@ static void tell_rest(const struct source_bpf *b, pid_t pid, const struct dsm_ev
 		b->sink->record(b->sink->ctx, pid, record);
 }
 
-/* What the node had not told. It may have died between telling a batch and clearing it, so what the BPF program has seen is left out. */
-static void bpf_node_died(struct source *source, const struct node_view *view, const struct source_sink *sink)
+static void tell_left(const struct source_bpf *b, const struct node_view *view, uint64_t told)
 {
-	struct source_bpf *b = (struct source_bpf *)source;
-	uint64_t left = __atomic_load_n(view->batch_bytes, __ATOMIC_ACQUIRE), batch[DSM_EV_BATCH / 8],
-		 seq = 0;
+	uint64_t left = __atomic_load_n(view->batch_bytes, __ATOMIC_ACQUIRE), batch[DSM_EV_BATCH / 8];
 	const char *at = (const char *)batch;
-	uint32_t pid = (uint32_t)view->pid;
 	size_t step;
 
-	if (!b->batched)
-		return;
-	b->sink = sink;
-	bpf_map_lookup_elem(bpf_map__fd(b->skel->maps.told), &pid, &seq);
-	bpf_map_delete_elem(bpf_map__fd(b->skel->maps.told),
-			    &pid); /* the number may be another node's one day */
 	if (left <= sizeof(batch))
 		memcpy(batch, view->batch_bytes + 1, left);
 	if (left > sizeof(batch) || view->broken) {
-		tell_loss(sink, view->pid);
+		tell_loss(b->sink, view->pid);
 		return;
 	}
 	for (; (step = entry_bytes((const void *)at, left)); at += step, left -= step) {
 		const struct dsm_ev_hdr *record = &((const struct dsm_bpf_head *)at)->hdr;
 
-		if (record->seq > seq)
+		if (record->seq > told)
 			tell_rest(b, view->pid, record, step - sizeof(struct dsm_ev_entry));
 	}
 	if (left)
-		tell_loss(sink, view->pid);
+		tell_loss(b->sink, view->pid);
+}
+
+/* What the node had not told. It may have died between telling a batch and clearing it, so what the BPF program has seen is left out. */
+static void bpf_node_died(struct source *source, pid_t pid, const struct node_view *view,
+			  const struct source_sink *sink)
+{
+	struct source_bpf *b = (struct source_bpf *)source;
+	uint32_t key = (uint32_t)pid;
+	uint64_t told = 0;
+
+	if (!b->batched)
+		return;
+	b->sink = sink;
+	bpf_map_lookup_elem(bpf_map__fd(b->skel->maps.told), &key, &told);
+	bpf_map_delete_elem(bpf_map__fd(b->skel->maps.told),
+			    &key); /* the number may be another node's one day */
+	if (view)
+		tell_left(b, view, told);
+	else
+		tell_loss(sink, pid);
 }
 
 struct page_seen {

@@ -32,6 +32,7 @@ static const struct {
 	{"linger", REAL, &opt.linger_s},
 	{"log", TEXT, &opt.log},
 	{"mark", TEXT, &opt.mark},
+	{"then", TEXT, &opt.then},
 	{"claim", SIGNED, &opt.claim},
 	{"measure", UNSIGNED, &opt.measure},
 	{"crash", FLAG, &opt.crash},

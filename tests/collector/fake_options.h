@@ -15,6 +15,7 @@ extern struct fake_options {
 	bool crash_told; /* dies when its last batch has been told, before it is cleared */
 	int claim;	 /* the node that its records name, if not its own; -1: its own */
 	const char *log, *mark;
+	const char *then; /* instead of an end: the process becomes a node of this run */
 } opt;
 
 /* Fills `opt` from the command line. -1: an option is not known, after a message. */

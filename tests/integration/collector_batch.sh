@@ -41,6 +41,27 @@ wait_collector
 check "killed in the probe, small ring: something is lost" grep -q '^lost' "$WORK/t.txt"
 same_sums "killed in the probe, small ring"
 
+# ---- a node that dies before anybody has its memory: that something may be missing is said ----
+rm -f "$WORK"/node-*.log
+start_collector --source bpf $ROOM -o "$WORK/t.dsmt"
+kill -STOP "$collector"
+start_node 0 --records 7 --wait 10 --crash
+wait "$last_node"
+kill -CONT "$collector"
+wait_collector
+check "died unseen: it is one loss" [ "$(summary "$WORK/t.txt" .lost_total)" = 1 ]
+check "died unseen: who" [ "$(summary "$WORK/t.txt" '[.nodes[].crashed] | tostring')" = '[true]' ]
+
+# ---- a node that executes a node of another run, in the same process ----
+rm -f "$WORK"/node-*.log
+start_collector --source bpf $ROOM -o "$WORK/t.dsmt"
+start_node 0 --records 203 --batch 10 --pause-us 3000 --wait 10 --linger 0.3 --then dead
+wait_collector
+logged_activity $(logs) >"$WORK/a"
+dumped_activity "$WORK/t.txt" >"$WORK/b"
+check "executed another node: every record of the first arrives, and none of the other" same_lines "$WORK/a" "$WORK/b"
+check "executed another node: nothing lost" [ "$(summary "$WORK/t.txt" .lost_total)" = 0 ]
+
 # ---- without a trace ----
 no_trace
 rm -f "$WORK"/node-*.log
