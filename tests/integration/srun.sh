@@ -71,7 +71,7 @@ export XDG_RUNTIME_DIR=$work/runtime
 mkdir -m 700 "$XDG_RUNTIME_DIR"
 mkdir "$work/sub"
 each=("$bin/dsmcollect" --each "$work/sub/t.dsmt" --source ring)
-expect 0 'traces of 1 hosts' "${run[@]}" -n 3 "${each[@]}" "$build/tests/integration/split" 4
+expect 0 'traces of 1 host' "${run[@]}" -n 3 "${each[@]}" "$build/tests/integration/split" 4
 same "all nodes have run" "$(grep -c '^node [0-2]: .* rounds' "$work/out")" 3
 same "files left" "$(ls "$work/sub")" t.dsmt
 check "the report of a job of srun" "$bin/dsmreport" --format json "$work/sub/t.dsmt" >"$work/report.json"
