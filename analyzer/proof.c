@@ -389,12 +389,11 @@ static void say_range(const struct proof *p, struct text *out)
 		  p->unsure ? " (the trace could not tell whether anything would be gained)" : "");
 }
 
-/* Less work although the nodes hardly hinder one another any more: that is seldom the plan's doing. */
+/* Less work although the nodes hinder one another far less than before: that is seldom the plan's doing. */
 static bool something_else(const struct proof *p)
 {
-	int line = p->intervals ? CONFLICTS_PER_INTERVAL : ABORTS_PER_COMMIT;
-
-	return of_run(&p->before, line) > 0 && of_run(&p->after, line) < of_run(&p->before, line) / 10;
+	return of_run(&p->before, WASTED_SHARE) > 0 &&
+	       of_run(&p->after, WASTED_SHARE) < of_run(&p->before, WASTED_SHARE) / 2;
 }
 
 /* In one sentence, by the work done, or the commits (sc, rc: blocks) of a program that does not report its work. */
@@ -417,12 +416,12 @@ static void sentence(const struct proof *p, struct text *out)
 		text__add(out, "\nThe plan helped: %s rose by %.0f %%.\n", what, 100 * change);
 	say_range(p, out);
 	if (b > 0 && change < -SAME && something_else(p))
-		text__add(
-			out,
-			"Yet hardly %s is left, so something else may have had the processors in one of the "
-			"runs:\nrecord both again, by turns and longer, or let dsmgate judge several of "
-			"each.\n",
-			p->intervals ? "a conflict" : "an abort");
+		text__add(out,
+			  "Yet far less time is %s, so something else may have had the processors in one of "
+			  "the "
+			  "runs:\nrecord both again, by turns and longer, or let dsmgate judge several of "
+			  "each.\n",
+			  p->intervals ? "waited" : "wasted");
 	else if (p->before.seconds < 1 || p->after.seconds < 1)
 		text__add(out, "A run of less than 1 s says little: compare longer ones, or several with "
 			       "dsmgate.\n");
