@@ -117,6 +117,8 @@ void report__sureness(const struct report *r, const struct style *s, struct text
 	if (r->model.malformed)
 		text__add(out, "  %llu records describe impossible objects and were left out\n",
 			  (unsigned long long)r->model.malformed);
+	if (!r->advice.all.n) /* nothing was predicted */
+		return;
 	text__add(out, "  How predictions are made\n");
 	for (const char *line = method(r); *line; line = strchr(line, '\n') + 1)
 		text__add(out, "    %.*s\n", (int)(strchr(line, '\n') - line), line);

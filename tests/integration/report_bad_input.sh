@@ -51,6 +51,9 @@ try 0 "" --compare "$good" "$good"
 grep -q "The plan made no difference" "$work/out" || fail "--compare without a sentence"
 try 0 "" "$work/quiet.dsmt"
 grep -q "Nothing to report" "$work/out" || fail "a run without aborts: no word of it"
+try 0 "" "$good"
+grep -q "Nothing: no change" "$work/out" || fail "a run without advice: no word of it"
+! grep -q "How predictions are made" "$work/out" || fail "how predictions are made, where there is none"
 
 # Names hold what their authors like: neither the terminal nor a reader of JSON gets to see it raw.
 "$build/tests/analyzer/report_make_trace" "$work/odd.dsmt" 40 $'pr"o\ng\e[31m\xff' || exit 1

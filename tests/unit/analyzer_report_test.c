@@ -26,6 +26,7 @@ static void a_planted_world_is_seen_through(void **state)
 	struct report_options o;
 	const struct row *row;
 	struct report r;
+	struct text text = {0};
 	struct feed f;
 
 	(void)state;
@@ -70,6 +71,9 @@ static void a_planted_world_is_seen_through(void **state)
 	assert_true(tallies);
 	assert_true(r.advice.plan_effect.saved_ns == 300e6);
 	assert_true(r.advice.plan.rates.aborts_per_commit < r.advice.now.aborts_per_commit / 5);
+	report__text(&r, &o, &text);
+	assert_non_null(strstr(text.at, "How predictions are made"));
+	text__free(&text);
 	report__free(&r);
 	feed__free(&f);
 }
