@@ -5,6 +5,7 @@
  *	stranger ports PID...           TCP ports on which these processes listen
  *	stranger knock PORT TEXT        connects, says TEXT; 0 when it is hung up on without an answer
  *	stranger hold PORT COUNT S      COUNT connections that say nothing, for S seconds
+ *	stranger drip PORT COUNT S      COUNT connections, each of which says one byte more of a hello of TLS each second
  *	stranger flood PORT S           one connection after the other
  *	stranger join PORT RUN [SEED]   as node 0 of run RUN (hexadecimal), with a key made from SEED
  *	stranger sniff FILE COMMAND...  writes what TCP carries meanwhile over the loopback, or over the
@@ -194,6 +195,31 @@ static int hold(const char *port, int count, double s)
 			fail("connect");
 	ready();
 	usleep((useconds_t)(s * 1e6));
+	return 0;
+}
+
+/* What never comes to an end, and who has been hung up on calls again, as long as somebody listens. */
+static int drip(const char *port, int count, double s)
+{
+	static const uint8_t hello[] = {22, 3, 1, 1, 32, 1, 0, 1, 28, 3, 3};
+	double end = seconds() + s;
+	int *fds = calloc((size_t)count, sizeof(*fds));
+
+	if (!fds)
+		fail("memory");
+	for (int i = 0; i < count; i++)
+		if ((fds[i] = dial(port)) < 0)
+			fail("connect");
+	ready();
+	for (size_t n = 0; seconds() < end; n++) {
+		for (int i = 0; i < count; i++)
+			if (fds[i] >= 0 &&
+			    send(fds[i], n < sizeof(hello) ? &hello[n] : hello + 9, 1, MSG_NOSIGNAL) < 0) {
+				close(fds[i]);
+				fds[i] = dial(port);
+			}
+		sleep(1);
+	}
 	return 0;
 }
 
@@ -466,6 +492,8 @@ int main(int argc, char **argv)
 		return knock(argv[2], argv[3]);
 	if (is(mode, "hold") && argc == 5)
 		return hold(argv[2], atoi(argv[3]), atof(argv[4]));
+	if (is(mode, "drip") && argc == 5)
+		return drip(argv[2], atoi(argv[3]), atof(argv[4]));
 	if (is(mode, "flood") && argc == 4)
 		return flood(argv[2], atof(argv[3]));
 	if (is(mode, "join") && argc >= 4)

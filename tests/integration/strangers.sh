@@ -74,8 +74,7 @@ connected() {
 # end: lets the late node go, and nodes that hold on; the run must end well
 end() {
 	touch "$work/go" "$work/hold.end"
-	wait "$run"
-	same "status of the run" "$?" 0
+	wait "$run" || fail "status of the run: $?: $(tail -n 5 "$work/run.err")"
 }
 refused() { grep -cF "refused a connection from $at:" "$work/run.err"; }
 run_id() { sed -n 's/.*run \([0-9a-f]\{16\}\):.*/\1/p' "$work/run.err"; }
@@ -99,6 +98,7 @@ for transport in tcp insecure-tcp; do
 		"$stranger" join "$p" "$(run_id)" 2>"$work/join.$p" &
 		jobs="$jobs $!"
 	done
+	are_there 7 # before the flood, behind which nobody gets in until the nodes begin to listen
 	"$stranger" flood "$last" 5 >/dev/null &
 	jobs="$jobs $!"
 	are_there 8
@@ -112,6 +112,42 @@ for transport in tcp insecure-tcp; do
 	for p in $ports; do
 		grep -qF "connecting to node 1 at $at:$p: " "$work/join.$p" || fail "$(cat "$work/join.$p")"
 	done
+done
+
+# Hundreds that say nothing, or one byte a second, before the run and all the time: little is kept for them, and they keep nobody
+# from ending. `late` node 0 calls when all of them are there.
+cpu_ms() { awk -v hz="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print int(($12 + $13) * 1000 / hz) }' "/proc/$1/stat"; }
+rss_kib() { sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"; }
+for transport in tcp insecure-tcp; do
+	begin 2 --transport $transport "$work/late" "$sor" --size 300 --iterations 20 --json
+	node=
+	for p in $pids; do # the one that listens
+		[ -z "$("$stranger" ports "$p")" ] || node=$p
+	done
+	before=$(rss_kib "$node")
+	"$stranger" hold $ports 200 60 &
+	jobs=$!
+	"$stranger" drip $ports 200 60 &
+	jobs="$jobs $!"
+	are_there 2 # and wait to be let in: node 1 listens to nobody before it is told who will call
+	spent=$(cpu_ms "$node")
+	sleep 3
+	spent=$(($(cpu_ms "$node") - spent)) grown=$(($(rss_kib "$node") - before)) open=$(find "/proc/$node/fd" -mindepth 1 | wc -l)
+	[ $spent -lt 1500 ] || fail "over $transport: 400 strangers take $spent ms in 3 s"
+	[ $open -lt 120 ] || fail "over $transport: $open descriptors for strangers"
+	[ -n "${SANITIZE:-}" ] || [ $grown -lt 16384 ] || fail "over $transport: $grown KiB for strangers"
+	echo "$transport: 400 slow strangers: $spent ms, $open descriptors, $grown KiB"
+	started=$(date +%s%N)
+	end
+	took=$((($(date +%s%N) - started) / 1000000))
+	echo "$transport: the run took $took ms"
+	[ $took -lt 15000 ] || fail "over $transport: a run of a second among slow strangers took $took ms"
+	# shellcheck disable=SC2086
+	kill $jobs
+	# shellcheck disable=SC2086
+	wait $jobs 2>/dev/null
+	same "sor among slow strangers over $transport" "$(jq -r '.checksum + .cells' "$work/run.out")" "$want"
+	[ "$(refused)" -le 16 ] || fail "over $transport: $(refused) slow strangers are named, not 16 at most"
 done
 
 # During the run nobody listens any more.
