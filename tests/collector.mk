@@ -71,5 +71,5 @@ EXTRA_tests/integration/drift.c := -fPIC
 SCRIPT_TESTS += tests/integration/hosts_drift.sh
 
 FUZZERS += fuzz_merge
-fuzz_merge_SRCS := tests/fuzz/fuzz_merge.c $(addprefix collector/,merge.c merge_survey.c merge_json.c jsonout.c) $(trace_SRCS)
+fuzz_merge_SRCS := tests/fuzz/fuzz_merge.c $(addprefix collector/,merge.c merge_clocks.c merge_survey.c merge_json.c jsonout.c) $(trace_SRCS)
 fuzz_merge_LIBS := -ljson-c -lzstd -lxxhash -lm
