@@ -144,12 +144,16 @@ static void split_transaction(struct work *w, const struct true_loss *l)
 	double each = l->conflicts > 0 ? l->ns / l->conflicts : 0;
 	double after = w->commit_ns + w->fetch_ns, saved, seen;
 	uint32_t other = forbids(w, l->site, l->group, &seen);
+	const struct loop_sum *loop = loops__find(&w->tally->loops, l->site);
 	struct advice *a;
 
+	/* A part of each iteration cannot be put off to the end of the loop's transaction; see commit_often(). */
+	if (loop && loop__iterations(loop) > 1)
+		return;
 	saved = each > 0 ? l->ns * (1 - fmin(1, after / each)) : 0;
 	if (saved < WORTH * w->wasted_ns || after > each / 2 || !touches_others(w, l->site, l->group))
 		return;
-	if (seen <= 0) /* only stand-ins say so: too little to change a program for */
+	if (seen < FEW_CONFLICTS) /* few, or only stand-ins, say so: too little to change a program for */
 		return;
 	if (other != GROUP_NONE) {
 		note_cycle(w, l->site, l->group, other);
@@ -164,6 +168,8 @@ static void split_transaction(struct work *w, const struct true_loss *l)
 					     .added_commits = l->conflicts,
 					     .doubts = DOUBT_TRUE},
 			     &a->predicted);
+	if (!advice_work__worthwhile(w, &a->predicted))
+		w->out->all.n--;
 }
 
 static double commits_of(const struct work *w, uint32_t site)

@@ -215,12 +215,35 @@ static void say_loop(struct work *w, struct advice *a, const struct words *x)
 	}
 }
 
+/* How many of the conflicts were false, or true where the advice is about these. A few judged ones say less than those that
+ * were apportioned beside them. */
+static void say_why(const struct group_sum *g, struct advice *a, const struct words *x)
+{
+	bool truly = a->kind == ADVICE_SPLIT_TRANSACTION || a->kind == ADVICE_COMMIT_EVERY_K;
+	enum verdict v = truly ? VERDICT_TRUE : VERDICT_FALSE;
+	double seen = 0, estimated = 0, these, judged, low, high;
+	char n[40];
+
+	for (int i = 0; i < VERDICTS; i++) {
+		if (i == VERDICT_UNKNOWN || i == VERDICT_UNTOUCHED)
+			continue;
+		seen += g->seen[i];
+		estimated += g->estimated[i];
+	}
+	these = g->seen[v] + (seen < FEW_CONFLICTS ? g->estimated[v] : 0);
+	judged = seen + (seen < FEW_CONFLICTS ? estimated : 0);
+	verdict__interval(these, judged, &low, &high);
+	names__count(judged, n, sizeof(n));
+	a->why = mem__format("%s (%s, allocated at %s): %.0f %% of %s conflicts %s were %s (%.0f-%.0f %%)",
+			     x->name, x->shape, x->born, judged > 0 ? 100 * these / judged : 0, n,
+			     seen < FEW_CONFLICTS ? "apportioned" : "judged", truly ? "true" : "false",
+			     100 * low, 100 * high);
+}
+
 void advice_work__describe(struct work *w, struct advice *a)
 {
 	const struct group_sum *g = a->group == GROUP_NONE ? NULL : &w->tally->groups[a->group];
-	double seen = 0, estimated = 0, judged, low, high;
 	struct text text = {0};
-	char n[40];
 	struct words x;
 
 	look_up(w, a, &x);
@@ -232,25 +255,10 @@ void advice_work__describe(struct work *w, struct advice *a)
 		say_lock(w, a, &x);
 	if (a->text || !g)
 		return;
-	for (int v = 0; v < VERDICTS; v++) {
-		if (v == VERDICT_UNKNOWN || v == VERDICT_UNTOUCHED)
-			continue;
-		seen += g->seen[v];
-		estimated += g->estimated[v];
-	}
 	if (a->kind <= ADVICE_PAD)
 		say_layout(w, a, &x, &text);
 	else
 		say_source(w, a, &x, &text);
 	a->text = text.at;
-	judged = seen > 0 ? seen : estimated;
-	verdict__interval(seen > 0 ? g->seen[VERDICT_FALSE] : g->estimated[VERDICT_FALSE], judged, &low,
-			  &high);
-	names__count(judged, n, sizeof(n));
-	a->why = mem__format(
-		"%s (%s, allocated at %s): %.0f %% of %s conflicts %s were false (%.0f-%.0f %%)", x.name,
-		x.shape, x.born,
-		judged > 0 ? 100 * (seen > 0 ? g->seen[VERDICT_FALSE] : g->estimated[VERDICT_FALSE]) / judged
-			   : 0,
-		n, seen > 0 ? "judged" : "apportioned", 100 * low, 100 * high);
+	say_why(g, a, &x);
 }

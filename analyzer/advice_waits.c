@@ -18,6 +18,8 @@ static double saved_by_pair(const struct waits *x, const struct misplaced *p)
 	return ns;
 }
 
+#define LITTLE 0.003 /* of the nodes' time: what waits so little need not be aligned */
+
 /* A page whose home is its only writer is never fetched by it. */
 static void align_parts(struct work *w)
 {
@@ -27,7 +29,8 @@ static void align_parts(struct work *w)
 		const struct misplaced *p = &x->misplaced.at[i];
 		struct advice *a;
 
-		if (p->ns <= 0 || saved_by_pair(x, p) < WORTH * (x->copies_ns + x->flushed_ns))
+		if (p->ns <= 0 || saved_by_pair(x, p) < WORTH * (x->copies_ns + x->flushed_ns) ||
+		    saved_by_pair(x, p) < LITTLE * w->totals.node_seconds * 1e9)
 			continue;
 		a = advice_work__add(w, ADVICE_ALIGN, w->tally->model->objects.at[p->object].group, 0);
 		a->misplaced = p;
@@ -41,13 +44,28 @@ static void align_parts(struct work *w)
 #define FEW_MEETS  10.0 /* conflicts on an object, to say that it needs a lock or none */
 #define SELDOM_MET 0.1	/* of the conflicts: blocks that truly meet as often need the lock that they have */
 
-struct met { /* critical sections of one site, on one group of objects */
+struct met { /* critical sections under one lock, on one group of objects */
 	double truly, others, unknown;
 };
 
+/* Is the lock taken where this transaction begins? 0: nobody knows where that is. */
+static bool takes(const struct waits *x, const struct lock_sum *l, uint32_t site)
+{
+	if (!site || site == l->site)
+		return true;
+	for (size_t i = 0; i < x->lock_lines.n; i++) {
+		const struct lock_sum *line = &x->lock_lines.at[i];
+
+		if (line->site == site && line->name == l->name && line->run == l->run &&
+		    line->of_object == l->of_object)
+			return true;
+	}
+	return false;
+}
+
 /* How often they truly met, on the object where that was most often: it is this one that the lock is for, whatever else lies
  * on the same pages. */
-static double truly_met(const struct tally *t, uint32_t site, bool *known)
+static double truly_met(const struct tally *t, const struct lock_sum *l, bool *known)
 {
 	struct met *met = mem__alloc((t->model->groups.n + 1) * sizeof(*met));
 	double most = 0;
@@ -57,7 +75,8 @@ static double truly_met(const struct tally *t, uint32_t site, bool *known)
 		struct met *m = &met[r->group == GROUP_NONE ? t->model->groups.n : r->group];
 		double n = r->seen + r->estimated;
 
-		if (r->key.changed.site != site && r->key.touched.site != site)
+		/* Against what another lock guards this one helps nobody. */
+		if (!takes(&t->waits, l, r->key.changed.site) || !takes(&t->waits, l, r->key.touched.site))
 			continue;
 		m->truly += r->key.verdict == VERDICT_TRUE ? n : 0;
 		m->unknown += r->key.verdict == VERDICT_UNKNOWN ? n : 0;
@@ -81,7 +100,7 @@ static void advise_lock(struct work *w, const struct lock_sum *l)
 {
 	/* Of elements with a lock each, those with another lock meet on the same pages too: that says nothing of one. */
 	bool known = l->locks == 1;
-	double share = known ? truly_met(w->tally, l->site, &known) : 1;
+	double share = known ? truly_met(w->tally, l, &known) : 1;
 	bool object = known && share < SELDOM_MET;
 	size_t before = w->out->all.n;
 	struct advice *a;

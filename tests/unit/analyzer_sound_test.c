@@ -290,6 +290,24 @@ static void a_lock_that_is_needed_stays(void **state)
 	}
 }
 
+/* A block at another place wants what one under the lock wrote. */
+static void meet_elsewhere(struct feed *f, uint64_t number, unsigned a, unsigned b)
+{
+	struct feed_iv since = {a, number - 1, 0, 3}, holder = {a, number, 0, 3}, other = {b, number, 0, 1};
+	struct byteset same = {0}, none = {0};
+
+	byteset__add(&same, 0, 8);
+	feed__writes(f, since, 3, &same, true);
+	feed__meet(f, holder, other, 3, R | W, W, number - 1);
+	feed__wait(f, other, 3, 0, W, 0, WAIT, NOWHERE);
+	feed__writes(f, other, 3, &same, true);
+	feed__accesses(f, other, 3, &none, &same, true, NOWHERE);
+	feed__accesses(f, since, 3, &none, &same, true, NOWHERE);
+	feed__interval(f, holder, 0, true);
+	feed__interval(f, other, 0, true);
+	byteset__free(&same);
+}
+
 /* An object's lock taken for all of its elements, of which each block uses one. */
 static void a_lock_of_a_whole_may_be_of_parts(void **state)
 {
@@ -300,6 +318,7 @@ static void a_lock_of_a_whole_may_be_of_parts(void **state)
 	scene__start_in(&f, 7, DSM_EV_SC);
 	feed__object(&f, 0, 0x1000, 24, WALKER, 1, 1, 0);
 	feed__root(&f, 0, 0x1000, "walkers");
+	feed__object(&f, 0, 0x3000, 1, 8, 3, 3, 0);
 	for (unsigned i = 0; i < 60; i++) {
 		unsigned n = i % 2;
 		struct feed_iv iv = {1 - n, 100 + 10 * i, 0, 3};
@@ -307,12 +326,43 @@ static void a_lock_of_a_whole_may_be_of_parts(void **state)
 
 		feed__lock(&f, iv, 0x1000, DSM_EV_LOCK_OBJECT, 4 * WAIT);
 		hand_over(&f, 100 + 10 * i, n, 1 - n, 1, mine, mine + 8, its, its + 8);
+		if (i % 3 == 0) /* truly, but with blocks that this lock does not keep apart */
+			meet_elsewhere(&f, 103 + 10 * i, n, 1 - n);
 	}
 	report(&f, &r);
 	assert_int_equal(count_of(&r, ADVICE_LOCK_OBJECT), 1);
 	assert_int_equal(count_of(&r, ADVICE_COARSER), 0);
 	assert_non_null(strstr(scene__advice_of(&r, ADVICE_LOCK_OBJECT)->text, "Name less than a whole"));
 	report__free(&r);
+}
+
+/* Two true conflicts among many false ones: no reason to split a transaction. Where they are many, the reason says how many. */
+static void a_transaction_is_split_for_true_conflicts(void **state)
+{
+	(void)state;
+	for (unsigned n = 2; n <= 60; n += 58) {
+		struct byteset none = {0}, some = {0};
+		const struct advice *a;
+		struct report r;
+		struct feed f;
+
+		byteset__add(&some, 0, 48);
+		scene__start(&f, 13);
+		feed__object(&f, 0, 0x1000, 1, 8, 3, 3, 0);
+		feed__root(&f, 0, 0x1000, "total");
+		for (unsigned i = 0; i < n; i++)
+			scene__meet(&f, 100 + i, i % 4, (i + 1) % 4, 1, 0, 4, 0, 8, false);
+		for (unsigned i = 0; i < n; i++)
+			feed__accesses(&f, (struct feed_iv){(i + 1) % 4, 100 + i, 1, 3}, 3, &some, &none,
+				       true, NOWHERE);
+		report(&f, &r);
+		a = scene__advice_of(&r, ADVICE_SPLIT_TRANSACTION);
+		assert_int_equal(a == NULL, n == 2);
+		if (a)
+			assert_non_null(strstr(a->why, "100 % of 60 conflicts judged were true"));
+		byteset__free(&some);
+		report__free(&r);
+	}
 }
 
 int main(void)
@@ -324,6 +374,7 @@ int main(void)
 		cmocka_unit_test(fields_used_together_stay_together),
 		cmocka_unit_test(a_struct_of_arrays_of_nodes_is_told),
 		cmocka_unit_test(rows_are_aligned_once),
+		cmocka_unit_test(a_transaction_is_split_for_true_conflicts),
 		cmocka_unit_test(locks_of_one_line_are_one_advice),
 		cmocka_unit_test(a_lock_that_is_needed_stays),
 		cmocka_unit_test(a_lock_of_a_whole_may_be_of_parts),
