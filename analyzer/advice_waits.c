@@ -18,8 +18,6 @@ static double saved_by_pair(const struct waits *x, const struct misplaced *p)
 	return ns;
 }
 
-#define LITTLE 0.003 /* of the nodes' time: what waits so little need not be aligned */
-
 /* A page whose home is its only writer is never fetched by it. */
 static void align_parts(struct work *w)
 {
@@ -29,8 +27,7 @@ static void align_parts(struct work *w)
 		const struct misplaced *p = &x->misplaced.at[i];
 		struct advice *a;
 
-		if (p->ns <= 0 || saved_by_pair(x, p) < WORTH * (x->copies_ns + x->flushed_ns) ||
-		    saved_by_pair(x, p) < LITTLE * w->totals.node_seconds * 1e9)
+		if (p->ns <= 0 || saved_by_pair(x, p) < WORTH * (x->copies_ns + x->flushed_ns))
 			continue;
 		a = advice_work__add(w, ADVICE_ALIGN, w->tally->model->objects.at[p->object].group, 0);
 		a->misplaced = p;
