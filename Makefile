@@ -70,6 +70,7 @@ help:
 	@echo 'make bench           each path of the DSM against what this machine needs at least'
 	@echo 'make install         PREFIX=/usr/local, DESTDIR='
 	@echo 'make clean           removes build/'
+	@echo 'make help            this text'
 	@echo 'For work on Procope:'
 	@echo 'make lint format     checks of style and by static analysers; clang-format'
 	@echo 'make asan tsan       the tests under a sanitizer'

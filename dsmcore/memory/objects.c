@@ -189,7 +189,7 @@ __attribute__((noreturn)) static void used_up(const void *pc, const char *type, 
 	objects__misuse(
 		pc,
 		"dsm_new(%s, %zu): no room for %s; node %u's share of the DSM (%s) is used up; run with a "
-		"larger --heap, of which each node has an equal part",
+		"larger --heap (DSM_HEAP), of which each node has an equal part",
 		type, count, wanted, heap.node, share);
 }
 

@@ -67,7 +67,7 @@ misuse free-foreign-twice "" "another node has freed"
 misuse use-up USE_UP "share of the DSM (32 MiB) is used up"
 misuse huge HUGE "is used up"
 misuse use-up USE_UP "dsm_new(char, 1000000): no room for 977 KiB; node"
-misuse use-up USE_UP "share of the DSM (512 KiB) is used up; run with a larger --heap, of which each node has an equal part" --heap 1M
+misuse use-up USE_UP "share of the DSM (512 KiB) is used up; run with a larger --heap (DSM_HEAP), of which each node has an equal part" --heap 1M
 misuse second-thread THREAD "in a second thread"
 
 # ---- plans ----
