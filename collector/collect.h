@@ -79,6 +79,12 @@ int collect__close(struct collect *c);
 
 /* An error that ends the collection. */
 void collect__failed(struct collect *c, int error);
+/* What is known of the run into the trace, once, before all else. */
+void collect__write_info(struct collect *c);
+/* Reads the counters and the counts of pages, as of now (nanoseconds, monotonic). */
+void collect__sample(struct collect *c, uint64_t now);
+/* Counters, pages and losses into the trace. */
+void collect__write_statistics(struct collect *c);
 /* A node was found on this host: a nodes_found_fn. */
 void collect__node_found(void *collect, struct node_view *view);
 /* A process has described itself as a node. */

@@ -4,7 +4,7 @@ trace_SRCS := collector/trace_write.c collector/trace_read.c collector/trace_san
 	collector/number.c collector/room.c collector/lost_time.c collector/clockfit.c collector/hostclocks.c
 collect_SRCS := collector/table.c collector/aggregate.c collector/aggregate_names.c collector/nodes.c \
 	collector/source_ring.c collector/source_bpf.c collector/usdt.c collector/live.c collector/live_json.c \
-	collector/collect.c collector/collect_senders.c collector/collect_json.c collector/jsonout.c \
+	collector/collect.c collector/collect_samples.c collector/collect_senders.c collector/collect_json.c collector/jsonout.c \
 	collector/merge.c collector/merge_survey.c collector/merge_clocks.c collector/merge_json.c collector/follow.c collector/each.c collector/each_parts.c \
 	dsmcore/launch/shm_find.c
 collect_LIBS := -lbpf -lelf -lz -ljson-c -lzstd -lxxhash -lm

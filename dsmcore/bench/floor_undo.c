@@ -81,7 +81,7 @@ static int arrange(struct floor_undo *u)
 
 	if (u->way != UNDO_PIECES)
 		madvise(u->view, 2 * ARRAY, MADV_NOHUGEPAGE);
-	fill((double *)u->frames);
+	fill((void *)u->frames);
 	rc = collapse(u->frames);
 	if (u->way == UNDO_PIECES && !rc)
 		rc = collapse(u->view);
@@ -150,7 +150,7 @@ static void copy_twins(struct floor_undo *u, size_t at, size_t bytes)
 
 static double *row_of(const struct floor_undo *u, bool second, long row)
 {
-	return (double *)(u->view + (second ? ARRAY : 0) + (size_t)row * ROW_BYTES);
+	return (void *)(u->view + (second ? ARRAY : 0) + (size_t)row * ROW_BYTES);
 }
 
 static void relax(struct floor_undo *u, long row, long end)

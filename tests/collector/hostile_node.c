@@ -56,13 +56,14 @@ static struct dsm_ev_hdr *add(unsigned type, size_t size)
 	struct dsm_ev_hdr *r = (void *)(entry + 1);
 
 	*entry = (struct dsm_ev_entry){DSM_EV_PAGE(4096, 12), 7};
+	seq++;
 	memset(r, 0, size);
 	*r = (struct dsm_ev_hdr){.size = (uint16_t)size,
 				 .type = (uint16_t)type,
 				 .version = DSM_EV_VERSION,
 				 .node = node,
 				 .weight = 1,
-				 .seq = ++seq,
+				 .seq = seq,
 				 .time_ns = 1000 + seq};
 	used += sizeof(*entry) + size;
 	entries++;

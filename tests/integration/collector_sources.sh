@@ -173,7 +173,7 @@ fi
 # ---- a node that dies ----
 rm -f "$WORK"/node-*.log
 start_collector --source "$SOURCE" $ROOM -o "$WORK/t.dsmt"
-start_node 0 --nodes 2 --records 3000 --wait 10 --ring 33554432 --crash
+start_node 0 --nodes 2 --records 3000 --batch 300 --pause-us 30000 --wait 10 --ring 33554432 --crash # lives for as long as its memory is looked for
 start_node 1 --nodes 2 --records 3000 --wait 10 --ring 33554432
 wait_collector
 check "crash: exit 0" [ "$collect_rc" = 0 ]
