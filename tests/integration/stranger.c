@@ -220,6 +220,7 @@ static int drip(const char *port, int count, double s)
 			}
 		sleep(1);
 	}
+	free(fds);
 	return 0;
 }
 
