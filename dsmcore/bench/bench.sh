@@ -88,10 +88,10 @@ began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 load_before=$(cut -d' ' -f1 /proc/loadavg)
 
 wanted fault && {
-	measure fault fault --transport tcp
-	measure fault-tls fault --transport tls --owner waiting
-	measure fault-unix fault --transport unix --owner waiting
-	measure fault-shm fault --transport shm --owner waiting
+	measure fault fault --transport tcp --reps 9
+	measure fault-tls fault --transport tls --owner waiting --reps 9
+	measure fault-unix fault --transport unix --owner waiting --reps 9
+	measure fault-shm fault --transport shm --owner waiting --reps 9
 }
 wanted bulk && {
 	measure bulk bulk
@@ -109,7 +109,7 @@ wanted pingpong && {
 }
 wanted barrier && measure barrier barrier
 wanted commit && {
-	measure commit commit
+	measure commit commit --reps 9
 	measure commit-disjoint commit --nodes 4 --disjoint
 }
 wanted migrate && {

@@ -28,13 +28,13 @@
 static const struct command commands[] = {
 	{"floor", "raw sockets and a bare fault handler, no DSM", paths__floor, node_floor__main, "tclogu", 2,
 	 2, 4000, 20},
-	{"fault", "read of a 4 KiB page of another node", paths__fault, node_fault__main, "tcloguq", 2, 2,
+	{"fault", "read of a 4 KiB page of another node", paths__fault, node_fault__main, "tcloguqr", 2, 2,
 	 4000, 20},
 	{"bulk", "dsm_touch() of 1 to 1024 pages of another node", bulk__run, node_bulk__main, "tclogupmx", 2,
 	 2, 100, 4},
 	{"pingpong", "one page written by turns, the round trip", paths__pingpong, node_pingpong__main,
 	 "tclui", 2, 2, 4000, 20},
-	{"commit", "transaction on pages that nobody else has", paths__commit, node_commit__main, "tnclpdu",
+	{"commit", "transaction on pages that nobody else has", paths__commit, node_commit__main, "tnclpdur",
 	 1, 16, 100000, 2},
 	{"barrier", "all nodes meet", paths__barrier, node_barrier__main, "tnclu", 2, 16, 4000, 20},
 	{"migrate", "a page that one node writes and another reads: its home moves, or stays", migrate__run,
@@ -82,7 +82,10 @@ static void print_usage(void)
 	       "      --window MS       probes: a collector listens for so long and pauses for so long (%d)\n"
 	       "      --plant N         probes: delay work that is listened to by N thousandths, as a check\n"
 	       "      --whole           probes: collectors come and go between measurements of a second\n"
-	       "      --reps N          probes --whole: repetitions (default %d)\n"
+	       "      --reps N          probes --whole: repetitions (default %d); fault, commit: so often "
+	       "the "
+	       "nodes\n"
+	       "                        start anew, and all samples count (default 1)\n"
 	       "      --unbound         leave the nodes' cores to the system; default: node i has core i\n"
 	       "      --samples FILE    keep the raw samples: name, owner, nodes, microseconds\n"
 	       "  -h, --help            this text\n"
