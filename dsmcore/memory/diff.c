@@ -106,7 +106,7 @@ static bool next_bits(const uint64_t *mask, unsigned *at, unsigned *length)
 	return false;
 }
 
-static size_t join_runs(const uint64_t *mask, unsigned gap, struct dsm_ev_run *runs)
+size_t diff__mask_runs(const uint64_t mask[DIFF_MASK_WORDS], unsigned gap, struct dsm_ev_run *runs)
 {
 	size_t n = 0;
 
@@ -121,17 +121,12 @@ static size_t join_runs(const uint64_t *mask, unsigned gap, struct dsm_ev_run *r
 	return n;
 }
 
-size_t diff__mask_runs(const uint64_t mask[DIFF_MASK_WORDS], struct dsm_ev_run *runs)
-{
-	return join_runs(mask, 0, runs);
-}
-
 size_t diff__runs(const uint8_t *page, const uint8_t *twin, unsigned gap, struct dsm_ev_run *runs)
 {
 	uint64_t mask[DIFF_MASK_WORDS];
 
 	diff__mask(page, twin, mask);
-	return join_runs(mask, gap, runs);
+	return diff__mask_runs(mask, gap, runs);
 }
 
 size_t diff__encode(const uint8_t *page, const uint8_t *twin, uint8_t *out)

@@ -2,16 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Nodes that tell nonsense in batches: the collector goes on, believes what is sound and whose it is, counts nothing twice, and says
 # that something is lost where it cannot read what was told.
-if [ "$(id -u)" != 0 ]; then
-	echo "skipped: BPF needs root"
-	exit 77
-fi
-if [ ! -r /sys/kernel/btf/vmlinux ]; then
-	echo "skipped: this kernel has no BTF"
-	exit 77
-fi
 FAKE=hostile_node
 . "$(dirname "$0")/collector_lib.sh"
+needs_bpf
 
 # All nodes are told of in one row of lines, so that none is forgotten:
 # WHAT, barriers in the trace (one is the first batch's), lost, and whether a stranger's record was seen.

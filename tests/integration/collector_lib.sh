@@ -16,6 +16,11 @@ RUN=$(od -An -N7 -tx1 /dev/urandom | tr -d ' \n')1 # other runs may be going on 
 children=
 at_end+=('for pid in $children; do kill -9 "$pid" 2>/dev/null; done')
 
+needs_bpf() {
+	[ "$(id -u)" = 0 ] || skip "BPF needs root"
+	[ -r /sys/kernel/btf/vmlinux ] || skip "this kernel has no BTF"
+}
+
 # Starts a collector and waits until it is attached; sets $collector and $socket.
 start_collector() {
 	rm -f "$WORK/ready"

@@ -3,6 +3,7 @@
 # collector_ring.sh, which set $SOURCE, $ROOM and $SMALL_RING (the collector's) and $SMALL_NODE_RING. With $ROOM a ring holds all
 # that the nodes of a case emit, so that nothing is lost however late the collector runs.
 . "$(dirname "$0")/collector_lib.sh"
+[ "$SOURCE" = ring ] || needs_bpf
 
 wait_collector() {
 	wait "$collector"
