@@ -337,6 +337,9 @@ static int check_taken(const struct options *o, const char *given)
 			   "");
 	if (o->whole ? strpbrk(probes, "WP") != NULL : strchr(probes, OPT_REPS) != NULL)
 		return bad("--reps belongs to --whole, --window and --plant do not%s%s", "", "");
+	if (o->disjoint && o->reps)
+		return bad("--reps says nothing to --disjoint, whose rates are of --seconds each%s%s", "",
+			   "");
 	if (o->disjoint && o->pages > 64)
 		return bad("--disjoint takes at most 64 pages%s%s", "", "");
 	if (strchr("f", o->command->name[0]) && o->count > COUNT_MAX)

@@ -61,6 +61,7 @@ timeout 300 cat "$work/pipe" >"$work/through" &
 prints fault '.samples == 128 and .fetched >= 128 and (has("also") | not)' fault --count 64 --reps 2 --owner waiting
 prints commit '.samples == 600 and .also[0].samples == 600' commit --count 200 --reps 3
 bad "says nothing to 'pingpong'" pingpong --reps 2
+bad "says nothing to --disjoint" commit --disjoint --reps 2
 prints commit '.pages == 1' commit --pages 1 --count 1000 --samples "$work/pipe"
 wait $!
 [ -p "$work/pipe" ] || fail "--samples replaces a pipe by a file"
