@@ -6,7 +6,7 @@ $(BUILD)/obj/tests/sim/core/%.o: dsmcore/protocol/%.c | $(DEPS_STAMP)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DCORE_MUTANTS -MMD -MP -c $< -o $@
 
-SIM_SRCS := $(SIM_CORE) $(addprefix tests/sim/,core.c world.c port.c profile.c program.c check.c check_history.c cover.c cover_tx.c cover_sync.c death.c program_sync.c check_sync.c) dsmcore/bench/agenda.c
+SIM_SRCS := $(SIM_CORE) $(addprefix tests/sim/,core.c world.c port.c profile.c program.c check.c check_history.c cover.c cover_tx.c cover_sync.c death.c program_sync.c check_sync.c blocks.c) dsmcore/bench/agenda.c
 
 TESTS += sim/sim sim/mutants
 ALONE += sim/sim sim/mutants

@@ -16,17 +16,11 @@
 #include "apps/common/sequential.h"
 #include "apps/mgs/options.h"
 
-/* What this node's blocks are about: its first row. No other node names it, so under sc and rc its lock stays here. */
-static void *own(const struct rows *rows)
-{
-	return rows__at(rows, dsm_node() < rows->count ? dsm_node() : 0);
-}
-
 static void fill(const struct rows *rows)
 {
 	long mine = (rows->count - dsm_node() + rows->nodes - 1) / rows->nodes;
 
-	DSM_TX_FOR_ON(own(rows), k, 0, mine) {
+	DSM_TX_FOR_INDEPENDENT(k, 0, mine) {
 		long i = k * rows->nodes + dsm_node();
 		vectors__fill_row(rows__at(rows, i), (size_t)rows->count, (size_t)i);
 	}
@@ -41,10 +35,10 @@ static void orthogonalise(const struct rows *rows, long i)
 
 	/* All of another node's row in one round trip. */
 	if (mine && i % rows->nodes != dsm_node())
-		DSM_TX_ON(own(rows)) {
+		DSM_TX_INDEPENDENT {
 			dsm_touch(rows__at(rows, i), n * sizeof(double), DSM_READ);
 		}
-	DSM_TX_FOR_ON(own(rows), k, 0, mine) {
+	DSM_TX_FOR_INDEPENDENT(k, 0, mine) {
 		vectors__orthogonalise(rows__at(rows, first + k * rows->nodes), rows__at(rows, i), n);
 		dsm_progress(1);
 	}
@@ -56,7 +50,7 @@ static void run(const struct rows *rows, const struct app *app)
 		if (i == APP_FIRST * rows->nodes)
 			dsm_phase("steady");
 		if (i % rows->nodes == dsm_node())
-			DSM_TX_ON(own(rows)) {
+			DSM_TX_INDEPENDENT {
 				vectors__normalise(rows__at(rows, i), (size_t)rows->count);
 			}
 		dsm_barrier();

@@ -53,7 +53,7 @@ static void *own(const struct matrix *m)
 
 static void fill(const struct matrix *m)
 {
-	DSM_TX_FOR_ON(own(m), i, m->first, m->end)
+	DSM_TX_FOR_INDEPENDENT(i, m->first, m->end)
 		grid__fill_row(&m->grid, row(m, i), (size_t)i);
 }
 
@@ -63,7 +63,7 @@ static void half_sweep(const struct matrix *m, int colour)
 	long first = m->first > 1 ? m->first : 1;
 	long end = m->end < last ? m->end : last;
 
-	DSM_TX_FOR_ON(own(m), i, first, end) {
+	DSM_TX_FOR_INDEPENDENT(i, first, end) {
 		grid__relax_row(&m->grid, row(m, i), row(m, i - 1), row(m, i + 1), (size_t)i, colour);
 		dsm_progress(1);
 	}

@@ -104,6 +104,18 @@ DSM_API int dsm_nodes(void);
 /* The same with a number of the program's own: it commits every `chunk` iterations; 0: as above. A plan's
  * number for a loop (docs/plan.md) goes before both. */
 #define DSM_TX_FOR_EVERY(i, from, to, chunk) DSM__LOOP(dsm__loop_begin((from), (to), (chunk), DSM__HERE), i)
+/* The same for a loop that promises to be independent (as the INDEPENDENT loops of High Performance Fortran are): no byte
+ * that it reads or writes is written by another node, and none that it writes is read by another node, between the same two
+ * barriers. So two nodes may meet in a page, but never in a byte; each node's loop over the rows that it owns is like that, in a
+ * program whose barriers keep writers and readers apart. Such a loop is not undone, so what this node has alone is written
+ * in place, without the copy that undoing would take; what others have, too, is put together to the byte. For who breaks
+ * the promise there is no isolation in it, as in a program with races under rc: `dsmrun --no-independent` makes it an
+ * ordinary DSM_TX_FOR, whose conflicts the tools explain, and so do --strict and --history. (Two nodes that change the same byte are found in any case, where their
+ * changes meet, and end the program with a message.) dsm_cancel() and dsm_retry() in it end the program with
+ * a message; dsm_irrevocable() has nothing to do. Under sc and rc its lock is one that no other node takes. */
+#define DSM_TX_FOR_INDEPENDENT(i, from, to) DSM__LOOP(dsm__loop_begin_independent((from), (to), DSM__HERE), i)
+/* The same for a block. */
+#define DSM_TX_INDEPENDENT DSM_TX_FOR_INDEPENDENT(dsm__once, 0, 1)
 #define DSM__LOOP(begin, i)                                                                                  \
 	for (struct dsm__loop dsm__l __attribute__((cleanup(dsm__loop_leave))) = begin;                      \
 	     dsm__loop_more(&dsm__l);)                                                                       \
@@ -241,7 +253,7 @@ struct dsm__loop {
 	void *site;
 	const void *object; /* NULL: the loop's place names its lock: */
 	const char *place;
-	int open, goes_on;
+	int open, goes_on, independent;
 };
 DSM_API int dsm__tx_begin(const char *place);
 DSM_API int dsm__tx_begin_read(const char *place);
@@ -251,6 +263,7 @@ DSM_API int dsm__tx_begin_always(void);
 DSM_API void dsm__tx_leave(int *live);
 DSM_API struct dsm__loop dsm__loop_begin(long from, long to, long chunk, const char *place);
 DSM_API struct dsm__loop dsm__loop_begin_on(long from, long to, const void *object);
+DSM_API struct dsm__loop dsm__loop_begin_independent(long from, long to, const char *place);
 DSM_API int dsm__loop_more(struct dsm__loop *loop);
 DSM_API void dsm__loop_leave(struct dsm__loop *loop);
 DSM_API void *dsm__new(size_t size, size_t count, const char *type, int flags);

@@ -24,6 +24,7 @@ struct run_options {
 	bool strict;
 	bool no_updates;     /* copies are always invalidated, whatever a page's history says */
 	bool no_migration;   /* homes stay, likewise */
+	bool no_independent; /* loops that promise to be are undone all the same */
 	bool await_listener; /* start the program only when a collector has switched the ring on */
 	uint32_t silence_s; /* a node on another host from which nothing came for so long is dead; 0: never */
 	uint32_t microscope_permille; /* share of run time the microscope may take; 0 = off */

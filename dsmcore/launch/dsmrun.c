@@ -47,6 +47,7 @@ static const char usage[] =
 	"      --timeout SECONDS  end the run after that time, exit status 124\n"
 	"      --strict           name what an abort would not undo\n"
 	"      --no-updates       copies are always invalidated, never brought up to date instead\n"
+	"      --no-independent   loops that promise not to meet other nodes are undone like any other\n"
 	"      --no-migration     the home of a page stays where it is, whoever writes the page\n"
 	"      --prefix           put the node's number before each line of output\n"
 	"\n"
@@ -65,7 +66,8 @@ static const char usage[] =
 	"Variables DSM_HEAP, DSM_CONSISTENCY, DSM_RING_SIZE, DSM_STRICT, DSM_MICROSCOPE, DSM_PLAN, "
 	"DSM_HISTORY,\n"
 	"DSM_TRANSPORT, DSM_FABRIC, DSM_KEY_FILE, DSM_INTERFACE and DSM_RSH set the same; options win.\n"
-	"DSM_UPDATES=0 is --no-updates, DSM_MIGRATION=0 is --no-migration. DSM_RUN names the run "
+	"DSM_UPDATES=0 is --no-updates, DSM_MIGRATION=0 is --no-migration,\n"
+	"DSM_INDEPENDENT=0 is --no-independent. DSM_RUN names the run "
 	"(hexadecimal digits). DSM_SILENCE:\n"
 	"seconds until a silent host is taken for dead.\n"
 	"\n"
@@ -108,6 +110,7 @@ enum {
 	OPT_STRICT,
 	OPT_NO_UPDATES,
 	OPT_NO_MIGRATION,
+	OPT_NO_INDEPENDENT,
 	OPT_PREFIX,
 	OPT_SOURCE,
 	OPT_RING,
@@ -134,6 +137,7 @@ static const struct option options[] = {
 	{"strict", no_argument, NULL, OPT_STRICT},
 	{"no-updates", no_argument, NULL, OPT_NO_UPDATES},
 	{"no-migration", no_argument, NULL, OPT_NO_MIGRATION},
+	{"no-independent", no_argument, NULL, OPT_NO_INDEPENDENT},
 	{"prefix", no_argument, NULL, OPT_PREFIX},
 	{"monitor", optional_argument, NULL, 'm'},
 	{"source", required_argument, NULL, OPT_SOURCE},
@@ -265,6 +269,9 @@ static int set_option(struct run *run, int opt, char *why, size_t size)
 		return 0;
 	case OPT_NO_MIGRATION:
 		o->no_migration = true;
+		return 0;
+	case OPT_NO_INDEPENDENT:
+		o->no_independent = true;
 		return 0;
 	case OPT_PREFIX:
 		run->prefix = true;

@@ -315,6 +315,15 @@ static int migration_from(struct run_options *o, const char *text, char *why, si
 	return rc;
 }
 
+static int independent_from(struct run_options *o, const char *text, char *why, size_t size)
+{
+	bool independent = true;
+	int rc = switch_from(&independent, text, why, size);
+
+	o->no_independent = !independent;
+	return rc;
+}
+
 int options__from_env(struct run_options *o, char *why, size_t size)
 {
 	static const struct {
@@ -328,6 +337,7 @@ int options__from_env(struct run_options *o, char *why, size_t size)
 		{"DSM_KEY_FILE", options__key_file},   {"DSM_FABRIC", options__fabric},
 		{"DSM_UPDATES", updates_from},	       {"DSM_SILENCE", silence_from},
 		{"DSM_MIGRATION", migration_from},     {"DSM_CONSISTENCY", options__consistency},
+		{"DSM_INDEPENDENT", independent_from},
 	};
 	char reason[PATH_MAX + 256];
 

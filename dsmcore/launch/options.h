@@ -13,7 +13,7 @@
 #define MICROSCOPE_DEFAULT 20 /* thousandths of the run time */
 
 /* Defaults, and over them what DSM_HEAP, DSM_RING_SIZE, DSM_STRICT, DSM_MICROSCOPE, DSM_PLAN,
- * DSM_HISTORY, DSM_TRANSPORT, DSM_FABRIC, DSM_KEY_FILE, DSM_RUN, DSM_UPDATES, DSM_MIGRATION,
+ * DSM_HISTORY, DSM_TRANSPORT, DSM_FABRIC, DSM_KEY_FILE, DSM_RUN, DSM_UPDATES, DSM_MIGRATION, DSM_INDEPENDENT,
  * DSM_CONSISTENCY and DSM_SILENCE say. Node 0 of 1, run id 0 if not said. Errors: -EINVAL and the like with the reason in `why`. */
 int options__from_env(struct run_options *o, char *why, size_t why_size);
 

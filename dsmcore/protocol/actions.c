@@ -285,14 +285,14 @@ void core__flush_rights(struct dsm_core *core)
 	core->nrights = 0;
 }
 
-struct core_action *core__store(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
+struct core_action *core__store(struct dsm_core *core, const struct core_msg *msg, uint32_t i, bool next)
 {
 	const struct core_entry *e = &msg->entries[i];
 	struct core_action *emit;
 
 	if (e->data == CORE_DATA_NONE)
 		return NULL;
-	core__do(core, CORE_DO_STORE, e->page)->entry = i;
+	core__do(core, next ? CORE_DO_STORE_NEXT : CORE_DO_STORE, e->page)->entry = i;
 	emit = core__emit(core, CORE_EMIT_TRANSFER);
 	emit->page = e->page;
 	emit->version = e->version;

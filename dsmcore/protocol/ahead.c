@@ -26,7 +26,7 @@ bool ahead__owned(const struct dsm_core *core, uint32_t page)
 {
 	const struct client_page *cp = &core->client[page];
 
-	return cp->state == CLIENT_EXCLUSIVE &&
+	return cp->state == CLIENT_EXCLUSIVE && !cp->bare &&
 	       !(cp->flags & (CLIENT_DIRTY | CLIENT_ZOMBIE | CLIENT_AHEAD | CLIENT_REARM));
 }
 

@@ -68,6 +68,9 @@ int attempt__begin(struct dsm_core *core, const struct core_event *event)
 	a->party.node = core->config.node;
 	a->party.site = event->site;
 	a->read_only = event->read_only;
+	a->independent = event->independent && !event->read_only;
+	if (!a->independent && core->nbare && !core_mutant(bare_left_open))
+		independent__close(core);
 	a->sole = false;
 	a->vain = false;
 	/* Clocks of two nodes may be equal: the rank breaks the tie by node. */
@@ -234,7 +237,7 @@ static enum core_rights rights_after(const struct dsm_core *core, const struct t
 {
 	struct client_page *cp = &core->client[t->page];
 
-	if (cp->flags & CLIENT_STICKY)
+	if (cp->flags & CLIENT_STICKY || cp->bare)
 		return CORE_WRITE;
 	cp->flags &= (uint8_t)~CLIENT_ZOMBIE;
 	if (cp->state == CLIENT_INVALID || cp->idle >= CORE_UPDATE_PROBE)

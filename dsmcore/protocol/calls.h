@@ -31,8 +31,8 @@ void core__gather_rights(struct dsm_core *core, uint32_t page, enum core_rights 
 /* The same of a page that is known to be CORE_TX, as all are that an attempt has touched. */
 void core__gather_tx_rights(struct dsm_core *core, uint32_t page, enum core_rights rights);
 void core__flush_rights(struct dsm_core *core);
-/* Entry i of a message into FRAME, if it brings bytes. Returns the EMIT that says so, else NULL. */
-struct core_action *core__store(struct dsm_core *core, const struct core_msg *msg, uint32_t i);
+/* Entry i of a message into FRAME, or NEXT, if it brings bytes. Returns the EMIT that says so, else NULL. */
+struct core_action *core__store(struct dsm_core *core, const struct core_msg *msg, uint32_t i, bool next);
 /* One action for pages in a row. */
 void core__do_range(struct dsm_core *core, enum core_action_type type, uint32_t page);
 /* Keeps what came with an entry of the event's message beyond the step: its number, 0 without memory. */
@@ -141,10 +141,33 @@ bool rows__stream(const struct dsm_core *core);
 /* Is the attempt a loop's that walks over few pages at a time? */
 bool rows__short(const struct dsm_core *core);
 
+/* independent.c */
+/* May the running attempt write this page in place? */
+bool independent__may(const struct dsm_core *core, uint32_t page);
+void independent__open(struct dsm_core *core, uint32_t page);
+/* The page is not this node's alone any more; what it has now is committed. */
+void independent__share(struct dsm_core *core, uint32_t page);
+/* Closes all bare pages. */
+void independent__close(struct dsm_core *core);
+/* Puts what the attempt commits on top of what others have. False: that is on its way (MUTATOR_FETCHES). */
+bool independent__rebase(struct dsm_core *core);
+/* Does the attempt commit, through its home, one of the pages of this INVALIDATE? */
+bool independent__meets(const struct dsm_core *core, const struct core_msg *msg);
+/* Has another commit taken, or offered to update, one of locks[from, to)? */
+bool independent__behind(const struct dsm_core *core, size_t from, size_t to);
+/* Its locks are given back. refused: by an attempt that has priority. */
+void independent__denied(struct dsm_core *core, bool refused);
+/* A moment has gone by. */
+void independent__tick(struct dsm_core *core);
+/* The attempt has ended, and its twins are gone: what came meanwhile may show. */
+void independent__settle(struct dsm_core *core);
+
 /* commit.c */
 int commit__begin(struct dsm_core *core, const bool *changed);
 int commit__on_grant(struct dsm_core *core, const struct core_msg *msg);
 void commit__granted(struct dsm_core *core);
+/* From the beginning, after something has come that others have committed. */
+void commit__again(struct dsm_core *core);
 int commit__on_deny(struct dsm_core *core, const struct core_msg *msg);
 int commit__on_moved(struct dsm_core *core, const struct core_msg *msg);
 /* The attempt dies while it commits: CANCELs wherever it holds or waits, `denied` (or NOBODY) excepted. */

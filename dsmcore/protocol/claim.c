@@ -47,7 +47,7 @@ int claim__enter(struct dsm_core *core)
 {
 	struct claim *c = &core->claim;
 
-	if (!core->attempt.running)
+	if (!core->attempt.running || core->attempt.independent)
 		return -EINVAL;
 	if (core->attempt.doomed) {
 		attempt__abort(core);
@@ -178,7 +178,7 @@ int retry__begin(struct dsm_core *core)
 	bool doomed = a->doomed;
 	uint16_t lost_with;
 
-	if (!a->running || a->sole)
+	if (!a->running || a->sole || a->independent)
 		return -EINVAL;
 	if (!doomed) {
 		memset(&a->winner, 0, sizeof(a->winner));

@@ -19,6 +19,10 @@ void client__open(struct dsm_core *core, uint32_t page, bool write, uint32_t tou
 	if (cp->rights == CORE_NONE)
 		flags |= TOUCH_TRACKED;
 	cp->flags &= (uint8_t)~CLIENT_AHEAD;
+	if (write && independent__may(core, page)) {
+		independent__open(core, page);
+		return;
+	}
 	attempt__touch(core, page, flags);
 	if (write && !(cp->flags & CLIENT_DIRTY)) {
 		core__do_range(core, CORE_DO_TWIN, page);
@@ -166,6 +170,7 @@ void client__downgrade(struct dsm_core *core, const struct core_entry *recall, u
 	struct core_entry e = {.page = recall->page, .version = recall->version};
 
 	if (cp->state == CLIENT_EXCLUSIVE) {
+		independent__share(core, recall->page);
 		e.version = cp->version;
 		if (home != core->config.node && cp->version > recall->version)
 			e.data = CORE_DATA_COMMITTED;
@@ -389,11 +394,12 @@ int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg)
 
 	if (!well_formed(core, msg))
 		return -EPROTO;
-	for (i = 0; i < msg->npages; i++) {
+	for (i = 0; i < msg->npages && !(a->running && a->independent); i++) {
 		f = fetch__find(core, msg->entries[i].page);
 		waited_for |= f && f->wanted;
 		met |= depends(core, msg->entries[i].page);
 	}
+	met |= independent__meets(core, msg);
 	if ((met || waited_for) && !a->doomed && outranks(core, &msg->tx)) {
 		answer(core, msg, CORE_MSG_REFUSE, false);
 		return 0;
@@ -402,7 +408,7 @@ int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg)
 		doubt__put_off(core, msg);
 		return 0;
 	}
-	if (met && !core_mutant(lost_doom))
+	if (met && !a->independent && !core_mutant(lost_doom))
 		attempt__doom(core, &msg->tx, CORE_CAUSE_CONFLICT);
 	if (a->running && a->doomed) { /* before the copies are gone and carried pages look touched */
 		rearm_carried(core, msg);

@@ -45,7 +45,8 @@ struct __attribute__((packed, aligned(4))) client_page {
 	uint8_t idle : 4;   /* updates since a fault or a commit told that it is in use */
 	uint8_t flags;	    /* CLIENT_* */
 	uint8_t clean;	    /* commits since it was re-armed or last invalidated */
-	uint8_t habit;	    /* attempts in a row that fetched it and changed it */
+	uint8_t habit : 2;  /* attempts in a row that fetched it and changed it */
+	uint8_t bare : 1;   /* EXCLUSIVE, writable, and without a twin: independent.c */
 };
 
 _Static_assert(sizeof(struct client_page) == 20, "see docs/ARCHITECTURE.md, What that costs");
@@ -75,6 +76,7 @@ struct attempt {
 	struct core_party party, winner;
 	enum core_cause cause; /* of the doom */
 	bool running, doomed, committing, retry, read_only;
+	bool independent;     /* it is not undone, whatever others commit */
 	bool sole;	      /* it was told that it will commit */
 	bool vain;	      /* its doom came through a page that it has not touched */
 	uint32_t aborts;      /* of this transaction */
@@ -191,6 +193,9 @@ struct copy {
 struct commit {
 	bool doubt;	/* the last home was asked: it decides */
 	bool withdrawn; /* and was asked not to, if it has not done so yet */
+	bool rebasing;	/* it waits for versions that others have made of what it commits */
+	uint16_t later; /* or for so many TICKs */
+	uint8_t denied; /* so often, of late, that it had to */
 	struct core_entry *locks;
 	size_t nlocks, locks_cap, lo, hi;
 	uint16_t *homes; /* who was asked for locks[0, hi) */

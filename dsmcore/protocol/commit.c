@@ -95,6 +95,12 @@ static void send_lock(struct dsm_core *core)
 		return;
 	}
 	c->hi = gather_home(core, home);
+	if (independent__behind(core, c->lo, c->hi) && !core_mutant(behind_asked)) {
+		c->hi = c->lo;
+		commit__give_up(core, NOBODY);
+		independent__denied(core, false);
+		return;
+	}
 	c->doubt = c->hi == c->nlocks;
 	msg = core__msg(core, CORE_MSG_LOCK, home, &core->attempt.party);
 	entries = core__entries(core, c->hi - c->lo + CORE_MSG_WSET);
@@ -205,17 +211,63 @@ static void finish(struct dsm_core *core)
 	rows__learn(core);
 	for (i = 0; i < a->ndirty; i++)
 		sticky__commit(core, a->dirty[i]);
+	independent__settle(core);
+	c->denied = 0;
 	attempt__close(core, true);
 	claim__end(core);
 	core->verdict = VERDICT_RESUME;
 }
 
-int commit__begin(struct dsm_core *core, const bool *changed)
+/* The pages that the attempt has changed, and which of them their homes are asked for. */
+static bool list_locks(struct dsm_core *core)
 {
 	struct attempt *a = &core->attempt;
 	struct commit *c = &core->commit;
-	struct client_page *cp;
 	struct touch *t;
+	size_t i;
+
+	c->nlocks = c->lo = c->hi = 0;
+	for (i = 0; i < a->ndirty; i++) {
+		if (!(attempt__flags(core, a->dirty[i]) & TOUCH_CHANGED))
+			continue;
+		t = &a->touches[core->client[a->dirty[i]].slot - 1];
+		t->flags &= (uint16_t)~TOUCH_LOCKED;
+		if (core->client[a->dirty[i]].state == CLIENT_EXCLUSIVE)
+			continue;
+		t->flags |= TOUCH_LOCKED;
+		if (!core__grow(core, &c->locks, &c->locks_cap, c->nlocks + 1, sizeof(*c->locks)))
+			return false;
+		if (!core__grow(core, &c->homes, &c->homes_cap, c->nlocks + 1, sizeof(*c->homes)))
+			return false;
+		c->homes[c->nlocks] = core__home(core, a->dirty[i]);
+		c->locks[c->nlocks++] = (struct core_entry){.page = a->dirty[i], .version = t->version};
+	}
+	return true;
+}
+
+void commit__again(struct dsm_core *core)
+{
+	struct attempt *a = &core->attempt;
+
+	core->commit.rebasing = core->commit.doubt = core->commit.withdrawn = false;
+	core->commit.later = 0;
+	core->mutator = MUTATOR_RUNS;
+	if (a->independent && !independent__rebase(core))
+		return;
+	a->committing = true;
+	if (!list_locks(core))
+		return;
+	if (!core->commit.nlocks) {
+		finish(core);
+		return;
+	}
+	core->mutator = MUTATOR_COMMITS;
+	send_lock(core);
+}
+
+int commit__begin(struct dsm_core *core, const bool *changed)
+{
+	struct attempt *a = &core->attempt;
 	size_t i;
 
 	if (!a->running || (a->ndirty && !changed))
@@ -227,34 +279,17 @@ int commit__begin(struct dsm_core *core, const bool *changed)
 		attempt__abort(core);
 		return 0;
 	}
-	a->committing = true;
 	for (i = 0; i < a->ndirty; i++) {
 		if (!changed[i])
 			continue;
-		cp = &core->client[a->dirty[i]];
-		if (cp->flags & CLIENT_STICKY && core_mutant(sticky_left_out))
+		if (core->client[a->dirty[i]].flags & CLIENT_STICKY && core_mutant(sticky_left_out))
 			continue;
 		if (core_mutant(row_unlisted) && attempt__flags(core, a->dirty[i]) & TOUCH_ROW)
 			continue;
-		t = attempt__touch(core, a->dirty[i], TOUCH_WRITTEN | TOUCH_CHANGED);
-		if (!t)
+		if (!attempt__touch(core, a->dirty[i], TOUCH_WRITTEN | TOUCH_CHANGED))
 			return 0;
-		if (cp->state == CLIENT_EXCLUSIVE)
-			continue;
-		t->flags |= TOUCH_LOCKED;
-		if (!core__grow(core, &c->locks, &c->locks_cap, c->nlocks + 1, sizeof(*c->locks)))
-			return 0;
-		if (!core__grow(core, &c->homes, &c->homes_cap, c->nlocks + 1, sizeof(*c->homes)))
-			return 0;
-		c->homes[c->nlocks] = core__home(core, a->dirty[i]);
-		c->locks[c->nlocks++] = (struct core_entry){.page = a->dirty[i], .version = t->version};
 	}
-	if (!c->nlocks) {
-		finish(core);
-		return 0;
-	}
-	core->mutator = MUTATOR_COMMITS;
-	send_lock(core);
+	commit__again(core);
 	return 0;
 }
 
@@ -322,10 +357,14 @@ int commit__on_moved(struct dsm_core *core, const struct core_msg *msg)
 	c->hi = c->lo;
 	c->doubt = false;
 	core__sort(&c->locks[c->lo], c->nlocks - c->lo);
-	if (c->withdrawn)
+	if (c->withdrawn && core->attempt.independent) {
+		commit__give_up(core, NOBODY);
+		independent__denied(core, false);
+	} else if (c->withdrawn) {
 		withdrawn(core, NOBODY);
-	else
+	} else {
 		send_lock(core);
+	}
 	return 0;
 }
 
@@ -337,6 +376,11 @@ int commit__on_deny(struct dsm_core *core, const struct core_msg *msg)
 
 	if (!answers_us(core, msg))
 		return 0;
+	if (core->attempt.independent) {
+		commit__give_up(core, msg->from);
+		independent__denied(core, refused);
+		return 0;
+	}
 	if (!msg->other.number) {
 		if (!core->commit.nput_off)
 			return -EPROTO;

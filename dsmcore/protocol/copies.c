@@ -287,7 +287,7 @@ static void arrive(struct dsm_core *core, const struct core_msg *msg, uint32_t i
 {
 	const struct core_entry *e = &msg->entries[i];
 	struct client_page *cp = &core->client[e->page];
-	struct core_action *emit = core__store(core, msg, i);
+	struct core_action *emit = core__store(core, msg, i, false);
 
 	if (emit)
 		emit->ahead = !ask->wanted;

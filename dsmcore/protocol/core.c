@@ -196,7 +196,7 @@ static int on_cancel(struct dsm_core *core)
 {
 	struct attempt *a = &core->attempt;
 
-	if (!a->running || a->sole)
+	if (!a->running || a->sole || a->independent)
 		return -EINVAL;
 	memset(&a->winner, 0, sizeof(a->winner));
 	a->nmeetings = 0;
@@ -289,7 +289,7 @@ static void tell_lost(struct dsm_core *core)
 	struct core_action *a = core__do(core, CORE_DO_LOST, 0);
 
 	a->node = core->lost_with;
-	a->doubt = core->mutator == MUTATOR_COMMITS;
+	a->doubt = core->mutator == MUTATOR_COMMITS || (core->attempt.running && core->attempt.independent);
 }
 
 int core_step(struct dsm_core *core, const struct core_event *event, const struct core_actions **actions)
@@ -306,6 +306,8 @@ int core_step(struct dsm_core *core, const struct core_event *event, const struc
 	     : event->type == CORE_MESSAGE ? on_message(core, event->msg)
 	     : event->type == CORE_TICK	   ? sc__tick(core)
 					   : loss__of_node(core, event->node);
+	if (event->type == CORE_TICK)
+		independent__tick(core);
 	if (!rc && mutator && event->type != CORE_ACCESS)
 		sc__progress(core);
 	if (!rc)

@@ -217,6 +217,9 @@ struct core_event {
 	uint32_t units;	     /* BEGIN: how much work it is, by the program's measure; 0: not known */
 	bool goes_on;	     /* BEGIN: where the last one of this site ended (both in loops, rows.c) */
 	bool read_only;	     /* BEGIN: it will not write */
+	/* BEGIN: until the next barrier no other node writes a byte that it touches, nor reads one that it writes: it is not
+	 * undone, and CANCEL, RETRY and IRREVOCABLE are refused (independent.c) */
+	bool independent;
 	uint32_t page;	     /* ACCESS */
 	uint32_t count;	     /* ACCESS: pages from that one on, at most CORE_ACCESS_PAGES; 0 = one */
 	bool write;	     /* ACCESS */
@@ -257,6 +260,8 @@ enum core_action_type {
 	CORE_DO_HOLD,	 /* keep the changes that came with entry `entry` of the event's message, as `hold` */
 	CORE_DO_DROP,	 /* forget the changes kept as `hold` */
 	CORE_DO_PROMOTE, /* FRAME <- NEXT, drop NEXT (after RESTORE if it was dirty) */
+	CORE_DO_REBASE,	 /* FRAME <- NEXT with the changes FRAME against TWIN, exact to the byte; TWIN <- NEXT; drop NEXT. A
+			    byte that differs in both is written by two nodes, which the program has promised not to do */
 	/* Pages of CORE_RC: */
 	CORE_DO_TAKE,  /* keep the changes FRAME against TWIN, exact to the byte, as `hold`, and bring TWIN up
 			   to what was taken (the mutator may be writing meanwhile: what comes later stays a

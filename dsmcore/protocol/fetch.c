@@ -242,10 +242,15 @@ static void land_without(struct dsm_core *core, struct flight *f, bool refused)
 
 static void keep(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 {
-	struct core_action *emit = core__store(core, msg, i);
+	uint32_t page = msg->entries[i].page;
+	bool zombie = core->client[page].flags & CLIENT_ZOMBIE; /* to be rebased (independent.c) */
+	struct core_action *emit = core__store(core, msg, i, zombie);
 
-	if (emit)
-		emit->ahead = !fetch__find(core, msg->entries[i].page)->wanted;
+	if (!emit)
+		return;
+	if (zombie)
+		core->client[page].flags |= CLIENT_NEXT;
+	emit->ahead = !fetch__find(core, page)->wanted;
 }
 
 /* With whom a page is lost, as this answer says; or NOBODY. */
@@ -382,6 +387,10 @@ static void go_on(struct dsm_core *core, uint16_t with)
 		attempt__abort(core);
 	} else if (with != NOBODY) {
 		loss__tell(core, with);
+	} else if (!core->fetch.wanted && core->commit.rebasing) {
+		if (core->commit.later)
+			return;
+		commit__again(core);
 	} else if (!core->fetch.wanted || core_mutant(bulk_early)) {
 		core->mutator = MUTATOR_RUNS;
 		core->fault = CORE_FAULT_FETCH;

@@ -52,6 +52,13 @@
 	X(sticky_unbounded, "pages stay writable though nothing changes them any more")                      \
 	X(row_unlisted, "what was opened because a loop will write it is not compared at the commit")        \
 	X(row_unowned, "what a loop will write is opened though it is not here")                             \
+	X(bare_left_open, "an attempt that may be undone writes in place what one before it wrote so")       \
+	X(bare_kept, "a page that is written in place stays so when it is shared")                           \
+	X(behind_asked, "who has lost a page while it commits asks for its lock all the same")               \
+	X(denied_at_once, "who cannot be undone asks again at once for what it was denied")                  \
+	X(recalls_kept, "who cannot be undone keeps RECALLs waiting while its commit begins anew")           \
+	X(never_refuses, "two that cannot be undone, and commit the same pages, never refuse each other")    \
+	X(not_rebased, "changes are committed without what others have changed in the page")                 \
 	X(barrier_early, "a barrier opens before the last node is there")                                    \
 	X(handed_in_use, "a page that the running attempt may have read is handed over")                     \
 	X(handed_not_dropped, "who hands a page over keeps a copy")                                          \

@@ -14,6 +14,7 @@
  *   update.c     copies that are updated                      ahead.c     which ones to open early
  *   claim.c      irrevocable attempts; waiting for a change   loss.c      a node is no more
  *   migrate.c    homes that move to the writer                worth.c     when that saves messages
+ *   independent.c  attempts that are not undone
  *   directory.c  where the home keeps its entries             copyset.c   sets of nodes
  *   model.c      which page promises what, intervals          copies.c    asking for copies of sc and rc
  *   sc.c         sequential consistency                       rc.c        release consistency
@@ -257,6 +258,7 @@ struct dsm_core {
 	struct commit commit;
 	uint32_t commits;			   /* of this node */
 	uint32_t sticky[CORE_STICKY_MAX], nsticky; /* ascending */
+	uint32_t nbare;
 
 	struct directory dir;
 	struct copysets sets;

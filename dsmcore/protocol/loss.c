@@ -80,6 +80,14 @@ void loss__tell(struct dsm_core *core, uint16_t node)
 	core->verdict = VERDICT_LOST;
 	if (core->mutator == MUTATOR_COMMITS && core->commit.doubt && !core_mutant(lost_doubt_undone))
 		return;
+	if (a->running && a->independent) { /* it cannot be undone: its node must end, and hears nothing until then */
+		core->mutator = MUTATOR_COMMITS;
+		core->commit.rebasing = false;
+		core->commit.later = 0;
+		core->commit.nlocks = core->commit.lo = core->commit.hi = 0;
+		a->party.attempt++;
+		return;
+	}
 	fetch__unwant(core);
 	copies__unwant(core);
 	if (a->running && a->doomed && !core->fetch.pinned) {
@@ -109,7 +117,7 @@ bool loss__waits_for(const struct dsm_core *core, uint16_t node)
 	case MUTATOR_FETCHES:
 		return fetch__wants(core, node) && !core_mutant(lost_home_kept_waiting);
 	case MUTATOR_COMMITS:
-		return c->homes[c->lo] == node && !core_mutant(lost_home_kept_waiting);
+		return c->lo < c->nlocks && c->homes[c->lo] == node && !core_mutant(lost_home_kept_waiting);
 	case MUTATOR_BARRIER:
 		return !core_mutant(lost_barrier_kept_waiting);
 	case MUTATOR_CLAIMS:

@@ -89,7 +89,7 @@ void rows__begin(struct dsm_core *core, const struct core_event *event)
 	struct rows *w = &core->rows;
 	struct row *r = row_of(core, event->site);
 
-	w->units = event->read_only ? 0 : event->units;
+	w->units = event->read_only || core->attempt.independent ? 0 : event->units;
 	w->goes_on = event->goes_on;
 	w->opened = 0;
 	w->tried = false;

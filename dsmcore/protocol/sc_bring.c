@@ -433,7 +433,7 @@ static void receive(struct dsm_core *core, const struct core_msg *msg, uint32_t 
 
 	if (is_late(core, msg, e) && !core_mutant(sc_late_used))
 		return;
-	core__store(core, msg, i)->ahead = true;
+	core__store(core, msg, i, false)->ahead = true;
 	if (sc_lend__revoked(core, e))
 		return;
 	cp->state = CLIENT_SHARED;

@@ -332,7 +332,7 @@ static void take(struct dsm_core *core, const struct core_msg *msg, uint32_t i, 
 	bool lent = e->flags & CORE_ENTRY_LENT && sc_lend__hear(core, e, msg->from), keeps = is_unasked(e);
 	size_t nwaiters;
 
-	core__store(core, msg, i);
+	core__store(core, msg, i, false);
 	d->version = e->version;
 	if (d->owner == msg->from)
 		d->owner = NOBODY;

@@ -119,7 +119,8 @@ void sticky__commit(struct dsm_core *core, uint32_t page)
 			core__do_range(core, CORE_DO_REFRESH, page);
 		return;
 	}
-	if (pause && cp->state == CLIENT_EXCLUSIVE && !rows__stream(core) && make_room(core, pause)) {
+	if (pause && cp->state == CLIENT_EXCLUSIVE && !rows__stream(core) && !core->attempt.independent &&
+	    make_room(core, pause)) {
 		enter(core, page);
 		core__do_range(core, CORE_DO_REFRESH, page);
 		return;

@@ -187,6 +187,7 @@ static struct verdict carry_out(const struct core_actions *actions, const struct
 		case CORE_DO_REFRESH:
 		case CORE_DO_RESET:
 		case CORE_DO_PROMOTE:
+		case CORE_DO_REBASE:
 		case CORE_DO_STORE:
 		case CORE_DO_STORE_NEXT:
 		case CORE_DO_HOLD:

@@ -147,6 +147,14 @@ struct dsm__loop dsm__loop_begin_on(long from, long to, const void *object)
 	return l;
 }
 
+struct dsm__loop dsm__loop_begin_independent(long from, long to, const char *place)
+{
+	struct dsm__loop l = begin_loop(from, to, 0, place, NODE_CALLER);
+
+	l.independent = 1;
+	return l;
+}
+
 /* The transaction of l->at ... l->stop - 1 is over, or was left by break. */
 static void end_transaction(struct dsm__loop *l)
 {
@@ -198,7 +206,8 @@ static int next_section(struct dsm__loop *l)
 		return 0;
 	l->stop = l->end - l->at < n ? l->end : l->at + n;
 	tell_units(l->site, l); /* for the record of the lock, if it comes from elsewhere */
-	l->open = section__enter(l->pc, "DSM_TX_FOR", l->object, l->place);
+	l->open = l->independent ? section__enter_own(l->pc, "DSM_TX_FOR_INDEPENDENT", l->place)
+				 : section__enter(l->pc, "DSM_TX_FOR", l->object, l->place);
 	tx.units = 0;
 	return l->open;
 }
@@ -221,6 +230,7 @@ int dsm__loop_more(struct dsm__loop *l)
 		if (!tx.depth) {
 			tx.units = (uint32_t)(l->stop - l->at);
 			tx.goes_on = l->goes_on;
+			tx.independent = l->independent;
 			p->begun_ns = events__now();
 			p->attempts = 0;
 		}

@@ -433,6 +433,8 @@ static void *start(void)
 			      (enum core_model)node.options.consistency);
 	if (region__open(&node.region, (uint64_t)zones.region_pages << DSM_PAGE_LOG2, why, sizeof(why)))
 		node__fatal(NULL, "%s", why);
+	/* Both must know of each write. */
+	node.options.no_independent |= node.options.strict || *node.options.history;
 	must(open_core(&zones), "memory for the protocol");
 	must(open_transport(&links), "connections to the other nodes");
 	history__open();

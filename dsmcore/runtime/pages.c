@@ -15,6 +15,7 @@
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/intervals.h"
 #include "dsmcore/runtime/node.h"
+#include "dsmcore/runtime/tx.h"
 
 /* Which pages of a list differ from their twins, and where. */
 struct comparison {
@@ -227,6 +228,15 @@ static void merge(const struct core_action *a, const struct wire_blob *blobs)
 	count_changes(begin, 1);
 }
 
+/* It is named by what the program calls it: page and byte alone say little. */
+static void promise_broken(uint32_t page, size_t byte)
+{
+	node__fatal(tx.begin_pc,
+		    "this loop and one of another node have both changed the byte at %p since the last barrier, "
+		    "but DSM_TX_FOR_INDEPENDENT promises that no two nodes do: use DSM_TX_FOR",
+		    (void *)((uintptr_t)DSM_BASE + (uintptr_t)page * DSM_PAGE_BYTES + byte));
+}
+
 static void make_twins(uint32_t page, uint32_t count)
 {
 	for (uint32_t i = page; i < page + count; i++)
@@ -247,6 +257,27 @@ static void take_back(struct shadow *s, uint32_t page)
 	if (copy)
 		memcpy(region__frame(node.region, page), copy, DSM_PAGE_BYTES);
 	shadow__drop(s, page);
+}
+
+/* What was written here on top of what others have written meanwhile. */
+static void rebase(const struct core_action *a)
+{
+	uint8_t *frame = region__frame(node.region, a->page), *twin = shadow__get(pages.twin, a->page);
+	const uint8_t *next = shadow__get(pages.next, a->page);
+	uint8_t diff[DIFF_EXACT_BYTES];
+	bool mask;
+
+	if (!twin || !next)
+		node__fatal(NULL, "the protocol rebases page %u, of which there is no other version", a->page);
+	for (size_t i = 0; i < DSM_PAGE_BYTES; i++)
+		if (frame[i] != twin[i] && next[i] != twin[i] && frame[i] != next[i])
+			promise_broken(a->page, i);
+	size_t n = diff__encode_exact(frame, twin, diff, &mask);
+
+	memcpy(frame, next, DSM_PAGE_BYTES);
+	apply_exactly(frame, &(struct wire_blob){mask ? WIRE_MASK : WIRE_DIFF, (uint32_t)n, diff});
+	memcpy(twin, next, DSM_PAGE_BYTES);
+	shadow__drop(pages.next, a->page);
 }
 
 /* ---- pages that stay writable ---- */
@@ -364,6 +395,9 @@ void pages__carry_out(const struct core_action *a, const struct wire_blob *blobs
 		break;
 	case CORE_DO_PROMOTE:
 		take_back(pages.next, a->page);
+		break;
+	case CORE_DO_REBASE:
+		rebase(a);
 		break;
 	case CORE_DO_STORE:
 	case CORE_DO_STORE_NEXT:

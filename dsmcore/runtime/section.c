@@ -180,17 +180,29 @@ static void *grow(void *list, unsigned need, unsigned *room, size_t size)
 
 /* ---- blocks ---- */
 
-int section__enter(const void *pc, const char *call, const void *object, const char *name)
+static int enter(const void *pc, const struct place *place, uint64_t lock)
 {
-	tx__require_mutator(pc, call);
-	const struct place *place = place_of(pc, name);
-	uint64_t lock = object ? name_of_object(object) : place->lock;
-
 	section.block = grow(section.block, section.depth + 1, &section.room, sizeof(*section.block));
 	acquire(lock, place->site, pc);
 	section.block[section.depth++] = (struct block){lock, pc, place->site};
 	COUNT(sections, 1);
 	return 1;
+}
+
+int section__enter(const void *pc, const char *call, const void *object, const char *name)
+{
+	tx__require_mutator(pc, call);
+	const struct place *place = place_of(pc, name);
+
+	return enter(pc, place, object ? name_of_object(object) : place->lock);
+}
+
+int section__enter_own(const void *pc, const char *call, const char *name)
+{
+	tx__require_mutator(pc, call);
+	const struct place *place = place_of(pc, name);
+
+	return enter(pc, place, (place->lock + (uint64_t)dsm_node() + 1) | PLACE_NAMES);
 }
 
 static void run_deferred(void)

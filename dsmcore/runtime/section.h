@@ -21,6 +21,8 @@ static inline bool section__wanted(void)
 
 /* Begins one on the lock of an object, or (NULL) of a place in the source, "file:line": waits until the lock is this node's.
  * pc: for records and messages. Returns 1. */
+/* The same with a lock of the place that no other node takes. */
+int section__enter_own(const void *pc, const char *call, const char *place);
 int section__enter(const void *pc, const char *call, const void *object, const char *place);
 /* Ends the innermost one; after the outermost runs what was deferred. Does nothing outside. */
 void section__leave(void);

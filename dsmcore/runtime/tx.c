@@ -130,6 +130,7 @@ static void begin_attempt(void)
 	event.read_only = tx.read_only;
 	event.units = tx.units;
 	event.goes_on = tx.goes_on;
+	event.independent = tx.units && tx.independent && !node.options.no_independent;
 	tx.begin_ns = events__now();
 	tx.commit_begin_ns = tx.begin_ns;
 	history__begin();

@@ -31,6 +31,7 @@ struct tx {
 	uint64_t between_ns, run_ns,
 		ran_ns; /* of a loop that goes on, see struct dsm_ev_commit: since when it runs, until when */
 	bool goes_on;	/* likewise: not its first transaction */
+	bool independent; /* likewise: it promises not to meet others in a byte */
 	uint64_t begin_ns, commit_begin_ns;
 	uint64_t progress; /* units to count at the commit */
 	uint64_t barriers;

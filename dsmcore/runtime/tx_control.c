@@ -29,6 +29,8 @@ static void require_inside(const void *pc, const char *call)
 static void require_revocable(const void *pc, const char *call)
 {
 	require_inside(pc, call);
+	if (tx.units && tx.independent)
+		node__fatal(pc, "%s in a DSM_TX_FOR_INDEPENDENT, which is not undone: make it a DSM_TX_FOR", call);
 	if (tx.irrevocable)
 		node__fatal(
 			pc,
@@ -73,7 +75,7 @@ void dsm_irrevocable(void)
 	if (section__inside())
 		return;
 	require_inside(NODE_CALLER, "dsm_irrevocable()");
-	if (tx.irrevocable)
+	if (tx.irrevocable || (tx.units && tx.independent))
 		return;
 	pthread_mutex_lock(&node.lock);
 	bool undone = dispatch__mutator(&event, NULL) == OUTCOME_ABORT;

@@ -76,7 +76,7 @@ void death__draw(struct world *w)
 		n = &w->nodes[rng__below(&w->wild, w->profile.nodes)];
 		if (n->death.kind != DEATH_NONE)
 			continue;
-		if (w->profile.sync)
+		if (w->profile.world == WORLD_SYNC)
 			draw_sync(w, n);
 		else
 			draw_one(w, n);

@@ -18,7 +18,8 @@ static const char usage[] =
 	"\n"
 	"  --seeds A-B     seeds to run (default 1-10000)\n"
 	"  --seed N        one seed\n"
-	"  --only KIND     of a seed's two worlds: `tx', that of transactions, or `sync', the other models\n"
+	"  --only KIND     of a seed's worlds: `tx', that of transactions, `sync', the other models, or\n"
+	"                  `blocks', transactions without races\n"
 	"  --jobs N        processes that share the seeds (default: one a core)\n"
 	"  --nodes N       so many nodes, whatever the seed says\n"
 	"  --mutant NAME   break the protocol on purpose; `list' prints the names\n"
@@ -72,6 +73,19 @@ static int bad(const char *what, const char *value)
 	return 2;
 }
 
+#define ALL_KINDS ((1u << WORLDS) - 1)
+
+static const char *const kinds[WORLDS] = {"tx", "sync", "blocks"};
+
+static unsigned kind_of(const char *name)
+{
+	unsigned kind = 0;
+
+	while (kind < WORLDS && strcmp(kinds[kind], name) != 0)
+		kind++;
+	return kind;
+}
+
 static int parse(int argc, char **argv, struct pool_options *o, bool *coverage)
 {
 	static const struct option longs[] = {
@@ -97,9 +111,9 @@ static int parse(int argc, char **argv, struct pool_options *o, bool *coverage)
 				return bad("bad seed or range of seeds", optarg);
 			break;
 		case 'k':
-			o->kinds = !strcmp(optarg, "tx") ? 1 : !strcmp(optarg, "sync") ? 2 : 0;
-			if (!o->kinds)
-				return bad("no such kind of world (tx or sync)", optarg);
+			o->kinds = 1u << kind_of(optarg);
+			if (kind_of(optarg) == WORLDS)
+				return bad("no such kind of world (tx, sync or blocks)", optarg);
 			break;
 		case 'n':
 			o->run.nodes = (uint32_t)strtoul(optarg, NULL, 10);
@@ -146,7 +160,7 @@ static void print_failure(const struct pool_options *o, uint64_t seed, const str
 		return;
 	printf("  again, step by step: build/tests/sim/sim --verbose --seed %" PRIu64, seed);
 	if (!f->crashed)
-		printf(" --only %s", f->sync ? "sync" : "tx");
+		printf(" --only %s", kinds[f->world]);
 	if (o->run.nodes)
 		printf(" --nodes %u", o->run.nodes);
 	printf("\n");
@@ -169,6 +183,8 @@ static void print_totals(const struct totals *t, int failed)
 	printf("without transactions: %" PRIu64 " words read, %" PRIu64 " critical sections (%" PRIu64
 	       " on a cached lock), %" PRIu64 " pages updated, %" PRIu64 " copies that nobody used left\n",
 	       t->checked, t->sections, t->cached, t->spreads, t->left);
+	printf("without races: %" PRIu64 " blocks, %" PRIu64 " undone, %" PRIu64 " pages rebased\n", t->blocks, t->undone,
+	       t->rebased);
 	printf("%" PRIu64 " nodes died, %" PRIu64 " pages were lost with them, %" PRIu64
 	       " times a mutator was told so, %" PRIu64 " of them in doubt of its commit\n",
 	       t->deaths, t->lost_pages, t->lost, t->doubts);
@@ -176,7 +192,7 @@ static void print_totals(const struct totals *t, int failed)
 
 int main(int argc, char **argv)
 {
-	struct pool_options o = {.first = 1, .kinds = 3, .last = world__quick() ? SEEDS_QUICK : SEEDS};
+	struct pool_options o = {.first = 1, .kinds = ALL_KINDS, .last = world__quick() ? SEEDS_QUICK : SEEDS};
 	struct totals t = {0};
 	bool coverage = false;
 	unsigned missing = 0;
@@ -196,7 +212,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	print_totals(&t, failed);
-	if (coverage || (!core_mutant_active && !failed && !o.run.nodes && o.kinds == 3 &&
+	if (coverage || (!core_mutant_active && !failed && !o.run.nodes && o.kinds == ALL_KINDS &&
 			 o.last - o.first + 1 >= COVERAGE))
 		missing = cover__report(coverage);
 	return failed || missing;

@@ -20,17 +20,20 @@ static const struct {
 #undef X
 };
 
-/* The first seed that shows the active mutant, in either of its worlds, 0 if none does; history: in the history. */
+/* The first seed that shows the active mutant, in any of its worlds, 0 if none does; history: in the history. */
 static uint64_t hunt(struct world *w, uint64_t seeds, bool history)
 {
 	struct run run = {.history_only = history};
 	struct totals t = {0};
 
 	for (run.seed = 1; run.seed <= seeds; run.seed++) {
-		run.sync = false;
+		run.world = WORLD_TX;
 		if (!world__run(w, &run, &t) && (!history || w->kind == FAIL_HISTORY))
 			return run.seed;
-		run.sync = true;
+		run.world = WORLD_SYNC;
+		if (!history && !world__run(w, &run, &t))
+			return run.seed;
+		run.world = WORLD_BLOCKS;
 		if (!history && !world__run(w, &run, &t))
 			return run.seed;
 	}

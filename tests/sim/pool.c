@@ -62,7 +62,7 @@ static void report(struct shared *s, const struct world *w)
 	if (i >= POOL_SHOWN)
 		return;
 	f->seed = w->seed;
-	f->what.sync = w->profile.sync;
+	f->what.world = w->profile.world;
 	f->what.nodes = w->profile.nodes;
 	f->what.pages = w->profile.pages;
 	f->what.kind = w->kind;
@@ -86,8 +86,8 @@ static void work(struct pool *p, uint32_t index)
 		end = p->o->last - seed < CHUNK ? p->o->last + 1 : seed + CHUNK;
 		for (; seed < end; seed++) {
 			me->seed = run.seed = seed;
-			for (kind = 0; kind < 2; kind++) {
-				run.sync = kind;
+			for (kind = 0; kind < WORLDS; kind++) {
+				run.world = (enum world_kind)kind;
 				if ((p->o->kinds & 1u << kind) && !world__run(&w, &run, &me->totals))
 					report(s, &w);
 			}

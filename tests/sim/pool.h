@@ -12,7 +12,7 @@
 
 struct pool_failure {
 	bool crashed; /* the worker itself: nothing but the seed and the text is known */
-	bool sync;    /* in its world without transactions */
+	enum world_kind world;
 	char profile[16];
 	uint32_t nodes, pages;
 	enum fail kind;
@@ -23,7 +23,7 @@ struct pool_options {
 	uint64_t first, last; /* seeds */
 	uint32_t jobs;	      /* processes; 1: this one */
 	struct run run;	      /* all but the seed and the kind of world */
-	unsigned kinds;	      /* 1: worlds of transactions, 2: of the other models, 3: both */
+	unsigned kinds;	      /* of worlds: a bit for each enum world_kind */
 	bool progress;	      /* a bar on stderr, which is a terminal */
 	/* Called in this process, once a failure. */
 	void (*failed)(const struct pool_options *o, uint64_t seed, const struct pool_failure *what);

@@ -41,7 +41,8 @@ static void protect(struct world *w, struct node *n, const struct core_action *a
 	uint32_t i;
 
 	for (i = a->page; i < a->page + a->count; i++) {
-		if (a->rights == CORE_WRITE && !n->memory[i].has_twin && core__model(n->core, i) == CORE_TX)
+		if (a->rights == CORE_WRITE && !n->memory[i].has_twin && core__model(n->core, i) == CORE_TX &&
+		    w->profile.world == WORLD_TX)
 			world__fail(w, FAIL_PORT, "node %u: page %u made writable without a twin",
 				    world__id(w, n), i);
 		/* But for writing, ahead of a row of first writes. */
@@ -212,6 +213,26 @@ static void promote(struct world *w, struct node *n, const struct core_action *a
 	m->has_next = false;
 }
 
+/* What was written here goes on top of what others have made of the page. */
+static void rebase(struct world *w, struct node *n, const struct core_action *a)
+{
+	struct memory *m = &n->memory[a->page];
+	unsigned i;
+
+	if (!m->has_next || !m->has_twin)
+		world__fail(w, FAIL_PORT, "node %u: page %u cannot be rebased", world__id(w, n), a->page);
+	for (i = 0; i < WORDS; i++) {
+		if (m->frame[i] == m->twin[i])
+			m->frame[i] = m->next[i];
+		else if (m->next[i] != m->twin[i])
+			world__fail(w, FAIL_PORT, "node %u: word %u of page %u is written by two",
+				    world__id(w, n), i, a->page);
+		m->twin[i] = m->next[i];
+	}
+	m->has_next = false;
+	w->totals->rebased++;
+}
+
 static void emit(struct world *w, struct node *n, const struct core_action *a)
 {
 	switch (a->emit) {
@@ -219,10 +240,13 @@ static void emit(struct world *w, struct node *n, const struct core_action *a)
 		w->totals->commits++;
 		w->totals->local += a->local;
 		w->last_progress = w->now;
-		check__history(w, n, true);
+		if (!w->profile.sync)
+			check__history(w, n, true);
 		break;
 	case CORE_EMIT_ABORT:
 		w->totals->aborts++;
+		if (w->profile.sync)
+			break;
 		check__abort(w, n, a);
 		check__history(w, n, false);
 		break;
@@ -292,11 +316,14 @@ static void tell_mutator(struct world *w, struct node *n, const struct core_acti
 		n->blocked = true;
 		break;
 	case CORE_DO_ABORT:
-		program__aborted(w, n);
+		if (w->profile.sync)
+			sync__aborted(w, n);
+		else
+			program__aborted(w, n);
 		break;
 	case CORE_DO_LOST:
 		if (w->profile.sync)
-			sync__lost(w, n);
+			sync__lost(w, n, a);
 		else
 			program__lost(w, n, a);
 		break;
@@ -346,6 +373,9 @@ static void carry_out(struct world *w, struct node *n, const struct core_action 
 		break;
 	case CORE_DO_PROMOTE:
 		promote(w, n, a);
+		break;
+	case CORE_DO_REBASE:
+		rebase(w, n, a);
 		break;
 	case CORE_DO_TAKE:
 		take_changes(w, n, a);

@@ -184,7 +184,8 @@ static bool is_written_in(const struct world *w, uint32_t page, uint32_t word, u
 
 static uint32_t owner_in(const struct world *w, uint32_t page, uint32_t word, uint32_t phase)
 {
-	uint64_t f = fate(w, page, word) >> 8;
+	bool private = fate(w, page, WORDS) % 100 < w->profile.private_percent;
+	uint64_t f = fate(w, page, private ? WORDS : word) >> 8;
 
 	if (f % 100 >= w->profile.stable_percent)
 		f = mix(f + phase);
@@ -193,7 +194,7 @@ static uint32_t owner_in(const struct world *w, uint32_t page, uint32_t word, ui
 
 /* ---- what a phase consists of ---- */
 
-static void add_op(struct node *n, enum op_kind kind, uint32_t page, uint32_t word)
+void sync__add(struct node *n, enum op_kind kind, uint32_t page, uint32_t word)
 {
 	if (n->nops < MAX_OPS)
 		n->ops[n->nops++] = (struct op){.kind = kind, .page = page, .word = word};
@@ -239,7 +240,7 @@ static void draw_free(struct world *w, struct node *n)
 	struct op *op;
 	uint32_t i;
 
-	add_op(n, draw_kind(w, n), 0, 0);
+	sync__add(n, draw_kind(w, n), 0, 0);
 	op = &n->ops[n->nops - 1];
 	op->page = draw_place(w, n, CORE_SC, &op->word);
 	op->nmore = rng__chance(&n->rng, p->long_percent) ? rng__between(&n->rng, 1, MORE) : 0;
@@ -259,7 +260,7 @@ static void draw_guarded(struct world *w, struct node *n, uint32_t lock)
 		page = draw_place(w, n, CORE_RC, &word);
 		if (!is_locked(w, page, word) || lock_of(w, page, word) != lock)
 			continue;
-		add_op(n, draw_kind(w, n), page, word);
+		sync__add(n, draw_kind(w, n), page, word);
 		want--;
 	}
 	if (rng__chance(&n->rng, w->profile.free_percent / 2))
@@ -271,37 +272,37 @@ static void draw_section(struct world *w, struct node *n)
 {
 	uint32_t lock = rng__below(&n->rng, w->profile.locks), inner = UINT32_MAX;
 
-	add_op(n, OP_ACQUIRE, lock, 0);
+	sync__add(n, OP_ACQUIRE, lock, 0);
 	draw_guarded(w, n, lock);
 	if (rng__chance(&n->rng, 25)) {
 		inner = lock + rng__below(&n->rng, w->profile.locks - lock);
-		add_op(n, OP_ACQUIRE, inner, 0);
+		sync__add(n, OP_ACQUIRE, inner, 0);
 		draw_guarded(w, n, inner);
 		if (rng__chance(&n->rng, 50)) {
-			add_op(n, OP_RELEASE, inner, 0);
+			sync__add(n, OP_RELEASE, inner, 0);
 			inner = UINT32_MAX;
 			draw_guarded(w, n, lock);
 		}
 	}
-	add_op(n, OP_RELEASE, lock, 0);
+	sync__add(n, OP_RELEASE, lock, 0);
 	if (inner != UINT32_MAX)
-		add_op(n, OP_RELEASE, inner, 0);
+		sync__add(n, OP_RELEASE, inner, 0);
 }
 
-static void draw_own(struct world *w, struct node *n)
+void sync__draw_own(struct world *w, struct node *n, enum core_model model)
 {
 	uint32_t tries, page, word;
 
 	for (tries = 0; tries < TRIES; tries++) {
-		page = draw_place(w, n, CORE_RC, &word);
+		page = draw_place(w, n, model, &word);
 		if (is_locked(w, page, word))
 			continue;
 		if (!is_written_in(w, page, word, n->phase)) {
-			add_op(n, OP_READ, page, word);
+			sync__add(n, OP_READ, page, word);
 			return;
 		}
 		if (owner_in(w, page, word, n->phase) == world__id(w, n)) {
-			add_op(n, draw_kind(w, n), page, word);
+			sync__add(n, draw_kind(w, n), page, word);
 			return;
 		}
 	}
@@ -314,7 +315,7 @@ static void draw_touch(struct world *w, struct node *n)
 	uint32_t word, page = draw_place(w, n, rc ? CORE_RC : CORE_SC, &word);
 	uint32_t left = w->profile.pages_per_home - page % w->profile.pages_per_home;
 
-	add_op(n, OP_TOUCH, page, word);
+	sync__add(n, OP_TOUCH, page, word);
 	n->ops[n->nops - 1].count = rng__between(&n->rng, 1, left);
 }
 
@@ -332,7 +333,7 @@ static void draw_row(struct world *w, struct node *n)
 			word = rng__below(&n->rng, WORDS);
 			if (rc && (is_locked(w, page, word) || is_written_in(w, page, word, n->phase)))
 				continue;
-			add_op(n, OP_READ, page, word);
+			sync__add(n, OP_READ, page, word);
 			break;
 		}
 }
@@ -356,7 +357,7 @@ static void draw_border(struct world *w, struct node *n)
 		kind = draw_kind(w, n);
 	}
 	page = (other + p->border_shift) % p->nodes * p->pages_per_home + p->sc_from;
-	add_op(n, kind, page, rng__below(&n->rng, WORDS));
+	sync__add(n, kind, page, rng__below(&n->rng, WORDS));
 }
 
 static void draw_phase(struct world *w, struct node *n)
@@ -367,7 +368,9 @@ static void draw_phase(struct world *w, struct node *n)
 	if (p->late && (world__id(w, n) + n->phase) % p->nodes == 0)
 		count *= 6;
 	n->nops = n->next_op = 0;
-	for (i = 0; i < count && n->nops < MAX_OPS - 40; i++) {
+	for (i = 0; i < count && p->world == WORLD_BLOCKS; i++)
+		blocks__draw(w, n);
+	for (i = 0; i < count && p->world == WORLD_SYNC && n->nops < MAX_OPS - 40; i++) {
 		if (rng__chance(&n->rng, p->locked_percent))
 			draw_section(w, n);
 		else if (rng__chance(&n->rng, p->touch_percent))
@@ -379,7 +382,7 @@ static void draw_phase(struct world *w, struct node *n)
 		else if (rng__chance(&n->rng, p->free_percent))
 			draw_free(w, n);
 		else
-			draw_own(w, n);
+			sync__draw_own(w, n, CORE_RC);
 	}
 }
 
@@ -420,6 +423,9 @@ static bool perform(struct world *w, struct node *n, const struct op *op)
 			fault(w, n, page_of(op, i), 0, write);
 			return false;
 		}
+	for (i = 0; i <= op->nmore; i++)
+		if (write && n->in_tx)
+			blocks__writes(w, n, page_of(op, i), op->word);
 	for (i = 0; i <= op->nmore; i++)
 		if (write)
 			check_sync__write(w, n, page_of(op, i), op->word,
@@ -469,7 +475,14 @@ void sync__move(struct world *w, struct node *n)
 			meet(w, n); /* it may have opened, or the node died of it */
 		return;
 	}
+	if (n->doomed && n->in_tx && rng__chance(&n->rng, 20) && blocks__told(w, n))
+		return;
 	op = &n->ops[n->next_op];
+	if (op->kind == OP_BEGIN || op->kind == OP_COMMIT) {
+		n->next_op++;
+		blocks__step(w, n, op);
+		return;
+	}
 	if (op->kind == OP_ACQUIRE || op->kind == OP_RELEASE) {
 		n->next_op++; /* an answer means that it is done */
 		lock_step(w, n, op);
@@ -517,6 +530,9 @@ void sync__resumed(struct world *w, struct node *n)
 			return;
 		}
 		draw_phase(w, n);
+	} else if (op && op->kind == OP_COMMIT) {
+		n->in_tx = false;
+		n->aborts = 0;
 	} else if (op && op->kind == OP_ACQUIRE) {
 		check_sync__acquired(w, n, op->page);
 	}
@@ -524,17 +540,37 @@ void sync__resumed(struct world *w, struct node *n)
 }
 
 /* What it needs is lost: it lets go of its locks and ends, as a program does whose access has failed. */
-void sync__lost(struct world *w, struct node *n)
+void sync__lost(struct world *w, struct node *n, const struct core_action *a)
 {
 	uint32_t lock, k;
 
 	w->totals->lost++;
 	w->last_progress = w->now;
+	if (a->doubt) { /* it cannot be undone */
+		w->totals->doubts++;
+		world__push(w, (struct due){.time = w->now + rng__below(&n->rng, 4 * w->profile.delay_max),
+					    .node = world__id(w, n),
+					    .what = DUE_DEATH});
+		return;
+	}
+	blocks__undo(w, n);
 	n->blocked = false;
 	n->ends = true;
 	n->nwants = n->nops = n->next_op = 0;
 	for (lock = 0; lock < w->profile.locks; lock++)
 		for (k = 0; k < n->depth[lock]; k++)
-			add_op(n, OP_RELEASE, lock, 0);
+			sync__add(n, OP_RELEASE, lock, 0);
 	world__wake(w, n, 0);
+}
+
+/* A block that may be undone was: it begins again. */
+void sync__aborted(struct world *w, struct node *n)
+{
+	w->totals->undone++;
+	blocks__undo(w, n);
+	n->blocked = false;
+	n->nwants = 0;
+	n->next_op = n->begun;
+	n->aborts++;
+	world__wake(w, n, rng__between(&n->rng, 1, 100) << (n->aborts < 16 ? n->aborts : 16));
 }

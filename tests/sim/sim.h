@@ -15,8 +15,9 @@
  *   death.c            nodes that die
  *   program_sync.c     programs on pages of sequential and release consistency, and their locks
  *   check_sync.c       what these must read, and what must hold at rest
+ *   blocks.c           transactions without races, which are not undone or may be
  *
- * A seed makes two worlds, apart from one another: one of transactions, one of the other models.
+ * A seed makes three worlds, apart from one another: one of transactions, one of the other models, one of blocks.
  */
 #ifndef SIM_H
 #define SIM_H
@@ -44,6 +45,13 @@ uint64_t rng__next(struct rng *rng);
 uint32_t rng__below(struct rng *rng, uint32_t limit);		     /* [0, limit), limit > 0 */
 uint32_t rng__between(struct rng *rng, uint32_t low, uint32_t high); /* [low, high] */
 bool rng__chance(struct rng *rng, uint32_t percent);
+
+enum world_kind {
+	WORLD_TX,     /* transactions */
+	WORLD_SYNC,   /* the other models */
+	WORLD_BLOCKS, /* transactions without races */
+	WORLDS
+};
 
 /* ---- one world's measures, all drawn from its seed ---- */
 
@@ -74,7 +82,8 @@ struct profile {
 	bool relay;		    /* node 0 is the home of all pages, and runs nothing */
 	bool fair;		    /* likewise, and all others want one page all the time */
 	bool patient;		    /* who loses sleeps first, as the runtime does */
-	/* A world without transactions: */
+	enum world_kind world;
+	/* A world without transactions, or without races: */
 	bool sync;
 	uint32_t sc_from, rc_from; /* of each home's pages */
 	uint32_t locks;		   /* names */
@@ -86,6 +95,9 @@ struct profile {
 	uint32_t border_percent; /* are to pages of sequential consistency, as in a stencil of two colours */
 	uint32_t border_shift;	 /* which live with the node so many places after their writer */
 	uint32_t tick_max;	 /* until a CORE_TICK, at most */
+	/* A world without races: */
+	uint32_t undoable_percent; /* of its blocks */
+	uint32_t private_percent;  /* of its pages have one owner */
 };
 
 enum op_kind {
@@ -99,7 +111,9 @@ enum op_kind {
 	OP_RETRY,
 	OP_SOLE,
 	OP_ACQUIRE,
-	OP_RELEASE
+	OP_RELEASE,
+	OP_BEGIN, /* word: it is independent */
+	OP_COMMIT
 };
 
 struct op {
@@ -195,6 +209,13 @@ struct node {
 	bool *changed;		   /* by page: room for an event's */
 	uint32_t *depth;	   /* of a world without transactions: by lock, how often it has it */
 	bool ends;		   /* likewise: what it needs is lost */
+	bool independent;	   /* the block that runs */
+	uint32_t begun;		   /* where it began, in ops[] */
+	struct undo {
+		uint64_t was;
+		uint32_t page, word;
+	} undo[MAX_OPS];
+	uint32_t nundo;
 };
 
 /* What the words of a world without transactions must read as. */
@@ -223,6 +244,7 @@ struct totals {
 	uint64_t sections, checked;	   /* without transactions: critical sections; words that were read */
 	uint64_t spreads, left;		   /* pages updated; copies given up since nobody used them */
 	uint64_t cached, fetched;	   /* locks */
+	uint64_t blocks, undone, rebased;  /* without races: pages rebased */
 	uint32_t most_aborts;		   /* of one transaction */
 	double longest; /* long transaction against short ones: share of the time that it may take */
 };
@@ -268,7 +290,7 @@ void profile__draw_homes(struct profile *p, struct rng *rng);
 /* Runs a seed. Returns false and says what failed in w->kind and w->failure. */
 struct run {
 	uint64_t seed;
-	bool sync;	   /* the seed's world without transactions */
+	enum world_kind world;
 	uint32_t nodes;	   /* 0: the seed decides */
 	bool verbose;	   /* print every message and the history's errors */
 	bool history_only; /* look only at the history and at progress, not at the state of the cores */
@@ -314,7 +336,23 @@ void profile__draw_sync(struct profile *p, struct rng *rng, uint32_t nodes_force
 void sync__start(struct world *w, struct node *n);
 void sync__move(struct world *w, struct node *n);
 void sync__resumed(struct world *w, struct node *n);
-void sync__lost(struct world *w, struct node *n);
+void sync__lost(struct world *w, struct node *n, const struct core_action *a);
+void sync__aborted(struct world *w, struct node *n);
+void sync__add(struct node *n, enum op_kind kind, uint32_t page, uint32_t word);
+/* An access, without a race, to a page of this model. */
+void sync__draw_own(struct world *w, struct node *n, enum core_model model);
+
+/* blocks.c */
+void profile__draw_blocks(struct profile *p, struct rng *rng);
+void blocks__draw(struct world *w, struct node *n);
+void blocks__step(struct world *w, struct node *n, const struct op *op);
+/* A doomed block is told: it has ended, if this returns true. */
+bool blocks__told(struct world *w, struct node *n);
+/* It is about to write; all of that is undone. */
+void blocks__writes(struct world *w, struct node *n, uint32_t page, uint32_t word);
+void blocks__undo(struct world *w, struct node *n);
+void blocks__check(struct world *w, const struct node *n);
+void blocks__end(struct world *w);
 
 /* check_sync.c */
 void check_sync__open(struct world *w);

@@ -192,7 +192,7 @@ void world__step(struct world *w, struct node *n, struct core_event *event, stru
 			return;
 		}
 	}
-	w->steps++;
+	w->steps += event->type != CORE_TICK; /* over a very slow link somebody may wait for many */
 	if (event->type == CORE_BARRIER || event->type == CORE_RELEASE ||
 	    (packet && core__flushes(n->core, &packet->msg)))
 		event->changed = port__changed(n);
@@ -212,7 +212,9 @@ void world__step(struct world *w, struct node *n, struct core_event *event, stru
 		check_sync__asked(w, n, &packet->msg);
 	if (w->profile.sync)
 		check_sync__step(w, n);
-	else
+	if (w->profile.world == WORLD_BLOCKS)
+		blocks__check(w, n);
+	if (w->profile.world != WORLD_SYNC)
 		check__sticky(w, n);
 	if (w->steps % 64 == 0)
 		check__exclusivity(w);
@@ -255,9 +257,12 @@ static void open_world(struct world *w, const struct run *run)
 	w->seed = run->seed;
 	w->rng.state = run->seed * 0x2545f4914f6cdd1dull + 1;
 	w->wild.state = run->seed * 0x9fb21c651e98df25ull + 7;
-	if (run->sync) {
-		w->rng.state ^= 0x51c64e6d1f2a3b59ull;
+	p->world = run->world;
+	if (run->world != WORLD_TX) {
+		w->rng.state ^= run->world == WORLD_SYNC ? 0x51c64e6d1f2a3b59ull : 0x3c8e1b07a95d642full;
 		profile__draw_sync(p, &w->rng, run->nodes);
+		if (run->world == WORLD_BLOCKS)
+			profile__draw_blocks(p, &w->rng);
 	} else {
 		profile__draw(p, &w->rng, run->nodes);
 	}
@@ -421,7 +426,9 @@ bool world__run(struct world *w, const struct run *run, struct totals *totals)
 	if (w->failed && w->history_only && w->kind == FAIL_CORE) {
 		w->failed = false; /* the history up to here may show it too */
 		check__whole_history(w);
-	} else if (!w->failed && run->sync) {
+	} else if (!w->failed && run->world == WORLD_BLOCKS) {
+		blocks__end(w);
+	} else if (!w->failed && run->world == WORLD_SYNC) {
 		check_sync__end(w);
 	} else if (!w->failed) {
 		check__end(w);
