@@ -74,11 +74,14 @@ static double cache_pages(void)
 	return pages;
 }
 
-static long choose(const struct place *p)
+/* What is never undone loses nothing by being long, and what it commits nobody may look at before the next barrier. */
+static long choose(const struct place *p, const struct dsm__loop *l)
 {
 	double between = (PRIOR_NS + p->ran_ns) / (1 + p->aborts);
 	double best_ns = sqrt(2 * p->commit_ns * between), n;
 
+	if (l->independent && !node.options.no_independent)
+		return l->end - l->at;
 	if (!p->last)
 		return FIRST;
 	n = (best_ns < MOST_NS ? best_ns : MOST_NS) / (p->step_ns > 1 ? p->step_ns : 1);
@@ -222,7 +225,7 @@ int dsm__loop_more(struct dsm__loop *l)
 	if (section__wanted())
 		return next_section(l);
 	while (l->at < l->end) {
-		long n = l->chunk ? l->chunk : choose(p);
+		long n = l->chunk ? l->chunk : choose(p, l);
 
 		p->chosen = n; /* the loop's end may cut it short */
 		l->stop = l->end - l->at < n ? l->end : l->at + n;
