@@ -47,9 +47,9 @@ static struct root *table(void)
 	return region__address(node.region, 0);
 }
 
-const char *roots__before(uint64_t offset, uint64_t *bytes)
+const char *roots__before(const void *page, uint64_t offset, uint64_t *bytes)
 {
-	const struct root *t = (const struct root *)region__frame(node.region, 0), *best = NULL;
+	const struct root *t = page, *best = NULL;
 
 	for (size_t i = 0; i < SLOTS; i++)
 		if (t[i].offset && t[i].offset <= offset && (!best || t[i].offset > best->offset))

@@ -234,7 +234,7 @@ static void merge(const struct core_action *a, const struct wire_blob *blobs)
 static void promise_broken(uint32_t page, size_t byte)
 {
 	uint64_t offset = (uint64_t)page * DSM_PAGE_BYTES + byte, bytes = 0;
-	const char *root = roots__before(offset, &bytes);
+	const char *root = roots__before(region__frame(node.region, 0), offset, &bytes);
 	char where[96] = "";
 
 	if (root)
