@@ -111,9 +111,9 @@ DSM_API int dsm_nodes(void);
  * in place, without the copy that undoing takes; what others have, too, is put together to the byte. The
  * loop is one transaction, unless a plan gives it a number; dsm_defer() and dsm_progress() wait for its end.
  * For who breaks the promise there is no isolation, as in a program with races. Two nodes that change a byte
- * at the same time, each without the other's change and to different values, end the program with a message;
- * nothing else is noticed. `dsmrun --no-independent` makes it an ordinary DSM_TX_FOR, whose conflicts
- * dsmreport explains, and so do --strict and --history (docs/api.md tells how to check a program).
+ * at the same time, each without the other's change, end the program with a message; nothing else is
+ * noticed. `dsmrun --no-independent` makes it an ordinary DSM_TX_FOR, whose conflicts dsmreport explains,
+ * and so do --strict and --history (docs/api.md tells how to check a program).
  * dsm_cancel() and dsm_retry() in it end the program with a message, dsm_irrevocable() has nothing to do.
  * Inside another block it is a part of that. Under sc and rc its lock is one that no other node takes, and
  * nothing is noticed. */

@@ -110,11 +110,18 @@ static void misuse_promise(const char *kind)
 {
 	long seen;
 
+	dsm_peek(&seen, &item->value, sizeof(seen)); /* each has a copy, so none writes in place */
 	if (is(kind, "promise-broken")) {
-		dsm_peek(&seen, &item->value, sizeof(seen)); /* each has a copy, so none writes in place */
 		dsm_barrier();
 		DSM_TX_INDEPENDENT { /* promise-broken */
 			item->value = dsm_node() + 1;
+			meet();
+		}
+	}
+	if (is(kind, "promise-counts")) { /* both from 0 to 1 */
+		dsm_barrier();
+		DSM_TX_INDEPENDENT { /* promise-counts: */
+			item->value++;
 			meet();
 		}
 	}
@@ -416,7 +423,8 @@ int main(int argc, char **argv)
 	if (is(kind, "stack") && dsm_node() == 0)
 		DSM_TX
 			global = (int)deeper(10000000);
-	misuse_promise(kind);
+	if (!strncmp(kind, "promise-", 8))
+		misuse_promise(kind);
 	if (is(kind, "handler"))
 		misuse_handler();
 	if (is(kind, "abort") && dsm_node() == 0)
