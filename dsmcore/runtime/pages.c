@@ -241,10 +241,10 @@ static void promise_broken(uint32_t page, size_t byte)
 		snprintf(where, sizeof(where), " (\"%s\" + %llu)", root, (unsigned long long)bytes);
 	node__fatal(
 		tx.begin_pc,
-		"this loop and another node have both changed the byte at %p%s since the last barrier, but "
+		"this node and another one have both changed the byte at %p%s since the last barrier, but "
 		"DSM_TX_FOR_INDEPENDENT promises that no two nodes do: let each node write bytes of its "
 		"own, or use DSM_TX_FOR (dsmrun --no-independent --monitor, and dsmreport names both "
-		"sides); the loop begins",
+		"sides); the loop or block begins",
 		(void *)(DSM_BASE + offset), where);
 }
 
