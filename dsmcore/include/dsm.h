@@ -104,15 +104,19 @@ DSM_API int dsm_nodes(void);
 /* The same with a number of the program's own: it commits every `chunk` iterations; 0: as above. A plan's
  * number for a loop (docs/plan.md) goes before both. */
 #define DSM_TX_FOR_EVERY(i, from, to, chunk) DSM__LOOP(dsm__loop_begin((from), (to), (chunk), DSM__HERE), i)
-/* The same for a loop that promises to be independent (as the INDEPENDENT loops of High Performance Fortran are): no byte
- * that it reads or writes is written by another node, and none that it writes is read by another node, between the same two
- * barriers. So two nodes may meet in a page, but never in a byte; each node's loop over the rows that it owns is like that, in a
- * program whose barriers keep writers and readers apart. Such a loop is not undone, so what this node has alone is written
- * in place, without the copy that undoing would take; what others have, too, is put together to the byte. For who breaks
- * the promise there is no isolation in it, as in a program with races under rc: `dsmrun --no-independent` makes it an
- * ordinary DSM_TX_FOR, whose conflicts the tools explain, and so do --strict and --history. (Two nodes that change the same byte are found in any case, where their
- * changes meet, and end the program with a message.) dsm_cancel() and dsm_retry() in it end the program with
- * a message; dsm_irrevocable() has nothing to do. Under sc and rc its lock is one that no other node takes. */
+/* DSM_TX_FOR for a loop that promises to be independent (High Performance Fortran's INDEPENDENT), and is not
+ * undone: between the same two barriers no other node writes a byte that the loop reads or writes, nor reads
+ * one that it writes. Nodes may meet in a page, but never in a byte. Each node's loop over the rows that it
+ * owns is like that, where barriers keep writers and readers apart. What this node has alone is then written
+ * in place, without the copy that undoing takes; what others have, too, is put together to the byte. The
+ * loop is one transaction, unless a plan gives it a number; dsm_defer() and dsm_progress() wait for its end.
+ * For who breaks the promise there is no isolation, as in a program with races. Two nodes that change a byte
+ * at the same time, each without the other's change and to different values, end the program with a message;
+ * nothing else is noticed. `dsmrun --no-independent` makes it an ordinary DSM_TX_FOR, whose conflicts
+ * dsmreport explains, and so do --strict and --history (docs/api.md tells how to check a program).
+ * dsm_cancel() and dsm_retry() in it end the program with a message, dsm_irrevocable() has nothing to do.
+ * Inside another block it is a part of that. Under sc and rc its lock is one that no other node takes, and
+ * nothing is noticed. */
 #define DSM_TX_FOR_INDEPENDENT(i, from, to) DSM__LOOP(dsm__loop_begin_independent((from), (to), DSM__HERE), i)
 /* The same for a block. */
 #define DSM_TX_INDEPENDENT DSM_TX_FOR_INDEPENDENT(dsm__once, 0, 1)

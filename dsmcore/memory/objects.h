@@ -63,6 +63,9 @@ void objects__check_caller(const void *pc, const char *call);
  * node.lock. */
 void roots__rundown(void);
 void roots__close(void);
+/* For a message: of the roots in a copy of page 0 the one next to a region offset among those not beyond it, and how many bytes
+ * lie between. NULL: there is none. Any thread. */
+const char *roots__before(const void *page, uint64_t offset, uint64_t *bytes);
 /* The name for which dsm_root() has given NULL last and that it has not found since, or NULL. For the message about a crash:
  * async-signal-safe, of the mutator. */
 const char *roots__missing(void);

@@ -47,6 +47,18 @@ static struct root *table(void)
 	return region__address(node.region, 0);
 }
 
+const char *roots__before(const void *page, uint64_t offset, uint64_t *bytes)
+{
+	const struct root *t = page, *best = NULL;
+
+	for (size_t i = 0; i < SLOTS; i++)
+		if (t[i].offset && t[i].offset <= offset && (!best || t[i].offset > best->offset))
+			best = &t[i];
+	if (best)
+		*bytes = offset - best->offset;
+	return best ? best->name : NULL;
+}
+
 static uint32_t hash(const char *name)
 {
 	uint32_t h = 2166136261u;

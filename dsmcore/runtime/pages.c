@@ -6,10 +6,12 @@
 #include "dsmcore/runtime/pages.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dsmcore/memory/diff.h"
+#include "dsmcore/memory/objects.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/memory/shadow.h"
 #include "dsmcore/runtime/events.h"
@@ -228,13 +230,22 @@ static void merge(const struct core_action *a, const struct wire_blob *blobs)
 	count_changes(begin, 1);
 }
 
-/* It is named by what the program calls it: page and byte alone say little. */
+/* A page and a byte alone say little: they are told by a name that the program has given. */
 static void promise_broken(uint32_t page, size_t byte)
 {
-	node__fatal(tx.begin_pc,
-		    "this loop and one of another node have both changed the byte at %p since the last barrier, "
-		    "but DSM_TX_FOR_INDEPENDENT promises that no two nodes do: use DSM_TX_FOR",
-		    (void *)((uintptr_t)DSM_BASE + (uintptr_t)page * DSM_PAGE_BYTES + byte));
+	uint64_t offset = (uint64_t)page * DSM_PAGE_BYTES + byte, bytes = 0;
+	const char *root = roots__before(region__frame(node.region, 0), offset, &bytes);
+	char where[96] = "";
+
+	if (root)
+		snprintf(where, sizeof(where), " (\"%s\" + %llu)", root, (unsigned long long)bytes);
+	node__fatal(
+		tx.begin_pc,
+		"this loop and another node have both changed the byte at %p%s since the last barrier, but "
+		"DSM_TX_FOR_INDEPENDENT promises that no two nodes do: let each node write bytes of its "
+		"own, or use DSM_TX_FOR (dsmrun --no-independent --monitor, and dsmreport names both "
+		"sides); the loop begins",
+		(void *)(DSM_BASE + offset), where);
 }
 
 static void make_twins(uint32_t page, uint32_t count)
@@ -268,7 +279,8 @@ static void rebase(const struct core_action *a)
 	bool mask;
 
 	if (!twin || !next)
-		node__fatal(NULL, "the protocol rebases page %u, of which there is no other version", a->page);
+		node__fatal(NULL, "the protocol rebases page %u, of which there is no other version",
+			    a->page);
 	for (size_t i = 0; i < DSM_PAGE_BYTES; i++)
 		if (frame[i] != twin[i] && next[i] != twin[i] && frame[i] != next[i])
 			promise_broken(a->page, i);

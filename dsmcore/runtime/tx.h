@@ -80,6 +80,8 @@ bool tx__access(uint32_t page, uint16_t offset, bool write, bool pinned, const v
  * more closed than the core's rights: the microscope and strict mode close pages behind the core's back, and
  * the kernel does when it reclaims memory. */
 bool tx__reopen(uint32_t page, bool write, const void *pc);
+/* Of the running attempt, or the one that begins: it is a loop's that promises to be independent, and the run believes that. */
+bool tx__never_undone(void);
 /* tx__access() for each page of a range; unwinds by itself. -EINVAL: not all DSM memory; -EPERM: outside a transaction, and it needs
  * one. */
 int tx__touch(const void *ptr, size_t bytes, bool write, bool pinned, const void *pc);

@@ -188,6 +188,32 @@ static void output(long rounds, const char *path)
 	}
 }
 
+/* Nodes that meet in a page, never in a byte. Without the promise (DSM_INDEPENDENT=0) the blocks are ordinary ones, which are
+ * undone unless they are irrevocable. */
+static void promised(long rounds)
+{
+	static long ran; /* not undone */
+	long *mine = &shared->other[dsm_node()], found;
+
+	for (long k = 0; k < rounds; k++)
+		DSM_TX_INDEPENDENT {
+			long before = *mine;
+
+			dsm_irrevocable();
+			ran++;
+			*mine = before + 1;
+			usleep(20);
+		}
+	if (ran != rounds)
+		fail("what follows dsm_irrevocable() in an independent block did not happen exactly once");
+	dsm_barrier();
+	for (int n = 0; n < dsm_nodes(); n++) {
+		dsm_peek(&found, &shared->other[n], sizeof(found));
+		if (found != rounds)
+			fail("an independent block was lost");
+	}
+}
+
 /* Two irrevocable ones that each wait for what the other changes would never end if they held their turns. */
 static void relay(long rounds)
 {
@@ -336,6 +362,8 @@ int main(int argc, char **argv)
 		interrupted(rounds);
 	else if (!strcmp(mode, "output") && argc > 3)
 		output(rounds, argv[3]);
+	else if (!strcmp(mode, "promised"))
+		promised(rounds);
 	else if (!strcmp(mode, "relay"))
 		relay(rounds);
 	else if (!strcmp(mode, "readers"))

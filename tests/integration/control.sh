@@ -44,6 +44,9 @@ for n in 2 4; do
 	awk '{ if ($1 != NR) exit 1 }' "$TMPDIR/lines" || fail "output: the lines are not in the order of the transactions"
 	[ "$(counter irrevocable)" = $((n * rounds)) ] || fail "output: the counter of irrevocable attempts is wrong"
 	echo "    $(counter aborts) aborts, $(counter aborts_irrevocable) of them lost to an irrevocable one"
+	check promised $n $rounds
+	[ "$(counter aborts)" = 0 ] || fail "promised: an independent block was undone"
+	DSM_INDEPENDENT=0 meets aborts "no attempt was ever aborted" promised $n $rounds
 	check relay $n $((quick ? 40 : 200))
 	check readers $n $((quick ? 100 : 600))
 	check bulk $n $((quick ? 3 : 6))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* misuse KIND: does one forbidden thing; misuse.sh checks the message and its line (marked with the kind). */
 #include <assert.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -90,6 +91,41 @@ static __attribute__((noinline)) void write_hot_page(void)
 	DSM_TX_READ { /* read-writes-hot */
 		item->value++;
 	}
+}
+
+/* Returns when both nodes are here, in the middle of their blocks. */
+static void meet(void)
+{
+	char path[2][256];
+
+	for (int n = 0; n < 2; n++)
+		snprintf(path[n], sizeof(path[n]), "%s/here-%d", getenv("TMPDIR"), n);
+	close(open(path[dsm_node()], O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	while (access(path[!dsm_node()], F_OK))
+		usleep(1000);
+}
+
+/* What blocks do not allow that promise to be independent. */
+static void misuse_promise(const char *kind)
+{
+	long seen;
+
+	if (is(kind, "promise-broken")) {
+		dsm_peek(&seen, &item->value, sizeof(seen)); /* each has a copy, so none writes in place */
+		dsm_barrier();
+		DSM_TX_INDEPENDENT { /* promise-broken */
+			item->value = dsm_node() + 1;
+			meet();
+		}
+	}
+	if (is(kind, "promise-retry"))
+		DSM_TX_INDEPENDENT {
+			dsm_retry(); /* promise-retry */
+		}
+	if (is(kind, "promise-cancel"))
+		DSM_TX_FOR_INDEPENDENT(i, 0, 3) {
+			dsm_cancel(); /* promise-cancel */
+		}
 }
 
 /* What cancel, retry, irrevocable and read-only transactions do not allow. */
@@ -380,6 +416,7 @@ int main(int argc, char **argv)
 	if (is(kind, "stack") && dsm_node() == 0)
 		DSM_TX
 			global = (int)deeper(10000000);
+	misuse_promise(kind);
 	if (is(kind, "handler"))
 		misuse_handler();
 	if (is(kind, "abort") && dsm_node() == 0)

@@ -69,6 +69,14 @@ expect read-touches 2 'write to DSM memory in a DSM_TX_READ'
 expect read-allocates 2 'dsm_new\(\) in a DSM_TX_READ'
 expect read-frees 2 'dsm_free\(\) in a DSM_TX_READ'
 expect read-names 2 'dsm_root_set\(\) in a DSM_TX_READ'
+rm -f "$TMPDIR"/here-?
+expect promise-broken 2 'both changed the byte at 0x[0-9a-f]+ \("item" \+ 0\) since the last barrier.* the loop begins'
+rm -f "$TMPDIR"/here-?
+expect promise-broken 0 '' --no-independent
+for o in '' --no-independent; do
+	expect promise-retry 2 'dsm_retry\(\) in a DSM_TX_FOR_INDEPENDENT, which is not undone' $o
+	expect promise-cancel 2 'dsm_cancel\(\) in a DSM_TX_FOR_INDEPENDENT, which is not undone' $o
+done
 case $BUILD in
 *asan* | *tsan*) ;; # the sanitizer reports crashes and wraps the calls itself
 *)

@@ -402,6 +402,26 @@ static void a_rundown_lists_what_lives(void **arg)
 	assert_int_equal(made.emitted[N / 2].root.offset, offset_of(p[1]));
 }
 
+static void the_root_before_an_address_is_found(void **arg)
+{
+	(void)arg;
+	char *a = dsm_new_flat(char, 400);
+	uint64_t first = offset_of(&a[0]), second = offset_of(&a[200]), bytes = 0;
+
+	assert_null(roots__before((void *)DSM_BASE, second, &bytes));
+	assert_int_equal(dsm_root_set("second", &a[200]), 0);
+	assert_null(roots__before((void *)DSM_BASE, second - 1, &bytes));
+	assert_int_equal(dsm_root_set("first", &a[0]), 0);
+	assert_string_equal(roots__before((void *)DSM_BASE, second - 1, &bytes), "first");
+	assert_int_equal(bytes, second - 1 - first);
+	assert_string_equal(roots__before((void *)DSM_BASE, second, &bytes), "second");
+	assert_int_equal(bytes, 0);
+	assert_string_equal(roots__before((void *)DSM_BASE, second + 5000, &bytes), "second");
+	assert_int_equal(bytes, 5000);
+	assert_int_equal(dsm_root_set("second", NULL), 0);
+	assert_string_equal(roots__before((void *)DSM_BASE, second + 7, &bytes), "first");
+}
+
 static void a_root_is_told_at_the_commit(void **arg)
 {
 	struct avatar *a = dsm_new(struct avatar, 1);
@@ -541,6 +561,8 @@ int main(void)
 						made__teardown),
 		cmocka_unit_test_setup_teardown(a_rundown_lists_what_lives, made__setup, made__teardown),
 		cmocka_unit_test_setup_teardown(a_root_is_told_at_the_commit, made__setup, made__teardown),
+		cmocka_unit_test_setup_teardown(the_root_before_an_address_is_found, made__setup,
+						made__teardown),
 		cmocka_unit_test(a_matching_chain_is_laid_out),
 		cmocka_unit_test(without_room_the_layout_is_natural),
 		cmocka_unit_test(a_plan_of_another_build_is_ignored),
