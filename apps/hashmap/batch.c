@@ -92,12 +92,11 @@ static void take_from(const struct table *t, const struct outbox *box)
 {
 	long range[2];
 
-	dsm_peek(range, &box->begin[dsm_node()], sizeof(range));
-	if (range[0] == range[1])
-		return;
 	DSM_TX_INDEPENDENT {
-		dsm_touch(&box->addition[range[0]], (size_t)(range[1] - range[0]) * sizeof(struct addition),
-			  DSM_READ);
+		memcpy(range, &box->begin[dsm_node()], sizeof(range));
+		if (range[0] < range[1])
+			dsm_touch(&box->addition[range[0]],
+				  (size_t)(range[1] - range[0]) * sizeof(struct addition), DSM_READ);
 	}
 	take(t, &box->addition[range[0]], range[1] - range[0]);
 }
