@@ -24,6 +24,11 @@ misuse_LIBS := -lpthread
 misuse_DIR := tests/integration
 SCRIPT_TESTS += tests/integration/node_loss.sh tests/integration/undo.sh tests/integration/loops.sh tests/integration/misuse.sh tests/integration/chain_sources.sh tests/integration/short_runs.sh
 
+PROGRAMS += independent
+independent_SRCS := tests/integration/independent.c
+independent_NEEDS := dsm
+independent_DIR := tests/integration
+
 PROGRAMS += chunks
 chunks_SRCS := tests/integration/chunks.c
 chunks_NEEDS := dsm

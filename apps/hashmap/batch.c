@@ -36,7 +36,7 @@ static long own_first(const struct table *t, int node)
 	return rows__block((long)t->places, t->pages.nodes, node);
 }
 
-/* What this node's blocks are about: its part of the table. No other node names it, so under sc and rc its lock stays
+/* What this node's look-ups are about: its part of the table. No other node names it, so under sc and rc its lock stays
  * here. */
 static void *own(const struct table *t)
 {
@@ -68,9 +68,9 @@ static void collect(struct batch *b, const struct table *t, long keys, long firs
 		b->slot[i] = (uint32_t)b->at[b->slot[i]]++;
 }
 
-static void publish(const struct batch *b, const struct table *t, long keys, struct outbox *box)
+static void publish(const struct batch *b, long keys, struct outbox *box)
 {
-	DSM_TX_ON(own(t)) {
+	DSM_TX_INDEPENDENT {
 		memcpy(box->begin, b->begin, sizeof(b->begin));
 		for (long i = 0; i < b->count; i++) {
 			long k = b->first + i * dsm_nodes();
@@ -82,7 +82,7 @@ static void publish(const struct batch *b, const struct table *t, long keys, str
 /* Additions to this node's part. A table that is full is found when all keys are looked up. */
 static void take(const struct table *t, const struct addition *from, long count)
 {
-	DSM_TX_FOR_ON(own(t), i, 0, count) {
+	DSM_TX_FOR_INDEPENDENT(i, 0, count) {
 		table__add(t, from[i].key, from[i].amount);
 		dsm_progress(1);
 	}
@@ -92,12 +92,11 @@ static void take_from(const struct table *t, const struct outbox *box)
 {
 	long range[2];
 
-	dsm_peek(range, &box->begin[dsm_node()], sizeof(range));
-	if (range[0] == range[1])
-		return;
-	DSM_TX_READ_ON(own(t)) {
-		dsm_touch(&box->addition[range[0]], (size_t)(range[1] - range[0]) * sizeof(struct addition),
-			  DSM_READ);
+	DSM_TX_INDEPENDENT {
+		memcpy(range, &box->begin[dsm_node()], sizeof(range));
+		if (range[0] < range[1])
+			dsm_touch(&box->addition[range[0]],
+				  (size_t)(range[1] - range[0]) * sizeof(struct addition), DSM_READ);
 	}
 	take(t, &box->addition[range[0]], range[1] - range[0]);
 }
@@ -107,10 +106,11 @@ static void exchange(struct batch *b, const struct table *t, const struct outbox
 {
 	int me = dsm_node(), nodes = dsm_nodes();
 
-	/* Two outboxes by turns: who is at a barrier has taken what came before the last one. */
+	/* Two outboxes by turns: who is at a barrier has taken what came before the last one. So between two barriers nobody
+	 * reads the box that is written, or writes one that is read, and all blocks here are independent. */
 	for (long turn = 0, done = 0; done < 2 * keys; turn++, done += BATCH * nodes) {
 		collect(b, t, keys, done + me);
-		publish(b, t, keys, (struct outbox *)boxes->of[me] + turn % 2);
+		publish(b, keys, (struct outbox *)boxes->of[me] + turn % 2);
 		dsm_barrier();
 		for (int d = 0; d < nodes; d++)
 			take_from(t, (struct outbox *)boxes->of[(me + d) % nodes] + turn % 2);

@@ -3,7 +3,9 @@
  * kmeans.c - Lloyd's k-means on points that all nodes share.
  *
  * Each node has a block of points and adds them up in sums of its own, so no two nodes ever write the same bytes. In
- * the natural layout the sums of all nodes are one array all the same, and so all meet on its pages, at each point.
+ * the natural layout the sums of all nodes are one array all the same, and so all meet on its pages, at each point. Centres and
+ * sums are read and written by turns, a barrier between: so all loops but the last one, which node 0 has for itself, are
+ * independent.
  */
 #include <dsm.h>
 
@@ -90,13 +92,13 @@ static void fill(const struct shared *s, long first, long end)
 	struct point *points = rows__at(&s->points, first);
 	int32_t *labels = rows__at(&s->labels, first);
 
-	DSM_TX_FOR_ON(s->tally[dsm_node()], i, first, end) {
+	DSM_TX_FOR_INDEPENDENT(i, first, end) {
 		point__make(&points[i - first], i, s->clusters);
 		labels[i - first] = -1;
 	}
 	dsm_barrier();
 	if (dsm_node() == 0)
-		DSM_TX {
+		DSM_TX_INDEPENDENT {
 			for (long c = 0; c < s->clusters; c++)
 				s->centres[c] =
 					*(struct point *)rows__at(&s->points, c * s->size / s->clusters);
@@ -112,13 +114,13 @@ static void assign(const struct shared *s, long first, long end)
 	int32_t *labels = rows__at(&s->labels, first);
 
 	/* All of it is this node's own until the barrier. */
-	DSM_TX_ON(tally) {
+	DSM_TX_INDEPENDENT {
 		for (long c = 0; c < s->clusters; c++)
 			*sum_of(s, me, c) = (struct sum){0};
 		*tally = (struct tally){0};
 	}
 	long count = end - first, group = s->tuned ? GROUP : 1;
-	DSM_TX_FOR_ON(tally, g, 0, (count + group - 1) / group) {
+	DSM_TX_FOR_INDEPENDENT(g, 0, (count + group - 1) / group) {
 		long begin = g * group, stop = begin + group < count ? begin + group : count;
 		for (long i = begin; i < stop; i++) {
 			int64_t square;
@@ -132,7 +134,7 @@ static void assign(const struct shared *s, long first, long end)
 
 static void move_centres(const struct shared *s)
 {
-	DSM_TX_ON(s->total) {
+	DSM_TX_INDEPENDENT {
 		struct tally all = {0};
 		for (int i = 0; i < dsm_nodes(); i++) {
 			all.moved += s->tally[i]->moved;
@@ -159,7 +161,9 @@ static void run(const struct shared *s, const struct kmeans_options *o, struct k
 		if (dsm_node() == 0)
 			move_centres(s);
 		dsm_barrier();
-		dsm_peek(&r->last, s->total, sizeof(r->last));
+		DSM_TX_INDEPENDENT { /* dsm_peek() would close what the loops have written in place */
+			r->last = *s->total;
+		}
 		r->iterations++;
 		app__progress(app, (double)r->iterations / (double)o->iterations, "iterations");
 	} while (r->last.moved && r->iterations < o->iterations);

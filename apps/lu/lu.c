@@ -4,13 +4,15 @@
  *
  * Natural: blocks are dealt to a grid of nodes, so that all have work until the end. Each step asks for two barriers:
  * the diagonal block must be factored before it divides, and those blocks must be divided before they are subtracted.
- * The next diagonal block is factored by the node that has just updated it, so it need not wait.
+ * The next diagonal block is factored by the node that has just updated it, so it need not wait. Between two of the barriers
+ * nodes read only blocks that nobody writes, beside their own, so all these loops are independent.
  *
  * Tuned: columns of blocks are dealt to the nodes in turn. Then all that a step needs of other nodes is its panel, the
  * diagonal block and those below it, which lie in one piece. Nobody waits at barriers: a panel has a lock, which its
  * owner keeps from the start until the panel is ready, so who needs it asks for the lock. The owner of the next panel
  * makes that one first and goes on with its other columns then (look-ahead), so it is mostly ready when it is
- * wanted, and a node with more to do in one step makes up for it in the next.
+ * wanted, and a node with more to do in one step makes up for it in the next. A panel is read with no barrier since it was
+ * written, so none of these loops may promise to be independent.
  */
 #include <dsm.h>
 
@@ -57,7 +59,7 @@ static void *own(const struct blocks *b)
 static void fill(const struct blocks *b, struct list *mine)
 {
 	add_own_from(mine, b, 0);
-	DSM_TX_FOR_ON(own(b), t, 0, mine->count)
+	DSM_TX_FOR_INDEPENDENT(t, 0, mine->count)
 		blocks__fill(b, mine->place[t].i, mine->place[t].j);
 }
 
@@ -68,7 +70,7 @@ static void divide(const struct blocks *b, struct list *mine, long k)
 		add_own(mine, b, k, j);
 		add_own(mine, b, j, k);
 	}
-	DSM_TX_FOR_ON(own(b), t, 0, mine->count) {
+	DSM_TX_FOR_INDEPENDENT(t, 0, mine->count) {
 		struct place p = mine->place[t];
 		if (p.i == k)
 			block__divide_left(blocks__at(b, p.i, p.j), blocks__at(b, k, k));
@@ -81,7 +83,7 @@ static void divide(const struct blocks *b, struct list *mine, long k)
 static void update(const struct blocks *b, struct list *mine, long k)
 {
 	add_own_from(mine, b, k + 1);
-	DSM_TX_FOR_ON(own(b), t, 0, mine->count) {
+	DSM_TX_FOR_INDEPENDENT(t, 0, mine->count) {
 		struct place p = mine->place[t];
 		block__update(blocks__at(b, p.i, p.j), blocks__at(b, p.i, k), blocks__at(b, k, p.j));
 		dsm_progress(1);
@@ -94,7 +96,7 @@ static void factorise(const struct blocks *b, struct list *mine, const struct ap
 		if (k == APP_FIRST)
 			dsm_phase("steady");
 		if (blocks__owner(b, k, k) == dsm_node())
-			DSM_TX_ON(own(b)) {
+			DSM_TX_INDEPENDENT {
 				block__factor(blocks__at(b, k, k));
 			}
 		dsm_barrier();

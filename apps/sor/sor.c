@@ -4,7 +4,8 @@
  *
  * Each node owns a block of rows. A half-sweep updates the cells of one colour from cells of the other
  * colour only, so the rows of a half-sweep make sense as transactions of their own, in any order; the
- * barrier between two half-sweeps is what the algorithm itself asks for. In the natural layout the matrix is
+ * barrier between two half-sweeps is what the algorithm itself asks for. A node writes its own rows, and what it reads of
+ * its neighbours' rows is of the colour that nobody writes: the loops are independent. In the natural layout the matrix is
  * one plain C array in row order, so the last row of a node and the first of the next usually meet on a page.
  */
 #include <dsm.h>
@@ -45,12 +46,6 @@ static void open_matrix(struct matrix *m, const struct sor_options *o)
 		m->colour[1] = m->colour[0];
 }
 
-/* What this node's loops are about: its first row. No other node names it, so under sc and rc its lock stays here. */
-static void *own(const struct matrix *m)
-{
-	return rows__at(&m->colour[0], m->first < m->end ? m->first : 0);
-}
-
 static void fill(const struct matrix *m)
 {
 	DSM_TX_FOR_INDEPENDENT(i, m->first, m->end)
@@ -89,7 +84,7 @@ static struct grid_sum reduce(const struct matrix *m)
 	struct grid_sum sum;
 
 	grid_sum__init(&sum);
-	DSM_TX_FOR_ON(own(m), i, 0, (long)m->grid.n)
+	DSM_TX_FOR_INDEPENDENT(i, 0, (long)m->grid.n)
 		grid_sum__row(&sum, &m->grid, row(m, i), (size_t)i);
 	return sum;
 }

@@ -166,6 +166,8 @@ done
 row "undo, a loop of pages of its own" undo \
 	'"\(.median_us | us) us a page; \(.ratio | us) x the bare loop (\(way("twins").ratio | us), \(way("rights").ratio | us))"' \
 	"as good as by hand (twins, and rights)" '.median_us <= 1.1 * way("rights").median_us'
+row "the same, independent" undo 'way("independent") | "\(.median_us | us) us a page; \(.ratio | us) x the bare loop"' \
+	"less than twins by hand" 'way("independent").median_us < way("twins").median_us'
 row "scale, 8 to 1024 nodes" scale '"\(.messages_per_commit | us) messages a commit, spread \(.spread * 1000 | round / 10) %"' \
 	"within 10 % of flat" '.spread <= 0.1'
 for l in walk sor; do

@@ -39,7 +39,7 @@ static const struct command commands[] = {
 	{"barrier", "all nodes meet", paths__barrier, node_barrier__main, "tnclu", 2, 16, 4000, 20},
 	{"migrate", "a page that one node writes and another reads: its home moves, or stays", migrate__run,
 	 node_migrate__main, "tcui", 3, 3, 2000, 0},
-	{"undo", "a loop that writes pages of its own, as it must be to be undone", paths__undo,
+	{"undo", "a loop that writes pages of its own, to be undone and as independent", paths__undo,
 	 node_undo__main, "tncu", 1, 16, 140, 0},
 	{"scale", "messages a commit, 8 to 1024 simulated nodes", scale__run, NULL, "nc", 16, 1024, 60, 0},
 	{"probes", "run time with nobody attached, with a collector, recorded", probes__run, node_load__main,

@@ -135,10 +135,10 @@ int paths__barrier(const struct options *o, struct results *r, struct json_objec
 	return rc;
 }
 
-/* The DSM's own figure, then what the ways on plain memory cost. */
+/* The DSM's own figures, then what the ways on plain memory cost. */
 int paths__undo(const struct options *o, struct results *r, struct json_object **out)
 {
-	static const char *const ways[] = {"tx", "twins", "rights", "pieces"};
+	static const char *const ways[] = {"tx", "independent", "twins", "rights", "pieces"};
 	unsigned n = o->nodes ? o->nodes : 2;
 	int rc = launch__nodes(o, n, r, "undo");
 

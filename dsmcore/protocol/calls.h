@@ -145,6 +145,8 @@ bool rows__short(const struct dsm_core *core);
 /* May the running attempt write this page in place? */
 bool independent__may(const struct dsm_core *core, uint32_t page);
 void independent__open(struct dsm_core *core, uint32_t page);
+/* The page gets a twin instead, and stays open whoever asks for it. */
+void independent__keep(struct dsm_core *core, uint32_t page);
 /* The page is not this node's alone any more; what it has now is committed. */
 void independent__share(struct dsm_core *core, uint32_t page);
 /* Closes all bare pages. */

@@ -23,6 +23,8 @@ void client__open(struct dsm_core *core, uint32_t page, bool write, uint32_t tou
 		independent__open(core, page);
 		return;
 	}
+	if (write)
+		independent__keep(core, page);
 	attempt__touch(core, page, flags);
 	if (write && !(cp->flags & CLIENT_DIRTY)) {
 		core__do_range(core, CORE_DO_TWIN, page);
@@ -122,6 +124,7 @@ int client__access(struct dsm_core *core, const struct core_event *event)
 		return 0;
 	}
 	core->fetch.pinned = event->pinned;
+	core->fetch.stays = event->stays;
 	faulted = missing(core, event->page) || core->client[event->page].flags & CLIENT_AHEAD;
 	access_pages(core, event->page, count, event->write);
 	if (core->fetch.wanted)

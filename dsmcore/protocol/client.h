@@ -115,6 +115,7 @@ struct fetch {
 	size_t nflights, flights_cap, nlanded;
 	size_t wanted;		/* flights that the mutator waits for */
 	bool pinned;		/* it cannot unwind where it waits */
+	bool stays;		/* what it waits for stays open until the attempt has ended */
 	struct core_entry *ask; /* FETCHes being gathered, ascending */
 	size_t nask, ask_cap;
 	uint16_t also; /* another home that is asked together with this node's own, or NOBODY */

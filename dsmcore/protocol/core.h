@@ -224,6 +224,7 @@ struct core_event {
 	uint32_t count;	     /* ACCESS: pages from that one on, at most CORE_ACCESS_PAGES; 0 = one */
 	bool write;	     /* ACCESS */
 	bool pinned;	     /* ACCESS: cannot unwind here (library code): serve even if doomed */
+	bool stays;	     /* ACCESS: the kernel will write there, which cannot fault: open until the attempt has ended */
 	const bool *changed; /* COMMIT: one for each of core__dirty() in its order. BARRIER, RELEASE, and
 				       a MESSAGE for which core__flushes() says so: of core__written() */
 	uint64_t lock;	     /* ACQUIRE, RELEASE */

@@ -13,6 +13,7 @@
  *    moment: so the other node may get bytes of half an iteration, which are none that it looks at. The next write makes
  *    the page dirty like any other. An attempt that has promised nothing closes all bare pages at its BEGIN: it must be
  *    able to undo what it writes.
+ *  - What the kernel will write (a system call, dsm_touch()) is not bare, even if it was: it would not wait for a page that is closed.
  *  - A page that others have is dirty as ever, and committed through its home.
  *  - An INVALIDATE is obeyed, but dooms nothing: the attempt goes on with the page as it was (a zombie). Only of two that
  *    commit the same page at the same time one refuses the other, by rank, or each could undo the other's LOCK for ever.
@@ -32,6 +33,7 @@ bool independent__may(const struct dsm_core *core, uint32_t page)
 	const struct client_page *cp = &core->client[page];
 
 	return core->attempt.independent && cp->state == CLIENT_EXCLUSIVE &&
+	       (!core->fetch.stays || core_mutant(bare_for_kernel)) &&
 	       !(cp->flags & (CLIENT_DIRTY | CLIENT_ZOMBIE));
 }
 
@@ -50,6 +52,12 @@ static void end_bare(struct dsm_core *core, struct client_page *cp)
 	cp->bare = 0;
 	core->nbare--;
 	cp->version++;
+}
+
+void independent__keep(struct dsm_core *core, uint32_t page)
+{
+	if (core->client[page].bare)
+		end_bare(core, &core->client[page]);
 }
 
 void independent__share(struct dsm_core *core, uint32_t page)

@@ -200,10 +200,11 @@ static void attempt_begins(struct place *p, struct dsm__loop *l)
 	tx.between_ns = p->attempts == 1 && p->ended_ns ? tx.run_ns - p->ended_ns : 0;
 }
 
-/* Under sc and rc nothing is lost by iterations in one section; who waits for the lock shall not wait too long. */
+/* Under sc and rc nothing is lost by iterations in one section; who waits for the lock shall not wait too long. For that of
+ * an independent loop nobody waits. */
 static int next_section(struct dsm__loop *l)
 {
-	long n = l->chunk ? l->chunk : FIRST;
+	long n = l->chunk ? l->chunk : l->independent ? l->end - l->at : FIRST;
 
 	if (l->at >= l->end)
 		return 0;

@@ -320,8 +320,9 @@ static void require_undoable(uint32_t page, const void *pc)
 			    options__model(model));
 }
 
-/* At most CORE_ACCESS_PAGES from `page` on; the first byte is at `offset` of the first. */
-static bool access_pages(uint32_t page, uint32_t count, uint16_t offset, bool write, bool pinned,
+/* At most CORE_ACCESS_PAGES from `page` on; the first byte is at `offset` of the first. stays: it is not a fault, and what
+ * is written there may be the kernel's. */
+static bool access_pages(uint32_t page, uint32_t count, uint16_t offset, bool write, bool pinned, bool stays,
 			 const void *pc)
 {
 	if (write) {
@@ -329,15 +330,20 @@ static bool access_pages(uint32_t page, uint32_t count, uint16_t offset, bool wr
 		require_undoable(page, pc);
 	}
 	tx.needs_pc = pc;
-	struct core_event event = {
-		.type = CORE_ACCESS, .page = page, .count = count, .write = write, .pinned = pinned};
+	struct core_event event = {.type = CORE_ACCESS,
+				   .page = page,
+				   .count = count,
+				   .write = write,
+				   .pinned = pinned,
+				   .stays = stays && write};
 	enum core_fault kind = CORE_FAULT_NONE;
 	enum outcome outcome = OUTCOME_RESUME;
 
 	pthread_mutex_lock(&node.lock);
 	if (pinned && tx__doomed())
 		history__pinned();
-	if (!granted(page, count, write ? CORE_WRITE : CORE_READ)) {
+	if (!granted(page, count, write ? CORE_WRITE : CORE_READ) ||
+	    (event.stays && tx.depth && tx.independent)) {
 		uint64_t start = events__now();
 
 		outcome = dispatch__mutator(&event, &kind);
@@ -355,7 +361,7 @@ static bool access_pages(uint32_t page, uint32_t count, uint16_t offset, bool wr
 
 bool tx__access(uint32_t page, uint16_t offset, bool write, bool pinned, const void *pc)
 {
-	return access_pages(page, 1, offset, write, pinned, pc);
+	return access_pages(page, 1, offset, write, pinned, false, pc);
 }
 
 bool tx__reopen(uint32_t page, bool write, const void *pc)
@@ -470,7 +476,7 @@ int tx__touch(const void *ptr, size_t bytes, bool write, bool pinned, const void
 		uint16_t offset = page == first ? (uint16_t)(at & (DSM_PAGE_BYTES - 1)) : 0;
 
 		n = last - page < CORE_ACCESS_PAGES ? last - page + 1 : CORE_ACCESS_PAGES;
-		if (!access_pages(page, n, offset, write, pinned, pc))
+		if (!access_pages(page, n, offset, write, pinned, true, pc))
 			tx__unwind(TX_AGAIN);
 		for (uint32_t i = page; i < page + n; i++)
 			microscope__overlook(i);

@@ -91,7 +91,8 @@ prints migrate "$moving and .updates and .write_us > 0 and .read_us > 0" migrate
 prints migrate "$moving and (.updates | not)" migrate --count 256 --no-updates
 bad "says nothing to 'migrate'" migrate --nodes 4
 # Pieces of 2 MiB are the system's to give.
-prints undo '.nodes == 2 and .samples == 14 and ([., .also[]] | map(.way) | .[:3] == ["tx", "twins", "rights"] and (.[3:] | . == [] or . == ["pieces"]))' \
+prints undo '.nodes == 2 and .samples == 14 and ([., .also[]] | map(.way) | .[:4] == ["tx", "independent", "twins", "rights"] and (.[4:] | . == [] or . == ["pieces"]))
+	and (.also | all(.samples == 14 and .median_us > 0 and .ratio > 0))' \
 	undo --count 14
 prints undo '.nodes == 1 and .transport == "none"' undo --count 7 --nodes 1
 bad "says nothing to 'undo'" undo --pages 2

@@ -71,6 +71,8 @@ void blocks__draw(struct world *w, struct node *n)
 		sync__draw_own(w, n, CORE_TX);
 		if (!independent && n->ops[n->nops - 1].kind == OP_WRITE)
 			read_first(n);
+		if (independent && n->ops[n->nops - 1].kind == OP_WRITE && rng__chance(&n->rng, 15))
+			n->ops[n->nops - 1].count = 1;
 	}
 	sync__add(n, OP_COMMIT, 0, 0);
 }
@@ -83,7 +85,7 @@ static void begin(struct world *w, struct node *n, const struct op *op)
 	n->independent = op->word;
 	n->in_tx = true;
 	n->doomed = false;
-	n->nundo = 0;
+	n->nundo = n->nfixed = 0;
 	w->totals->blocks++;
 	world__step(w, n, &event, NULL);
 }
@@ -125,6 +127,23 @@ void blocks__writes(struct world *w, struct node *n, uint32_t page, uint32_t wor
 		n->undo[n->nundo++] = (struct undo){w->oracle.latest[page][word], page, word};
 }
 
+bool blocks__fix(struct world *w, struct node *n, uint32_t page)
+{
+	struct core_event event = {.type = CORE_ACCESS, .page = page, .write = true, .stays = true};
+	uint32_t i;
+
+	for (i = 0; i < n->nfixed && n->fixed[i] != page; i++)
+		;
+	if (i < n->nfixed)
+		return false;
+	if (n->nfixed < MAX_OPS)
+		n->fixed[n->nfixed++] = page;
+	n->wants = page;
+	n->nwants = 1;
+	world__step(w, n, &event, NULL);
+	return true;
+}
+
 void blocks__undo(struct world *w, struct node *n)
 {
 	if (n->in_tx && n->independent)
@@ -137,7 +156,8 @@ void blocks__undo(struct world *w, struct node *n)
 	n->in_tx = n->doomed = false;
 }
 
-/* What is written without a twin this node has alone; and it knows how much of that there is. */
+/* What is written without a twin this node has alone; and it knows how much of that there is. What the kernel writes stays
+ * open: it would not ask again. */
 void blocks__check(struct world *w, const struct node *n)
 {
 	const struct client_page *cp;
@@ -151,6 +171,12 @@ void blocks__check(struct world *w, const struct node *n)
 			world__fail(w, FAIL_INVARIANT, "node %u: page %u is written %s", world__id(w, n), page,
 				    cp->bare ? "in place, and not alone" : "without a twin");
 	}
+	for (page = 0; page < n->nfixed && n->core->attempt.running && n->core->mutator == MUTATOR_RUNS;
+	     page++)
+		if (n->memory[n->fixed[page]].rights != CORE_WRITE)
+			world__fail(w, FAIL_INVARIANT,
+				    "node %u: page %u is closed, and the kernel may write it",
+				    world__id(w, n), n->fixed[page]);
 	if (bare != n->core->nbare)
 		world__fail(w, FAIL_INVARIANT, "node %u: %u pages are written in place, it knows of %u",
 			    world__id(w, n), bare, n->core->nbare);

@@ -418,6 +418,8 @@ static bool perform(struct world *w, struct node *n, const struct op *op)
 		fault(w, n, op->page, op->count, write);
 		return false;
 	}
+	if (op->kind == OP_WRITE && op->count && blocks__fix(w, n, op->page))
+		return false;
 	for (i = 0; i <= op->nmore; i++)
 		if (n->memory[page_of(op, i)].rights < (write ? CORE_WRITE : CORE_READ)) {
 			fault(w, n, page_of(op, i), 0, write);

@@ -216,6 +216,8 @@ struct node {
 		uint32_t page, word;
 	} undo[MAX_OPS];
 	uint32_t nundo;
+	uint32_t fixed[MAX_OPS],
+		nfixed; /* pages that must stay as open as they are until the block has ended */
 };
 
 /* What the words of a world without transactions must read as. */
@@ -350,6 +352,8 @@ void blocks__step(struct world *w, struct node *n, const struct op *op);
 bool blocks__told(struct world *w, struct node *n);
 /* It is about to write; all of that is undone. */
 void blocks__writes(struct world *w, struct node *n, uint32_t page, uint32_t word);
+/* The kernel is about to write there: true if the page is not open for that yet, and was asked for. */
+bool blocks__fix(struct world *w, struct node *n, uint32_t page);
 void blocks__undo(struct world *w, struct node *n);
 void blocks__check(struct world *w, const struct node *n);
 void blocks__end(struct world *w);
