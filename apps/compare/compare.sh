@@ -14,7 +14,7 @@ out=$build/compare
 
 known_apps='sor mgs raytracer kmeans tsp lu hashmap world'
 often='sor mgs raytracer' # more runs: the applications that have MPI twins
-known_models='tx sc rc'
+known_models='tx tx-undone sc rc'
 known_layouts='natural tuned'
 
 usage() {
@@ -24,7 +24,8 @@ Runs the example programs under each consistency model and beside their sequenti
 faults, transfers, aborts and lost time.
 
       --apps LIST         of: ${known_apps// /,} (default: all)
-      --models LIST       of: ${known_models// /,} (default: all)
+      --models LIST       of: ${known_models// /,} (default: all); tx-undone is tx with --no-independent,
+                          for apps and layouts with loops that promise to be independent
       --nodes LIST        numbers of nodes (default: 1,2,4)
       --layouts LIST      of: ${known_layouts// /,} (default: both; tuned with --quick); world has one only
       --size APP=N        another size for an app (world: steps of each node); may be given several times
@@ -180,7 +181,7 @@ record() {
 	said=$(head -c 300 "$work/said" | tr '\n' ' ')
 	jq -n -c --arg app "$1" --arg kind "$2" --arg model "$3" --arg layout "$4" --argjson nodes "$5" --argjson size "$(size_of "$1")" \
 		--argjson status "$status" --arg said "$said" --slurpfile result "$result" --slurpfile stats "$stats" \
-		'{app: $app, kind: $kind, model: $model, layout: $layout, nodes: $nodes, size: $size, status: $status, said: $said,
+		'{app: $app, kind: $kind, model: ($model | rtrimstr("-undone")), independent: ($model != "tx-undone"), layout: $layout, nodes: $nodes, size: $size, status: $status, said: $said,
 		result: $result[0], stats: ($stats[0] | if . then {totals, phases} else null end)}' >>"$work/runs.jsonl"
 }
 size_of() { echo "${own_size[$1]:-${quick:+${quick_size[$1]}}}" | grep . || echo "${size[$1]}"; }
@@ -198,8 +199,10 @@ run_sequential() { # APP LAYOUT NODES
 }
 # shellcheck disable=SC2046
 run_dsm() { # APP LAYOUT MODEL NODES
-	one "$1, $3, $4 nodes, $2" "$bin/dsmrun" -n "$4" --consistency "$3" --transport "$transport" --timeout 280 --stats "$work/stats" \
-		"$apps_dir/$1" $(arguments "$1" "$2")
+	local undone=()
+	[ "$3" != tx-undone ] || undone=(--no-independent)
+	one "$1, $3, $4 nodes, $2" "$bin/dsmrun" -n "$4" --consistency "${3%-undone}" "${undone[@]}" --transport "$transport" --timeout 280 \
+		--stats "$work/stats" "$apps_dir/$1" $(arguments "$1" "$2")
 	record "$1" dsm "$3" "$2" "$4"
 }
 # shellcheck disable=SC2046
@@ -212,15 +215,28 @@ run_mpi() { # APP LAYOUT NODES
 	record "$1" mpi none "$2" "$3"
 }
 layouts_of() { if [ "$1" = world ]; then echo natural; else echo "$layouts"; fi; }
+# Where loops promise to be independent; elsewhere tx-undone would be tx once more.
+models_of() { # APP LAYOUT
+	local model
+	for model in $models; do
+		case $model,$1,$2 in
+		tx-undone,sor,* | tx-undone,mgs,* | tx-undone,raytracer,* | tx-undone,kmeans,*) ;;
+		tx-undone,lu,natural | tx-undone,hashmap,tuned) ;;
+		tx-undone,*) continue ;;
+		esac
+		echo "$model"
+	done
+}
 # each COMMAND: calls it for everything that is to be run once
 each() {
 	local app layout model n
 	for app in $apps; do
 		for layout in $(layouts_of "$app"); do
+			[ -n "$(models_of "$app" "$layout")" ] || continue
 			[ "$app" = world ] || "$1" run_sequential "$app" "$layout" 1
 			for n in $nodes; do
 				[ "$app" != world ] || "$1" run_sequential "$app" "$layout" "$n"
-				for model in $models; do "$1" run_dsm "$app" "$layout" "$model" "$n"; done
+				for model in $(models_of "$app" "$layout"); do "$1" run_dsm "$app" "$layout" "$model" "$n"; done
 				! has_mpi "$app" || "$1" run_mpi "$app" "$layout" "$n"
 			done
 		done
@@ -242,6 +258,7 @@ put_together() {
 }
 
 each count
+[ $all_runs -gt 0 ] || bad "--models $models: no loop of these apps and layouts promises to be independent"
 began=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 load=$(cut -d' ' -f1 /proc/loadavg)
 all_apps=$apps

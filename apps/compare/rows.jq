@@ -37,10 +37,11 @@ to_entries | map(.value + {index: .key}) as $runs
 	sequential: $alone,
 	mpi_twins: [$mpi[] | . as $m | twin($m) as $t | del(.checksums) + {
 		speedup: over($t.seconds; .seconds), checksum_ok: (.failed == 0 and .checksums == [$t.checksum])}],
-	rows: [$runs | map(select(.kind == "dsm")) | groups([.app, .layout, .model, .nodes])[]
+	rows: [$runs | map(select(.kind == "dsm")) | groups([.app, .layout, .model, .independent, .nodes])[]
 		| . as $all | .[0] as $r | map(select(ok)) as $good | median_run | twin($r) as $t | mpi_twin($r) as $m
 		| {
-			app: $r.app, size: $r.size, layout: $r.layout, model: $r.model, nodes: $r.nodes, transport: $transport,
+			app: $r.app, size: $r.size, layout: $r.layout, model: $r.model, independent: ($r.independent != false), nodes: $r.nodes,
+			transport: $transport,
 			seconds: seconds, seconds_least: ($good | map(seconds) | min), seconds_most: ($good | map(seconds) | max),
 			speedup: over($t.seconds; seconds), mpi_ratio: over($m.seconds; seconds),
 			faults: counted(all_faults), faults_steady: (steady | if . then .totals | all_faults else null end),

@@ -12,14 +12,15 @@ def lost: if .lost == null then "-" else
 	"\(.lost_share | percent | right(7))" + ([.lost | to_entries | sort_by(-.value)[] | select(.value >= 0.005)] | .[:2]
 		| if length == 0 then "" else "  " + (map("\(.key) \(.value * 100 | round)") | join(", ")) end) end;
 
-def heading: "  " + ("nodes" | left(6)) + ("model" | left(6)) + ("seconds" | right(9)) + ("speed-up" | right(10)) + ("of MPI" | right(8))
+def model: if .independent then .model else "\(.model), undoable" end;
+def heading: "  " + ("nodes" | left(6)) + ("model" | left(14)) + ("seconds" | right(9)) + ("speed-up" | right(10)) + ("of MPI" | right(8))
 	+ ("faults" | right(9)) + ("steady" | right(8)) + ("transfers" | right(11)) + ("received" | right(10)) + ("aborts" | right(8))
 	+ "   lost, and most to (%)";
-def line: "  " + (.nodes | left(6)) + (.model | left(6)) + (.seconds | fixed(3) | right(9)) + (.speedup | fixed(2) | right(10))
+def line: "  " + (.nodes | left(6)) + (model | left(14)) + (.seconds | fixed(3) | right(9)) + (.speedup | fixed(2) | right(10))
 	+ (.mpi_ratio | fixed(2) | right(8)) + (.faults | count | right(9)) + (.faults_steady | count | right(8))
 	+ (.transfers | count | right(11)) + (.bytes | size | right(10)) + (.aborts | count | right(8)) + "  " + lost
 	+ (if .checksum_ok then "" elif .error then "   FAILED: \(.error | .[:100])" else "   WRONG RESULT" end);
-def mpi_line: "  " + (.nodes | left(6)) + ("MPI" | left(6)) + (.seconds | fixed(3) | right(9)) + (.speedup | fixed(2) | right(10))
+def mpi_line: "  " + (.nodes | left(6)) + ("MPI" | left(14)) + (.seconds | fixed(3) | right(9)) + (.speedup | fixed(2) | right(10))
 	+ (if .checksum_ok then "" else "   WRONG RESULT OR FAILED" end);
 
 . as $all

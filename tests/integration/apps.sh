@@ -1,22 +1,26 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # Each app gives the same result in one process without a DSM and on any number of nodes, in both layouts, at sizes that
-# nothing divides and with more nodes than rows. Without an argument all apps of the table are run.
+# nothing divides and with more nodes than rows: with many nodes also where independent loops meet on most pages, and where
+# the outboxes of the hashmap are used again. Without an argument all apps of the table are run.
 . "$(dirname "$0")/../lib.sh"
 
 # app, size, options, numbers of nodes
 table='
 mgs 96 - 1,2,4
 mgs 130 --layout=tuned 2,3
+mgs 101 - 7
 mgs 3 - 5
 mgs 2 --layout=tuned 4
 mgs 1 - 1,3
 raytracer 37 - 1,2,4
+raytracer 61 - 7
 raytracer 41 --layout=tuned 2,3
 raytracer 3 - 5
 raytracer 2 --layout=tuned 4
 raytracer 1 - 1
 kmeans 1500 - 1,2
+kmeans 4099 --clusters=9 7,8
 kmeans 1501 --layout=tuned 1,2,4
 kmeans 101 --clusters=7 3
 kmeans 3 --clusters=2 5
@@ -29,12 +33,14 @@ tsp 2 - 2
 tsp 1 - 2
 lu 96 - 1,2,4
 lu 130 --layout=tuned 1,2,3
-lu 101 --block=7 2
+lu 101 --block=7 2,6
+lu 67 --block=5 7,8
 lu 33 --block=64,--layout=tuned 3
 lu 3 --block=2 5
 lu 1 --layout=tuned 4
 hashmap 700 - 1,2,4
 hashmap 1001 --layout=tuned 1,2,3
+hashmap 200000 --layout=tuned 3,5
 hashmap 3 - 5
 hashmap 1 --layout=tuned 2
 '

@@ -30,8 +30,16 @@ limit=200 run $compare "${small[@]}" --layouts tuned --nodes 1,2 --repeat 2 --ou
 same "status of a comparison" "$rc" 0
 [ ! -s "$work/err" ] || fail "a comparison says: $(head -c 500 "$work/err")"
 json=$work/c/compare.json
-same "schema, rows and runs" "$(jq -c '[.schema, (.rows | length) / ([.rows[].model] | unique | length), (.sequential | length), ([.rows[].runs] | unique)]' "$json")" \
+same "schema, rows and runs" "$(jq -c '[.schema, ([.rows[] | select(.independent)] | length) / ([.rows[].model] | unique | length), (.sequential | length), ([.rows[].runs] | unique)]' "$json")" \
 	'["procope.compare/1",16,9,[2]]'
+# what the promise gives: a second row where loops make it, in which they are not believed
+same "rows without the promise" "$(jq -c '[.rows[] | select(.independent | not) | [.app, .model, .nodes]] | sort' "$json")" \
+	'[["hashmap","tx",1],["hashmap","tx",2],["kmeans","tx",1],["kmeans","tx",2],["mgs","tx",1],["mgs","tx",2],["raytracer","tx",1],["raytracer","tx",2],["sor","tx",1],["sor","tx",2]]'
+same "rows without the promise in the text" "$(grep -c 'tx, undoable' "$work/c/compare.txt")" 10
+jq -e '[.rows[] | select(.model == "tx" and .nodes == 1 and .app == "mgs")] | length == 2 and
+	(map(select(.independent)) | .[0].fault_kinds.first_write) < (map(select(.independent | not)) | .[0].fault_kinds.first_write)' "$json" >/dev/null ||
+	fail "mgs on one node, with and without the promise: $(jq -c '.rows[] | select(.app == "mgs" and .nodes == 1) | [.model, .independent, .fault_kinds]' "$json")"
+grep -q 'polyline class="line undoable tuned"' "$work/c/compare.svg" || fail "the picture has no line without the promise"
 jq -e '[.rows[] | .checksum_ok and .failed == 0 and .error == null and .seconds > 0 and .speedup > 0 and .transport == "insecure-tcp"
 	and (.faults | type) == "number" and .transfers >= 0 and .bytes >= 0 and .aborts >= 0 and (.model != "tx" or .commits > 0) and (.model == "tx" or .aborts == 0)
 	and .lost_share >= 0 and (.lost_share == 0 or (.lost_to | type) == "string") and .seconds_least <= .seconds and .seconds <= .seconds_most
@@ -82,7 +90,8 @@ same "seconds of a failed run" "$(jq -c '[.rows[] | .seconds, .speedup, .failed]
 
 # ---- bad input ----
 refuses 2 '--apps: "ocean" is not one of: sor mgs' $compare --apps sor,ocean
-refuses 2 '--models: "lazy" is not one of: tx sc rc' $compare --models lazy
+refuses 2 '--models: "lazy" is not one of: tx tx-undone sc rc' $compare --models lazy
+refuses 2 'no loop of these apps and layouts promises to be independent' $compare --apps tsp,world --models tx-undone
 refuses 2 '--layouts: "random" is not one of' $compare --layouts random
 refuses 2 '--nodes: "0" is not a number from 1 to 256' $compare --nodes 1,0
 refuses 2 '--nodes needs at least one number' $compare --nodes ,
