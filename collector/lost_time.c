@@ -9,5 +9,6 @@ uint64_t lost_time__twice(const struct dsm_counters *c)
 
 uint64_t lost_time__ns(const struct dsm_counters *c)
 {
-	return c->wasted_ns + c->fetch_ns - lost_time__twice(c) + c->lock_ns + c->flush_ns + c->changes_ns;
+	return c->wasted_ns + c->fetch_ns - lost_time__twice(c) + c->lock_ns + c->flush_ns + c->changes_ns +
+	       c->rebase_ns;
 }

@@ -389,6 +389,8 @@ static void commit(void)
 	pthread_mutex_lock(&node.lock);
 	tx.commit_begin_ns = events__now();
 	event.changed = pages__changes();
+	tx.compared_ns = tx.independent ? events__now() : 0;
+	tx.asked_ns = 0;
 	if (tx.read_only)
 		check_unchanged(event.changed);
 	enum outcome outcome = dispatch__mutator(&event, NULL);
