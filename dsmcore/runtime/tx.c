@@ -138,7 +138,7 @@ static void begin_attempt(void)
 	evidence__begin();
 	if (event.goes_on) /* pages may have been opened ahead of their use */
 		evidence__local(events__now() - tx.begin_ns);
-	microscope__begin();
+	microscope__begin(false);
 	pthread_mutex_unlock(&node.lock);
 	strict__begin();
 }
