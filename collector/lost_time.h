@@ -7,8 +7,8 @@
 
 #include "dsm_events.h"
 
-/* Where intervals of sc or rc run: ns waited for copies, locks and flushes, spent on changes of pages (rc), and as below: transactions run there
- * too (roots, allocations). Of what c counts, so also of what counters grew by. */
+/* Where intervals of sc or rc run: ns waited for copies, locks and flushes, spent on changes of pages (rc), and as in
+ * lost_time__conflicts(): transactions run there too (roots, allocations). Of what c counts, so also of what counters grew by. */
 uint64_t lost_time__ns(const struct dsm_counters *c);
 /* Where transactions run: ns in attempts that aborted, and, of those that are not undone, in commits that others were in the
  * way of. */

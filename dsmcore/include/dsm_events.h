@@ -419,9 +419,8 @@ struct dsm_ev_met {
 
 /* Another node's interval wanted (sc) or changed (rc) pages that this node's interval had in use. It costs the
  * wait of that interval's FAULT at the page (sc), or its share of that interval's flush_ns (rc).
- * DSM_EV_TX: `interval` is an attempt that is never undone, whose program has promised that it meets others in no byte, and
- * `other` one that has committed these pages meanwhile, or tried to. It costs its share of rebase_ns in the COMMIT of
- * `interval`. since, opened: 0. An attempt that was refused asks again as the next one: of both sides the number counts alone. */
+ * DSM_EV_TX: `interval` is an attempt that is never undone, `other` one that commits these pages meanwhile, or tries to. It costs
+ * its share of rebase_ns in the COMMIT of `interval`. since, opened: 0. Of both sides the number alone says who it is. */
 struct dsm_ev_meet {
 	struct dsm_ev_hdr hdr;
 	struct dsm_ev_interval interval; /* here */
