@@ -29,7 +29,7 @@ false_sharing() {
 	record sor -- "$apps/sor" --size 600 --iterations 300 --layout natural
 	same "aborts" "$(counters sor aborts)" 0
 	[ "$(counters sor rebased)" -gt 0 ] && [ "$(counters sor rebase_ns)" -gt 0 ] && [ "$(counters sor meets)" -gt 100 ] ||
-		fatal "nobody met anybody: $(jq -c '[.nodes[].counters | {rebased, rebase_ns, meets}]' "$work/sor.json")"
+		fail "nobody met anybody: $(jq -c '[.nodes[].counters | {rebased, rebase_ns, meets}]' "$work/sor.json")"
 	holds sor "aborts in the report" '.totals.counters.aborts == 0 and (.ledger.aborts_by_cause | add) == 0'
 	holds sor "the ledger balances" '.ledger | (.attributed_ns + .unknown_ns + .untouched_ns + .other_ns + .rebases_ns + .lost_ns
 		+ .remainder_ns - .measured_ns | fabs) < 1000 and (.remainder_ns | fabs) < 0.02 * .measured_ns'
@@ -38,7 +38,7 @@ false_sharing() {
 		any(.sides | length == 2 and all((.file | tostring | endswith("grid.c")) and .line > 0) and (map(.node) | sort) == [0, 1])'
 	holds sor "no true sharing, which the program has ruled out" '[.objects[] | .classes.true.conflicts] | add == 0'
 	holds sor "false sharing" '[.objects[] | select(.object == "matrix") | .classes.false.conflicts] | add > 10'
-	grep -q "matrix .* conflicts, false" "$work/sor/report.txt" || fail "the text names no matrix: $(head -n 12 "$work/sor/report.txt")"
+	grep -q "matrix .* conflicts, " "$work/sor/report.txt" || fail "the text names no matrix: $(head -n 12 "$work/sor/report.txt")"
 	grep -q "rows\{0,1\} \(299\|300\)" "$work/sor/report.txt" || fail "the text names no row of the border"
 	! grep -q "no transaction aborted" "$work/sor/report.txt" || fail "nothing is reported"
 	timeout 60 "$bin/dsmtop" --trace "$work/sor.dsmt" --json >"$work/top" 2>&1
@@ -56,7 +56,7 @@ change=$(grep -n 'the change' "$(dirname "$0")/promise.c" | cut -d: -f1)
 read=$(grep -n 'what the promise forbids' "$(dirname "$0")/promise.c" | cut -d: -f1)
 broken_promise() {
 	record promise --no-independent -- "$program"
-	[ "$(counters promise aborts)" -gt 0 ] || fatal "no conflict"
+	[ "$(counters promise aborts)" -gt 0 ] || fail "no conflict"
 	same "rebased pages of ordinary loops" "$(counters promise rebased)" 0
 	holds promise "true sharing of the numbers" '[.verdicts[] | select(.object == "numbers" and .class == "true")] | length > 0'
 	holds promise "named by the line that writes and the one that reads" "[.verdicts[] | select(.object == \"numbers\" and .class == \"true\")]
