@@ -67,15 +67,16 @@ static void measure(struct work *w)
 {
 	const struct ledger *b = &w->tally->ledger;
 	const struct dsm_counters *c = &w->totals.sum;
+	double wasted;
 
 	model__totals(w->tally->model, &w->totals);
+	wasted = (double)lost_time__conflicts(c);
 	for (int v = 0; v < VERDICTS; v++)
 		w->recorded_ns += b->verdict[v] + b->estimated[v];
-	w->wasted_ns = c->wasted_ns ? (double)c->wasted_ns : w->recorded_ns;
+	w->wasted_ns = wasted ? wasted : w->recorded_ns;
 	w->lost_ns = (double)lost_time__ns(c);
-	w->scale =
-		w->recorded_ns > 0 && c->wasted_ns ? (double)c->wasted_ns / (w->recorded_ns + b->other) : 1;
-	w->abort_scale = b->aborts > 0 ? (double)c->aborts / b->aborts : 1;
+	w->scale = w->recorded_ns > 0 && wasted > 0 ? wasted / (w->recorded_ns + b->other + b->rebases) : 1;
+	w->abort_scale = b->aborts > 0 ? (double)(c->aborts + c->meets) / b->aborts : 1;
 	if (w->totals.intervals) { /* nothing is sampled; what records were lost of is not known */
 		w->wasted_ns = w->lost_ns;
 		w->scale = 1;

@@ -132,8 +132,8 @@ static void losses_of(const struct dsm_counters *c, bool intervals, struct losse
 		out->waits = (double)c->lock_ns;
 		return;
 	}
-	out->waste = (double)c->wasted_ns;
-	out->waits = above(c->fetch_ns, c->wasted_fetch_ns) + (double)c->commit_ns;
+	out->waste = (double)lost_time__conflicts(c);
+	out->waits = above(c->fetch_ns, c->wasted_fetch_ns) + above(c->commit_ns, c->rebase_ns);
 }
 
 static double part_of(double x, double all)
@@ -281,7 +281,7 @@ static struct ends possible(const struct work *w, const struct ends *e)
 
 	if (w->totals.intervals)
 		return *e;
-	return (struct ends){fmin(e->waste, (double)c->wasted_ns),
+	return (struct ends){fmin(e->waste, (double)lost_time__conflicts(c)),
 			     fmin(e->waits, 0.95 * ((double)c->committed_ns + between_ns(w)))};
 }
 
@@ -295,7 +295,10 @@ static double on_cores(const struct work *w, const struct ends *e, double added_
 {
 	const struct dsm_counters *c = &w->totals.sum;
 	const struct saving none = {.wasted = 1},
-			    some = {.wasted = c->wasted_ns ? fmax(0, 1 - e->waste / (double)c->wasted_ns) : 1,
+			    some = {.wasted =
+					    c->wasted_ns
+						    ? fmax(0, 1 - e->waste / (double)lost_time__conflicts(c))
+						    : 1,
 				    .added_ns = -e->waits,
 				    .commits = added_commits};
 
@@ -308,7 +311,8 @@ static void rates_then(const struct work *w, const struct stake *s, const struct
 	const struct dsm_counters *c = &w->totals.sum;
 	double all = w->totals.node_seconds * 1e9, spared = s->saved_conflicts * w->abort_scale;
 	double commits = (double)c->commits + s->added_commits;
-	double wasted = fmax(0, (double)c->wasted_ns - best->waste);
+	double undone = part_of((double)c->wasted_ns, (double)lost_time__conflicts(c));
+	double wasted = fmax(0, (double)c->wasted_ns - undone * best->waste);
 	double committed = fmax(0.05 * (double)c->committed_ns, (double)c->committed_ns - best->waits);
 
 	advice__rates(&w->totals, out);

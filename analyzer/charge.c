@@ -114,10 +114,11 @@ static void charge_changes(struct tally *t)
 	t->stuck_ns += t->stuck * each;
 }
 
-/* Aborted attempts; and where intervals of sc or rc ran, all waits: there they are what conflicts cost. */
+/* Aborted attempts, and commits that others were in the way of; and where intervals of sc or rc ran, all waits: there they are
+ * what conflicts cost. */
 static double time_lost(const struct dsm_counters *c, bool waits)
 {
-	return (double)(waits ? lost_time__ns(c) : c->wasted_ns);
+	return (double)(waits ? lost_time__ns(c) : lost_time__conflicts(c));
 }
 
 static void balance(struct tally *t)
@@ -131,6 +132,9 @@ static void balance(struct tally *t)
 		const struct run *run = &t->model->runs.at[r];
 
 		lossy = lossy || model__lossy(t->model, (uint32_t)r, DSM_EV_ABORT) || run->cut;
+		if (t->model->kept || b->rebases > 0)
+			lossy = lossy || model__lossy(t->model, (uint32_t)r, DSM_EV_MEET) ||
+				model__lossy(t->model, (uint32_t)r, DSM_EV_COMMIT);
 		for (unsigned type = DSM_EV_FAULT; waits && type <= DSM_EV_LOCK; type++)
 			lossy = lossy || model__lossy(t->model, (uint32_t)r, type);
 		for (size_t i = 0; i < run->nodes.n; i++) {
@@ -147,7 +151,7 @@ static void balance(struct tally *t)
 	b->copies = waits ? fmax(0, t->waits.copies_ns - twice) : 0;
 	b->locks = waits ? t->waits.locks_ns : 0;
 	b->flushes = (waits ? t->waits.flushes_ns : 0) + b->changes;
-	known = b->other + b->copies + b->locks + b->flushes;
+	known = b->other + b->rebases + b->copies + b->locks + b->flushes;
 	for (int v = 0; v < VERDICTS; v++)
 		known += b->verdict[v] + b->estimated[v];
 	missing = fmax(0, b->measured - known);

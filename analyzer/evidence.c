@@ -355,6 +355,13 @@ const struct profile *judge__profile(struct evidence *e, const struct conflict *
 	return all;
 }
 
+/* An attempt that is not undone has promised to meet nobody in a byte. One of the same site that did other things at another
+ * time, as the next sweep over a grid does, says nothing against that. */
+static bool likely(const struct conflict *c, const struct met_page *p, const struct sample *s)
+{
+	return !c->kept || !byteset__meets(&p->changed, &s->touched);
+}
+
 /* Finds stand-ins for an unknown page. If all that the site was ever seen to access does not meet the other
  * side's changes, that stands for every one of its transactions; else single transactions share. */
 static unsigned find_standins(struct evidence *e, const struct conflict *c, const struct met_page *p,
@@ -369,10 +376,10 @@ static unsigned find_standins(struct evidence *e, const struct conflict *c, cons
 	if (!byteset__meets(&p->changed, &s->touched))
 		return 1;
 	for (unsigned i = 0; i < s->n; i++)
-		if (s->sample[i].committed || !s->committed)
+		if ((s->sample[i].committed || !s->committed) && likely(c, p, &s->sample[i]))
 			out[n++] = (struct standin){&s->sample[i].touched, &s->sample[i].wrote,
 						    &s->sample[i].touches};
-	return n ? n : 1;
+	return n || c->kept ? n : 1;
 }
 
 /* Splits an unknown conflict among the stand-ins for its unknown pages. Returns false when a page has none.
@@ -419,15 +426,15 @@ void judge__tell(struct evidence *e, const struct conflict *c)
 		e->sink.conflict(e->sink.context, c);
 }
 
-static void judge_abort(struct evidence *e, const struct entry *entry)
+void judge__attempt(struct evidence *e, const struct entry *entry, const struct dsm_ev_abort *a, bool kept)
 {
-	const struct dsm_ev_abort *a = (const void *)entry->record;
 	struct met_page pages[DSM_EV_MEETINGS];
 	struct conflict c = {
 		.run = entry->run,
 		.loser = a->hdr.node,
 		.winner = a->winner.node,
 		.has_winner = a->winner.interval.number != 0,
+		.kept = kept,
 		.microscope = a->hdr.flags & DSM_EV_F_MICROSCOPE,
 		.loser_site = model__site(e->model, entry->run, a->hdr.node, a->interval.site),
 		.winner_site = model__site(e->model, entry->run, a->winner.node, a->winner.interval.site),
@@ -469,6 +476,11 @@ static void use_generation(struct evidence *e, int g)
 		usage__tell(e, e->window.generation[g].order.at[i]);
 }
 
+static bool is_of_attempts(const struct dsm_ev_hdr *meet)
+{
+	return ((const struct dsm_ev_meet *)meet)->model == DSM_EV_TX;
+}
+
 static void judge_generation(struct evidence *e, int g)
 {
 	for (size_t i = 0; i < e->window.generation[g].order.n; i++) {
@@ -476,18 +488,26 @@ static void judge_generation(struct evidence *e, int g)
 		uint16_t type = entry__hdr(entry)->type;
 
 		if (type == DSM_EV_ABORT)
-			judge_abort(e, entry);
+			judge__attempt(e, entry, (const void *)entry->record, false);
+		else if (type == DSM_EV_MEET && is_of_attempts(entry__hdr(entry)))
+			met__judge(e, entry);
+		else if (type == DSM_EV_COMMIT)
+			met__judge_commit(e, entry);
 		else if (type == DSM_EV_FAULT || type == DSM_EV_INTERVAL)
 			meeting__judge(e, entry);
 	}
 }
 
-/* Filed under the interval whose wait it explains, and that interval's pages; page 0: its flush. */
+/* Filed under the interval whose wait it explains, and that interval's pages; page 0: its flush. That of an attempt under this. */
 static void keep_meet(struct evidence *e, uint32_t run, int64_t time_ns, bool follows,
 		      const struct dsm_ev_meet *m)
 {
 	uint64_t number = number__of(m->other.interval.number, true);
 
+	if (is_of_attempts(&m->hdr)) {
+		window__add(&e->window, run, time_ns, follows, &m->hdr, m->hdr.node, m->interval.number, 0);
+		return;
+	}
 	if (m->model == DSM_EV_RC)
 		window__add(&e->window, run, time_ns, follows, &m->hdr, m->other.node, number, 0);
 	for (unsigned i = 0; m->model != DSM_EV_RC && i < m->nmet; i++)
@@ -513,7 +533,7 @@ void evidence__record(struct evidence *e, uint32_t run, const struct dsm_ev_hdr 
 		n->last_number = iv->number > n->last_number ? iv->number : n->last_number;
 		e->sink.commit(e->sink.context, run, model__site(e->model, run, record->node, iv->site),
 			       record);
-		if (!(record->flags & DSM_EV_F_MICROSCOPE))
+		if (!(record->flags & DSM_EV_F_MICROSCOPE) && !met__costs(record))
 			return; /* only a microscoped attempt is ever asked how it ended */
 		break;
 	case DSM_EV_INTERVAL:

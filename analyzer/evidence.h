@@ -69,6 +69,7 @@ struct conflict {
 	uint32_t run;
 	uint16_t winner, loser; /* nodes */
 	bool has_winner;
+	bool kept;		/* the loser was not undone: it put its changes on top of the winner's */
 	bool interval;		/* of sc or rc: the winner had the pages in use, the loser waited for them */
 	bool microscope;	/* the loser was slowed down by it */
 	bool winner_microscope; /* the winner was, so they might not have met without it */
@@ -115,6 +116,8 @@ struct evidence_sink {
 			   const struct page_view *v, const struct dsm_ev_ended *ended);
 	/* Each flush that was waited for, whether it met anybody or not. May be NULL. */
 	void (*flushed)(void *context, uint32_t run, const struct dsm_ev_ended *ended);
+	/* What a commit had to wait for others' of which nothing more is known. May be NULL. */
+	void (*rebased)(void *context, double ns);
 	/* May be NULL. */
 	void (*lock)(void *context, uint32_t run, const struct dsm_ev_lock *lock);
 };

@@ -47,6 +47,13 @@ struct who {
 	uint64_t opened; /* what was written since then is told under that number; 0: under `number` */
 };
 
+#define ANY_ATTEMPT UINT32_MAX /* struct who: of that number */
+
+static inline bool who__is(const struct who *who, uint32_t attempt)
+{
+	return who->attempt == ANY_ATTEMPT || who->attempt == attempt;
+}
+
 #define ANY_SITE UINT32_MAX /* profile of all intervals of a node, wherever they begin */
 
 /* Attempts and intervals are numbered apart. */
@@ -88,6 +95,17 @@ void judge__tell(struct evidence *e, const struct conflict *c);
 struct met_page met_page__like(const struct met_page *p);
 void met_page__free(struct met_page *p);
 const struct profile *judge__profile(struct evidence *e, const struct conflict *c, const struct met_page *p);
+
+/* Judges an attempt that was undone; `kept`: one that would have been, but goes on. */
+void judge__attempt(struct evidence *e, const struct entry *entry, const struct dsm_ev_abort *a, bool kept);
+
+/* met.c */
+/* A MEET of an attempt that goes on, filed under its number. */
+void met__judge(struct evidence *e, const struct entry *entry);
+/* Had this commit to wait for others'? */
+bool met__costs(const struct dsm_ev_hdr *commit);
+/* What it cost is laid to those whom it met, or else to nobody. */
+void met__judge_commit(struct evidence *e, const struct entry *entry);
 
 /* meeting.c */
 /* A wait for a copy, or for a flush, of an interval: laid to those who had the pages in use. */

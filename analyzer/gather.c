@@ -68,7 +68,7 @@ static void accesses_of_one(struct evidence *e, const struct page_view *v, dsm_e
 	while ((entry = window__next(&c))) {
 		const struct dsm_ev_accesses *a = (const void *)entry->record;
 
-		if (a->hdr.type != DSM_EV_ACCESSES || a->interval.attempt != who.attempt)
+		if (a->hdr.type != DSM_EV_ACCESSES || !who__is(&who, a->interval.attempt))
 			continue;
 		complete =
 			complete && (a->flags & DSM_EV_ACCESSES_COMPLETE) && a->basis == DSM_EV_BASIS_OPERAND;
@@ -121,7 +121,7 @@ void gather__first_touches(struct evidence *e, const struct page_view *v, dsm_ev
 		while ((entry = window__next(&c))) {
 			const struct dsm_ev_fault *f = (const void *)entry->record;
 
-			if (f->hdr.type == DSM_EV_FAULT && f->interval.attempt == who.attempt) {
+			if (f->hdr.type == DSM_EV_FAULT && who__is(&who, f->interval.attempt)) {
 				struct dsm_ev_access access = {f->offset, 0, f->access, f->ip};
 
 				gather__access(e, v, who.node, &access, touched, wrote, VEC_ADD(touches));
@@ -169,7 +169,7 @@ static bool gather_kind(struct evidence *e, const struct page_view *v, dsm_ev_pa
 	while ((entry = window__next(&c))) {
 		const struct dsm_ev_writes *w = (const void *)entry->record;
 
-		if (w->hdr.type != DSM_EV_WRITES || w->interval.attempt != who.attempt ||
+		if (w->hdr.type != DSM_EV_WRITES || !who__is(&who, w->interval.attempt) ||
 		    (w->flags & DSM_EV_WRITES_COMMITTED) != flags)
 			continue;
 		any = true;
@@ -201,7 +201,7 @@ enum outcome gather__outcome(const struct evidence *e, uint32_t run, struct who 
 		const struct dsm_ev_hdr *hdr = entry__hdr(entry);
 		const struct dsm_ev_interval *iv = (const void *)(hdr + 1);
 
-		if (iv->attempt != who.attempt ||
+		if (!who__is(&who, iv->attempt) ||
 		    (hdr->type != DSM_EV_COMMIT && hdr->type != DSM_EV_ABORT && hdr->type != DSM_EV_INTERVAL))
 			continue;
 		*microscope = hdr->flags & DSM_EV_F_MICROSCOPE;

@@ -34,8 +34,8 @@ static void add_commit(struct loop_sum *s, const struct dsm_ev_commit *c)
 	double weight = c->hdr.weight ? c->hdr.weight : 1;
 
 	add_pieces(s, weight, c->iterations, c->pieces, c->flags & DSM_EV_COMMIT_GIVEN);
-	if (!c->iterations || c->hdr.flags & DSM_EV_F_MICROSCOPE || c->hdr.size < sizeof(*c) ||
-	    !c->between_ns)
+	if (!c->iterations || c->hdr.flags & DSM_EV_F_MICROSCOPE ||
+	    c->hdr.size < offsetof(struct dsm_ev_commit, rebase_ns) || !c->between_ns)
 		return;
 	s->timed += weight;
 	s->work_ns += weight * (double)c->work_ns;

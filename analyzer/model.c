@@ -288,8 +288,11 @@ void model__record(struct model *m, uint32_t run, const struct dsm_ev_hdr *recor
 	node->records++;
 	r->first_ns = time < r->first_ns ? time : r->first_ns;
 	r->last_ns = time > r->last_ns ? time : r->last_ns;
-	m->intervals = m->intervals || (record->flags & DSM_EV_F_INTERVAL) ||
-		       (record->type >= DSM_EV_INTERVAL && record->type <= DSM_EV_LOCK);
+	if (record->type == DSM_EV_MEET && ((const struct dsm_ev_meet *)record)->model == DSM_EV_TX)
+		m->kept = true;
+	else
+		m->intervals = m->intervals || (record->flags & DSM_EV_F_INTERVAL) ||
+			       (record->type >= DSM_EV_INTERVAL && record->type <= DSM_EV_LOCK);
 	switch (record->type) {
 	case DSM_EV_NODE:
 		take_node(m, run, (const void *)record);

@@ -134,6 +134,7 @@ struct model {
 	size_t indexed;
 	uint64_t malformed;
 	bool intervals; /* some memory is sc or rc: intervals were recorded */
+	bool kept;	/* attempts have met others and were not undone */
 };
 
 void model__init(struct model *m);

@@ -213,7 +213,7 @@ const char *names__consistency(unsigned consistency)
 	return consistency <= DSM_EV_RC ? name[consistency] : "";
 }
 
-const struct report_words *names__words(unsigned consistency, bool mixed)
+const struct report_words *names__words(unsigned consistency, bool mixed, bool kept)
 {
 	static const struct report_words transactions = {
 		"transaction", "abort",	   "aborts",
@@ -226,6 +226,10 @@ const struct report_words *names__words(unsigned consistency, bool mixed)
 		"interval", "conflict", "conflicts",
 		"had it,",  "flushed,", "one had the page in use, the other's changes were flushed to it"};
 
+	static const struct report_words going_on = {
+		"transaction", "conflict",
+		"conflicts",   "won,",
+		"lost,",       "one committed first, the other aborted, or put its changes on top"};
 	static const struct report_words either = {
 		"block",   "conflict", "conflicts",
 		"had it,", "lost,",    "one won or had the page in use, the other aborted or waited"};
@@ -233,5 +237,6 @@ const struct report_words *names__words(unsigned consistency, bool mixed)
 	return consistency == DSM_EV_SC	  ? &sequential
 	       : consistency == DSM_EV_RC ? &release
 	       : mixed			  ? &either
+	       : kept			  ? &going_on
 					  : &transactions;
 }

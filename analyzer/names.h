@@ -42,7 +42,7 @@ struct report_words {
 	const char *won, *lost;		  /* "won,", "aborted," */
 	const char *parties;		  /* "one transaction won, the other aborted" */
 };
-/* `mixed`: transactions and intervals ran. */
-const struct report_words *names__words(unsigned consistency, bool mixed);
+/* `mixed`: transactions and intervals ran; `kept`: transactions that are not undone have met others. */
+const struct report_words *names__words(unsigned consistency, bool mixed, bool kept);
 
 #endif

@@ -49,8 +49,13 @@ static const struct words *words(const struct report *r)
 					    "whose intervals wanted or changed it",
 					    "waited"};
 
+	static const struct words going_on = {"first", "on top",
+					      "left: nodes whose commits came first; right: nodes whose "
+					      "transactions aborted for it, or put their changes on top",
+					      "lost"};
+
 	if (!r->model.intervals)
-		return &transactions;
+		return r->model.kept ? &going_on : &transactions;
 	return r->totals.consistency == DSM_EV_SC   ? &sequential
 	       : r->totals.consistency == DSM_EV_RC ? &release
 						    : &either;

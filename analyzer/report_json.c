@@ -282,6 +282,7 @@ static struct json_object *ledger_json(const struct ledger *b)
 	json__put(o, "untouched_ns",
 		  json__whole(b->verdict[VERDICT_UNTOUCHED] + b->estimated[VERDICT_UNTOUCHED]));
 	json__put(o, "other_ns", json__whole(b->other));
+	json__put(o, "rebases_ns", json__whole(b->rebases));
 	json__put(o, "copies_ns", json__whole(b->copies));
 	json__put(o, "locks_ns", json__whole(b->locks));
 	json__put(o, "flushes_ns", json__whole(b->flushes));

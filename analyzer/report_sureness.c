@@ -51,6 +51,7 @@ static void ledger(const struct report *r, struct text *out)
 	text__add(out, "  Ledger of %s, all nodes together\n",
 		  r->totals.intervals  ? "time waited"
 		  : r->model.intervals ? "wasted time and waits"
+		  : r->model.kept      ? "wasted time, and of commits that others were in the way of"
 				       : "wasted time");
 	entry(out, "measured by the runtime's counters", b->measured);
 	entry(out, "= attributed, judged by the conflict's own bytes", judged);
@@ -63,6 +64,8 @@ static void ledger(const struct report *r, struct text *out)
 	      b->verdict[VERDICT_UNTOUCHED] + b->estimated[VERDICT_UNTOUCHED]);
 	entry(out, r->totals.intervals ? "+ aborts of the runtime's own transactions" : "+ other causes",
 	      b->other);
+	if (r->model.kept || b->rebases > 0)
+		entry(out, "+ commits that others were in the way of, not known where", b->rebases);
 	if (r->model.intervals) {
 		entry(out, "+ fetches of pages that nobody had in use", b->copies);
 		entry(out, "+ waits for locks", b->locks);
@@ -92,7 +95,7 @@ void report__sureness(const struct report *r, const struct style *s, struct text
 			continue;
 		if (first)
 			text__add(out, "  %s without evidence of their own\n",
-				  r->totals.intervals ? "Conflicts" : "Aborts");
+				  r->totals.intervals || r->model.kept ? "Conflicts" : "Aborts");
 		first = false;
 		text__add(out, "    %10.0f  %s\n", r->tally.why[w], why__text(w));
 	}

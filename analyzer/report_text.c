@@ -45,7 +45,7 @@ void report__wrapped(struct text *out, const char *first, const char *indent, co
 
 const struct report_words *report__words(const struct report *r)
 {
-	return names__words(r->totals.consistency, r->model.intervals);
+	return names__words(r->totals.consistency, r->model.intervals, r->model.kept);
 }
 
 static double percent(double part, double whole)
@@ -55,7 +55,7 @@ static double percent(double part, double whole)
 
 static const char *kind_of_time(const struct report *r)
 {
-	return r->totals.intervals ? "waiting" : r->model.intervals ? "lost" : "wasted";
+	return r->totals.intervals ? "waiting" : r->model.intervals || r->model.kept ? "lost" : "wasted";
 }
 
 static void head(const struct report *r, const struct report_options *o, const struct style *s,
@@ -141,6 +141,8 @@ static void by_class(const struct report *r, const struct style *s, struct text 
 			  report__words(r)->conflict, strcmp(n, "1") ? "s " : "  ", s->dim, meaning_of(r, v),
 			  s->off);
 	}
+	plain_wait(b, "rebases", b->rebases, "commits that others were in the way of, it is not known where",
+		   s, out);
 	plain_wait(b, "copies", b->copies, "fetches of pages that nobody had in use", s, out);
 	plain_wait(b, "locks", b->locks, "for locks that came from another node", s, out);
 	plain_wait(b, "flushes", b->flushes, "until others had changes to pages that nobody had in use", s,
@@ -154,8 +156,8 @@ static void by_class(const struct report *r, const struct style *s, struct text 
 	}
 	if (b->lost > 0) {
 		names__duration(b->lost, time, sizeof(time));
-		text__add(out, "  %-9s %9s %5.1f %%  %16s  %saborts without a record%s\n", "lost", time,
-			  percent(b->lost, b->measured), "", s->dim, s->off);
+		text__add(out, "  %-9s %9s %5.1f %%  %16s  %s%s without a record%s\n", "lost", time,
+			  percent(b->lost, b->measured), "", s->dim, report__words(r)->conflicts, s->off);
 	}
 }
 
@@ -190,7 +192,7 @@ static void one_object(const struct report *r, uint32_t group, const struct styl
 	else
 		text__add(out, "  %-41s", name);
 	text__add(out, " %9s %5.1f %%  ", time, percent(total, r->tally.ledger.measured));
-	if (r->model.intervals) { /* many of them cost nothing */
+	if (r->model.intervals || r->model.kept) { /* many of them cost nothing */
 		names__count(all, conflicts, sizeof(conflicts));
 		text__add(out, "%9s %s%s ", conflicts, report__words(r)->conflict,
 			  strcmp(conflicts, "1") ? "s," : ", ");

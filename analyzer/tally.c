@@ -133,11 +133,11 @@ static void on_conflict(void *context, const struct conflict *c)
 	unsigned n = 0;
 
 	book->aborts += count;
-	if (c->cause < DSM_EV_CAUSE_MAX)
+	if (c->cause < DSM_EV_CAUSE_MAX && !c->kept)
 		book->by_cause[c->cause] += count;
 	if (c->microscope) {
 		book->microscope += ns;
-		book->microscope_aborts += count;
+		book->microscope_aborts += c->kept ? 0 : count; /* its commit counts */
 	}
 	if (c->winner_microscope)
 		book->met_microscope += ns;
@@ -314,6 +314,13 @@ static void on_flushed(void *context, uint32_t run, const struct dsm_ev_ended *e
 	waits__flushed(&t->waits, run, ended);
 }
 
+static void on_rebased(void *context, double ns)
+{
+	struct tally *t = context;
+
+	t->ledger.rebases += ns;
+}
+
 static void on_lock(void *context, uint32_t run, const struct dsm_ev_lock *lock)
 {
 	struct tally *t = context;
@@ -330,5 +337,6 @@ void tally__sink(struct tally *t, struct evidence_sink *sink)
 				       .commit = on_commit,
 				       .plain_wait = on_plain_wait,
 				       .flushed = on_flushed,
+				       .rebased = on_rebased,
 				       .lock = on_lock};
 }

@@ -68,17 +68,19 @@ struct usage_key {     /* then n struct piece: what one attempt wrote or touched
 	uint32_t site, n;
 };
 
-/* ns; measured = false + true + silent + unknown + untouched + other + copies + locks + flushes + lost + remainder.
- * What was wasted in attempts that aborted; and, where intervals of sc or rc ran, what was waited. */
+/* ns; measured = false + true + silent + unknown + untouched + other + rebases + copies + locks + flushes + lost + remainder.
+ * What was wasted in attempts that aborted, or, where they are not undone, in commits that others were in the way of; and,
+ * where intervals of sc or rc ran, what was waited. */
 struct ledger {
 	double measured;	       /* by the runtime's counters, since the collector came */
 	double before;		       /* measured before that: not in the sum */
 	double verdict[VERDICTS];      /* judged by their own evidence */
 	double estimated[VERDICTS];    /* apportioned by stand-ins */
 	double other;		       /* aborts that no sharing caused: cancel, lock, node loss */
+	double rebases;		       /* of attempts that are not undone: commits that met nobody */
 	double copies, locks, flushes; /* waits that no conflict explains; 0 where only transactions ran */
 	double changes;		       /* rc: of handling changes, in `flushes`: those that met nobody */
-	double lost;		       /* aborts whose records were lost */
+	double lost;		       /* aborts, and waits, whose records were lost */
 	double remainder;	       /* what still differs */
 	double microscope;	       /* part of all these: attempts that the microscope slowed down */
 	double met_microscope;	       /* and attempts that met a winner that it slowed down */

@@ -363,7 +363,7 @@ bool aggregate__page_of(const struct dsm_ev_hdr *record, struct trace_page_stat 
 		const struct dsm_ev_meet *m = (const void *)record;
 		stat->page = m->nmet ? m->met[0].page : 0;
 		stat->aborts = 1;
-		return true;
+		return m->model != DSM_EV_TX; /* there nothing was lost, and who was not undone is no abort */
 	}
 	default:
 		return false;

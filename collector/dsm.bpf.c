@@ -176,10 +176,9 @@ static __always_inline void count_page(struct dsm_bpf_page_key *key, uint32_t ty
 	struct dsm_bpf_page *p;
 	uint8_t kind = 0;
 
-	if (type == DSM_EV_FAULT) {
-		bpf_probe_read_user(&kind, sizeof(kind),
-				    (const char *)record + __builtin_offsetof(struct dsm_ev_fault, kind));
-		if (kind != DSM_EV_FAULT_FETCH)
+	if (dsm_bpf__kind_at(type)) {
+		bpf_probe_read_user(&kind, sizeof(kind), (const char *)record + dsm_bpf__kind_at(type));
+		if (!dsm_bpf__counts_kind(type, kind))
 			return;
 	}
 	p = bpf_map_lookup_elem(&pages, key);
@@ -214,7 +213,7 @@ static __always_inline int handle(struct pt_regs *ctx, const uint32_t type)
 	if (!site)
 		return 0;
 	key.pid = current_pid();
-	if (keep || type == DSM_EV_FAULT)
+	if (keep || dsm_bpf__kind_at(type))
 		record = (const void *)argument(ctx, site, ARG_RECORD);
 	if (dsm_bpf__counts(type)) {
 		key.page = argument(ctx, site, ARG_PAGE);

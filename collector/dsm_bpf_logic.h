@@ -41,13 +41,29 @@ DSM_BPF_INLINE int dsm_bpf__counts(unsigned type)
 	return type < DSM_EV_TYPE_MAX && DSM_EV_PAGES >> type & 1;
 }
 
-/* Counts one event. `kind` is the fault's (enum dsm_ev_fault_kind), `value` the probe's: ns or bytes. */
+/* Where a record says of which kind it is; 0: it need not be read. */
+DSM_BPF_INLINE unsigned dsm_bpf__kind_at(unsigned type)
+{
+	return type == DSM_EV_FAULT  ? __builtin_offsetof(struct dsm_ev_fault, kind)
+	       : type == DSM_EV_MEET ? __builtin_offsetof(struct dsm_ev_meet, model)
+				     : 0;
+}
+
+/* And is it one that is counted? An attempt that met another and was not undone for it is no abort. */
+DSM_BPF_INLINE int dsm_bpf__counts_kind(unsigned type, unsigned kind)
+{
+	return type == DSM_EV_FAULT  ? kind == DSM_EV_FAULT_FETCH
+	       : type == DSM_EV_MEET ? kind != DSM_EV_TX
+				     : 1;
+}
+
+/* Counts one event. `kind` is the fault's (enum dsm_ev_fault_kind), of a MEET its model; `value` the probe's: ns or bytes. */
 DSM_BPF_INLINE void dsm_bpf__count(struct dsm_bpf_page *p, unsigned type, unsigned kind, uint64_t value)
 {
+	if (!dsm_bpf__counts_kind(type, kind))
+		return;
 	switch (type) {
 	case DSM_EV_FAULT:
-		if (kind != DSM_EV_FAULT_FETCH)
-			return;
 		DSM_BPF_ADD(p->fetches, 1);
 		DSM_BPF_ADD(p->fetch_ns, value);
 		return;

@@ -26,7 +26,7 @@ struct trace_page_stat {
 	uint64_t fetches, fetch_ns; /* faults served by another node */
 	uint64_t transfers, bytes;  /* page bytes arrived */
 	uint64_t invalidations, updates;
-	uint64_t aborts, wasted_ns; /* charged to the first page where they met; aborts: and MEETs */
+	uint64_t aborts, wasted_ns; /* charged to the first page where they met; and MEETs of sc, rc */
 };
 
 struct trace_counters { /* one node's counter page at one time */

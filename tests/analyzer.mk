@@ -29,11 +29,20 @@ unit/analyzer_advice_test_LIBS  := $(analyzer_test_LIBS)
 unit/analyzer_interval_test_SRCS  := tests/unit/analyzer_interval_test.c $(addprefix tests/analyzer/,scene.c feed.c self.c)
 unit/analyzer_interval_test_NEEDS := analyzer trace
 unit/analyzer_interval_test_LIBS  := $(analyzer_test_LIBS)
+TESTS += unit/analyzer_met_test
+unit/analyzer_met_test_SRCS  := tests/unit/analyzer_met_test.c $(addprefix tests/analyzer/,scene.c feed.c self.c)
+unit/analyzer_met_test_NEEDS := analyzer trace
+unit/analyzer_met_test_LIBS  := $(analyzer_test_LIBS)
 TESTS += unit/analyzer_sound_test
 unit/analyzer_sound_test_SRCS  := tests/unit/analyzer_sound_test.c $(addprefix tests/analyzer/,scene.c feed.c self.c)
 unit/analyzer_sound_test_NEEDS := analyzer trace
 unit/analyzer_sound_test_LIBS  := $(analyzer_test_LIBS)
-SCRIPT_TESTS += tests/integration/report_bad_input.sh tests/integration/report_align.sh tests/integration/intervals.sh tests/integration/chunks.sh tests/integration/predict.sh
+SCRIPT_TESTS += tests/integration/report_bad_input.sh tests/integration/report_align.sh tests/integration/report_independent.sh tests/integration/intervals.sh tests/integration/chunks.sh tests/integration/predict.sh
+
+PROGRAMS += promise
+promise_SRCS := tests/integration/promise.c
+promise_NEEDS := dsm
+promise_DIR := tests/integration
 
 PROGRAMS += report_make_trace
 report_make_trace_SRCS  := tests/analyzer/report_make_trace.c tests/analyzer/feed.c
@@ -44,7 +53,7 @@ report_make_trace_DIR   := tests/analyzer
 FUZZERS += fuzz_report
 fuzz_report_SRCS := tests/fuzz/fuzz_report.c $(analyzer_SRCS) $(trace_SRCS)
 fuzz_report_LIBS := $(filter-out -lZydis,$(analyzer_LIBS))
-ALONE += tests/integration/predict.sh tests/integration/chunks.sh tests/integration/intervals.sh tests/integration/report_align.sh # they judge waits
+ALONE += tests/integration/predict.sh tests/integration/chunks.sh tests/integration/intervals.sh tests/integration/report_align.sh tests/integration/report_independent.sh # they judge waits
 
 # What the report predicts, beside what its advice gives, on patterns of sharing whose truth is known: build/predict.
 #   make predict [QUICK=1] [PREDICT="--patterns slots,token --models tx"]

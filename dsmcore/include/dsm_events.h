@@ -227,6 +227,9 @@ struct dsm_ev_commit {		 /* local commits are sampled: weight */
 	/* Of a loop that goes on, at its first attempt; 0: not known. Records made before these fields end here. */
 	uint64_t between_ns; /* from the last iteration before this transaction to its own first one */
 	uint64_t work_ns;    /* from that to the end of its last one */
+	/* Of an attempt that is never undone: until others' commits of its pages were not in the way of this one any more.
+	 * Records end here where it is 0. */
+	uint64_t rebase_ns;
 };
 
 /* X(enumerator, number, name in reports) */
@@ -393,7 +396,7 @@ struct dsm_ev_barrier {
 };
 
 /* ---- what happens under sequential and release consistency (DSM_EV_SC, DSM_EV_RC): nothing is undone, so a
- * conflict costs what is waited for because of it ---- */
+ * conflict costs what is waited for because of it. MEET is for attempts that are never undone, too ---- */
 
 struct dsm_ev_ended { /* INTERVAL: one is over in which anything remote or shared happened */
 	struct dsm_ev_hdr hdr;
@@ -410,19 +413,21 @@ struct dsm_ev_met {
 	uint64_t opened; /* in which it got the right to write: its WRITES of the page bear it; 0: none */
 	uint8_t access;	 /* of this node since then: DSM_EV_ACCESS_* */
 	uint8_t tracked; /* 1: `access` is exact; 0: the page was left mapped */
-	uint8_t wanted;	 /* by the other: WRITE: to change it (rc: has changed it); READ: to read it */
+	uint8_t wanted;	 /* by the other: WRITE: to change it (rc, tx: has changed it); READ: to read it */
 	uint8_t reserved[5];
 };
 
 /* Another node's interval wanted (sc) or changed (rc) pages that this node's interval had in use. It costs the
- * wait of that interval's FAULT at the page (sc), or its share of that interval's flush_ns (rc). */
+ * wait of that interval's FAULT at the page (sc), or its share of that interval's flush_ns (rc).
+ * DSM_EV_TX: `interval` is an attempt that is never undone, `other` one that commits these pages meanwhile, or tries to. It costs
+ * its share of rebase_ns in the COMMIT of `interval`. since, opened: 0. Of both sides the number alone says who it is. */
 struct dsm_ev_meet {
 	struct dsm_ev_hdr hdr;
 	struct dsm_ev_interval interval; /* here */
 	struct dsm_ev_party other;
 	uint16_t nmet;	/* filled below */
 	uint16_t total; /* pages; > nmet when cut */
-	uint8_t model;	/* DSM_EV_SC or DSM_EV_RC */
+	uint8_t model;	/* enum dsm_ev_consistency: of the pages */
 	uint8_t reserved[3];
 	struct dsm_ev_met met[]; /* at most DSM_EV_MEETINGS */
 };
@@ -521,7 +526,8 @@ struct dsm_ev_entry {
 	X(homes_moved, "as a home: pages whose home it left to another node")                                \
 	X(homes_asked, "requests for a page whose home is elsewhere, sent there")                            \
 	X(intervals, "intervals in which anything remote or shared happened (sc, rc)")                       \
-	X(meets, "as the holder of a copy: conflicts of its interval with another node's (sc, rc)")          \
+	X(meets,                                                                                             \
+	  "as the holder of a copy: conflicts with another node's interval, or commit, without a loss")      \
 	X(locks, "locks acquired")                                                                           \
 	X(locks_remote, "of these: that came from another node")                                             \
 	X(lock_ns, "ns waiting for locks")                                                                   \
@@ -547,7 +553,9 @@ struct dsm_ev_entry {
 	X(cpu_abort_ns, "ns of processor time in them")                                                      \
 	X(changes_ns, "rc: ns of comparing written pages, of packing and of merging changes")                \
 	X(merges, "rc: changes of a page that came from elsewhere and were merged")                          \
-	X(batches, "batches of records told")
+	X(batches, "batches of records told")                                                                \
+	X(rebased, "independent: changed pages put on top of a newer version")                               \
+	X(rebase_ns, "independent: ns until others' commits were not in the way of its own any more")
 
 struct dsm_counters {
 #define X(name, meaning) uint64_t name;

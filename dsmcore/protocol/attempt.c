@@ -39,6 +39,7 @@ static void forget_touches(struct dsm_core *core)
 	a->ntouches = 0;
 	a->ndirty = 0;
 	a->nmeetings = 0;
+	a->nmet = a->told = 0;
 }
 
 uint32_t attempt__flags(const struct dsm_core *core, uint32_t page)

@@ -155,6 +155,10 @@ void independent__close(struct dsm_core *core);
 bool independent__rebase(struct dsm_core *core);
 /* Does the attempt commit, through its home, one of the pages of this INVALIDATE? */
 bool independent__meets(const struct dsm_core *core, const struct core_msg *msg);
+/* This INVALIDATE takes pages that the attempt has in use: notes which, once for each commit. */
+void independent__met(struct dsm_core *core, const struct core_msg *msg);
+/* At the end of a step: reports those that it met. */
+void independent__emit_meetings(struct dsm_core *core);
 /* Has another commit taken, or offered to update, one of locks[from, to)? */
 bool independent__behind(const struct dsm_core *core, size_t from, size_t to);
 /* Its locks are given back. refused: by an attempt that has priority. */

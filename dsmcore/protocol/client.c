@@ -417,6 +417,8 @@ int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg)
 		rearm_carried(core, msg);
 		note_meetings(core, msg);
 	}
+	if (a->running && a->independent) /* before the copies are gone, too */
+		independent__met(core, msg);
 	for (i = 0; i < msg->npages; i++)
 		if (!update__keep(core, msg, i))
 			drop_copy(core, msg, &msg->entries[i]);

@@ -70,6 +70,12 @@ struct touch {
 	uint16_t pause; /* commits since its last change, while it commits; 0: too many to count */
 };
 
+/* Another attempt whose commit has met this one, which goes on (independent.c). */
+struct met {
+	struct core_party other;
+	size_t first; /* in attempt.meetings; up to that of the next one */
+};
+
 /* One attempt at a time: `running` from BEGIN to its end, `doomed` and `committing` within that.
  * The lists stay for queries until the next BEGIN. */
 struct attempt {
@@ -87,6 +93,8 @@ struct attempt {
 	size_t ndirty, dirty_cap;
 	struct core_meeting *meetings;
 	size_t nmeetings, meetings_cap;
+	struct met *met;
+	size_t nmet, met_cap, told; /* of these: reported */
 };
 
 /* Dooms of loops through pages that they had from before and did not touch (attempt.c). */
@@ -195,6 +203,7 @@ struct commit {
 	bool doubt;	/* the last home was asked: it decides */
 	bool withdrawn; /* and was asked not to, if it has not done so yet */
 	bool rebasing;	/* it waits for versions that others have made of what it commits */
+	bool hindered;	/* it has had to, or found some here, or was denied what it asked for */
 	uint16_t later; /* or for so many TICKs */
 	uint8_t denied; /* so often, of late, that it had to */
 	struct core_entry *locks;

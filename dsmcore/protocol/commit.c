@@ -254,6 +254,8 @@ void commit__again(struct dsm_core *core)
 	core->mutator = MUTATOR_RUNS;
 	if (a->independent && !independent__rebase(core))
 		return;
+	if (core->commit.hindered)
+		core__emit(core, CORE_EMIT_REBASE)->party = a->party;
 	a->committing = true;
 	if (!list_locks(core))
 		return;
@@ -289,6 +291,7 @@ int commit__begin(struct dsm_core *core, const bool *changed)
 		if (!attempt__touch(core, a->dirty[i], TOUCH_WRITTEN | TOUCH_CHANGED))
 			return 0;
 	}
+	core->commit.hindered = false;
 	commit__again(core);
 	return 0;
 }

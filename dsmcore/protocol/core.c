@@ -85,6 +85,7 @@ void core__close(struct dsm_core *core)
 	free(core->attempt.touches);
 	free(core->attempt.dirty);
 	free(core->attempt.meetings);
+	free(core->attempt.met);
 	free(core->commit.locks);
 	free(core->commit.homes);
 	free(core->commit.deferred);
@@ -281,6 +282,7 @@ static int settle(struct dsm_core *core)
 	home__send_copies(core);
 	migrate__hand_over(core);
 	model__emit_meetings(core);
+	independent__emit_meetings(core);
 	return 0;
 }
 

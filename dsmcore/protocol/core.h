@@ -213,10 +213,10 @@ enum core_event_type {
 
 struct core_event {
 	enum core_event_type type;
-	uint32_t site;	     /* BEGIN, ACQUIRE, RELEASE, BARRIER */
-	uint32_t units;	     /* BEGIN: how much work it is, by the program's measure; 0: not known */
-	bool goes_on;	     /* BEGIN: where the last one of this site ended (both in loops, rows.c) */
-	bool read_only;	     /* BEGIN: it will not write */
+	uint32_t site;	/* BEGIN, ACQUIRE, RELEASE, BARRIER */
+	uint32_t units; /* BEGIN: how much work it is, by the program's measure; 0: not known */
+	bool goes_on;	/* BEGIN: where the last one of this site ended (both in loops, rows.c) */
+	bool read_only; /* BEGIN: it will not write */
 	/* BEGIN: until the next barrier no other node writes a byte that it touches, nor reads one that it writes: it is not
 	 * undone, and CANCEL, RETRY and IRREVOCABLE are refused (independent.c) */
 	bool independent;
@@ -261,7 +261,7 @@ enum core_action_type {
 	CORE_DO_HOLD,	 /* keep the changes that came with entry `entry` of the event's message, as `hold` */
 	CORE_DO_DROP,	 /* forget the changes kept as `hold` */
 	CORE_DO_PROMOTE, /* FRAME <- NEXT, drop NEXT (after RESTORE if it was dirty) */
-	CORE_DO_REBASE,	 /* FRAME <- NEXT with the changes FRAME against TWIN, exact to the byte; TWIN <- NEXT; drop NEXT. A
+	CORE_DO_REBASE, /* FRAME <- NEXT with the changes FRAME against TWIN, exact to the byte; TWIN <- NEXT; drop NEXT. A
 			    byte that differs in both is written by two nodes, which the program has promised not to do */
 	/* Pages of CORE_RC: */
 	CORE_DO_TAKE,  /* keep the changes FRAME against TWIN, exact to the byte, as `hold`, and bring TWIN up
@@ -289,9 +289,12 @@ enum core_emit_type {
 	CORE_EMIT_REDIRECT,   /* page, node: somebody has asked here, and is sent there */
 	CORE_EMIT_BARRIER,    /* number */
 	CORE_EMIT_INTERVAL,   /* party: this node's interval is over: nread, nwritten (pages opened in it) */
-	CORE_EMIT_MEET, /* other's interval has changed, or wants, pages that this node's interval (party)
-				 has in use: meetings; no attempt is lost by it */
-	CORE_EMIT_LOCK, /* number: lock that came from another node; node: from which manager */
+	CORE_EMIT_MEET,	  /* other's interval has changed, or wants, pages that this node's interval (party)
+				 has in use: meetings; no attempt is lost by it. Likewise of two attempts, when
+				 an independent one (party) has pages in use that other commits: once for
+				 each of other's commits, however many homes tell of it */
+	CORE_EMIT_REBASE, /* party: a commit that others' were in the way of asks (again); after its REBASEs */
+	CORE_EMIT_LOCK,	  /* number: lock that came from another node; node: from which manager */
 };
 
 /* Same numbers as enum dsm_ev_fault_kind. PREFETCHED: the copy was here, brought by a prefetch. */
@@ -319,7 +322,7 @@ struct core_meeting {
 	uint64_t winner_version; /* the winner's commit makes */
 	bool read, written;	 /* by the loser in this attempt */
 	bool tracked;		 /* false: the page was left mapped from earlier, `read` is a guess (false) */
-	bool wanted_write;	 /* EMIT_MEET: the other wants to write it (sc), or has (rc) */
+	bool wanted_write;	 /* EMIT_MEET: the other wants to write it (sc), or has (rc, tx) */
 	bool sticky; /* it was left writable too: `written` is a guess (true), FRAME and TWIN tell */
 };
 
@@ -340,7 +343,7 @@ struct core_action {
 	uint32_t nread, nwritten;
 	/* Valid in an EMIT only: */
 	struct core_party party, other;
-	const struct core_meeting *meetings; /* EMIT_ABORT; until the next core_step() */
+	const struct core_meeting *meetings; /* EMIT_ABORT, EMIT_MEET; until the next core_step() */
 	uint32_t nmeetings;
 	struct core_msg msg; /* SEND only; entries live until the next core_step() */
 };

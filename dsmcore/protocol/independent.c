@@ -97,7 +97,8 @@ static bool fetch_newer(struct dsm_core *core)
 
 	for (i = 0; i < a->ndirty; i++) {
 		page = a->dirty[i];
-		if (!(attempt__flags(core, page) & TOUCH_CHANGED) || core->client[page].state != CLIENT_INVALID)
+		if (!(attempt__flags(core, page) & TOUCH_CHANGED) ||
+		    core->client[page].state != CLIENT_INVALID)
 			continue;
 		home = core__home(core, page);
 		if (core->lost[home]) {
@@ -121,6 +122,79 @@ bool independent__meets(const struct dsm_core *core, const struct core_msg *msg)
 	return false;
 }
 
+/* Mapped means in use, or not to be told from it (attempt.c). What this node has alone nobody else commits. */
+static bool in_use(const struct dsm_core *core, uint32_t page)
+{
+	const struct client_page *cp = &core->client[page];
+
+	return cp->rights != CORE_NONE && cp->state != CLIENT_EXCLUSIVE;
+}
+
+/* What was refused, and asks again, is the same commit to who counts them. */
+static bool has_met(const struct attempt *a, const struct core_party *other)
+{
+	size_t i;
+
+	for (i = a->nmet; i-- > 0;)
+		if (a->met[i].other.node == other->node && a->met[i].other.number == other->number)
+			return true;
+	return false;
+}
+
+static void note_page(struct dsm_core *core, const struct core_entry *e)
+{
+	struct attempt *a = &core->attempt;
+	const struct client_page *cp = &core->client[e->page];
+	uint32_t flags = attempt__flags(core, e->page);
+
+	if (!core__grow(core, &a->meetings, &a->meetings_cap, a->nmeetings + 1, sizeof(*a->meetings)))
+		return;
+	a->meetings[a->nmeetings++] =
+		(struct core_meeting){.page = e->page,
+				      .version = cp->slot ? a->touches[cp->slot - 1].version : cp->version,
+				      .winner_version = e->version + 1,
+				      .read = flags & TOUCH_READ,
+				      .written = flags & TOUCH_WRITTEN,
+				      .tracked = flags & TOUCH_TRACKED,
+				      .wanted_write = true,
+				      .sticky = flags & TOUCH_STUCK};
+}
+
+/* Nothing is lost, so nothing but this tells that two nodes share these pages. Those of the commit on other homes, too: their
+ * INVALIDATEs come apart. */
+void independent__met(struct dsm_core *core, const struct core_msg *msg)
+{
+	struct attempt *a = &core->attempt;
+	size_t first = a->nmeetings;
+	uint32_t i;
+
+	if (has_met(a, &msg->tx))
+		return;
+	for (i = 0; i < msg->npages + msg->nwset; i++)
+		if (in_use(core, msg->entries[i].page))
+			note_page(core, &msg->entries[i]);
+	if (a->nmeetings == first || !core__grow(core, &a->met, &a->met_cap, a->nmet + 1, sizeof(*a->met)))
+		return;
+	a->met[a->nmet++] = (struct met){.other = msg->tx, .first = first};
+}
+
+/* Not where they are noted: the list may move while the step lasts. */
+void independent__emit_meetings(struct dsm_core *core)
+{
+	struct attempt *a = &core->attempt;
+	struct core_action *emit;
+	size_t end;
+
+	for (; a->told < a->nmet; a->told++) {
+		end = a->told + 1 < a->nmet ? a->met[a->told + 1].first : a->nmeetings;
+		emit = core__emit(core, CORE_EMIT_MEET);
+		emit->party = a->party;
+		emit->other = a->met[a->told].other;
+		emit->meetings = &a->meetings[a->met[a->told].first];
+		emit->nmeetings = (uint32_t)(end - a->met[a->told].first);
+	}
+}
+
 /* It commits nothing for now: who has waited for the decision may wait for what will delay it. */
 static void stand_back(struct dsm_core *core)
 {
@@ -133,7 +207,7 @@ static void stand_back(struct dsm_core *core)
 
 static void wait_for_newer(struct dsm_core *core)
 {
-	core->commit.rebasing = true;
+	core->commit.rebasing = core->commit.hindered = true;
 	core->fetch.pinned = true;
 	core->mutator = MUTATOR_FETCHES;
 }
@@ -157,6 +231,7 @@ bool independent__rebase(struct dsm_core *core)
 			continue;
 		if (cp->flags & CLIENT_NEXT && !core_mutant(not_rebased))
 			core__do(core, CORE_DO_REBASE, page);
+		core->commit.hindered |= !!(cp->flags & CLIENT_NEXT);
 		cp->flags &= (uint8_t) ~(CLIENT_NEXT | CLIENT_ZOMBIE);
 		a->touches[cp->slot - 1].version = cp->version;
 	}
@@ -188,6 +263,7 @@ bool independent__behind(const struct dsm_core *core, size_t from, size_t to)
 void independent__denied(struct dsm_core *core, bool refused)
 {
 	core->attempt.party.attempt++;
+	core->commit.hindered = true;
 	stand_back(core);
 	if ((!refused && independent__behind(core, 0, core->commit.nlocks)) || core_mutant(denied_at_once)) {
 		commit__again(core);

@@ -5,6 +5,7 @@
  */
 #include "dsmcore/runtime/evidence.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "dsmcore/memory/diff.h"
@@ -145,13 +146,21 @@ static void publish_prefetch(void)
 	__atomic_store_n(&c->prefetch_lost, p->lost, __ATOMIC_RELAXED);
 }
 
+/* From the time when it could have asked for what it commits. */
+static uint64_t rebase_ns(void)
+{
+	return tx.asked_ns && tx.compared_ns ? tx.asked_ns - tx.compared_ns : 0;
+}
+
 static void commit(const struct core_action *a)
 {
 	static struct sampler commits;
 	uint32_t weight = 1;
 	uint64_t now = events__now(), took = now - tx.begin_ns, in_commit = now - tx.commit_begin_ns;
+	uint64_t rebased = rebase_ns();
 
 	COUNT_LOCKED(commits, 1);
+	COUNT_LOCKED(rebase_ns, rebased);
 	COUNT_LOCKED(commits_local, a->local);
 	COUNT_LOCKED(committed_ns, took);
 	COUNT_LOCKED(commit_ns, in_commit);
@@ -162,7 +171,8 @@ static void commit(const struct core_action *a)
 	history__end(&a->party, true);
 	bool scoped = microscope__used();
 
-	if ((a->local && !scoped && !(weight = sample(&commits, now))) || !events__wanted(DSM_EV_COMMIT))
+	if ((a->local && !scoped && !rebased && !(weight = sample(&commits, now))) ||
+	    !events__wanted(DSM_EV_COMMIT))
 		return;
 	struct dsm_ev_commit r = {
 		.hdr = {.weight = weight, .flags = flags_of(&a->party)},
@@ -177,8 +187,10 @@ static void commit(const struct core_action *a)
 		.iterations = tx.units,
 		.between_ns = tx.units ? tx.between_ns : 0,
 		.work_ns = tx.units && tx.between_ns ? tx.ran_ns - tx.run_ns : 0,
+		.rebase_ns = rebased,
 	};
-	events__emit(&r.hdr, DSM_EV_COMMIT, sizeof(r), 0, took);
+	events__emit(&r.hdr, DSM_EV_COMMIT, rebased ? sizeof(r) : offsetof(struct dsm_ev_commit, rebase_ns),
+		     0, took);
 }
 
 static void count_abort(enum core_cause cause, uint64_t wasted)
@@ -253,6 +265,36 @@ static void abort_attempt(const struct core_action *a)
 	for (uint32_t i = 0; i < r.nmeetings; i++)
 		r.meeting[i] = meeting_of(&a->meetings[i]);
 	events__emit(&r.hdr, DSM_EV_ABORT, sizeof(r), r.nmeetings ? r.meeting[0].page : 0, wasted);
+}
+
+/* Of an attempt that goes on. The next one may look closer, as the retry of one that was undone would. */
+static void meet(const struct core_action *a)
+{
+	static _Alignas(struct dsm_ev_meet) uint8_t buffer[DSM_EV_MAX];
+	struct dsm_ev_meet *r = (void *)buffer;
+	uint32_t n = a->nmeetings < DSM_EV_MEETINGS ? a->nmeetings : DSM_EV_MEETINGS;
+
+	COUNT(meets, a->nmeetings);
+	microscope__suspect(a->meetings, a->nmeetings);
+	if (!events__wanted(DSM_EV_MEET))
+		return;
+	*r = (struct dsm_ev_meet){
+		.hdr.flags = flags_of(&a->party),
+		.interval = evidence__interval(&a->party),
+		.other = party_of(&a->other),
+		.nmet = (uint16_t)n,
+		.total = (uint16_t)(a->nmeetings < UINT16_MAX ? a->nmeetings : UINT16_MAX),
+		.model = DSM_EV_TX,
+	};
+	for (uint32_t i = 0; i < n; i++) {
+		struct dsm_ev_meeting m = meeting_of(&a->meetings[i]);
+
+		r->met[i] = (struct dsm_ev_met){.page = m.page,
+						.access = m.access,
+						.tracked = m.tracked,
+						.wanted = DSM_EV_ACCESS_WRITE};
+	}
+	events__emit(&r->hdr, DSM_EV_MEET, sizeof(*r) + n * sizeof(r->met[0]), r->met[0].page, n);
 }
 
 void evidence__writes(const struct dsm_ev_writes *head, const uint8_t *page, const uint8_t *before,
@@ -392,7 +434,13 @@ void evidence__emit(const struct core_action *a, const struct core_msg *msg, con
 		intervals__lock_came(a);
 		break;
 	case CORE_EMIT_MEET:
-		intervals__meet(a);
+		if (core__model(node.core, a->meetings[0].page) == CORE_TX)
+			meet(a);
+		else
+			intervals__meet(a);
+		break;
+	case CORE_EMIT_REBASE:
+		tx.asked_ns = events__now();
 		break;
 	case CORE_EMIT_BARRIER: /* recorded by the mutator, which knows how long it waited */
 		break;

@@ -220,7 +220,7 @@ void intervals__next(void)
 	own.scoped.number = 0;
 	if (!microscope__used() && !microscope__wanted())
 		return;
-	microscope__begin();
+	microscope__begin(true);
 	own.scoped = core__interval(node.core);
 }
 

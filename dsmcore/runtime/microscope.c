@@ -57,7 +57,8 @@ static struct {
 	} suspect[PAGES];
 	uint32_t nsuspects;
 	uint64_t aborts;
-	bool look; /* the next attempt is a retry after a conflict */
+	bool look;     /* the next attempt is a retry after a conflict, or another one of its loop */
+	bool attempts; /* the conflict was one of attempts: intervals leave it to them */
 	struct watched watched[PAGES];
 	uint32_t nwatched;
 	uint32_t open[OPEN_MAX], nopen; /* for the instruction that runs alone now */
@@ -112,6 +113,7 @@ void microscope__suspect(const struct core_meeting *meetings, uint32_t n)
 			least = scope.suspect[place].known;
 	}
 	scope.look = n > 0 && worth_a_look(least);
+	scope.attempts = n > 0 && core__model(node.core, meetings[0].page) == CORE_TX;
 	for (unsigned i = 0; i < scope.nsuspects;)
 		if (scope.suspect[i].met + FORGET_ABORTS < scope.aborts)
 			scope.suspect[i] = scope.suspect[--scope.nsuspects];
@@ -155,16 +157,17 @@ static void spend(uint64_t ns)
 	scope.credit_ns -= (int64_t)ns;
 }
 
-void microscope__begin(void)
+void microscope__begin(bool interval)
 {
-	bool look = scope.look && node.options.microscope_permille && events__wanted(DSM_EV_ACCESSES) &&
-		    affordable();
+	bool theirs = interval && scope.attempts;
+	bool look = scope.look && !theirs && node.options.microscope_permille &&
+		    events__wanted(DSM_EV_ACCESSES) && affordable();
 
 	scope.used = look;
 	scope.over = false;
 	scope.total = scope.nopen = 0;
 	scope.nwatched = look ? scope.nsuspects : 0;
-	scope.look = false;
+	scope.look = scope.look && theirs;
 	scope.most = SEEN_MAX;
 	if (look && scope.brief) {
 		scope.brief--;
@@ -180,7 +183,7 @@ void microscope__begin(void)
 
 bool microscope__wanted(void)
 {
-	return scope.look;
+	return scope.look && !scope.attempts;
 }
 
 bool microscope__watches(uint32_t page)

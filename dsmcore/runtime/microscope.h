@@ -17,14 +17,14 @@
 
 #include "dsmcore/protocol/core.h"
 
-/* The attempt that was just undone met its winner here; the next attempt may look closer. The caller holds
+/* The attempt that was just undone, or another one, met its winner here; the next attempt may look closer. The caller holds
  * node.lock (as for begin and end). */
 void microscope__suspect(const struct core_meeting *meetings, uint32_t n);
-/* An attempt begins: closes the suspected pages if the budget allows. */
-void microscope__begin(void);
+/* An attempt, or an interval, begins: closes the suspected pages if the budget allows. */
+void microscope__begin(bool interval);
 /* The attempt (or the interval) ends, committed or not: emits what was seen. */
 void microscope__end(const struct core_party *attempt, bool interval, bool committed);
-/* Would the next attempt or interval be looked at, as far as is known? */
+/* Would the next interval be looked at, as far as is known? */
 bool microscope__wanted(void);
 /* Is the page kept closed for the running one? */
 bool microscope__watches(uint32_t page);

@@ -291,6 +291,7 @@ static void rebase(const struct core_action *a)
 	apply_exactly(frame, &(struct wire_blob){mask ? WIRE_MASK : WIRE_DIFF, (uint32_t)n, diff});
 	memcpy(twin, next, DSM_PAGE_BYTES);
 	shadow__drop(pages.next, a->page);
+	COUNT_LOCKED(rebased, 1);
 }
 
 /* ---- pages that stay writable ---- */

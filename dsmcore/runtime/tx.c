@@ -143,7 +143,7 @@ static void begin_attempt(void)
 	evidence__begin();
 	if (event.goes_on) /* pages may have been opened ahead of their use */
 		evidence__local(events__now() - tx.begin_ns);
-	microscope__begin();
+	microscope__begin(false);
 	pthread_mutex_unlock(&node.lock);
 	strict__begin();
 }
@@ -400,6 +400,8 @@ static void commit(void)
 	pthread_mutex_lock(&node.lock);
 	tx.commit_begin_ns = events__now();
 	event.changed = pages__changes();
+	tx.compared_ns = tx.independent ? events__now() : 0;
+	tx.asked_ns = 0;
 	if (tx.read_only)
 		check_unchanged(event.changed);
 	enum outcome outcome = dispatch__mutator(&event, NULL);

@@ -33,6 +33,9 @@ struct tx {
 	bool goes_on;	/* likewise: not its first transaction */
 	bool independent; /* likewise: it promises not to meet others in a byte */
 	uint64_t begin_ns, commit_begin_ns;
+	uint64_t compared_ns; /* independent: what it commits was known then */
+	uint64_t
+		asked_ns; /* and it asked for it, after others' commits had been in the way; 0: they were not */
 	uint64_t progress; /* units to count at the commit */
 	uint64_t barriers;
 	bool at_barrier;	/* waits for the last one */

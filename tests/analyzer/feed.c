@@ -206,6 +206,17 @@ void feed__commit(struct feed *f, struct feed_iv iv, bool microscope)
 	add_commit(f, iv, microscope);
 }
 
+void feed__rebase(struct feed *f, struct feed_iv iv, uint64_t rebase_ns, bool microscope)
+{
+	struct dsm_ev_commit *c = add_commit(f, iv, microscope);
+
+	c->rebase_ns = rebase_ns;
+	c->duration_ns += rebase_ns;
+	f->counters[iv.node].committed_ns += rebase_ns;
+	f->counters[iv.node].rebase_ns += rebase_ns;
+	f->counters[iv.node].rebased++;
+}
+
 void feed__loop_commit(struct feed *f, struct feed_iv iv, uint32_t iterations, uint16_t pieces,
 		       uint64_t between_ns, uint64_t work_ns)
 {

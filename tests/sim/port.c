@@ -290,6 +290,7 @@ static void emit(struct world *w, struct node *n, const struct core_action *a)
 				    world__id(w, n));
 		break;
 	case CORE_EMIT_INVALIDATE:
+	case CORE_EMIT_REBASE:
 	case CORE_EMIT_TRANSFER:
 	case CORE_EMIT_INTERVAL:
 	case CORE_EMIT_LOCK:

@@ -81,6 +81,18 @@ static void same_counts(const struct dsm_ev_hdr *r, unsigned kind, uint64_t valu
 	assert_memory_equal(&kernel, &user.fetches, sizeof(kernel));
 }
 
+static void counts_nothing(const struct dsm_ev_hdr *record, unsigned kind, uint64_t value)
+{
+	struct dsm_bpf_page none = {0}, p = {0};
+	struct trace_page_stat s;
+
+	dsm_bpf__count(&p, record->type, kind, value);
+	assert_memory_equal(&p, &none, sizeof(p));
+	assert_false(aggregate__page_of(record, &s));
+	assert_false(dsm_bpf__counts_kind(record->type, kind));
+	assert_int_not_equal(dsm_bpf__kind_at(record->type), 0);
+}
+
 static void test_counts_agree(void **state)
 {
 	struct dsm_ev_fault f = {.hdr.type = DSM_EV_FAULT, .wait_ns = 11};
@@ -97,17 +109,15 @@ static void test_counts_agree(void **state)
 			same_counts(&f.hdr, f.kind, f.wait_ns);
 			continue;
 		}
-		struct dsm_bpf_page none = {0}, p = {0};
-		struct trace_page_stat s;
-		dsm_bpf__count(&p, DSM_EV_FAULT, f.kind, f.wait_ns);
-		assert_memory_equal(&p, &none, sizeof(p));
-		assert_false(aggregate__page_of(&f.hdr, &s));
+		counts_nothing(&f.hdr, f.kind, f.wait_ns);
 	}
 	same_counts(&t.hdr, 0, t.bytes);
 	same_counts(&i.hdr, 0, 0);
 	same_counts(&u.hdr, 0, u.bytes);
 	same_counts(&a.hdr, 0, a.wasted_ns);
 	same_counts(&m.hdr, 0, m.total);
+	m.model = DSM_EV_TX; /* nothing was undone where an abort would be */
+	counts_nothing(&m.hdr, m.model, m.total);
 	same_counts(&c.hdr, 0, c.duration_ns);
 }
 

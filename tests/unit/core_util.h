@@ -131,8 +131,8 @@ static inline int step(struct cluster *c, unsigned node, const struct core_event
 		if (c->port)
 			c->port(c, node, &l->action,
 				l->action.type == CORE_DO_SEND ? &c->mail[c->tail - 1] : c->event);
-		if (l->action.type == CORE_DO_EMIT && l->action.emit == CORE_EMIT_ABORT &&
-		    l->action.nmeetings)
+		if (l->action.type == CORE_DO_EMIT && l->action.nmeetings &&
+		    (l->action.emit == CORE_EMIT_ABORT || l->action.emit == CORE_EMIT_MEET))
 			memcpy(l->meeting, l->action.meetings,
 			       (l->action.nmeetings < 4 ? l->action.nmeetings : 4) * sizeof(l->meeting[0]));
 		if (l->action.type == CORE_DO_RESUME || l->action.type == CORE_DO_WAIT ||
