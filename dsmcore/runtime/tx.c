@@ -130,11 +130,12 @@ static void begin_attempt(void)
 	event.read_only = tx.read_only;
 	event.units = tx.units;
 	event.goes_on = tx.goes_on;
-	event.independent = tx.units && tx.independent && !node.options.no_independent;
+	event.independent = tx__independent() && !node.options.no_independent;
 	tx.begin_ns = events__now();
 	tx.commit_begin_ns = tx.begin_ns;
 	history__begin();
 	dispatch__mutator(&event, NULL);
+	objects__hold_freed(event.independent);
 	evidence__begin();
 	if (event.goes_on) /* pages may have been opened ahead of their use */
 		evidence__local(events__now() - tx.begin_ns);
@@ -337,8 +338,7 @@ static bool access_pages(uint32_t page, uint32_t count, uint16_t offset, bool wr
 	pthread_mutex_lock(&node.lock);
 	if (pinned && tx__doomed())
 		history__pinned();
-	if (!granted(page, count, write ? CORE_WRITE : CORE_READ) ||
-	    (event.stays && tx.depth && tx.independent)) {
+	if (!granted(page, count, write ? CORE_WRITE : CORE_READ) || (event.stays && tx__independent())) {
 		uint64_t start = events__now();
 
 		outcome = dispatch__mutator(&event, &kind);
@@ -399,6 +399,7 @@ static void commit(void)
 		check_unchanged(event.changed);
 	enum outcome outcome = dispatch__mutator(&event, NULL);
 
+	objects__hold_freed(false);
 	pthread_mutex_unlock(&node.lock);
 	alloc_hooks__leave();
 	if (outcome == OUTCOME_ABORT)

@@ -29,8 +29,9 @@ static void require_inside(const void *pc, const char *call)
 static void require_revocable(const void *pc, const char *call)
 {
 	require_inside(pc, call);
-	if (tx.units && tx.independent)
-		node__fatal(pc, "%s in a DSM_TX_FOR_INDEPENDENT, which is not undone: make it a DSM_TX_FOR", call);
+	if (tx__independent())
+		node__fatal(pc, "%s in a DSM_TX_FOR_INDEPENDENT, which is not undone: make it a DSM_TX_FOR",
+			    call);
 	if (tx.irrevocable)
 		node__fatal(
 			pc,
@@ -75,7 +76,7 @@ void dsm_irrevocable(void)
 	if (section__inside())
 		return;
 	require_inside(NODE_CALLER, "dsm_irrevocable()");
-	if (tx.irrevocable || (tx.units && tx.independent))
+	if (tx.irrevocable || (tx__independent() && !node.options.no_independent))
 		return;
 	pthread_mutex_lock(&node.lock);
 	bool undone = dispatch__mutator(&event, NULL) == OUTCOME_ABORT;
