@@ -28,6 +28,7 @@ PROGRAMS += independent
 independent_SRCS := tests/integration/independent.c
 independent_NEEDS := dsm
 independent_DIR := tests/integration
+SCRIPT_TESTS += tests/integration/independent.sh
 
 PROGRAMS += chunks
 chunks_SRCS := tests/integration/chunks.c

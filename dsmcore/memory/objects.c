@@ -19,6 +19,8 @@
  *   any other. A zeroing that changes nothing leaves no trace, and needs none.
  * - Memory that was never handed out is zero on every node and needs no write. An aborted attempt's writes
  *   to it are undone with the attempt, so undoing the allocation makes it fresh again.
+ * - An attempt that is not undone (DSM_TX_FOR_INDEPENDENT) goes on with stale copies instead of being doomed, and zeroes
+ *   written into such a copy may change nothing there. So what other nodes free while it runs is held until it has ended.
  * So every attempt begun before the free has ended or can no longer commit or see X's new bytes. Nothing has
  * to wait. The one thing to respect here: a doomed attempt may still call dsm_free() on an object that its
  * winner has freed; that is no error of the program (see misuse()).
@@ -28,6 +30,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dsm.h"
@@ -51,6 +54,9 @@ static struct {
 	struct objects_table table;
 	uint64_t serial;
 	uint16_t node;
+	bool hold;
+	uint64_t *freed; /* by others, and held */
+	size_t nfreed, freed_room;
 } heap;
 
 /* ---- open, close ---- */
@@ -66,6 +72,7 @@ void objects__close(void)
 	roots__close();
 	objects_table__clear(&heap.table);
 	objects_place__close();
+	free(heap.freed);
 	memset(&heap, 0, sizeof(heap));
 }
 
@@ -397,22 +404,52 @@ void objects__barrier(void)
 	objects_foreign__barrier(objects_place__layout());
 }
 
+static void free_for_another(uint64_t offset)
+{
+	struct object *o = objects_table__get(&heap.table, offset);
+
+	if (!o)
+		node__fatal(NULL,
+			    "another node has freed %p, where no live object of node %u starts "
+			    "(freed twice, or not what dsm_new() returned)",
+			    region__address(node.region, offset), heap.node);
+	/* also when our running attempt frees it (`leaving`): that attempt read what the committed
+	 * free made stale, so it is doomed */
+	drop(o, false);
+}
+
+static void hold(uint64_t offset)
+{
+	if (heap.nfreed == heap.freed_room) {
+		size_t room = heap.freed_room ? 2 * heap.freed_room : 64;
+		uint64_t *list = realloc(heap.freed, room * sizeof(*list));
+
+		if (!list)
+			node__fatal(NULL, "out of private memory for the heap's bookkeeping");
+		heap.freed = list;
+		heap.freed_room = room;
+	}
+	heap.freed[heap.nfreed++] = offset;
+}
+
 void objects__foreign_free(const uint64_t *offsets, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		struct object *o;
 		uint64_t offset;
 
 		memcpy(&offset, (const char *)offsets + i * sizeof(offset),
 		       sizeof(offset)); /* may be unaligned */
-		o = objects_table__get(&heap.table, offset);
-		if (!o)
-			node__fatal(NULL,
-				    "another node has freed %p, where no live object of node %u starts "
-				    "(freed twice, or not what dsm_new() returned)",
-				    region__address(node.region, offset), heap.node);
-		/* also when our running attempt frees it (`leaving`): that attempt read what the committed
-		 * free made stale, so it is doomed */
-		drop(o, false);
+		if (heap.hold)
+			hold(offset);
+		else
+			free_for_another(offset);
 	}
+}
+
+void objects__hold_freed(bool on)
+{
+	heap.hold = on;
+	for (size_t i = 0; i < heap.nfreed && !on; i++)
+		free_for_another(heap.freed[i]);
+	heap.nfreed = on ? heap.nfreed : 0;
 }

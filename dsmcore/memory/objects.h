@@ -30,6 +30,8 @@ void objects__rundown(void);
 /* A note from another node: it freed objects of ours (offsets), its transaction has committed. The
  * caller holds node.lock. */
 void objects__foreign_free(const uint64_t *offsets, uint32_t count);
+/* From now on what others free stays allocated; false: what was held so is free now. The caller holds node.lock. */
+void objects__hold_freed(bool on);
 #define OBJECTS_NOTE_FREE 1 /* transport note type */
 
 /* This node has passed a barrier. The caller holds node.lock. */

@@ -168,6 +168,10 @@ int dsm_root_set(const char *name, const void *object)
 
 	objects__check_caller(pc, "dsm_root_set()");
 	tx__require_writable(pc, "dsm_root_set()");
+	if (tx__independent()) /* the names of all nodes are next to each other, and may take each other's places */
+		node__fatal(pc, "dsm_root_set() in a DSM_TX_FOR_INDEPENDENT, while other nodes may name "
+				"something, too: "
+				"put it before or behind the loop");
 	if (!name || !name[0])
 		return -EINVAL;
 	if (strlen(name) >= NAME)

@@ -287,6 +287,9 @@ static void install(int sig, void (*handler)(int, siginfo_t *, void *))
 	struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
 
 	sigemptyset(&sa.sa_mask);
+	/* Where --strict notes writes to the program's data, the program's handlers must not come: they may write such, too. */
+	if (sig == SIGSEGV && node.options.strict)
+		sigfillset(&sa.sa_mask);
 	sigaddset(&sa.sa_mask, SIGURG);
 	safepoint__sigaction(sig, &sa, NULL);
 }

@@ -80,8 +80,9 @@ void strict__end(void)
 {
 	if (!strict.armed)
 		return;
+	protect_data(PROT_READ | PROT_WRITE); /* a handler of the program may run before it is done */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	strict.armed = false;
-	protect_data(PROT_READ | PROT_WRITE);
 	/* Close all pages, so that an access outside a transaction cannot find one mapped. The core's rights
 	 * stay: the next transaction's accesses open the pages again (tx__reopen()). */
 	pthread_mutex_lock(&node.lock);

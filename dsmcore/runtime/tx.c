@@ -116,7 +116,7 @@ void tx__look(void)
 
 bool tx__never_undone(void)
 {
-	return tx.units && tx.independent && !node.options.no_independent;
+	return tx__independent() && !node.options.no_independent;
 }
 
 static void begin_attempt(void)
@@ -140,6 +140,7 @@ static void begin_attempt(void)
 	tx.commit_begin_ns = tx.begin_ns;
 	history__begin();
 	dispatch__mutator(&event, NULL);
+	objects__hold_freed(event.independent);
 	evidence__begin();
 	if (event.goes_on) /* pages may have been opened ahead of their use */
 		evidence__local(events__now() - tx.begin_ns);
@@ -342,8 +343,7 @@ static bool access_pages(uint32_t page, uint32_t count, uint16_t offset, bool wr
 	pthread_mutex_lock(&node.lock);
 	if (pinned && tx__doomed())
 		history__pinned();
-	if (!granted(page, count, write ? CORE_WRITE : CORE_READ) ||
-	    (event.stays && tx.depth && tx.independent)) {
+	if (!granted(page, count, write ? CORE_WRITE : CORE_READ) || (event.stays && tx__independent())) {
 		uint64_t start = events__now();
 
 		outcome = dispatch__mutator(&event, &kind);
@@ -406,6 +406,7 @@ static void commit(void)
 		check_unchanged(event.changed);
 	enum outcome outcome = dispatch__mutator(&event, NULL);
 
+	objects__hold_freed(false);
 	pthread_mutex_unlock(&node.lock);
 	alloc_hooks__leave();
 	if (outcome == OUTCOME_ABORT)

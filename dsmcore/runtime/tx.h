@@ -53,6 +53,12 @@ static inline bool tx__running(void)
 	return tx.depth != 0 && alloc_hooks__mutator();
 }
 
+/* Of a loop or block that promises to be independent? It is undone all the same with --no-independent. */
+static inline bool tx__independent(void)
+{
+	return tx.units && tx.independent;
+}
+
 /* Any thread; a doom that comes just now may be missed, and is found at the next safe point. */
 static inline bool tx__doomed(void)
 {

@@ -29,7 +29,7 @@ static void require_inside(const void *pc, const char *call)
 static void require_revocable(const void *pc, const char *call)
 {
 	require_inside(pc, call);
-	if (tx.units && tx.independent) /* in all runs: the program is what is wrong */
+	if (tx__independent()) /* in all runs: the program is what is wrong */
 		node__fatal(pc,
 			    "%s in a DSM_TX_FOR_INDEPENDENT, which is not undone: make it a DSM_TX_FOR (a "
 			    "DSM_TX_INDEPENDENT a DSM_TX)",

@@ -3,6 +3,13 @@
  * independent MODE ARGUMENTS...: programs with DSM_TX_FOR_INDEPENDENT that keep its promise, and some that break it.
  *	mix SEED PHASES [sc]	random data of all nodes, next to each other in the same pages; sc: so is the memory
  *
+ *	meet FOLDER		two nodes change the same byte
+ *	agree FOLDER		the same, to the same value
+ *	reuse FOLDER		memory that was freed elsewhere is allocated again in a block
+ *	once			dsm_irrevocable()
+ *	killed			node 1 dies in a loop
+ *	cancel, retry, barrier, root	what such a loop must not call
+ *
  * The bytes of a few pages are cut into pieces of random lengths. In each phase a piece is written by one node, or read by
  * all, or it is a number that all count up in ordinary transactions. Who does what follows from the seed, so each node
  * knows what every byte must be, and checks whatever it reads. Nothing of this model lies in the DSM.
@@ -14,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <dsm.h>
@@ -246,8 +254,7 @@ static void linger(void)
 /* Leaves the loop in its middle; returns where. */
 static long leave_by_return(long from, long to, long until)
 {
-	DSM_TX_FOR_INDEPENDENT(i, from, to)
-	{
+	DSM_TX_FOR_INDEPENDENT(i, from, to) {
 		work(&tasks[i]);
 		if (i == until)
 			return i + 1;
@@ -259,8 +266,7 @@ static long leave_by_goto(long from, long to, long until)
 {
 	long at = from;
 
-	DSM_TX_FOR_INDEPENDENT(i, from, to)
-	{
+	DSM_TX_FOR_INDEPENDENT(i, from, to) {
 		work(&tasks[i]);
 		at = i + 1;
 		if (i == until)
@@ -274,8 +280,7 @@ static long leave_by_break(long from, long to, long until)
 {
 	long at = from;
 
-	DSM_TX_FOR_INDEPENDENT(i, from, to)
-	{
+	DSM_TX_FOR_INDEPENDENT(i, from, to) {
 		work(&tasks[i]);
 		at = i + 1;
 		if (i == until)
@@ -291,8 +296,8 @@ static void independently(long from, long to)
 	switch (draw(8)) {
 	case 0:
 		DSM_TX_INDEPENDENT
-		for (long i = from; i < to; i++)
-			work(&tasks[i]);
+			for (long i = from; i < to; i++)
+				work(&tasks[i]);
 		return;
 	case 1:
 		from = leave_by_return(from, to, until);
@@ -304,8 +309,7 @@ static void independently(long from, long to)
 		from = leave_by_break(from, to, until);
 		break;
 	case 4:
-		DSM_TX_FOR_INDEPENDENT(i, from, to)
-		{
+		DSM_TX_FOR_INDEPENDENT(i, from, to) {
 			dsm_irrevocable();
 			DSM_TX
 				work(&tasks[i]);
@@ -313,14 +317,14 @@ static void independently(long from, long to)
 		return;
 	case 5:
 		DSM_TX_INDEPENDENT
-		DSM_TX_FOR(i, from, to)
-			work(&tasks[i]);
+			DSM_TX_FOR(i, from, to)
+				work(&tasks[i]);
 		return;
 	default:
 		break;
 	}
 	DSM_TX_FOR_INDEPENDENT(i, from, to)
-	work(&tasks[i]);
+		work(&tasks[i]);
 }
 
 static void ordinarily(long from, long to)
@@ -338,7 +342,7 @@ static void ordinarily(long from, long to)
 	case 2:
 		DSM_TX
 			DSM_TX_FOR_INDEPENDENT(i, from, to)
-		work(&tasks[i]);
+				work(&tasks[i]);
 		return;
 	default:
 		for (long i = from; i < to; i++)
@@ -448,7 +452,7 @@ static void check_all(void)
 	for (uint32_t p = 0; p < npieces; p++)
 		add(LOOK, p, 0);
 	DSM_TX_FOR_INDEPENDENT(i, 0, ntasks)
-	work(&tasks[i]);
+		work(&tasks[i]);
 }
 
 static void cut(void)
@@ -469,8 +473,28 @@ static void cut(void)
 	}
 }
 
+static volatile long alarms;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	alarms++;
+}
+
+/* Handlers of the program, at any moment. */
+static void set_alarms(void)
+{
+	struct itimerval often = {{0, 700}, {0, 700}};
+	struct sigaction sa = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+
+	sigaction(SIGALRM, &sa, NULL);
+	setitimer(ITIMER_REAL, &often, NULL);
+}
+
 static void mixed(long phases)
 {
+	if (seed % 3 == 0)
+		set_alarms();
 	for (uint32_t i = 0; i < sizeof(noise); i++)
 		noise[i] = (uint8_t)(mix(i, 1, 1) | 1);
 	noise_fd = memfd_create("noise", 0);
@@ -501,14 +525,194 @@ static void mixed(long phases)
 		fail("deferred", ran, to_run);
 }
 
+/* ---- single cases; the nodes tell one another by files how far they are, as no barrier may come between ---- */
+
+static const char *folder;
+
+static void tell(const char *what)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, what);
+	FILE *f = fopen(path, "w");
+
+	if (!f || fclose(f))
+		fail(path, 0, 0);
+}
+
+static void hear(const char *what)
+{
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, what);
+	for (int i = 0; access(path, F_OK); i++)
+		if (i == 20000)
+			fail(path, 0, 0);
+		else
+			usleep(1000);
+}
+
+static long *shared(void)
+{
+	if (!self)
+		dsm_root_set("shared", dsm_new_flat(long, 512));
+	dsm_barrier();
+	long *x = dsm_root("shared"), sum = 0;
+
+	DSM_TX_READ
+		for (int i = 0; i < 512; i++)
+			sum += x[i];
+	if (sum)
+		fail("not zero", sum, 0);
+	dsm_barrier();
+	return x;
+}
+
+/* Both have the page, and node 1 commits its change on top of node 0's. */
+static void meet(long zero, long one)
+{
+	long *x = shared(), found = 0;
+
+	if (self == 0) {
+		hear("written");
+		DSM_TX_INDEPENDENT
+			x[7] = zero;
+		tell("committed");
+	} else if (self == 1) {
+		DSM_TX_INDEPENDENT { /* meet */
+			x[7] = one;
+			tell("written");
+			hear("committed");
+		}
+	}
+	dsm_barrier();
+	dsm_peek(&found, &x[7], sizeof(found));
+	if (found != one)
+		fail("another value", found, one);
+}
+
+/* Node 0 writes what node 1 has allocated and frees it, while node 1 has an old copy of the page in an attempt, in which it
+ * allocates again. */
+static void reuse(void)
+{
+	long **x = (long **)shared(), *fresh = NULL, found[2], sum = 0;
+
+	if (self == 1) {
+		DSM_TX {
+			x[0] = dsm_new_flat(long, 2);
+			x[1] = dsm_new_flat(long, 2);
+		}
+	}
+	dsm_barrier();
+	if (self == 0) {
+		hear("read");
+		DSM_TX
+			x[0][0] = x[0][1] = 5;
+		DSM_TX
+			dsm_free(x[0]);
+		tell("freed");
+	} else if (self == 1) {
+		DSM_TX_INDEPENDENT {
+			sum = x[1][0];
+			tell("read");
+			hear("freed");
+			for (int i = 0; i < 300 && fresh != x[0];
+			     i++) { /* the note of it may be on its way */
+				usleep(200);
+				fresh = dsm_new_flat(long, 2);
+				if (fresh[0] || fresh[1] || sum)
+					fail("new memory is not zero", fresh[0], fresh[1]);
+			}
+			fresh[0] = 7;
+		}
+	}
+	dsm_barrier();
+	if (self == 1) {
+		dsm_peek(found, fresh, sizeof(found));
+		if (found[0] != 7 || found[1])
+			fail("new memory is not what was written to it", found[0], found[1]);
+	}
+}
+
+/* What comes after dsm_irrevocable() happens once, also in runs where such a block may be undone. */
+static void once(void)
+{
+	long *x = shared();
+	volatile long *done = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	for (int i = 0; i < 300; i++)
+		DSM_TX_INDEPENDENT {
+			dsm_irrevocable();
+			++*done;
+			x[self]++;
+			usleep(draw(50));
+		}
+	if (*done != 300)
+		fail("an irrevocable block ran again", *done, 300);
+	dsm_barrier();
+	for (uint32_t i = 0; i < nodes; i++) {
+		long found;
+
+		dsm_peek(&found, &x[i], sizeof(found));
+		if (found != 300)
+			fail("lost", i, found);
+	}
+}
+
+static void killed(void)
+{
+	long *x = shared();
+
+	for (int i = 0;; i++) {
+		DSM_TX_FOR_INDEPENDENT(j, 0, 512 / nodes) {
+			x[(unsigned long)j * nodes + self] += j;
+			if (i == 20 && j == 7 && self == 1)
+				raise(SIGKILL);
+		}
+		dsm_barrier();
+	}
+}
+
+static void misuse(const char *what)
+{
+	long *x = shared();
+
+	DSM_TX_FOR_INDEPENDENT(i, 0, 10) {
+		x[self * 10 + i] = i;
+		if (!strcmp(what, "cancel"))
+			dsm_cancel(); /* cancel */
+		if (!strcmp(what, "retry"))
+			dsm_retry(); /* retry */
+		if (!strcmp(what, "barrier"))
+			dsm_barrier(); /* barrier */
+		if (!strcmp(what, "root"))
+			dsm_root_set("x", x); /* root */
+	}
+}
+
 int main(int argc, char **argv)
 {
+	const char *mode = argc > 1 ? argv[1] : "";
+
 	nodes = (uint32_t)dsm_nodes();
 	self = (uint32_t)dsm_node();
-	sc = argc == 5 && !strcmp(argv[4], "sc");
-	if (argc >= 4 && !strcmp(argv[1], "mix")) {
+	folder = argc > 2 ? argv[2] : ".";
+	if (argc >= 4 && !strcmp(mode, "mix")) {
 		seed = strtoull(argv[2], NULL, 0);
+		sc = argc == 5 && !strcmp(argv[4], "sc");
 		mixed(strtol(argv[3], NULL, 0));
+	} else if (!strcmp(mode, "meet")) {
+		meet(1, 2);
+	} else if (!strcmp(mode, "agree")) {
+		meet(3, 3);
+	} else if (!strcmp(mode, "reuse")) {
+		reuse();
+	} else if (!strcmp(mode, "once")) {
+		once();
+	} else if (!strcmp(mode, "killed")) {
+		killed();
+	} else {
+		misuse(mode);
 	}
 	return 0;
 }

@@ -3,6 +3,7 @@
  * loss MODE FOLDER: nodes for node_loss.sh, which kills one of them. Each node has a page of its own.
  *	page	everybody goes on reading everybody's page
  *	barrier everybody goes on meeting at barriers
+ *	loops	everybody goes on writing words of its own in everybody's page, in loops that are not undone
  *	apart	everybody goes on with its own page, until FOLDER/stop is there; then it makes
  *FOLDER/done-NODE
  */
@@ -42,6 +43,14 @@ static void meet(void)
 	}
 }
 
+static void loops(void)
+{
+	for (;;)
+		DSM_TX_FOR_INDEPENDENT(i, 0, (long)DSM_PAGE_SIZE / 8 / NODES)
+			for (int n = 0; n < dsm_nodes(); n++)
+				page[n][i * NODES + dsm_node()]++;
+}
+
 static void stay_apart(const char *folder, bool look)
 {
 	char stop[4096], done[4096];
@@ -69,6 +78,8 @@ int main(int argc, char **argv)
 	share_pages();
 	if (!strcmp(argv[1], "barrier"))
 		meet();
+	else if (!strcmp(argv[1], "loops"))
+		loops();
 	else
 		stay_apart(argv[2], !strcmp(argv[1], "page"));
 	return 0;

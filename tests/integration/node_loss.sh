@@ -78,6 +78,17 @@ for mode in page barrier; do
 	done
 done
 
+# Loops that are not undone: each waits for the launcher's word before it ends, and others for its answer meanwhile.
+start loops unix
+for _ in $(seq 300); do
+	[ -z "$(running)" ] && break
+	sleep 0.1
+done
+[ -z "$(running)" ] || fail "loops: nodes that wait for a lost one for ever: $(running)"
+finish loops
+lost=$(grep -cE 'node [0-3] is lost.* at tests/integration/loss.c:[0-9]' "$work/err")
+[ "$lost" = 3 ] || fail "loops: $lost of 3 nodes said who is lost, and where they needed it"
+
 start apart unix
 sleep 6 # longer than a node waits for the launcher's word
 [ "$(running | wc -l)" = 3 ] || fail "apart: $(running | wc -l) of 3 nodes go on"

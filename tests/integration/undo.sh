@@ -32,3 +32,12 @@ for m in $modes; do
 	done
 	[ "$aborts" -gt 0 ] || { echo "no attempt was ever aborted in $try runs: nothing tested"; exit 1; }
 done
+# With --strict a handler writes to the program's data at moments when that is closed, or about to be.
+case $modes in *alarms*)
+	timeout 60 "$run" -n 4 --strict "$program" alarms "${rounds:-400}" 2>"$TMPDIR/err" || {
+		echo "undo alarms with --strict failed"
+		grep -v strict: "$TMPDIR/err"
+		exit 1
+	}
+	;;
+esac
