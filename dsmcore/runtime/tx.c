@@ -114,6 +114,11 @@ void tx__look(void)
 	alloc_hooks__leave();
 }
 
+bool tx__independent(void)
+{
+	return tx.units && tx.independent && !node.options.no_independent;
+}
+
 static void begin_attempt(void)
 {
 	struct core_event event = {.type = CORE_BEGIN};
@@ -130,7 +135,7 @@ static void begin_attempt(void)
 	event.read_only = tx.read_only;
 	event.units = tx.units;
 	event.goes_on = tx.goes_on;
-	event.independent = tx.units && tx.independent && !node.options.no_independent;
+	event.independent = tx__independent();
 	tx.begin_ns = events__now();
 	tx.commit_begin_ns = tx.begin_ns;
 	history__begin();

@@ -56,6 +56,9 @@ static inline bool tx__doomed(void)
 	return __atomic_load_n(&tx.doomed, __ATOMIC_ACQUIRE);
 }
 
+/* Does the running attempt, or the one that begins, keep to a promise that makes undoing it needless? */
+bool tx__independent(void);
+
 /* What snapshot__take() returns in tx.c. */
 enum { TX_STARTED, TX_AGAIN, TX_CANCELLED };
 
