@@ -115,6 +115,8 @@ struct evidence_sink {
 			   const struct page_view *v, const struct dsm_ev_ended *ended);
 	/* Each flush that was waited for, whether it met anybody or not. May be NULL. */
 	void (*flushed)(void *context, uint32_t run, const struct dsm_ev_ended *ended);
+	/* Each record as it comes, before anything is joined. May be NULL. */
+	void (*seen)(void *context, uint32_t run, const struct dsm_ev_hdr *record);
 	/* May be NULL. */
 	void (*lock)(void *context, uint32_t run, const struct dsm_ev_lock *lock);
 };

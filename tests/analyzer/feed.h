@@ -56,6 +56,8 @@ void feed__writes(struct feed *f, struct feed_iv iv, unsigned page, const struct
 void feed__accesses(struct feed *f, struct feed_iv iv, unsigned page, const struct byteset *read,
 		    const struct byteset *wrote, bool complete, struct dsm_ev_ip ip);
 void feed__commit(struct feed *f, struct feed_iv iv, bool microscope);
+/* The same, to be filled in. */
+struct dsm_ev_commit *feed__add_commit(struct feed *f, struct feed_iv iv, bool microscope);
 /* Of a loop whose iterations somebody gave: `pieces` transactions of so many, which took these times (docs/events.md). */
 void feed__loop_commit(struct feed *f, struct feed_iv iv, uint32_t iterations, uint16_t pieces,
 		       uint64_t between_ns, uint64_t work_ns);
@@ -65,6 +67,10 @@ void feed__fault(struct feed *f, struct feed_iv iv, unsigned page, unsigned offs
 		 struct dsm_ev_ip ip);
 void feed__wait(struct feed *f, struct feed_iv iv, unsigned page, unsigned offset, unsigned access,
 		unsigned home, uint64_t wait_ns, struct dsm_ev_ip ip);
+/* So many first writes to pages that were here, of which one was recorded. */
+void feed__local_fault(struct feed *f, struct feed_iv iv, unsigned page, uint32_t weight, uint64_t wait_ns);
+/* Passed by all nodes. */
+void feed__barrier(struct feed *f, uint64_t number);
 /* `holder` had a page in use since `since`, which `other` wanted (sc) or changed (rc). */
 void feed__meet(struct feed *f, struct feed_iv holder, struct feed_iv other, unsigned page, unsigned access,
 		unsigned wanted, uint64_t since);
