@@ -39,9 +39,10 @@ const char advice__method[] =
 
 const char *advice__kind(enum advice_kind k)
 {
-	static const char *const name[] = {"relocate/isolate", "relocate/partition", "relocate/pad",
-					   "split-struct",     "split-transaction",  "commit-every-k",
-					   "relocate/align",   "lock-per-object",    "coarser-chunks"};
+	static const char *const name[] = {"relocate/isolate",	 "relocate/partition", "relocate/pad",
+					   "split-struct",	 "split-transaction",  "commit-every-k",
+					   "relocate/align",	 "lock-per-object",    "coarser-chunks",
+					   "declare-independent"};
 
 	return name[k];
 }
@@ -141,6 +142,7 @@ void advice__make(struct tally *t, struct replay *r, struct symbols *s, struct a
 	advice_work__source(&w);
 	advice_work__waits(&w);
 	advice_work__loops(&w);
+	advice_work__promises(&w);
 	predict_plan(&w);
 	if (out->all.n)
 		qsort(out->all.at, out->all.n, sizeof(*out->all.at), by_gain);

@@ -21,6 +21,7 @@ enum advice_kind {
 	ADVICE_ALIGN,
 	ADVICE_LOCK_OBJECT,
 	ADVICE_COARSER,
+	ADVICE_INDEPENDENT,
 };
 const char *advice__kind(enum advice_kind k); /* "relocate/isolate", ..., "commit-every-k" */
 
@@ -32,13 +33,15 @@ struct rates {
 
 /* Why the ends of a range lie where they do. */
 enum doubt {
-	DOUBT_STEP = 1,	   /* nodes make the same progress: they may wait for one another */
-	DOUBT_AGAIN = 2,   /* losers that are spared may meet another node on the same bytes */
-	DOUBT_FEW = 4,	   /* few conflicts were judged */
-	DOUBT_MOVES = 8,   /* parts change their writer: pages of their own move, too */
-	DOUBT_TRUE = 16,   /* what is truly shared is met more often by faster nodes */
-	DOUBT_OPEN = 32,   /* what is saved besides was not measured: there is no high end */
-	DOUBT_TRAFFIC = 64 /* handling the pages takes time that no wait accounts for */
+	DOUBT_STEP = 1,	    /* nodes make the same progress: they may wait for one another */
+	DOUBT_AGAIN = 2,    /* losers that are spared may meet another node on the same bytes */
+	DOUBT_FEW = 4,	    /* few conflicts were judged */
+	DOUBT_MOVES = 8,    /* parts change their writer: pages of their own move, too */
+	DOUBT_TRUE = 16,    /* what is truly shared is met more often by faster nodes */
+	DOUBT_OPEN = 32,    /* what is saved besides was not measured: there is no high end */
+	DOUBT_TRAFFIC = 64, /* handling the pages takes time that no wait accounts for */
+	DOUBT_CACHES = 128, /* the same as DOUBT_OPEN: caches, and translations of addresses */
+	DOUBT_SAMPLED = 256 /* what it saves was measured of a sample */
 };
 const char *advice__doubt(enum doubt d); /* in plain words */
 
@@ -55,6 +58,11 @@ struct prediction {
 /* What a change of a loop saves of what was wasted, adds to what commits cost, and adds to their number. */
 struct gain {
 	double saved_ns, added_ns, commits;
+};
+
+/* What it cost that the transactions of a site can be undone, on pages that no other node had, ns of the whole run. */
+struct undoing {
+	double handling, commits; /* faults and opening pages; comparing what was written */
 };
 
 struct advice {
@@ -74,11 +82,13 @@ struct advice {
 	unsigned k;
 	const struct loop_sum *loop; /* commit-every-k, coarser: k iterations, by a rule of the plan */
 	struct gain gain;
-	const struct misplaced *misplaced; /* align */
-	const struct lock_sum *lock;	   /* lock-object, coarser */
-	bool shared;			   /* lock: blocks under it were seen to meet on the same bytes */
-	char *fields;			   /* split-struct: which nodes access what */
-	bool by_node;			   /* of it: fields are arrays that each node has a part of */
+	const struct misplaced *misplaced;  /* align */
+	const struct lock_sum *lock;	    /* lock-object, coarser */
+	const struct promise_site *promise; /* independent */
+	struct undoing undoing;
+	bool shared;  /* lock: blocks under it were seen to meet on the same bytes */
+	char *fields; /* split-struct: which nodes access what */
+	bool by_node; /* of it: fields are arrays that each node has a part of */
 	char *text, *why;
 };
 
@@ -96,6 +106,9 @@ struct advice_list {
 /* How the prediction is made, for the report: lines of plain text. */
 extern const char advice__method[];
 
+/* Of a site that may be declared independent: attempts seen, and which part of them may truly have met another node's, at 95 %. */
+double advice__attempts(const struct promise_site *s);
+double advice__true_at_most(const struct promise_site *s);
 void advice__rates(const struct totals *t, struct rates *out);
 void advice__make(struct tally *t, struct replay *r, struct symbols *s, struct advice_list *out);
 void advice__free(struct advice_list *list);

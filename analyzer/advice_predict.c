@@ -90,6 +90,11 @@ const char *advice__doubt(enum doubt d)
 		return "what entering the runtime costs was not measured: it may save far more";
 	case DOUBT_TRAFFIC:
 		return "handling the pages costs time besides waiting";
+	case DOUBT_CACHES:
+		return "what copies of pages cost in caches, and opening and closing them in translations of "
+		       "addresses, was not measured: it may save more";
+	case DOUBT_SAMPLED:
+		return "part of what it costs was measured of a sample";
 	}
 	return "";
 }
@@ -291,7 +296,7 @@ static double together(const struct ends *e)
 }
 
 /* Where nodes share cores, what they save of waiting for one is not saved twice. */
-static double on_cores(const struct work *w, const struct ends *e, double added_commits)
+static double on_cores(const struct work *w, const struct ends *e, const struct stake *s)
 {
 	const struct dsm_counters *c = &w->totals.sum;
 	const struct saving none = {.wasted = 1},
@@ -299,8 +304,9 @@ static double on_cores(const struct work *w, const struct ends *e, double added_
 					    c->wasted_ns
 						    ? fmax(0, 1 - e->waste / (double)lost_time__conflicts(c))
 						    : 1,
-				    .added_ns = -e->waits,
-				    .commits = added_commits};
+				    .added_ns = s->computing ? 0 : -e->waits,
+				    .computed_ns = s->computing ? e->waits : 0,
+				    .commits = s->added_commits};
 
 	return cores__run_ns(&w->totals, &none) / cores__run_ns(&w->totals, &some);
 }
@@ -342,8 +348,8 @@ void advice_work__predict(const struct work *w, const struct stake *s, struct pr
 	range_of(w, within, &r);
 	*out = (struct prediction){.doubts = s->doubts};
 	if (cores__known(&w->totals)) {
-		r.best = on_cores(w, &within[1], s->added_commits);
-		r.low = fmin(r.best, fmin(r.low, on_cores(w, &within[0], s->added_commits)));
+		r.best = on_cores(w, &within[1], s);
+		r.low = fmin(r.best, fmin(r.low, on_cores(w, &within[0], s)));
 		r.high = fmax(r.best, r.high);
 	}
 	rates_then(w, s, &within[1], r.best, &out->rates);
@@ -355,13 +361,13 @@ void advice_work__predict(const struct work *w, const struct stake *s, struct pr
 	}
 	out->low = r.low;
 	out->high = r.high;
-	if (s->doubts & DOUBT_OPEN)
+	if (s->doubts & (DOUBT_OPEN | DOUBT_CACHES))
 		out->high = out->high_ns_per_s = INFINITY;
 	if (r.together && r.best > (1 + NOTHING) * r.low)
 		out->doubts |= DOUBT_STEP;
 	if (s->worst_ns > SOMETHING * fabs(together(&e[1])))
 		out->doubts |= DOUBT_MOVES;
-	if (r.high > (1 + SOMETHING) * r.best && !(s->doubts & DOUBT_OPEN))
+	if (r.high > (1 + SOMETHING) * r.best && !isinf(out->high))
 		out->doubts |= DOUBT_TRAFFIC;
 	out->unsure = r.low < 1 + NOTHING && r.best > 1 + SOMETHING;
 }
@@ -375,7 +381,8 @@ bool advice_work__worthwhile(const struct work *w, const struct prediction *p)
 {
 	double second = advice_work__nodes(w) * 1e9;
 
-	if (p->ns_per_s < SHOWN * second && p->high_ns_per_s < SHOWN_BEST * second)
+	if (p->ns_per_s < SHOWN * second &&
+	    (isinf(p->high_ns_per_s) || p->high_ns_per_s < SHOWN_BEST * second))
 		return false;
 	return p->low_ns_per_s >= 0 || -p->low_ns_per_s <= p->high_ns_per_s;
 }

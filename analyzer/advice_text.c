@@ -249,6 +249,8 @@ void advice_work__describe(struct work *w, struct advice *a)
 	look_up(w, a, &x);
 	if (a->misplaced)
 		say_align(w, a, &x);
+	else if (a->promise)
+		advice_work__say_promise(w, a, x.where);
 	else if (a->loop)
 		say_loop(w, a, &x);
 	else if (a->lock)

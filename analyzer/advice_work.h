@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* advice_work.h - what the parts of advice share: layouts (advice_layout.c), source (advice_source.c), waits
- * (advice_waits.c), loops (advice_loops.c), rates (advice_predict.c), words (advice_text.c). */
+ * (advice_waits.c), loops (advice_loops.c), promises (advice_promise.c), rates (advice_predict.c), words (advice_text.c). */
 #ifndef ANALYZER_ADVICE_WORK_H
 #define ANALYZER_ADVICE_WORK_H
 
@@ -35,6 +35,7 @@ struct stake {
 	double worst_ns;		  /* more that it may cost */
 	double traffic;			  /* 0..1: the part of all traffic that it ends */
 	unsigned doubts;		  /* enum doubt that the caller has */
+	bool computing;			  /* what it saves besides conflicts is processor time, not waits */
 };
 void advice_work__predict(const struct work *w, const struct stake *s, struct prediction *out);
 double advice_work__traffic_cost(const struct work *w, const struct effect *e);
@@ -53,6 +54,7 @@ void advice_work__structs(struct work *w);
 void advice_work__source(struct work *w);
 void advice_work__waits(struct work *w);
 void advice_work__loops(struct work *w);
+void advice_work__promises(struct work *w);
 /* `times` as many iterations as now. */
 struct advice *advice_work__add_loop(struct work *w, enum advice_kind kind, uint32_t group,
 				     const struct loop_sum *s, double times);
@@ -61,6 +63,8 @@ bool advice_work__larger_sections(struct work *w, const struct lock_sum *l);
 struct advice *advice_work__add(struct work *w, enum advice_kind kind, uint32_t group, uint32_t site);
 /* Takes over `text`: what is not advised and why. */
 void advice_work__note(struct work *w, char *text);
+/* The text of one about a promise. */
+void advice_work__say_promise(struct work *w, struct advice *a, const char *where);
 void advice_work__describe(struct work *w, struct advice *a);
 
 #endif

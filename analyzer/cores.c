@@ -55,6 +55,7 @@ double cores__run_ns(const struct totals *t, const struct saving *s)
 	remotes *= fmin(traffic, (double)c->commits / fmax(1, remotes));
 	need = remotes * remote + ((double)c->commits + s->commits - remotes) * local + lost +
 	       service * fetches;
+	need = fmax(0.05 * need, need - s->computed_ns);
 	waits = waits * traffic + fmax(0, (double)c->wasted_ns * s->wasted - lost) + (double)c->barrier_ns;
 	return fmax(waits + need, need * t->nodes / (t->cores * share_used(t)));
 }

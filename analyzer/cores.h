@@ -8,7 +8,8 @@
 struct saving {
 	double wasted; /* the part of the wasted time that is left: 1 = all */
 	double added_ns; /* waits for pages and commits that are added, in attempts that commit; negative: saved */
-	double commits; /* that are added */
+	double computed_ns; /* processor time of the nodes' own threads that is saved besides */
+	double commits;	    /* that are added */
 };
 
 /* Are there more nodes than cores, and is it known what the attempts need of them? */

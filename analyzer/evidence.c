@@ -525,6 +525,8 @@ void evidence__record(struct evidence *e, uint32_t run, const struct dsm_ev_hdr 
 	dsm_ev_page page = 0;
 
 	n->last_seq = record->seq;
+	if (e->sink.seen)
+		e->sink.seen(e->sink.context, run, record);
 	switch (record->type) {
 	case DSM_EV_BEGIN:
 		n->last_number = iv->number > n->last_number ? iv->number : n->last_number;

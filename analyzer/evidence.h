@@ -118,6 +118,8 @@ struct evidence_sink {
 	void (*flushed)(void *context, uint32_t run, const struct dsm_ev_ended *ended);
 	/* What a commit had to wait for others' of which nothing more is known. May be NULL. */
 	void (*rebased)(void *context, double ns);
+	/* Each record as it comes, before anything is joined. May be NULL. */
+	void (*seen)(void *context, uint32_t run, const struct dsm_ev_hdr *record);
 	/* May be NULL. */
 	void (*lock)(void *context, uint32_t run, const struct dsm_ev_lock *lock);
 };

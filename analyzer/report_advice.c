@@ -58,13 +58,18 @@ static void work_between(const struct prediction *p, const char *indent, struct 
 static void one_advice(const struct report *r, const struct advice *a, unsigned number, const struct style *s,
 		       struct text *out)
 {
-	char name[128] = "lock", saved[40], pages[40];
+	char name[192] = "lock", saved[40], pages[40];
+	struct source src;
 	const struct rates *p = &a->predicted.rates, *now = &r->advice.now;
 
 	if (a->misplaced)
 		model__object_name(&r->model, a->misplaced->object, name, sizeof(name));
 	else if (a->group != GROUP_NONE)
 		model__group_name(&r->model, a->group, name, sizeof(name));
+	else if (a->promise) {
+		names__site(r->symbols, &r->model, a->site, &src);
+		names__place(&src, name, sizeof(name));
+	}
 	names__duration(a->predicted.ns_per_s, saved, sizeof(saved));
 	text__add(out, "  %u. %s%s%s  %s", number, s->bold, name, s->off, advice__kind(a->kind));
 	if (a->rule)

@@ -116,6 +116,7 @@ static struct json_object *totals_json(const struct report *r)
 	DSM_COUNTERS(X)
 #undef X
 	json__put(o, "counters", c);
+	json__put(o, "commits_independent", json__whole(r->tally.promises.independents));
 	json__put(micro, "aborts", json__whole(b->microscope_aborts));
 	json__put(micro, "commits", json__whole(b->microscope_commits));
 	json__put(micro, "wasted_ns", json__whole(b->microscope));
@@ -432,6 +433,21 @@ static struct json_object *waits_json(const struct report *r)
 	return o;
 }
 
+static struct json_object *promise_json(const struct advice *a)
+{
+	const struct promise_site *s = a->promise;
+	struct json_object *o = json_object_new_object();
+
+	json__put(o, "attempts", json__whole(advice__attempts(s)));
+	json__put(o, "conflicts", json__number(s->conflicts));
+	json__put(o, "conflicts_unknown", json__number(s->unknown));
+	json__put(o, "true_at_most", json__number(advice__true_at_most(s)));
+	json__put(o, "pages_alone", json__number(promise__share_alone(s)));
+	json__put(o, "handling_ns", json__whole(a->undoing.handling));
+	json__put(o, "commits_ns", json__whole(a->undoing.commits));
+	return o;
+}
+
 static struct json_object *advice_json(const struct report *r, const struct advice *a)
 {
 	struct json_object *o = json_object_new_object();
@@ -459,6 +475,8 @@ static struct json_object *advice_json(const struct report *r, const struct advi
 		json__put(o, "iterations", json__number(loop__iterations(a->loop)));
 		json__put(o, "chunk", json__whole(a->k));
 	}
+	if (a->promise)
+		json__put(o, "promise", promise_json(a));
 	json__put(o, "predicted", prediction(&a->predicted, &r->advice.now));
 	json__put(o, "alone_ns_per_s",
 		  r->advice.seconds > 0 ? json__number(a->alone_ns / r->advice.seconds) : NULL);

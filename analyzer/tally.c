@@ -15,6 +15,7 @@ void tally__init(struct tally *t, struct model *m, struct layouts *l)
 	t->layouts = l;
 	table__intern(&t->texts, "", 1);
 	waits__init(&t->waits, m);
+	promise__init(&t->promises, m);
 }
 
 void tally__free(struct tally *t)
@@ -43,6 +44,7 @@ void tally__free(struct tally *t)
 	mem__free(t->groups);
 	waits__free(&t->waits);
 	loops__free(&t->loops);
+	promise__free(&t->promises);
 	quiet__free(&t->quiet);
 }
 
@@ -141,6 +143,7 @@ static void on_conflict(void *context, const struct conflict *c)
 	}
 	if (c->winner_microscope)
 		book->met_microscope += ns;
+	promise__conflict(&t->promises, c);
 	if (!by_sharing(c->cause)) {
 		book->other += ns;
 		return;
@@ -329,6 +332,13 @@ static void on_lock(void *context, uint32_t run, const struct dsm_ev_lock *lock)
 	loops__lock(&t->loops, model__site(t->model, run, lock->hdr.node, lock->interval.site), lock);
 }
 
+static void on_seen(void *context, uint32_t run, const struct dsm_ev_hdr *record)
+{
+	struct tally *t = context;
+
+	promise__record(&t->promises, run, record);
+}
+
 void tally__sink(struct tally *t, struct evidence_sink *sink)
 {
 	*sink = (struct evidence_sink){.context = t,
@@ -338,5 +348,6 @@ void tally__sink(struct tally *t, struct evidence_sink *sink)
 				       .plain_wait = on_plain_wait,
 				       .flushed = on_flushed,
 				       .rebased = on_rebased,
+				       .seen = on_seen,
 				       .lock = on_lock};
 }

@@ -9,6 +9,7 @@
 
 #include "evidence.h"
 #include "loops.h"
+#include "promise.h"
 #include "quiet.h"
 #include "waits.h"
 
@@ -133,6 +134,7 @@ struct tally {
 	struct group_sum nobody;  /* bytes without object */
 	struct waits waits;
 	struct loops loops;
+	struct promises promises;
 	struct quiet quiet;
 	struct ledger ledger;
 };

@@ -37,7 +37,11 @@ TESTS += unit/analyzer_sound_test
 unit/analyzer_sound_test_SRCS  := tests/unit/analyzer_sound_test.c $(addprefix tests/analyzer/,scene.c feed.c self.c)
 unit/analyzer_sound_test_NEEDS := analyzer trace
 unit/analyzer_sound_test_LIBS  := $(analyzer_test_LIBS)
-SCRIPT_TESTS += tests/integration/report_bad_input.sh tests/integration/report_align.sh tests/integration/report_independent.sh tests/integration/intervals.sh tests/integration/chunks.sh tests/integration/predict.sh
+TESTS += unit/analyzer_promise_test
+unit/analyzer_promise_test_SRCS  := tests/unit/analyzer_promise_test.c $(addprefix tests/analyzer/,scene.c feed.c self.c)
+unit/analyzer_promise_test_NEEDS := analyzer trace
+unit/analyzer_promise_test_LIBS  := $(analyzer_test_LIBS)
+SCRIPT_TESTS += tests/integration/report_bad_input.sh tests/integration/report_align.sh tests/integration/report_independent.sh tests/integration/intervals.sh tests/integration/chunks.sh tests/integration/predict.sh tests/integration/independent_advice.sh
 
 PROGRAMS += promise
 promise_SRCS := tests/integration/promise.c
@@ -53,7 +57,7 @@ report_make_trace_DIR   := tests/analyzer
 FUZZERS += fuzz_report
 fuzz_report_SRCS := tests/fuzz/fuzz_report.c $(analyzer_SRCS) $(trace_SRCS)
 fuzz_report_LIBS := $(filter-out -lZydis,$(analyzer_LIBS))
-ALONE += tests/integration/predict.sh tests/integration/chunks.sh tests/integration/intervals.sh tests/integration/report_align.sh tests/integration/report_independent.sh # they judge waits
+ALONE += tests/integration/independent_advice.sh tests/integration/predict.sh tests/integration/chunks.sh tests/integration/intervals.sh tests/integration/report_align.sh tests/integration/report_independent.sh # they judge waits
 
 # What the report predicts, beside what its advice gives, on patterns of sharing whose truth is known: build/predict.
 #   make predict [QUICK=1] [PREDICT="--patterns slots,token --models tx"]

@@ -214,7 +214,9 @@ struct dsm_ev_begin { /* sampled: weight */
 
 #define DSM_EV_COMMIT_LOCAL 0x1u /* no message was needed */
 #define DSM_EV_COMMIT_GIVEN 0x2u /* `iterations` was given, by the program or a plan */
-struct dsm_ev_commit {		 /* local commits are sampled: weight */
+#define DSM_EV_COMMIT_INDEPENDENT                                                                            \
+	0x4u /* of an attempt that is never undone, since the program has promised that it need not be */
+struct dsm_ev_commit { /* local commits are sampled: weight */
 	struct dsm_ev_hdr hdr;
 	struct dsm_ev_interval interval;
 	uint64_t duration_ns; /* begin to end of this attempt */

@@ -182,7 +182,8 @@ static void commit(const struct core_action *a)
 		.pages_read = a->nread,
 		.pages_written = a->nwritten,
 		.flags = (a->local ? DSM_EV_COMMIT_LOCAL : 0) |
-			 (tx.units && tx.units_given ? DSM_EV_COMMIT_GIVEN : 0),
+			 (tx.units && tx.units_given ? DSM_EV_COMMIT_GIVEN : 0) |
+			 (tx__never_undone() ? DSM_EV_COMMIT_INDEPENDENT : 0),
 		.pieces = tx.units ? tx.pieces : 0,
 		.iterations = tx.units,
 		.between_ns = tx.units ? tx.between_ns : 0,

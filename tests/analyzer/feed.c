@@ -187,7 +187,7 @@ void feed__accesses(struct feed *f, struct feed_iv iv, unsigned page, const stru
 	} while (from < n);
 }
 
-static struct dsm_ev_commit *add_commit(struct feed *f, struct feed_iv iv, bool microscope)
+struct dsm_ev_commit *feed__add_commit(struct feed *f, struct feed_iv iv, bool microscope)
 {
 	struct dsm_ev_commit *c = add(f, iv.node, DSM_EV_COMMIT, sizeof(*c));
 
@@ -203,12 +203,12 @@ static struct dsm_ev_commit *add_commit(struct feed *f, struct feed_iv iv, bool 
 
 void feed__commit(struct feed *f, struct feed_iv iv, bool microscope)
 {
-	add_commit(f, iv, microscope);
+	feed__add_commit(f, iv, microscope);
 }
 
 void feed__rebase(struct feed *f, struct feed_iv iv, uint64_t rebase_ns, bool microscope)
 {
-	struct dsm_ev_commit *c = add_commit(f, iv, microscope);
+	struct dsm_ev_commit *c = feed__add_commit(f, iv, microscope);
 
 	c->rebase_ns = rebase_ns;
 	c->duration_ns += rebase_ns;
@@ -220,7 +220,7 @@ void feed__rebase(struct feed *f, struct feed_iv iv, uint64_t rebase_ns, bool mi
 void feed__loop_commit(struct feed *f, struct feed_iv iv, uint32_t iterations, uint16_t pieces,
 		       uint64_t between_ns, uint64_t work_ns)
 {
-	struct dsm_ev_commit *c = add_commit(f, iv, false);
+	struct dsm_ev_commit *c = feed__add_commit(f, iv, false);
 
 	c->flags = DSM_EV_COMMIT_LOCAL | DSM_EV_COMMIT_GIVEN;
 	c->iterations = iterations;
@@ -274,6 +274,30 @@ void feed__fault(struct feed *f, struct feed_iv iv, unsigned page, unsigned offs
 		 struct dsm_ev_ip ip)
 {
 	feed__wait(f, iv, page, offset, access, 0, 20000, ip);
+}
+
+void feed__local_fault(struct feed *f, struct feed_iv iv, unsigned page, uint32_t weight, uint64_t wait_ns)
+{
+	struct dsm_ev_fault *x = add(f, iv.node, DSM_EV_FAULT, sizeof(*x));
+
+	x->hdr.weight = weight;
+	x->interval = interval(iv);
+	x->page = FEED_PAGE(page);
+	x->access = DSM_EV_ACCESS_WRITE;
+	x->kind = DSM_EV_FAULT_UPGRADE;
+	x->wait_ns = wait_ns;
+	f->counters[iv.node].faults_upgrade += weight;
+	f->counters[iv.node].local_ns += weight * wait_ns;
+}
+
+void feed__barrier(struct feed *f, uint64_t number)
+{
+	for (unsigned n = 0; n < f->nodes; n++) {
+		struct dsm_ev_barrier *b = add(f, n, DSM_EV_BARRIER, sizeof(*b));
+
+		b->number = number;
+		f->counters[n].barriers++;
+	}
 }
 
 void feed__meet(struct feed *f, struct feed_iv holder, struct feed_iv other, unsigned page, unsigned access,

@@ -58,6 +58,8 @@ void feed__accesses(struct feed *f, struct feed_iv iv, unsigned page, const stru
 void feed__commit(struct feed *f, struct feed_iv iv, bool microscope);
 /* Of an attempt that is not undone: others' commits were in its way so long. */
 void feed__rebase(struct feed *f, struct feed_iv iv, uint64_t rebase_ns, bool microscope);
+/* The same, to be filled in. */
+struct dsm_ev_commit *feed__add_commit(struct feed *f, struct feed_iv iv, bool microscope);
 /* Of a loop whose iterations somebody gave: `pieces` transactions of so many, which took these times (docs/events.md). */
 void feed__loop_commit(struct feed *f, struct feed_iv iv, uint32_t iterations, uint16_t pieces,
 		       uint64_t between_ns, uint64_t work_ns);
@@ -67,6 +69,10 @@ void feed__fault(struct feed *f, struct feed_iv iv, unsigned page, unsigned offs
 		 struct dsm_ev_ip ip);
 void feed__wait(struct feed *f, struct feed_iv iv, unsigned page, unsigned offset, unsigned access,
 		unsigned home, uint64_t wait_ns, struct dsm_ev_ip ip);
+/* So many first writes to pages that were here, of which one was recorded. */
+void feed__local_fault(struct feed *f, struct feed_iv iv, unsigned page, uint32_t weight, uint64_t wait_ns);
+/* Passed by all nodes. */
+void feed__barrier(struct feed *f, uint64_t number);
 /* `holder` had a page in use since `since`, which `other` wanted (sc) or changed (rc); under tx `holder` is an attempt that is not
  * undone, and `since` says nothing. */
 void feed__meet(struct feed *f, struct feed_iv holder, struct feed_iv other, unsigned page, unsigned access,

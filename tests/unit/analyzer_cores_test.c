@@ -29,12 +29,15 @@ static void computing_is_shared_out(void **state)
 							    .cpu_locals = 400,
 							    .cpu_local_ns = 400000000},
 				      2);
-	struct saving more = {.wasted = 1, .commits = 4000};
+	struct saving more = {.wasted = 1, .commits = 4000}, quicker = {.wasted = 1, .computed_ns = 1e9},
+		      all = {.wasted = 1, .computed_ns = 5e9};
 
 	(void)state;
 	assert_true(cores__known(&t));
 	assert_float_equal(cores__run_ns(&t, &nothing), 8e9, 1e6);
 	assert_float_equal(cores__run_ns(&t, &more), 16e9, 1e6);
+	assert_float_equal(cores__run_ns(&t, &quicker), 6e9, 1e6);
+	assert_true(cores__run_ns(&t, &all) > 0); /* something remains to be computed */
 	t.seconds = 100; /* a run that hardly used them could have had half of them */
 	assert_float_equal(cores__run_ns(&t, &nothing), 16e9, 1e6);
 }
