@@ -139,18 +139,18 @@ void advice_work__say_promise(struct work *w, struct advice *a, const char *wher
 
 	a->text = mem__format(
 		"Declare the %s at %s independent, if it is: %s. Its attempts are then never undone, and "
-		"pages "
-		"that the node has alone are written without a copy. That is a promise which only the author "
-		"can give: no byte that it reads or writes is written by another node, and none that it "
-		"writes "
-		"is read by another node, between the same two barriers. This run cannot prove it: accesses "
-		"that no record tells of, and other inputs, were not seen, and where the promise is broken "
-		"results may be wrong without a message. To check it: look for who else reads and writes "
-		"the same data between these barriers; then compare the results with those of dsmrun "
-		"--no-independent, which makes such loops ordinary ones, with --monitor for the "
-		"true conflicts that dsmreport finds, over several inputs and numbers of nodes. It must not "
-		"call dsm_cancel() nor dsm_retry(). Source change. (If it is declared already, this run "
-		"was made with --no-independent, --strict or --history.)",
+		"pages that the node has alone are written without a copy. That is a promise which only the "
+		"author can give: no byte that it reads or writes is written by another node, and none that "
+		"it writes is read by another node, between the same two barriers. This run cannot prove it: "
+		"accesses that no record tells of, and other inputs, were not seen. Where it is broken "
+		"results "
+		"may be wrong without a message; only where changes of two nodes to one byte come together "
+		"the program ends with one. To check it: look for who else reads and writes the same data "
+		"between these barriers; then compare the results with those of dsmrun --no-independent, "
+		"which makes such loops ordinary ones, with --monitor for the true conflicts that dsmreport "
+		"finds, over several inputs and numbers of nodes. It must not call dsm_cancel() nor "
+		"dsm_retry(). Source change. (If it is declared already, this run was made with "
+		"--no-independent, --strict or --history.)",
 		loop ? "loop" : "block", where,
 		loop ? "DSM_TX_FOR_INDEPENDENT instead of DSM_TX_FOR"
 		     : "DSM_TX_INDEPENDENT instead of DSM_TX");
