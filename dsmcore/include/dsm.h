@@ -111,8 +111,8 @@ DSM_API int dsm_nodes(void);
  * in place, without the copy that undoing would take; what others have, too, is put together to the byte. For who breaks
  * the promise there is no isolation in it, as in a program with races under rc: `dsmrun --no-independent` makes it an
  * ordinary DSM_TX_FOR, whose conflicts the tools explain, and so do --strict and --history. (Two nodes that change the same byte are found in any case, where their
- * changes meet, and end the program with a message.) dsm_cancel() and dsm_retry() in it end the program with
- * a message; dsm_irrevocable() has nothing to do. Under sc and rc its lock is one that no other node takes. */
+ * changes meet, and end the program with a message.) dsm_cancel(), dsm_retry() and
+ * dsm_root_set() in it end the program with a message; dsm_irrevocable() has nothing to do. Under sc and rc its lock is one that no other node takes. */
 #define DSM_TX_FOR_INDEPENDENT(i, from, to) DSM__LOOP(dsm__loop_begin_independent((from), (to), DSM__HERE), i)
 /* The same for a block. */
 #define DSM_TX_INDEPENDENT DSM_TX_FOR_INDEPENDENT(dsm__once, 0, 1)
