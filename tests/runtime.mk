@@ -24,7 +24,10 @@ misuse_LIBS := -lpthread
 misuse_DIR := tests/integration
 SCRIPT_TESTS += tests/integration/node_loss.sh tests/integration/undo.sh tests/integration/loops.sh tests/integration/misuse.sh tests/integration/chain_sources.sh tests/integration/short_runs.sh
 
-PROGRAMS += independent
+PROGRAMS += independent promises
+promises_SRCS := tests/integration/promises.c
+promises_NEEDS := dsm
+promises_DIR := tests/integration
 independent_SRCS := tests/integration/independent.c
 independent_NEEDS := dsm
 independent_DIR := tests/integration

@@ -114,7 +114,8 @@ DSM_API int dsm_nodes(void);
  * at the same time, each without the other's change, end the program with a message; nothing else is
  * noticed. `dsmrun --no-independent` makes it an ordinary DSM_TX_FOR, whose conflicts dsmreport explains,
  * and so do --strict and --history (docs/api.md tells how to check a program).
- * dsm_cancel() and dsm_retry() in it end the program with a message, dsm_irrevocable() has nothing to do.
+ * dsm_cancel(), dsm_retry() and dsm_root_set() in it end the program with a message, dsm_irrevocable() has
+ * nothing to do.
  * Inside another block it is a part of that. Under sc and rc its lock is one that no other node takes, and
  * nothing is noticed. */
 #define DSM_TX_FOR_INDEPENDENT(i, from, to) DSM__LOOP(dsm__loop_begin_independent((from), (to), DSM__HERE), i)

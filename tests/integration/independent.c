@@ -3,12 +3,7 @@
  * independent MODE ARGUMENTS...: programs with DSM_TX_FOR_INDEPENDENT that keep its promise, and some that break it.
  *	mix SEED PHASES [sc]	random data of all nodes, next to each other in the same pages; sc: so is the memory
  *
- *	meet FOLDER		two nodes change the same byte
- *	agree FOLDER		the same, to the same value
- *	reuse FOLDER		memory that was freed elsewhere is allocated again in a block
- *	once			dsm_irrevocable()
- *	killed			node 1 dies in a loop
- *	cancel, retry, barrier, root	what such a loop must not call
+ *	rows COUNT ROUNDS	rows of pages that change hands
  *
  * The bytes of a few pages are cut into pieces of random lengths. In each phase a piece is written by one node, or read by
  * all, or it is a number that all count up in ordinary transactions. Who does what follows from the seed, so each node
@@ -525,194 +520,64 @@ static void mixed(long phases)
 		fail("deferred", ran, to_run);
 }
 
-/* ---- single cases; the nodes tell one another by files how far they are, as no barrier may come between ---- */
+/* ---- many pages ---- */
 
-static const char *folder;
+#define ROW 1500 /* longs: nearly three pages, so that neighbours share pages */
 
-static void tell(const char *what)
+static long expected(long round, long row, long i)
 {
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/%s", folder, what);
-	FILE *f = fopen(path, "w");
-
-	if (!f || fclose(f))
-		fail(path, 0, 0);
+	return round < 0 ? 0 : (round + 1) * 1000003 + row * 1009 + i;
 }
 
-static void hear(const char *what)
-{
-	char path[4096];
-
-	snprintf(path, sizeof(path), "%s/%s", folder, what);
-	for (int i = 0; access(path, F_OK); i++)
-		if (i == 20000)
-			fail(path, 0, 0);
-		else
-			usleep(1000);
-}
-
-static long *shared(void)
+/* Rows go over to another node every few rounds, and the last number of the row above is read, too, which was written before. */
+static void rows(long count, long rounds)
 {
 	if (!self)
-		dsm_root_set("shared", dsm_new_flat(long, 512));
+		dsm_root_set("rows", dsm_new_rows(long, count, ROW));
 	dsm_barrier();
-	long *x = dsm_root("shared"), sum = 0;
+	long *x = dsm_root("rows"), near = (count + nodes - 1) / nodes;
 
-	DSM_TX_READ
-		for (int i = 0; i < 512; i++)
-			sum += x[i];
-	if (sum)
-		fail("not zero", sum, 0);
-	dsm_barrier();
-	return x;
-}
+	for (long round = 0; round < rounds; round++) {
+		long first = (self + round / 3) % nodes * near,
+		     end = first + near < count ? first + near : count;
 
-/* Both have the page, and node 1 commits its change on top of node 0's. */
-static void meet(long zero, long one)
-{
-	long *x = shared(), found = 0;
+		for (long half = 0; half < 2; half++) { /* even rows, then odd ones */
+			DSM_TX_FOR_INDEPENDENT(r, first, end) {
+				if (r % 2 != half)
+					continue;
+				long seen = half || !r ? round : round - 1, above = r ? r - 1 : 0;
 
-	if (self == 0) {
-		hear("written");
-		DSM_TX_INDEPENDENT
-			x[7] = zero;
-		tell("committed");
-	} else if (self == 1) {
-		DSM_TX_INDEPENDENT { /* meet */
-			x[7] = one;
-			tell("written");
-			hear("committed");
-		}
-	}
-	dsm_barrier();
-	dsm_peek(&found, &x[7], sizeof(found));
-	if (found != one)
-		fail("another value", found, one);
-}
-
-/* Node 0 writes what node 1 has allocated and frees it, while node 1 has an old copy of the page in an attempt, in which it
- * allocates again. */
-static void reuse(void)
-{
-	long **x = (long **)shared(), *fresh = NULL, found[2], sum = 0;
-
-	if (self == 1) {
-		DSM_TX {
-			x[0] = dsm_new_flat(long, 2);
-			x[1] = dsm_new_flat(long, 2);
-		}
-	}
-	dsm_barrier();
-	if (self == 0) {
-		hear("read");
-		DSM_TX
-			x[0][0] = x[0][1] = 5;
-		DSM_TX
-			dsm_free(x[0]);
-		tell("freed");
-	} else if (self == 1) {
-		DSM_TX_INDEPENDENT {
-			sum = x[1][0];
-			tell("read");
-			hear("freed");
-			for (int i = 0; i < 300 && fresh != x[0];
-			     i++) { /* the note of it may be on its way */
-				usleep(200);
-				fresh = dsm_new_flat(long, 2);
-				if (fresh[0] || fresh[1] || sum)
-					fail("new memory is not zero", fresh[0], fresh[1]);
+				if (r && x[above * ROW + ROW - 1] != expected(seen, above, ROW - 1))
+					fail("the row above", r, round);
+				for (long i = 0; i < ROW; i++) {
+					if (x[r * ROW + i] != expected(round - 1, r, i))
+						fail("a row", r, i);
+					x[r * ROW + i] = expected(round, r, i);
+				}
 			}
-			fresh[0] = 7;
+			dsm_barrier();
 		}
 	}
-	dsm_barrier();
-	if (self == 1) {
-		dsm_peek(found, fresh, sizeof(found));
-		if (found[0] != 7 || found[1])
-			fail("new memory is not what was written to it", found[0], found[1]);
-	}
-}
-
-/* What comes after dsm_irrevocable() happens once, also in runs where such a block may be undone. */
-static void once(void)
-{
-	long *x = shared();
-	volatile long *done = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	for (int i = 0; i < 300; i++)
-		DSM_TX_INDEPENDENT {
-			dsm_irrevocable();
-			++*done;
-			x[self]++;
-			usleep(draw(50));
-		}
-	if (*done != 300)
-		fail("an irrevocable block ran again", *done, 300);
-	dsm_barrier();
-	for (uint32_t i = 0; i < nodes; i++) {
-		long found;
-
-		dsm_peek(&found, &x[i], sizeof(found));
-		if (found != 300)
-			fail("lost", i, found);
-	}
-}
-
-static void killed(void)
-{
-	long *x = shared();
-
-	for (int i = 0;; i++) {
-		DSM_TX_FOR_INDEPENDENT(j, 0, 512 / nodes) {
-			x[(unsigned long)j * nodes + self] += j;
-			if (i == 20 && j == 7 && self == 1)
-				raise(SIGKILL);
-		}
-		dsm_barrier();
-	}
-}
-
-static void misuse(const char *what)
-{
-	long *x = shared();
-
-	DSM_TX_FOR_INDEPENDENT(i, 0, 10) {
-		x[self * 10 + i] = i;
-		if (!strcmp(what, "cancel"))
-			dsm_cancel(); /* cancel */
-		if (!strcmp(what, "retry"))
-			dsm_retry(); /* retry */
-		if (!strcmp(what, "barrier"))
-			dsm_barrier(); /* barrier */
-		if (!strcmp(what, "root"))
-			dsm_root_set("x", x); /* root */
-	}
+	for (long r = 0; r < count; r++)
+		DSM_TX_READ
+			for (long i = 0; i < ROW; i++)
+				if (x[r * ROW + i] != expected(rounds - 1, r, i))
+					fail("a row at the end", r, i);
 }
 
 int main(int argc, char **argv)
 {
-	const char *mode = argc > 1 ? argv[1] : "";
-
 	nodes = (uint32_t)dsm_nodes();
 	self = (uint32_t)dsm_node();
-	folder = argc > 2 ? argv[2] : ".";
-	if (argc >= 4 && !strcmp(mode, "mix")) {
+	if (argc >= 4 && !strcmp(argv[1], "mix")) {
 		seed = strtoull(argv[2], NULL, 0);
 		sc = argc == 5 && !strcmp(argv[4], "sc");
 		mixed(strtol(argv[3], NULL, 0));
-	} else if (!strcmp(mode, "meet")) {
-		meet(1, 2);
-	} else if (!strcmp(mode, "agree")) {
-		meet(3, 3);
-	} else if (!strcmp(mode, "reuse")) {
-		reuse();
-	} else if (!strcmp(mode, "once")) {
-		once();
-	} else if (!strcmp(mode, "killed")) {
-		killed();
+	} else if (argc == 4 && !strcmp(argv[1], "rows")) {
+		rows(strtol(argv[2], NULL, 0), strtol(argv[3], NULL, 0));
 	} else {
-		misuse(mode);
+		fprintf(stderr, "independent: mix SEED PHASES [sc] or rows COUNT ROUNDS\n");
+		return 2;
 	}
 	return 0;
 }
