@@ -159,8 +159,6 @@ bool independent__meets(const struct dsm_core *core, const struct core_msg *msg)
 void independent__met(struct dsm_core *core, const struct core_msg *msg);
 /* At the end of a step: reports those that it met. */
 void independent__emit_meetings(struct dsm_core *core);
-/* Has another commit taken, or offered to update, one of locks[from, to)? */
-bool independent__behind(const struct dsm_core *core, size_t from, size_t to);
 /* Its locks are given back. refused: by an attempt that has priority. */
 void independent__denied(struct dsm_core *core, bool refused);
 /* A moment has gone by. */

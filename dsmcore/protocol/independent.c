@@ -51,7 +51,7 @@ static void end_bare(struct dsm_core *core, struct client_page *cp)
 {
 	cp->bare = 0;
 	core->nbare--;
-	cp->version++;
+	cp->version += !core_mutant(bare_unversioned);
 }
 
 void independent__keep(struct dsm_core *core, uint32_t page)
@@ -202,7 +202,8 @@ static void stand_back(struct dsm_core *core)
 	core->commit.doubt = core->commit.withdrawn = false;
 	if (!core_mutant(recalls_kept))
 		commit__answer_deferred(core);
-	doubt__resolved(core);
+	if (!core_mutant(answers_kept))
+		doubt__resolved(core);
 }
 
 static void wait_for_newer(struct dsm_core *core)
@@ -245,12 +246,14 @@ static void ask_tick(struct dsm_core *core)
 	core->sc.ticking = true;
 }
 
-bool independent__behind(const struct dsm_core *core, size_t from, size_t to)
+/* Does it know of something newer than what it was denied? */
+static bool is_behind(const struct dsm_core *core)
 {
 	const struct client_page *cp;
+	size_t i;
 
-	for (; from < to && core->attempt.independent; from++) {
-		cp = &core->client[core->commit.locks[from].page];
+	for (i = 0; i < core->commit.nlocks; i++) {
+		cp = &core->client[core->commit.locks[i].page];
 		if (cp->state == CLIENT_INVALID || cp->flags & CLIENT_NEXT)
 			return true;
 	}
@@ -262,10 +265,10 @@ bool independent__behind(const struct dsm_core *core, size_t from, size_t to)
  * a moment, each time a longer one. The attempt's number tells late answers apart. */
 void independent__denied(struct dsm_core *core, bool refused)
 {
-	core->attempt.party.attempt++;
+	core->attempt.party.attempt += !core_mutant(asks_alike);
 	core->commit.hindered = true;
 	stand_back(core);
-	if ((!refused && independent__behind(core, 0, core->commit.nlocks)) || core_mutant(denied_at_once)) {
+	if ((!refused && is_behind(core)) || core_mutant(denied_at_once)) {
 		commit__again(core);
 		return;
 	}
@@ -291,7 +294,7 @@ void independent__settle(struct dsm_core *core)
 	struct client_page *cp;
 	size_t i;
 
-	for (i = 0; i < a->ntouches && a->independent; i++) {
+	for (i = 0; i < a->ntouches && a->independent && !core_mutant(next_kept); i++) {
 		cp = &core->client[a->touches[i].page];
 		if (!(cp->flags & CLIENT_NEXT))
 			continue;
