@@ -96,6 +96,14 @@ static bool is_lent(const struct world *w, uint32_t page, uint16_t node)
 	return false;
 }
 
+/* It may commit the page alone. Not if it has asked the home for it: then it was told that it is alone since, and others may
+ * have been given what the home has decided. */
+static bool is_alone(const struct dsm_core *core, uint32_t page)
+{
+	return core->client[page].state == CLIENT_EXCLUSIVE &&
+	       !(core->mutator == MUTATOR_COMMITS && attempt__flags(core, page) & TOUCH_LOCKED);
+}
+
 void check__exclusivity(struct world *w)
 {
 	uint32_t page, i, exclusive, copies;
@@ -105,7 +113,7 @@ void check__exclusivity(struct world *w)
 		for (i = 0; i < w->profile.nodes; i++) {
 			if (w->nodes[i].dead)
 				continue;
-			exclusive += w->nodes[i].core->client[page].state == CLIENT_EXCLUSIVE;
+			exclusive += is_alone(w->nodes[i].core, page);
 			copies += w->nodes[i].core->client[page].state != CLIENT_INVALID &&
 				  !is_lent(w, page, (uint16_t)i);
 		}
