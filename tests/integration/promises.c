@@ -169,11 +169,12 @@ static void kernel(void)
 	int fd = open("/proc/self/exe", O_RDONLY);
 
 	if (self == 0) {
+		for (int i = 1; i < 5; i++)
+			DSM_TX_INDEPENDENT {
+				x[0] = i;
+			}
 		DSM_TX_INDEPENDENT {
-			x[0] = 1;
-		}
-		DSM_TX_INDEPENDENT {
-			x[0] = 2; /* in place, as nobody else has it any more */
+			x[0] = 5; /* in place, as nobody else has it any more */
 			if (dsm_touch(x, 8, DSM_WRITE))
 				fail("dsm_touch", 0, 0);
 			tell("touched");
