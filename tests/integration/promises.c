@@ -5,17 +5,21 @@
  *	agree		the same, to the same value
  *	reuse		memory that was freed elsewhere is allocated again in a block
  *	once		dsm_irrevocable()
+ *	kernel		a system call writes to a page for which another node has asked since it was touched
  *	killed		node 1 dies in a loop
  *	cancel, retry, barrier, root	what such a loop must not call
  *
  * The nodes tell one another by files in FOLDER how far they are, as no barrier may come between.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <dsm.h>
@@ -159,6 +163,38 @@ static void once(void)
 	}
 }
 
+static void kernel(void)
+{
+	long *x = shared(), sum = 0;
+	int fd = open("/proc/self/exe", O_RDONLY);
+
+	if (self == 0) {
+		for (int i = 1; i < 5; i++)
+			DSM_TX_INDEPENDENT {
+				x[0] = i;
+			}
+		DSM_TX_INDEPENDENT {
+			x[0] = 5; /* in place, as nobody else has it any more */
+			if (dsm_touch(x, 8, DSM_WRITE))
+				fail("dsm_touch", 0, 0);
+			tell("touched");
+			hear("read");
+			if (syscall(SYS_pread64, fd, x, 4l, 0l) != 4)
+				fail("pread", errno, 0);
+		}
+	} else if (self == 1) {
+		hear("touched");
+		DSM_TX_READ
+			sum = x[511];
+		tell("read");
+	}
+	dsm_barrier();
+	dsm_peek(&sum, x, sizeof(sum));
+	if (memcmp(&sum, "\177ELF\0\0\0", 8) != 0)
+		fail("the kernel's bytes are not there", sum, 0);
+	close(fd);
+}
+
 static void killed(void)
 {
 	long *x = shared();
@@ -205,6 +241,8 @@ int main(int argc, char **argv)
 		reuse();
 	else if (!strcmp(mode, "once"))
 		once();
+	else if (!strcmp(mode, "kernel"))
+		kernel();
 	else if (!strcmp(mode, "killed"))
 		killed();
 	else
