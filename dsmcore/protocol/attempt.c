@@ -237,7 +237,7 @@ static enum core_rights rights_after(const struct dsm_core *core, const struct t
 {
 	struct client_page *cp = &core->client[t->page];
 
-	if (cp->flags & CLIENT_STICKY || cp->bare)
+	if (cp->flags & CLIENT_STICKY || (cp->bare && !core_mutant(bare_closed)))
 		return CORE_WRITE;
 	cp->flags &= (uint8_t)~CLIENT_ZOMBIE;
 	if (cp->state == CLIENT_INVALID || cp->idle >= CORE_UPDATE_PROBE)

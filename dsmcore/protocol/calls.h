@@ -153,8 +153,6 @@ void independent__close(struct dsm_core *core);
 bool independent__rebase(struct dsm_core *core);
 /* Does the attempt commit, through its home, one of the pages of this INVALIDATE? */
 bool independent__meets(const struct dsm_core *core, const struct core_msg *msg);
-/* Has another commit taken, or offered to update, one of locks[from, to)? */
-bool independent__behind(const struct dsm_core *core, size_t from, size_t to);
 /* Its locks are given back. refused: by an attempt that has priority. */
 void independent__denied(struct dsm_core *core, bool refused);
 /* A moment has gone by. */

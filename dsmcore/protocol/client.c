@@ -394,7 +394,8 @@ int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg)
 
 	if (!well_formed(core, msg))
 		return -EPROTO;
-	for (i = 0; i < msg->npages && !(a->running && a->independent); i++) {
+	for (i = 0; i < msg->npages && !(a->running && a->independent && !core_mutant(independent_met));
+	     i++) {
 		f = fetch__find(core, msg->entries[i].page);
 		waited_for |= f && f->wanted;
 		met |= depends(core, msg->entries[i].page);
@@ -408,7 +409,7 @@ int client__on_invalidate(struct dsm_core *core, const struct core_msg *msg)
 		doubt__put_off(core, msg);
 		return 0;
 	}
-	if (met && !a->independent && !core_mutant(lost_doom))
+	if (met && (!a->independent || core_mutant(independent_met)) && !core_mutant(lost_doom))
 		attempt__doom(core, &msg->tx, CORE_CAUSE_CONFLICT);
 	if (a->running && a->doomed) { /* before the copies are gone and carried pages look touched */
 		rearm_carried(core, msg);

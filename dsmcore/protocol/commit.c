@@ -80,6 +80,9 @@ static uint16_t next_home(const struct dsm_core *core)
 	return own ? self : first;
 }
 
+/* An attempt that is never undone may have lost one of these pages, or been brought a newer version, since it began to ask. It
+ * need not look: it let that happen because the other outranks it, so while the other holds the page, its home
+ * denies this LOCK at once by rank; afterwards by version, or, if the other has failed, the page is as it was. */
 static void send_lock(struct dsm_core *core)
 {
 	struct commit *c = &core->commit;
@@ -95,12 +98,6 @@ static void send_lock(struct dsm_core *core)
 		return;
 	}
 	c->hi = gather_home(core, home);
-	if (independent__behind(core, c->lo, c->hi) && !core_mutant(behind_asked)) {
-		c->hi = c->lo;
-		commit__give_up(core, NOBODY);
-		independent__denied(core, false);
-		return;
-	}
 	c->doubt = c->hi == c->nlocks;
 	msg = core__msg(core, CORE_MSG_LOCK, home, &core->attempt.party);
 	entries = core__entries(core, c->hi - c->lo + CORE_MSG_WSET);
@@ -357,7 +354,7 @@ int commit__on_moved(struct dsm_core *core, const struct core_msg *msg)
 	c->hi = c->lo;
 	c->doubt = false;
 	core__sort(&c->locks[c->lo], c->nlocks - c->lo);
-	if (c->withdrawn && core->attempt.independent) {
+	if (c->withdrawn && core->attempt.independent && !core_mutant(moved_undone)) {
 		commit__give_up(core, NOBODY);
 		independent__denied(core, false);
 	} else if (c->withdrawn) {
@@ -376,7 +373,7 @@ int commit__on_deny(struct dsm_core *core, const struct core_msg *msg)
 
 	if (!answers_us(core, msg))
 		return 0;
-	if (core->attempt.independent) {
+	if (core->attempt.independent && !core_mutant(denied_undone)) {
 		commit__give_up(core, msg->from);
 		independent__denied(core, refused);
 		return 0;

@@ -243,7 +243,8 @@ static void land_without(struct dsm_core *core, struct flight *f, bool refused)
 static void keep(struct dsm_core *core, const struct core_msg *msg, uint32_t i)
 {
 	uint32_t page = msg->entries[i].page;
-	bool zombie = core->client[page].flags & CLIENT_ZOMBIE; /* to be rebased (independent.c) */
+	bool zombie = core->client[page].flags & CLIENT_ZOMBIE &&
+		      !core_mutant(newer_into_frame); /* to be rebased (independent.c) */
 	struct core_action *emit = core__store(core, msg, i, zombie);
 
 	if (!emit)

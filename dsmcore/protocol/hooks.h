@@ -54,11 +54,23 @@
 	X(row_unowned, "what a loop will write is opened though it is not here")                             \
 	X(bare_left_open, "an attempt that may be undone writes in place what one before it wrote so")       \
 	X(bare_kept, "a page that is written in place stays so when it is shared")                           \
-	X(behind_asked, "who has lost a page while it commits asks for its lock all the same")               \
 	X(denied_at_once, "who cannot be undone asks again at once for what it was denied")                  \
 	X(recalls_kept, "who cannot be undone keeps RECALLs waiting while its commit begins anew")           \
 	X(never_refuses, "two that cannot be undone, and commit the same pages, never refuse each other")    \
 	X(not_rebased, "changes are committed without what others have changed in the page")                 \
+	X(bare_unversioned, "what was written in place counts as the version that it was written over")      \
+	X(bare_closed, "a page that is written in place is closed at the end of each attempt")               \
+	X(independent_met, "an INVALIDATE dooms an attempt that cannot be undone")                           \
+	X(denied_undone, "a DENY undoes an attempt that cannot be undone")                                   \
+	X(moved_undone, "one that cannot be undone, has withdrawn and is sent to another home, is undone")   \
+	X(asks_alike,                                                                                        \
+	  "who asks again under the number under which it was denied takes late answers for new ones")       \
+	X(answers_kept, "who cannot be undone keeps INVALIDATEs waiting while its commit begins anew")       \
+	X(newer_into_frame,                                                                                  \
+	  "a newer version that is fetched for a commit goes into the frame that it changed")                \
+	X(next_kept,                                                                                         \
+	  "a newer version that came during an attempt that is not undone does not show at its end")         \
+	X(lost_independent_undone, "the loss of a node undoes an attempt that cannot be undone")             \
 	X(barrier_early, "a barrier opens before the last node is there")                                    \
 	X(handed_in_use, "a page that the running attempt may have read is handed over")                     \
 	X(handed_not_dropped, "who hands a page over keeps a copy")                                          \

@@ -49,7 +49,7 @@ static void end_bare(struct dsm_core *core, struct client_page *cp)
 {
 	cp->bare = 0;
 	core->nbare--;
-	cp->version++;
+	cp->version += !core_mutant(bare_unversioned);
 }
 
 void independent__share(struct dsm_core *core, uint32_t page)
@@ -89,7 +89,8 @@ static bool fetch_newer(struct dsm_core *core)
 
 	for (i = 0; i < a->ndirty; i++) {
 		page = a->dirty[i];
-		if (!(attempt__flags(core, page) & TOUCH_CHANGED) || core->client[page].state != CLIENT_INVALID)
+		if (!(attempt__flags(core, page) & TOUCH_CHANGED) ||
+		    core->client[page].state != CLIENT_INVALID)
 			continue;
 		home = core__home(core, page);
 		if (core->lost[home]) {
@@ -120,7 +121,8 @@ static void stand_back(struct dsm_core *core)
 	core->commit.doubt = core->commit.withdrawn = false;
 	if (!core_mutant(recalls_kept))
 		commit__answer_deferred(core);
-	doubt__resolved(core);
+	if (!core_mutant(answers_kept))
+		doubt__resolved(core);
 }
 
 static void wait_for_newer(struct dsm_core *core)
@@ -162,12 +164,14 @@ static void ask_tick(struct dsm_core *core)
 	core->sc.ticking = true;
 }
 
-bool independent__behind(const struct dsm_core *core, size_t from, size_t to)
+/* Does it know of something newer than what it was denied? */
+static bool is_behind(const struct dsm_core *core)
 {
 	const struct client_page *cp;
+	size_t i;
 
-	for (; from < to && core->attempt.independent; from++) {
-		cp = &core->client[core->commit.locks[from].page];
+	for (i = 0; i < core->commit.nlocks; i++) {
+		cp = &core->client[core->commit.locks[i].page];
 		if (cp->state == CLIENT_INVALID || cp->flags & CLIENT_NEXT)
 			return true;
 	}
@@ -179,9 +183,9 @@ bool independent__behind(const struct dsm_core *core, size_t from, size_t to)
  * a moment, each time a longer one. The attempt's number tells late answers apart. */
 void independent__denied(struct dsm_core *core, bool refused)
 {
-	core->attempt.party.attempt++;
+	core->attempt.party.attempt += !core_mutant(asks_alike);
 	stand_back(core);
-	if ((!refused && independent__behind(core, 0, core->commit.nlocks)) || core_mutant(denied_at_once)) {
+	if ((!refused && is_behind(core)) || core_mutant(denied_at_once)) {
 		commit__again(core);
 		return;
 	}
@@ -207,7 +211,7 @@ void independent__settle(struct dsm_core *core)
 	struct client_page *cp;
 	size_t i;
 
-	for (i = 0; i < a->ntouches && a->independent; i++) {
+	for (i = 0; i < a->ntouches && a->independent && !core_mutant(next_kept); i++) {
 		cp = &core->client[a->touches[i].page];
 		if (!(cp->flags & CLIENT_NEXT))
 			continue;

@@ -201,7 +201,7 @@ static bool current(const struct dsm_core *core, const struct dir_page *d, uint1
 
 /* Takes the locks that are left, as far as they are free. Who is not current has lost its copy to a commit
  * while it waited, has said so, and is undone by now: it does not look at this DENY, so nobody is named in
- * it. */
+ * it. (Or it is never undone, and asks again with what is current: independent.c.) */
 void lock__advance(struct dsm_core *core, struct home_tx *t)
 {
 	const struct core_party nobody = {0};

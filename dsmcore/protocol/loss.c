@@ -80,7 +80,8 @@ void loss__tell(struct dsm_core *core, uint16_t node)
 	core->verdict = VERDICT_LOST;
 	if (core->mutator == MUTATOR_COMMITS && core->commit.doubt && !core_mutant(lost_doubt_undone))
 		return;
-	if (a->running && a->independent) { /* it cannot be undone: its node must end, and hears nothing until then */
+	/* It cannot be undone: its node must end, and hears nothing until then. */
+	if (a->running && a->independent && !core_mutant(lost_independent_undone)) {
 		core->mutator = MUTATOR_COMMITS;
 		core->commit.rebasing = false;
 		core->commit.later = 0;

@@ -27,6 +27,27 @@ static void draw_crowd(struct profile *p, struct rng *rng)
 	p->undoable_percent = rng__chance(rng, 50) ? rng__between(rng, 5, 60) : 0;
 }
 
+/* Attempts that may be undone leave pages writable to such as may not, and have priority as soon as they are undone once. Then
+ * they refuse what others commit, and want what these have alone: over slow links, while these ask. */
+static void draw_mixed(struct profile *p, struct rng *rng)
+{
+	p->name = "mixed";
+	p->pages_per_home = p->sc_from = p->rc_from = rng__between(rng, 1, 2);
+	p->pages = p->nodes * p->pages_per_home;
+	p->phases = rng__between(rng, 1, 4);
+	p->transactions = rng__between(rng, 40, 70);
+	p->private_percent = rng__between(rng, 20, 70);
+	p->near_percent = 0;
+	p->stable_percent = 100;
+	p->write_percent = rng__between(rng, 80, 95);
+	p->undoable_percent = rng__between(rng, 40, 80);
+	p->elevate_after = 1;
+	p->sticky_max = 0;
+	p->update_after = rng__chance(rng, 70) ? CORE_NEVER : rng__between(rng, 1, 3);
+	p->delay_max = p->jitter_max = 400;
+	p->tick_max = p->think_max = 20;
+}
+
 void profile__draw_blocks(struct profile *p, struct rng *rng)
 {
 	p->name = "blocks";
@@ -48,6 +69,8 @@ void profile__draw_blocks(struct profile *p, struct rng *rng)
 	p->update_after = rng__chance(rng, 70) ? rng__between(rng, 1, 3) : CORE_NEVER;
 	if (rng__chance(rng, 30))
 		draw_crowd(p, rng);
+	else if (rng__chance(rng, 25))
+		draw_mixed(p, rng);
 }
 
 /* Who reads what it writes sees whether the attempt before was undone. */
@@ -148,8 +171,8 @@ void blocks__check(struct world *w, const struct node *n)
 		bare += cp->bare;
 		if (cp->bare ? cp->state != CLIENT_EXCLUSIVE || n->memory[page].has_twin
 			     : n->memory[page].rights == CORE_WRITE && !n->memory[page].has_twin)
-			world__fail(w, FAIL_INVARIANT, "node %u: page %u is written %s", world__id(w, n), page,
-				    cp->bare ? "in place, and not alone" : "without a twin");
+			world__fail(w, FAIL_INVARIANT, "node %u: page %u is written %s", world__id(w, n),
+				    page, cp->bare ? "in place, and not alone" : "without a twin");
 	}
 	if (bare != n->core->nbare)
 		world__fail(w, FAIL_INVARIANT, "node %u: %u pages are written in place, it knows of %u",
@@ -172,8 +195,7 @@ static void check_page(struct world *w, const struct node *n, uint32_t page, boo
 	    (m->rights == CORE_WRITE) != (cp->bare || cp->flags & CLIENT_STICKY))
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u has rights %d, the core says %d", id, page,
 			    m->rights, cp->rights);
-	if (whole && cp->state != CLIENT_INVALID &&
-	    memcmp(m->frame, w->oracle.latest[page], PAGE_BYTES) != 0)
+	if (whole && cp->state != CLIENT_INVALID && memcmp(m->frame, w->oracle.latest[page], PAGE_BYTES) != 0)
 		world__fail(w, FAIL_INVARIANT, "node %u: page %u does not end with what was written last", id,
 			    page);
 }

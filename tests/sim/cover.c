@@ -17,7 +17,7 @@ static bool of_tx(const struct dsm_core *core)
 	return !core->config.rc_from;
 }
 
-/* Worlds without races have no tables: what they read tells. */
+/* Worlds without races have no tables (cover.h): what they read tells. */
 static bool of_blocks(const struct dsm_core *core)
 {
 	return core->config.rc_from && core->config.sc_from == core->config.pages_per_home;

@@ -4,6 +4,9 @@
  *
  * Each cell of a table either must be met ('+') over the seeds of a run, or has a letter that says why it cannot be;
  * meeting such a cell is an error too, since then the reason is wrong. 'r' is for what few seeds meet.
+ *
+ * There are no tables of worlds without races, and nothing that happens there counts in these: an attempt that is not undone
+ * meets in a state what others never do. That such worlds meet what they are for the mutants show (mutants.c).
  */
 #ifndef SIM_COVER_H
 #define SIM_COVER_H
