@@ -1,5 +1,5 @@
 # The protocol core and the checker of histories, one rule at a time.
-core_TESTS := core_test core_prefetch_test core_rows_test core_carried_test core_update_test core_hand_test \
+core_TESTS := core_test core_prefetch_test core_rows_test core_carried_test core_independent_test core_update_test core_hand_test \
 	core_migrate_test core_loss_test core_rc_test core_rc_sync_test core_sc_test core_sc_bring_test \
 	core_locks_test core_message_test core_memory_test copyset_test
 define core_unit

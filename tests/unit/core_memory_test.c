@@ -89,6 +89,36 @@ static int scenario(struct cluster *c, long *budget)
 	return rc;
 }
 
+/* Attempts that are not undone: the same, and each puts what it has changed on top of what the others have. One that may be undone
+ * comes last, and finds pages that the last one has alone, and written in place. */
+static int scenario_independent(struct cluster *c, long *budget)
+{
+	unsigned node;
+	uint32_t p;
+	int rc = 0;
+
+	for (node = 0; node < 3 && !rc; node++) {
+		rc = try_act(c, node, (struct core_event){.type = CORE_BEGIN, .independent = true}, budget);
+		for (p = 20 + node; p < 180 && !rc; p += 5)
+			rc = try_act(c, node,
+				     (struct core_event){.type = CORE_ACCESS, .page = p, .write = true},
+				     budget);
+		for (p = 19; p < 180 && !rc; p += 5)
+			rc = try_act(c, node, (struct core_event){.type = CORE_ACCESS, .page = p}, budget);
+	}
+	for (node = 0; node < 3; node++)
+		for (p = 19; p < 180 && !rc; p += 5)
+			rc = try_act(c, node,
+				     (struct core_event){.type = CORE_ACCESS, .page = p, .write = true},
+				     budget);
+	for (node = 0; node < 3 && !rc; node++)
+		rc = try_act(c, node, (struct core_event){.type = CORE_COMMIT, .changed = all_changed},
+			     budget);
+	if (!rc)
+		rc = try_act(c, 2, (struct core_event){.type = CORE_BEGIN}, budget);
+	return rc;
+}
+
 /* Sequential and release consistency and locks: all have many pages, each writes some, all meet. */
 static int scenario_sync(struct cluster *c, long *budget)
 {
@@ -119,7 +149,12 @@ static int scenario_sync(struct cluster *c, long *budget)
 	return rc;
 }
 
-static int run(long budget, bool sync)
+struct kind {
+	int (*scenario)(struct cluster *c, long *budget);
+	uint32_t rc_from;
+};
+
+static int run(long budget, const struct kind *kind)
 {
 	struct cluster *c = calloc(1, sizeof(*c));
 	unsigned i;
@@ -132,7 +167,7 @@ static int run(long budget, bool sync)
 					     .pages = PAGES,
 					     .pages_per_home = 70,
 					     .sc_from = 0,
-					     .rc_from = sync ? 35 : 0,
+					     .rc_from = kind->rc_from,
 					     .migrate_after = 1};
 		left = budget;
 		rc = core__open(&c->core[i], &config);
@@ -140,20 +175,20 @@ static int run(long budget, bool sync)
 		left = -1;
 	}
 	if (!rc)
-		rc = sync ? scenario_sync(c, &budget) : scenario(c, &budget);
+		rc = kind->scenario(c, &budget);
 	if (c->head) /* the message that was being handled */
 		free(c->mail[c->head - 1].entries);
 	cluster__close(c);
 	return rc;
 }
 
-static void test_all(bool sync)
+static void test_all(const struct kind *kind)
 {
 	long k;
 	int rc;
 
 	for (k = 0; k < 100000; k++) {
-		rc = run(k, sync);
+		rc = run(k, kind);
 		if (!rc)
 			break;
 		assert_int_equal(rc, -ENOMEM);
@@ -164,18 +199,25 @@ static void test_all(bool sync)
 static void test_each_allocation(void **state)
 {
 	(void)state;
-	test_all(false);
+	test_all(&(struct kind){scenario, 0});
 }
 
 static void test_each_allocation_without_transactions(void **state)
 {
 	(void)state;
-	test_all(true);
+	test_all(&(struct kind){scenario_sync, 35});
+}
+
+static void test_each_allocation_independent(void **state)
+{
+	(void)state;
+	test_all(&(struct kind){scenario_independent, 0});
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_each_allocation),
+					   cmocka_unit_test(test_each_allocation_independent),
 					   cmocka_unit_test(test_each_allocation_without_transactions)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

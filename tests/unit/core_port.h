@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * core_port.h - memory for the unit tests of the core: pages of a few bytes, frames, twins, and changes exact to the byte.
+ * core_port.h - memory for the unit tests of the core: pages of a few bytes, frames, twins, newer versions, and changes exact
+ * to the byte.
  */
 #ifndef CORE_PORT_H
 #define CORE_PORT_H
@@ -17,8 +18,8 @@ struct changes {
 };
 
 struct port_node {
-	uint8_t frame[PORT_PAGES][PAGE_BYTES], twin[PORT_PAGES][PAGE_BYTES];
-	bool has_twin[PORT_PAGES];
+	uint8_t frame[PORT_PAGES][PAGE_BYTES], twin[PORT_PAGES][PAGE_BYTES], next[PORT_PAGES][PAGE_BYTES];
+	bool has_twin[PORT_PAGES], has_next[PORT_PAGES];
 	enum core_rights rights[PORT_PAGES];
 	struct changes hold[PORT_HOLDS];
 	bool changed[PORT_PAGES]; /* of core__written() */
@@ -43,6 +44,25 @@ static inline const struct changes *changes_of(struct port_node *n, const struct
 	return &((const struct changes *)mail->data)[a->entry];
 }
 
+/* FRAME against TWIN. */
+static inline void port__diff(const struct port_node *n, uint32_t page, struct changes *to)
+{
+	unsigned i;
+
+	assert_true(n->has_twin[page]);
+	to->mask = 0;
+	for (i = 0; i < PAGE_BYTES; i++) {
+		to->byte[i] = n->frame[page][i];
+		if (to->byte[i] != n->twin[page][i])
+			to->mask |= (uint16_t)(1u << i);
+	}
+}
+
+static inline const uint8_t *port__committed(const struct port_node *n, uint32_t page)
+{
+	return n->has_next[page] ? n->next[page] : n->has_twin[page] ? n->twin[page] : n->frame[page];
+}
+
 static inline void port__send(struct port_node *n, const struct core_action *a, struct mail *mail)
 {
 	struct changes *data = calloc(a->msg.npages + 1, sizeof(*data));
@@ -52,13 +72,13 @@ static inline void port__send(struct port_node *n, const struct core_action *a, 
 	assert_non_null(data);
 	for (i = 0; i < a->msg.npages; i++) {
 		e = &a->msg.entries[i];
-		if (e->data == CORE_DATA_CHANGES) {
-			assert_true(e->hold);
+		if (e->data == CORE_DATA_CHANGES && e->hold) {
 			data[i] = n->hold[e->hold];
+		} else if (e->data == CORE_DATA_CHANGES) {
+			port__diff(n, e->page, &data[i]);
 		} else if (e->data == CORE_DATA_COMMITTED) {
 			data[i].mask = UINT16_MAX;
-			memcpy(data[i].byte, n->has_twin[e->page] ? n->twin[e->page] : n->frame[e->page],
-			       PAGE_BYTES);
+			memcpy(data[i].byte, port__committed(n, e->page), PAGE_BYTES);
 		}
 	}
 	mail->data = data;
@@ -66,31 +86,57 @@ static inline void port__send(struct port_node *n, const struct core_action *a, 
 
 static inline void port__take(struct port_node *n, const struct core_action *a)
 {
-	struct changes *h = &n->hold[a->hold];
-	unsigned i;
+	assert_true(a->hold < PORT_HOLDS);
+	port__diff(n, a->page, &n->hold[a->hold]);
+	memcpy(n->twin[a->page], n->hold[a->hold].byte, PAGE_BYTES);
+}
 
-	assert_true(n->has_twin[a->page] && a->hold < PORT_HOLDS);
-	h->mask = 0;
-	for (i = 0; i < PAGE_BYTES; i++) {
-		h->byte[i] = n->frame[a->page][i];
-		if (h->byte[i] != n->twin[a->page][i])
-			h->mask |= (uint16_t)(1u << i);
-		n->twin[a->page][i] = h->byte[i];
-	}
+static inline void port__apply(uint8_t *to, const struct changes *changes)
+{
+	for (unsigned i = 0; i < PAGE_BYTES; i++)
+		if (changes->mask >> i & 1)
+			to[i] = changes->byte[i];
 }
 
 static inline void port__merge(struct port_node *n, const struct core_action *a,
 			       const struct changes *changes)
 {
-	unsigned i;
+	port__apply(n->frame[a->page], changes);
+	if (n->has_twin[a->page])
+		port__apply(n->twin[a->page], changes);
+}
 
-	for (i = 0; i < PAGE_BYTES; i++) {
-		if (!(changes->mask >> i & 1))
-			continue;
-		n->frame[a->page][i] = changes->byte[i];
-		if (n->has_twin[a->page])
-			n->twin[a->page][i] = changes->byte[i];
-	}
+static inline void port__store_next(struct port_node *n, uint32_t page, const struct changes *changes)
+{
+	if (!n->has_next[page])
+		memcpy(n->next[page], port__committed(n, page), PAGE_BYTES);
+	n->has_next[page] = true;
+	port__apply(n->next[page], changes);
+}
+
+/* What was written here goes on top of what others have made of the page. */
+static inline void port__rebase(struct port_node *n, uint32_t page)
+{
+	struct changes own;
+
+	assert_true(n->has_next[page]);
+	port__diff(n, page, &own);
+	for (unsigned i = 0; i < PAGE_BYTES; i++) /* nobody else has written the same byte */
+		assert_false(own.mask >> i & 1 && n->next[page][i] != n->twin[page][i]);
+	memcpy(n->twin[page], n->next[page], PAGE_BYTES);
+	memcpy(n->frame[page], n->next[page], PAGE_BYTES);
+	port__apply(n->frame[page], &own);
+	n->has_next[page] = false;
+}
+
+static inline void port__twin(struct port_node *n, enum core_action_type type, uint32_t page)
+{
+	assert_int_equal(n->has_twin[page], type != CORE_DO_TWIN);
+	if (type == CORE_DO_TWIN || type == CORE_DO_REFRESH)
+		memcpy(n->twin[page], n->frame[page], PAGE_BYTES);
+	else if (type != CORE_DO_UNTWIN)
+		memcpy(n->frame[page], n->twin[page], PAGE_BYTES);
+	n->has_twin[page] = type == CORE_DO_TWIN || type == CORE_DO_REFRESH || type == CORE_DO_RESET;
 }
 
 static inline void port__do(struct cluster *c, unsigned node, const struct core_action *a, struct mail *mail)
@@ -107,17 +153,27 @@ static inline void port__do(struct cluster *c, unsigned node, const struct core_
 			n->rights[page] = a->rights;
 		break;
 	case CORE_DO_TWIN:
-		assert_false(n->has_twin[a->page]);
-		n->has_twin[a->page] = true;
-		memcpy(n->twin[a->page], n->frame[a->page], PAGE_BYTES);
-		break;
 	case CORE_DO_UNTWIN:
-		assert_true(n->has_twin[a->page]);
-		n->has_twin[a->page] = false;
+	case CORE_DO_RESTORE:
+	case CORE_DO_REFRESH:
+	case CORE_DO_RESET:
+		for (page = a->page; page < a->page + a->count; page++)
+			port__twin(n, a->type, page);
+		break;
+	case CORE_DO_STORE_NEXT:
+		port__store_next(n, a->page, changes_of(n, a, mail));
+		break;
+	case CORE_DO_REBASE:
+		port__rebase(n, a->page);
+		break;
+	case CORE_DO_PROMOTE:
+		assert_true(n->has_next[a->page] && !n->has_twin[a->page]);
+		memcpy(n->frame[a->page], n->next[a->page], PAGE_BYTES);
+		n->has_next[a->page] = false;
 		break;
 	case CORE_DO_STORE:
 	case CORE_DO_MERGE:
-		assert_true(a->type == CORE_DO_MERGE || !n->has_twin[a->page]);
+		assert_true(a->type == CORE_DO_MERGE || (!n->has_twin[a->page] && !n->has_next[a->page]));
 		port__merge(n, a, changes_of(n, a, mail));
 		break;
 	case CORE_DO_HOLD:
@@ -147,21 +203,26 @@ static inline const bool *port__changed(struct cluster *c, unsigned node)
 	return n->changed;
 }
 
-/* Nodes with memory. Pages [sc_from, rc_from) of each home are of sequential consistency, the rest behind them of release
- * consistency. port__end() frees all. */
-static inline struct cluster *port__cluster(unsigned nodes, uint32_t pages, uint32_t per_home,
-					    uint32_t sc_from, uint32_t rc_from)
+/* Nodes with memory, configured alike; `like` has all but who they are. port__end() frees all. */
+static inline struct cluster *port__cluster_like(unsigned nodes, struct core_config like)
 {
-	struct cluster *c = cluster__open_like(nodes, (struct core_config){.pages = pages,
-									   .pages_per_home = per_home,
-									   .sc_from = sc_from,
-									   .rc_from = rc_from});
+	struct cluster *c = cluster__open_like(nodes, like);
 
 	c->memory = calloc(1, sizeof(struct port));
 	assert_non_null(c->memory);
 	c->port = port__do;
 	c->changed = port__changed;
 	return c;
+}
+
+/* Pages [sc_from, rc_from) of each home are of sequential consistency, the rest behind them of release consistency. */
+static inline struct cluster *port__cluster(unsigned nodes, uint32_t pages, uint32_t per_home,
+					    uint32_t sc_from, uint32_t rc_from)
+{
+	return port__cluster_like(nodes, (struct core_config){.pages = pages,
+							      .pages_per_home = per_home,
+							      .sc_from = sc_from,
+							      .rc_from = rc_from});
 }
 
 static inline void port__end(struct cluster *c)
