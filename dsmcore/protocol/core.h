@@ -220,11 +220,11 @@ struct core_event {
 	/* BEGIN: until the next barrier no other node writes a byte that it touches, nor reads one that it writes: it is not
 	 * undone, and CANCEL, RETRY and IRREVOCABLE are refused (independent.c) */
 	bool independent;
-	uint32_t page;	     /* ACCESS */
-	uint32_t count;	     /* ACCESS: pages from that one on, at most CORE_ACCESS_PAGES; 0 = one */
-	bool write;	     /* ACCESS */
-	bool pinned;	     /* ACCESS: cannot unwind here (library code): serve even if doomed */
-	bool stays;	     /* ACCESS: the kernel will write there, which cannot fault: open until the attempt has ended */
+	uint32_t page;	/* ACCESS */
+	uint32_t count; /* ACCESS: pages from that one on, at most CORE_ACCESS_PAGES; 0 = one */
+	bool write;	/* ACCESS */
+	bool pinned;	/* ACCESS: cannot unwind here (library code): serve even if doomed */
+	bool stays; /* ACCESS: the kernel will write there, which cannot fault: open until the attempt has ended */
 	const bool *changed; /* COMMIT: one for each of core__dirty() in its order. BARRIER, RELEASE, and
 				       a MESSAGE for which core__flushes() says so: of core__written() */
 	uint64_t lock;	     /* ACQUIRE, RELEASE */

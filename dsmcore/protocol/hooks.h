@@ -53,7 +53,7 @@
 	X(row_unlisted, "what was opened because a loop will write it is not compared at the commit")        \
 	X(row_unowned, "what a loop will write is opened though it is not here")                             \
 	X(bare_left_open, "an attempt that may be undone writes in place what one before it wrote so")       \
-	X(bare_for_kernel, "what the kernel will write may be closed before it does") \
+	X(bare_for_kernel, "what the kernel will write may be closed before it does")                        \
 	X(bare_kept, "a page that is written in place stays so when it is shared")                           \
 	X(denied_at_once, "who cannot be undone asks again at once for what it was denied")                  \
 	X(recalls_kept, "who cannot be undone keeps RECALLs waiting while its commit begins anew")           \

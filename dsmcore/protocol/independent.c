@@ -26,7 +26,7 @@
  */
 #include "dsmcore/protocol/internal.h"
 
-#define DENIED_MAX 10u /* 2 to the power of that many TICKs are waited for at most */
+#define DENIED_MAX 6u /* 2 to the power of that many TICKs are waited for at most */
 
 bool independent__may(const struct dsm_core *core, uint32_t page)
 {

@@ -65,7 +65,6 @@ static inline bool tx__doomed(void)
 	return __atomic_load_n(&tx.doomed, __ATOMIC_ACQUIRE);
 }
 
-
 /* What snapshot__take() returns in tx.c. */
 enum { TX_STARTED, TX_AGAIN, TX_CANCELLED };
 

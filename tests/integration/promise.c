@@ -37,8 +37,7 @@ int main(void)
 	n = dsm_root("numbers");
 	end = now() + SECONDS;
 	while (now() < end) {
-		DSM_TX_FOR_INDEPENDENT(i, 0, NUMBERS)
-		{
+		DSM_TX_FOR_INDEPENDENT(i, 0, NUMBERS) {
 			n->of[self][i] += i + 1;   /* the change */
 			sum += n->of[1 - self][i]; /* what the promise forbids */
 		}

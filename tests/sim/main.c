@@ -183,8 +183,8 @@ static void print_totals(const struct totals *t, int failed)
 	printf("without transactions: %" PRIu64 " words read, %" PRIu64 " critical sections (%" PRIu64
 	       " on a cached lock), %" PRIu64 " pages updated, %" PRIu64 " copies that nobody used left\n",
 	       t->checked, t->sections, t->cached, t->spreads, t->left);
-	printf("without races: %" PRIu64 " blocks, %" PRIu64 " undone, %" PRIu64 " pages rebased\n", t->blocks, t->undone,
-	       t->rebased);
+	printf("without races: %" PRIu64 " blocks, %" PRIu64 " undone, %" PRIu64 " pages rebased\n",
+	       t->blocks, t->undone, t->rebased);
 	printf("%" PRIu64 " nodes died, %" PRIu64 " pages were lost with them, %" PRIu64
 	       " times a mutator was told so, %" PRIu64 " of them in doubt of its commit\n",
 	       t->deaths, t->lost_pages, t->lost, t->doubts);
@@ -192,7 +192,8 @@ static void print_totals(const struct totals *t, int failed)
 
 int main(int argc, char **argv)
 {
-	struct pool_options o = {.first = 1, .kinds = ALL_KINDS, .last = world__quick() ? SEEDS_QUICK : SEEDS};
+	struct pool_options o = {
+		.first = 1, .kinds = ALL_KINDS, .last = world__quick() ? SEEDS_QUICK : SEEDS};
 	struct totals t = {0};
 	bool coverage = false;
 	unsigned missing = 0;
