@@ -161,9 +161,7 @@ static void run(const struct shared *s, const struct kmeans_options *o, struct k
 		if (dsm_node() == 0)
 			move_centres(s);
 		dsm_barrier();
-		DSM_TX_INDEPENDENT { /* dsm_peek() would close what the loops have written in place */
-			r->last = *s->total;
-		}
+		dsm_peek(&r->last, s->total, sizeof(r->last));
 		r->iterations++;
 		app__progress(app, (double)r->iterations / (double)o->iterations, "iterations");
 	} while (r->last.moved && r->iterations < o->iterations);

@@ -70,7 +70,7 @@ int attempt__begin(struct dsm_core *core, const struct core_event *event)
 	a->party.site = event->site;
 	a->read_only = event->read_only;
 	a->independent = event->independent && !event->read_only;
-	if (!a->independent && core->nbare && !core_mutant(bare_left_open))
+	if (!a->independent && !event->looks && core->nbare && !core_mutant(bare_left_open))
 		independent__close(core);
 	a->sole = false;
 	a->vain = false;

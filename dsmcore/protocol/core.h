@@ -217,6 +217,7 @@ struct core_event {
 	uint32_t units; /* BEGIN: how much work it is, by the program's measure; 0: not known */
 	bool goes_on;	/* BEGIN: where the last one of this site ended (both in loops, rows.c) */
 	bool read_only; /* BEGIN: it will not write */
+	bool looks; /* BEGIN: likewise, and nobody need be told if it does: pages may stay open for writing */
 	/* BEGIN: until the next barrier no other node writes a byte that it touches, nor reads one that it writes: it is not
 	 * undone, and CANCEL, RETRY and IRREVOCABLE are refused (independent.c) */
 	bool independent;

@@ -26,7 +26,7 @@
  */
 #include "dsmcore/protocol/internal.h"
 
-#define DENIED_MAX 6u /* 2 to the power of that many TICKs are waited for at most */
+#define DENIED_MAX 10u /* 2 to the power of that many TICKs are waited for at most */
 
 bool independent__may(const struct dsm_core *core, uint32_t page)
 {
@@ -262,7 +262,7 @@ static bool is_behind(const struct dsm_core *core)
 
 /* Who outranks it has locked one of its pages, or has one in use and refused it, and may wait for any of the others: it would
  * never get them if this one asked again at once, at a home of this node perhaps in the same step. So that waits
- * a moment, each time a longer one. The attempt's number tells late answers apart. */
+ * a moment, or if it was refused, which may last, each time a longer one. The attempt's number tells late answers apart. */
 void independent__denied(struct dsm_core *core, bool refused)
 {
 	core->attempt.party.attempt += !core_mutant(asks_alike);
@@ -273,8 +273,11 @@ void independent__denied(struct dsm_core *core, bool refused)
 		return;
 	}
 	wait_for_newer(core);
-	core->commit.later = (uint16_t)(1u << core->commit.denied);
-	core->commit.denied += core->commit.denied < DENIED_MAX;
+	core->commit.later = 1;
+	if (refused) {
+		core->commit.later = (uint16_t)(1u << core->commit.denied);
+		core->commit.denied += core->commit.denied < DENIED_MAX;
+	}
 	ask_tick(core);
 }
 

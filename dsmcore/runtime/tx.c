@@ -133,6 +133,7 @@ static void begin_attempt(void)
 	tx.irrevocable = false;
 	event.site = tx.site;
 	event.read_only = tx.read_only;
+	event.looks = tx.looks;
 	event.units = tx.units;
 	event.goes_on = tx.goes_on;
 	event.independent = tx__never_undone();
@@ -451,11 +452,14 @@ void dsm_peek(void *dst, const void *src, size_t bytes)
 		tx__acts_for(NULL);
 		return;
 	}
+	tx.looks = !tx.depth;
+
 	int live = tx__begin(pc, "dsm_peek()", true);
 
 	tx__acts_for(pc);
 	memcpy(dst, src, bytes);
 	dsm__tx_leave(&live);
+	tx.looks = false;
 }
 
 int tx__touch(const void *ptr, size_t bytes, bool write, bool pinned, const void *pc)

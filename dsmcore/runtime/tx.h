@@ -21,6 +21,7 @@ struct tx {
 	unsigned depth; /* of nested blocks; 0 = none */
 	bool doomed;	/* must be undone at the next safe point */
 	bool read_only; /* a DSM_TX_READ */
+	bool looks;	/* dsm_peek(), which writes nothing by mistake */
 	bool irrevocable;
 	struct snapshot start;
 	const void *begin_pc; /* in the program */

@@ -82,6 +82,18 @@ static void read_first(struct node *n)
 	sync__add(n, OP_WRITE, op->page, op->word);
 }
 
+/* It only reads, as dsm_peek() does. */
+static void draw_look(struct world *w, struct node *n, uint32_t ops)
+{
+	sync__add(n, OP_BEGIN, 1, false);
+	while (ops--) {
+		sync__draw_own(w, n, CORE_TX);
+		if (n->ops[n->nops - 1].kind == OP_WRITE)
+			n->ops[n->nops - 1].kind = OP_READ;
+	}
+	sync__add(n, OP_COMMIT, 0, 0);
+}
+
 void blocks__draw(struct world *w, struct node *n)
 {
 	uint32_t ops = rng__between(&n->rng, 1, BLOCK_OPS);
@@ -89,6 +101,10 @@ void blocks__draw(struct world *w, struct node *n)
 
 	if (n->nops + 2 * ops + 2 > MAX_OPS)
 		return;
+	if (!independent && rng__chance(&n->rng, 20)) {
+		draw_look(w, n, ops);
+		return;
+	}
 	sync__add(n, OP_BEGIN, 0, independent);
 	while (ops--) {
 		sync__draw_own(w, n, CORE_TX);
@@ -102,7 +118,11 @@ void blocks__draw(struct world *w, struct node *n)
 
 static void begin(struct world *w, struct node *n, const struct op *op)
 {
-	struct core_event event = {.type = CORE_BEGIN, .site = n->next_op, .independent = op->word};
+	struct core_event event = {.type = CORE_BEGIN,
+				   .site = n->next_op,
+				   .independent = op->word,
+				   .read_only = op->page,
+				   .looks = op->page};
 
 	n->begun = (uint32_t)(op - n->ops);
 	n->independent = op->word;

@@ -112,7 +112,7 @@ enum op_kind {
 	OP_SOLE,
 	OP_ACQUIRE,
 	OP_RELEASE,
-	OP_BEGIN, /* word: it is independent */
+	OP_BEGIN, /* word: it is independent; page: it only looks */
 	OP_COMMIT
 };
 
