@@ -200,11 +200,11 @@ static void attempt_begins(struct place *p, struct dsm__loop *l)
 	tx.between_ns = p->attempts == 1 && p->ended_ns ? tx.run_ns - p->ended_ns : 0;
 }
 
-/* Under sc and rc nothing is lost by iterations in one section; who waits for the lock shall not wait too long. For that of
- * an independent loop nobody waits. */
+/* Under sc and rc nothing is lost by iterations in one section; who waits for the lock shall not wait too long. (For that of
+ * an independent loop nobody waits, but between sections the mutator looks for messages, and need not be interrupted.) */
 static int next_section(struct dsm__loop *l)
 {
-	long n = l->chunk ? l->chunk : l->independent ? l->end - l->at : FIRST;
+	long n = l->chunk ? l->chunk : FIRST;
 
 	if (l->at >= l->end)
 		return 0;
