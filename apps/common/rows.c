@@ -41,10 +41,21 @@ long rows__in_part(const struct rows *r, long node)
 	}
 }
 
+void rows__near(struct rows *r, long node)
+{
+	if (r->order != ROWS_BLOCK)
+		return;
+	r->near_first = part_begin(r, node);
+	r->near_rows = rows__in_part(r, node);
+	r->near = r->part[node];
+}
+
 void *rows__at(const struct rows *r, long i)
 {
 	long node = 0, index = i;
 
+	if ((unsigned long)(i - r->near_first) < (unsigned long)r->near_rows)
+		return r->near + (size_t)(i - r->near_first) * r->pitch;
 	if (r->order == ROWS_BLOCK) {
 		node = i >= r->shift ? rows__owner(r->count, r->nodes, i - r->shift) : 0;
 		index = i - part_begin(r, node);

@@ -3,7 +3,7 @@
  * rows.h - where the rows of an array lie that nodes share: in one piece, or in one part a node.
  *
  * Arithmetic only, the same on every node; no DSM in it. rows__at() is called for each row, never for each
- * element, so what it costs does not matter.
+ * element. Still its divisions were 4 % of the time of a sweep over rows of 4 KiB, so who stays in one part says so.
  */
 #ifndef APPS_COMMON_ROWS_H
 #define APPS_COMMON_ROWS_H
@@ -24,6 +24,9 @@ struct rows {
 	long shift;   /* ROWS_BLOCK: so many rows at the start of each block lie in the part before */
 	size_t pitch; /* bytes from one row of a part to the next */
 	void *part[ROWS_NODES];
+	/* A part that rows__at() finds without a division: rows__near() */
+	long near_first, near_rows;
+	char *near;
 };
 
 /* The smallest multiple of a page that holds so many bytes (at least one page). */
@@ -37,6 +40,9 @@ long rows__owner(long count, long nodes, long i);
 
 /* How many rows a part has, in what order they lie there. */
 long rows__in_part(const struct rows *r, long node);
+
+/* Once the parts are known: rows__at() will mostly be asked for rows of this one. */
+void rows__near(struct rows *r, long node);
 
 /* The address of row i, once the parts are known. */
 void *rows__at(const struct rows *r, long i);

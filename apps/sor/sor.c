@@ -44,6 +44,8 @@ static void open_matrix(struct matrix *m, const struct sor_options *o)
 		parts__rows("black", &m->colour[1], parts__new_rows(double, &m->colour[1]));
 	else
 		m->colour[1] = m->colour[0];
+	for (int colour = 0; colour < 2; colour++)
+		rows__near(&m->colour[colour], dsm_node());
 }
 
 static void fill(const struct matrix *m)
