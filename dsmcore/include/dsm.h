@@ -278,9 +278,11 @@ DSM_API __attribute__((const)) void *dsm__at(const void *array, size_t index, si
  * warn of blocks that might never run (only after dsm_cancel()), and some stumble over the cast. */
 #if defined(__clang_analyzer__) || defined(__cppcheck__)
 #undef DSM__BLOCK
+#undef DSM_TX_INDEPENDENT
 #undef dsm_at
-#define DSM__BLOCK(begin) for (int dsm__once = (begin, 1); dsm__once; dsm__once = 0)
-#define dsm_at(array, i)  ((array) + (i))
+#define DSM__BLOCK(begin)  for (int dsm__once = (begin, 1); dsm__once; dsm__once = 0)
+#define DSM_TX_INDEPENDENT DSM__BLOCK(dsm__tx_begin(DSM__HERE))
+#define dsm_at(array, i)   ((array) + (i))
 #endif
 
 #ifdef __cplusplus
