@@ -127,7 +127,8 @@ static void reuse(void)
 				if (fresh[0] || fresh[1] || sum)
 					fail("new memory is not zero", fresh[0], fresh[1]);
 			}
-			fresh[0] = 7;
+			if (fresh)
+				fresh[0] = 7;
 		}
 	}
 	dsm_barrier();
