@@ -80,7 +80,7 @@ done
 
 # Loops that are not undone: each waits for the launcher's word before it ends, and others for its answer meanwhile.
 start loops unix
-for _ in $(seq 300); do
+for _ in $(seq 600); do # one after another may wait 5 s for the launcher's word
 	[ -z "$(running)" ] && break
 	sleep 0.1
 done
