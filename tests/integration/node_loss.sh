@@ -78,8 +78,9 @@ for mode in page barrier; do
 	done
 done
 
-# Loops that are not undone: each waits for the launcher's word before it ends, and others for its answer meanwhile.
-start loops unix
+# Loops that are not undone: each waits for the launcher's word before it ends, and others for its answer meanwhile. (If the
+# home of node 2's page had moved to one of them by then, nobody would need node 2, and they would rightly go on.)
+DSM_MIGRATION=0 start loops unix
 for _ in $(seq 600); do # one after another may wait 5 s for the launcher's word
 	[ -z "$(running)" ] && break
 	sleep 0.1
