@@ -268,8 +268,7 @@ static void abort_attempt(const struct core_action *a)
 	events__emit(&r.hdr, DSM_EV_ABORT, sizeof(r), r.nmeetings ? r.meeting[0].page : 0, wasted);
 }
 
-/* Of an attempt that goes on. The next one may look closer, as the retry of one that was undone would. */
-static void meet(const struct core_action *a)
+struct dsm_ev_meet *evidence__meet(const struct core_action *a)
 {
 	static _Alignas(struct dsm_ev_meet) uint8_t buffer[DSM_EV_MAX];
 	struct dsm_ev_meet *r = (void *)buffer;
@@ -278,16 +277,26 @@ static void meet(const struct core_action *a)
 	COUNT(meets, a->nmeetings);
 	microscope__suspect(a->meetings, a->nmeetings);
 	if (!events__wanted(DSM_EV_MEET))
-		return;
+		return NULL;
 	*r = (struct dsm_ev_meet){
-		.hdr.flags = flags_of(&a->party),
 		.interval = evidence__interval(&a->party),
-		.other = party_of(&a->other),
 		.nmet = (uint16_t)n,
 		.total = (uint16_t)(a->nmeetings < UINT16_MAX ? a->nmeetings : UINT16_MAX),
-		.model = DSM_EV_TX,
 	};
-	for (uint32_t i = 0; i < n; i++) {
+	return r;
+}
+
+/* Of an attempt that goes on. The next one may look closer, as the retry of one that was undone would. */
+static void meet(const struct core_action *a)
+{
+	struct dsm_ev_meet *r = evidence__meet(a);
+
+	if (!r)
+		return;
+	r->hdr.flags = flags_of(&a->party);
+	r->other = party_of(&a->other);
+	r->model = DSM_EV_TX;
+	for (uint32_t i = 0; i < r->nmet; i++) {
 		struct dsm_ev_meeting m = meeting_of(&a->meetings[i]);
 
 		r->met[i] = (struct dsm_ev_met){.page = m.page,
@@ -295,7 +304,7 @@ static void meet(const struct core_action *a)
 						.tracked = m.tracked,
 						.wanted = DSM_EV_ACCESS_WRITE};
 	}
-	events__emit(&r->hdr, DSM_EV_MEET, sizeof(*r) + n * sizeof(r->met[0]), r->met[0].page, n);
+	events__emit(&r->hdr, DSM_EV_MEET, sizeof(*r) + r->nmet * sizeof(r->met[0]), r->met[0].page, r->nmet);
 }
 
 void evidence__writes(const struct dsm_ev_writes *head, const uint8_t *page, const uint8_t *before,

@@ -34,6 +34,9 @@ void evidence__barrier(uint64_t wait_ns);
  * there is a record only if unchanged_too. The caller holds node.lock. */
 void evidence__writes(const struct dsm_ev_writes *head, const uint8_t *page, const uint8_t *before,
 		      bool unchanged_too);
+/* Counts a meeting, and begins its record: without flags, who was met, model and pages. NULL: nobody wants it. The caller
+ * holds node.lock. */
+struct dsm_ev_meet *evidence__meet(const struct core_action *a);
 /* An attempt has begun. The caller holds node.lock. */
 void evidence__begin(void);
 

@@ -138,23 +138,15 @@ void intervals__rights(uint32_t page, uint32_t count, enum core_rights rights)
 
 void intervals__meet(const struct core_action *a)
 {
-	static _Alignas(struct dsm_ev_meet) uint8_t buffer[DSM_EV_MAX];
-	struct dsm_ev_meet *r = (void *)buffer;
-	uint32_t n = a->nmeetings < DSM_EV_MEETINGS ? a->nmeetings : DSM_EV_MEETINGS;
+	struct dsm_ev_meet *r = evidence__meet(a);
 
-	COUNT(meets, a->nmeetings);
-	microscope__suspect(a->meetings, a->nmeetings);
-	if (!events__wanted(DSM_EV_MEET))
+	if (!r)
 		return;
-	*r = (struct dsm_ev_meet){
-		.hdr.flags = flags(),
-		.interval = evidence__interval(&a->party),
-		.other = {evidence__interval(&a->other), node.options.generation, a->other.node, 0},
-		.nmet = (uint16_t)n,
-		.total = (uint16_t)(a->nmeetings < UINT16_MAX ? a->nmeetings : UINT16_MAX),
-		.model = core__model(node.core, a->meetings[0].page) == CORE_SC ? DSM_EV_SC : DSM_EV_RC,
-	};
-	for (uint32_t i = 0; i < n; i++) {
+	r->hdr.flags = flags();
+	r->other = (struct dsm_ev_party){evidence__interval(&a->other), node.options.generation,
+					 a->other.node, 0};
+	r->model = core__model(node.core, a->meetings[0].page) == CORE_SC ? DSM_EV_SC : DSM_EV_RC;
+	for (uint32_t i = 0; i < r->nmet; i++) {
 		const struct core_meeting *m = &a->meetings[i];
 		struct known *k = known(m->page);
 
@@ -172,7 +164,7 @@ void intervals__meet(const struct core_action *a)
 			k->opened = k->rights == CORE_WRITE ? a->party.number : 0;
 		}
 	}
-	events__emit(&r->hdr, DSM_EV_MEET, sizeof(*r) + n * sizeof(r->met[0]), r->met[0].page, n);
+	events__emit(&r->hdr, DSM_EV_MEET, sizeof(*r) + r->nmet * sizeof(r->met[0]), r->met[0].page, r->nmet);
 }
 
 /* ---- intervals ---- */
