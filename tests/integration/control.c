@@ -189,14 +189,15 @@ static void output(long rounds, const char *path)
 }
 
 /* Nodes that meet in a page, never in a byte. Without the promise (DSM_INDEPENDENT=0) the blocks are ordinary ones, which are
- * undone unless they are irrevocable. */
+ * undone unless they are irrevocable. Says how many were begun again: the counter of aborts has those before this, too. */
 static void promised(long rounds)
 {
-	static long ran; /* not undone */
+	static long begun, ran; /* not undone */
 	long *mine = &shared->other[dsm_node()], found;
 
 	for (long k = 0; k < rounds; k++)
 		DSM_TX_INDEPENDENT {
+			begun++;
 			long before = *mine;
 
 			dsm_irrevocable();
@@ -204,6 +205,7 @@ static void promised(long rounds)
 			*mine = before + 1;
 			usleep(20);
 		}
+	printf("again %ld\n", begun - rounds);
 	if (ran != rounds)
 		fail("what follows dsm_irrevocable() in an independent block did not happen exactly once");
 	dsm_barrier();

@@ -36,6 +36,16 @@ meets() {
 	fail "$1: $what in $try runs, nothing was tested"
 }
 
+# promised NODES ROUNDS: sets `again`, how many blocks of all nodes were begun again
+promised() {
+	(check promised "$@") >"$TMPDIR/promised" || {
+		cat "$TMPDIR/promised"
+		exit 1
+	}
+	grep -v again "$TMPDIR/promised"
+	again=$(awk '/again/ { sum += $NF } END { print sum + 0 }' "$TMPDIR/promised")
+}
+
 for n in 2 4; do
 	meets retries "nobody waited" queue $n $((quick ? 300 : 2000))
 	rounds=$((quick ? 60 : 250))
@@ -44,9 +54,13 @@ for n in 2 4; do
 	awk '{ if ($1 != NR) exit 1 }' "$TMPDIR/lines" || fail "output: the lines are not in the order of the transactions"
 	[ "$(counter irrevocable)" = $((n * rounds)) ] || fail "output: the counter of irrevocable attempts is wrong"
 	echo "    $(counter aborts) aborts, $(counter aborts_irrevocable) of them lost to an irrevocable one"
-	check promised $n $rounds
-	[ "$(counter aborts)" = 0 ] || fail "promised: an independent block was undone"
-	DSM_INDEPENDENT=0 meets aborts "no attempt was ever aborted" promised $n $rounds
+	promised $n $rounds
+	[ "$again" = 0 ] || fail "promised: an independent block was undone"
+	for try in 1 2 3 4 5 6; do
+		DSM_INDEPENDENT=0 promised $n $rounds
+		[ "$again" = 0 ] || break
+	done
+	[ "$again" != 0 ] || fail "promised: no ordinary block was undone in $try runs, nothing was tested"
 	check relay $n $((quick ? 40 : 200))
 	check readers $n $((quick ? 100 : 600))
 	check bulk $n $((quick ? 3 : 6))
