@@ -26,6 +26,9 @@
 #define YIELD_LONG_NS	500000u /* somebody computes on this core: yielding costs a time slice */
 #define YIELD_NOT_FOR	256u	/* waits, after such a one */
 
+#define NEAR_LOOK_NS 10000u  /* before a barrier: from one look to the next */
+#define NEAR_KEEP_NS 400000u /* and that long at most, if it does not come */
+
 #define QUICK_NS 30000u	 /* from the end of a wait to the next attempt: a loop of small transactions */
 #define QUICK	 4u	 /* in a row: worth keeping the receiving */
 #define KEEP_NS	 100000u /* without a message, and it is given back */
@@ -90,6 +93,8 @@ static void receive_next(void)
  * often nothing came of it, the longer until it is tried again. */
 static struct {
 	bool on;	   /* the mutator has kept the receiving */
+	bool near;	   /* since a barrier is near */
+	uint64_t looked;   /* near: the last time */
 	bool useful;	   /* a message came since */
 	uint64_t until;	   /* to be given back, if none comes */
 	uint64_t wait_end; /* 0: no attempt without one since */
@@ -99,7 +104,11 @@ static struct {
 
 static void end_keeping(bool useful)
 {
-	keep.on = false;
+	bool guessed = !keep.near;
+
+	keep.on = keep.near = false;
+	if (!guessed)
+		return;
 	if (useful && keep.failures)
 		keep.failures--;
 	else if (!useful && keep.failures < SKIP_MAX)
@@ -123,11 +132,14 @@ static bool worth_keeping(void)
 
 static void receive_kept(uint64_t now)
 {
+	if (keep.near && now - keep.looked < NEAR_LOOK_NS)
+		return;
 	int n = transport__look(node.transport);
 
+	keep.looked = now;
 	if (n > 0) {
 		keep.useful = true;
-		keep.until = now + KEEP_NS;
+		keep.until = now + (keep.near ? NEAR_KEEP_NS : KEEP_NS);
 	} else if (n == -ENOENT) {
 		end_keeping(false);
 	} else if (n < 0) {
@@ -152,16 +164,65 @@ void await__look(void)
 		receive_kept(now);
 }
 
-void await__message(const uint32_t *word, uint32_t value)
+/* The same for a loop that is about to end at a barrier. Nodes that compute the same come there within some ten microseconds of
+ * each other; what the first one sends would wake the service thread of another just before that is there itself, and
+ * then each of the two has lost as much as the barrier itself takes (on a virtual machine 50 us to wake, and 50 to be interrupted). */
+void await__near(void)
 {
+	if (keep.on || node.crowded || !node.transport)
+		return;
 	transport__seize(node.transport);
-	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == value)
-		receive_next();
+	keep.on = keep.near = true;
+	keep.looked = events__now();
+	keep.until = keep.looked + NEAR_KEEP_NS;
+	transport__keep_briefly(node.transport);
+}
+
+/* ---- one wait ---- */
+
+static bool receiving; /* the mutator does */
+
+static void begin(void)
+{
+	if (!receiving && node.transport)
+		transport__seize(node.transport);
+	receiving = node.transport;
+	if (keep.on && !keep.near && events__now() > keep.until)
+		end_keeping(keep.useful);
+}
+
+static void end(void)
+{
+	if (!receiving)
+		return;
+	receiving = false;
 	keep.wait_end = events__now();
 	keep.on = worth_keeping();
-	keep.until = keep.wait_end + KEEP_NS;
-	if (keep.on)
+	keep.until = keep.wait_end + (keep.near ? NEAR_KEEP_NS : KEEP_NS);
+	if (keep.near) /* that was the last commit before the barrier */
+		transport__keep_briefly(node.transport);
+	else if (keep.on)
 		transport__keep(node.transport);
 	else
 		transport__release(node.transport);
+}
+
+void await__arrive(void)
+{
+	begin();
+	if (keep.near)
+		end_keeping(false);
+}
+
+void await__depart(void)
+{
+	end();
+}
+
+void await__message(const uint32_t *word, uint32_t value)
+{
+	begin();
+	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == value)
+		receive_next();
+	end();
 }

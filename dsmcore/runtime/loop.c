@@ -15,6 +15,8 @@
  * A plan's number for a place (docs/plan.md) goes before all of this, and before the program's own number too: it was
  * made from what this loop did in a run, and whoever passes a plan asks for it.
  */
+#include "dsmcore/runtime/loop.h"
+
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,6 +25,7 @@
 #include "dsmcore/memory/objects.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/protocol/core.h"
+#include "dsmcore/runtime/await.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/section.h"
@@ -35,6 +38,8 @@
 #define FORGET_NS   1e9 /* so much of the past counts in full */
 #define PRIOR_NS    1e5 /* M of a loop that has just begun */
 #define CACHE_PAGES 256
+#define SOON_NS	    20000  /* from the end of a loop to a barrier that follows it */
+#define NEAR_NS	    150000 /* to the end of a loop that a barrier follows */
 
 struct place {
 	const void *pc;
@@ -44,6 +49,9 @@ struct place {
 	double commit_ns;      /* C */
 	double pages;	       /* written in an iteration */
 	long length;	       /* iterations of the loop that runs */
+	uint64_t from_ns;      /* when that began */
+	uint64_t over_ns;      /* when the last one was over */
+	bool to_barrier;       /* and a barrier followed */
 	long chosen, last;     /* iterations in a transaction: in the next one, in the last one */
 	/* Of the running one; an abort leaves all of this alone. */
 	uint64_t begun_ns;
@@ -52,6 +60,7 @@ struct place {
 };
 
 static struct place places[SITES];
+static struct place *over; /* the last loop that has ended, if nothing has followed it yet */
 
 static struct place *place_of(const void *pc)
 {
@@ -119,12 +128,43 @@ static void learn(struct place *p, long iterations, uint64_t ended)
 	}
 }
 
+/* ---- loops that end at a barrier ---- */
+
+void loop__barrier(void)
+{
+	if (over)
+		over->to_barrier = events__now() - over->over_ns < SOON_NS;
+	over = NULL;
+}
+
+/* The last time the loop ended at a barrier, and the rest of it will not take long. */
+static bool near_barrier(const struct place *p, const struct dsm__loop *l)
+{
+	long left = l->end - l->at, done = p->length - left;
+
+	return p->to_barrier && done > 0 &&
+	       (double)(events__now() - p->from_ns) * (double)left < (double)NEAR_NS * (double)done;
+}
+
+static int loop_over(struct place *p)
+{
+	p->over_ns = events__now();
+	over = p;
+	return 0;
+}
+
+/* ---- */
+
 static struct dsm__loop begin_loop(long from, long to, long chunk, const char *place, const void *pc)
 {
 	struct place *p = place_of(pc);
 
 	p->length = to - from;
+	p->from_ns = events__now();
 	p->ended_ns = 0;
+	if (over)
+		over->to_barrier = false;
+	over = NULL;
 	return (struct dsm__loop){.at = from,
 				  .stop = from,
 				  .end = to,
@@ -162,7 +202,7 @@ struct dsm__loop dsm__loop_begin_independent(long from, long to, const char *pla
 static void end_transaction(struct dsm__loop *l)
 {
 	struct place *p = l->site;
-	bool whole = l->at == l->stop, outer = tx.depth == 1;
+	bool whole = l->at == l->upto, outer = tx.depth == 1;
 	uint64_t ended = events__now();
 	long iterations = tx.units;
 
@@ -207,13 +247,31 @@ static int next_section(struct dsm__loop *l)
 	long n = l->chunk ? l->chunk : FIRST;
 
 	if (l->at >= l->end)
-		return 0;
+		return loop_over(l->site);
+	if (near_barrier(l->site, l))
+		await__near();
 	l->stop = l->end - l->at < n ? l->end : l->at + n;
 	tell_units(l->site, l); /* for the record of the lock, if it comes from elsewhere */
+	l->upto = l->stop;
 	l->open = l->independent ? section__enter_own(l->pc, "DSM_TX_FOR_INDEPENDENT", l->place)
 				 : section__enter(l->pc, "DSM_TX_FOR", l->object, l->place);
 	tx.units = 0;
 	return l->open;
+}
+
+/* A transaction that is never undone is long: in pieces, between which the mutator may receive. */
+static void begin_piece(struct dsm__loop *l)
+{
+	if (near_barrier(l->site, l)) {
+		await__near();
+		tx__look();
+	}
+	l->stop = l->upto - l->at < FIRST ? l->upto : l->at + FIRST;
+}
+
+static bool in_pieces(const struct dsm__loop *l)
+{
+	return l->independent && tx.depth == 1 && tx__never_undone() && node.transport;
 }
 
 int dsm__loop_more(struct dsm__loop *l)
@@ -221,6 +279,10 @@ int dsm__loop_more(struct dsm__loop *l)
 	struct place *p = l->site;
 
 	tx__require_mutator(NODE_CALLER, "DSM_TX_FOR");
+	if (l->open && l->at == l->stop && l->stop < l->upto) {
+		begin_piece(l);
+		return 1;
+	}
 	if (l->open)
 		end_transaction(l);
 	if (section__wanted())
@@ -232,6 +294,8 @@ int dsm__loop_more(struct dsm__loop *l)
 		l->stop = l->end - l->at < n ? l->end : l->at + n;
 		l->open = 1;
 		if (!tx.depth) {
+			if (near_barrier(p, l))
+				await__near();
 			tx.units = (uint32_t)(l->stop - l->at);
 			tx.goes_on = l->goes_on;
 			tx.independent = l->independent;
@@ -242,12 +306,15 @@ int dsm__loop_more(struct dsm__loop *l)
 		if (tx__begin(l->pc, "DSM_TX_FOR", false)) {
 			if (tx.depth == 1)
 				attempt_begins(p, l);
+			l->upto = l->stop;
+			if (in_pieces(l))
+				begin_piece(l);
 			return 1;
 		}
 		l->open = 0; /* cancelled: these iterations are skipped */
 		l->at = l->stop;
 	}
-	return 0;
+	return loop_over(p);
 }
 
 void dsm__loop_leave(struct dsm__loop *l)

@@ -308,10 +308,13 @@ static void *serve(void *arg)
 		uint64_t now = events__now();
 
 		dispatch__tick();
-		if (now >= next_tick) {
-			tick();
-			next_tick = now + TICK_MS * 1000000ull;
-		}
+		if (now < next_tick)
+			continue;
+		tick();
+		err = node.transport ? transport__check(node.transport) : 0;
+		if (err < 0)
+			node__deaf(err);
+		next_tick = now + TICK_MS * 1000000ull;
 	}
 	return NULL;
 }

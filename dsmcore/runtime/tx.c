@@ -35,6 +35,7 @@
 #include "dsmcore/runtime/evidence.h"
 #include "dsmcore/runtime/history.h"
 #include "dsmcore/runtime/intervals.h"
+#include "dsmcore/runtime/loop.h"
 #include "dsmcore/runtime/microscope.h"
 #include "dsmcore/runtime/modules.h"
 #include "dsmcore/runtime/node.h"
@@ -566,9 +567,11 @@ void dsm_barrier(void)
 	section__require_none(pc, "dsm_barrier()");
 	uint32_t site = node.options.consistency == CORE_TX ? 0 : tx__site((const char *)pc + 1);
 
-	pthread_mutex_lock(&node.lock);
 	uint64_t start = events__now();
 
+	loop__barrier();
+	await__arrive();
+	pthread_mutex_lock(&node.lock);
 	tx.barriers++;
 	tx.barrier_pc = pc;
 	node__check_finished_peers(pc);
@@ -582,4 +585,5 @@ void dsm_barrier(void)
 	objects__barrier();
 	evidence__barrier(events__now() - start);
 	pthread_mutex_unlock(&node.lock);
+	await__depart();
 }

@@ -60,12 +60,14 @@ struct transport {
 	int alarm;  /* in outer: transport__alarm() */
 	int frames; /* handled by this call */
 	unsigned looks;
-	bool quiet;	       /* the service thread is not woken; atomic */
-	bool kept;	       /* under receiving: the mutator looks by itself now and then */
-	bool timed;	       /* the timer will go off; atomic */
-	unsigned looked, seen; /* under receiving: how often it did, and when the timer was set */
-	struct conn *recent;   /* where the last message came from */
-	int broken;	       /* atomic: some connection's error was set by a sender */
+	bool quiet;   /* the service thread is not woken; atomic */
+	bool kept;    /* under receiving: the mutator looks by itself now and then */
+	bool briefly; /* likewise: without a timer */
+	bool timed;   /* the timer will go off; atomic */
+	/* Under receiving: how often it did, and had when the timer was set; at the last check. */
+	unsigned looked, seen, checked;
+	struct conn *recent; /* where the last message came from */
+	int broken;	     /* atomic: some connection's error was set by a sender */
 	uint64_t queued;
 	struct transport_stats stats;
 	struct wire_frame frame;

@@ -74,6 +74,11 @@ void transport__release(struct transport *t);
  * for 0.4 to 0.8 ms) or gives it back. */
 void transport__keep(struct transport *t);
 int transport__look(struct transport *t);
+/* The same for somebody who is going to wait in some ten microseconds. If he is wrong, and does not look either, the service
+ * thread takes the receiving back only by check, which it calls now and then: when nobody has looked since the last call.
+ * check returns as receive. */
+void transport__keep_briefly(struct transport *t);
+int transport__check(struct transport *t);
 void transport__give_back(struct transport *t);
 /* Before the messages whose answers it is going to wait for: nothing that becomes readable from now on wakes
  * the service thread. Only where that is needed before they are sent, and not the case already: then true.

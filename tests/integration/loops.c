@@ -4,6 +4,7 @@
  *	every		a number of the program's own
  *	rows		each node walks over rows of its own again and again, for long enough to be opened in rows
  *	segv		the same, and the program wants SIGSEGV for itself half-way
+ *	stray FILE	a loop that always ended at a barrier is followed by a long computation once: its node answers meanwhile
  *	shared		all iterations of all nodes change one number, and some are left by break
  */
 #include <setjmp.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <dsm.h>
 
@@ -124,6 +126,49 @@ static void shared(void)
 	dsm_barrier();
 }
 
+/* One place: what the runtime knows of a loop it knows by that. */
+__attribute__((noinline)) static void walk(long *mine)
+{
+	DSM_TX_FOR_INDEPENDENT(i, 0, ROW)
+		for (int k = 0; k < 2000; k++) {
+			__asm__ volatile("" : "+r"(k)); /* takes its time */
+			mine[i] += k == 7;
+		}
+}
+
+/* The node that computes without a call of dsm.h goes on when the other one has got a page from it. */
+static void stray(const char *file)
+{
+	long *mine = dsm_new_flat(long, ROW), *other, found = -1;
+	int lock = 0;
+
+	DSM_TX_FOR_INDEPENDENT(i, 0, ROW)
+		mine[i] = 0;
+	dsm_root_set(dsm_node() ? "one" : "zero", mine);
+	dsm_barrier();
+	other = dsm_root(dsm_node() ? "zero" : "one");
+	for (int k = 0; k < 20; k++) {
+		walk(mine);
+		dsm_barrier();
+	}
+	walk(mine);
+	if (dsm_node() == 0) {
+		while (access(file, F_OK))
+			for (int i = 0; i < 1000000; i++)
+				__asm__ volatile("" : "+r"(lock));
+	} else {
+		DSM_TX_READ_ON(other)
+			found = other[ROW / 2];
+		FILE *f = fopen(file, "w");
+
+		if (!f || fclose(f))
+			fail("cannot write the file");
+	}
+	dsm_barrier();
+	if (dsm_node() && found != 20 && found != 21)
+		fail("the other node's number is wrong");
+}
+
 int main(int argc, char **argv)
 {
 	const char *mode = argc > 1 ? argv[1] : "";
@@ -132,6 +177,8 @@ int main(int argc, char **argv)
 		every();
 	else if (!strcmp(mode, "rows") || !strcmp(mode, "segv"))
 		rows(mode[0] == 's');
+	else if (!strcmp(mode, "stray") && argc > 2)
+		stray(argv[2]);
 	else if (!strcmp(mode, "shared"))
 		shared();
 	else

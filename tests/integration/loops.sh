@@ -35,3 +35,10 @@ for n in 1 2 4; do
 	out=$(run $n shared) || { echo "shared with $n nodes failed"; exit 1; }
 	check "shared on $n" $out $((200 * n)) $((20400 * n))
 done
+# Near the barrier that has followed so far the mutator receives by itself; if none comes, it must not stay so.
+for model in tx sc rc; do
+	rm -f "$TMPDIR/got"
+	timeout 60 "$BUILD/bin/dsmrun" -n 2 --consistency $model "$BUILD/tests/integration/loops" stray "$TMPDIR/got" ||
+		{ echo "stray under $model failed"; exit 1; }
+	echo "  stray under $model: ok"
+done

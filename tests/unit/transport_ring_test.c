@@ -371,7 +371,7 @@ static void *serve(void *arg)
 	struct node *e = arg;
 
 	while (!__atomic_load_n(&e->stop, __ATOMIC_ACQUIRE))
-		if (transport__wait(e->t, -1) < 0)
+		if (transport__wait(e->t, 1) < 0 || transport__check(e->t) < 0)
 			e->bad++;
 	return NULL;
 }
@@ -425,7 +425,10 @@ static void keep_for_a_while(struct node *e, unsigned *seed, unsigned *taken)
 {
 	int looks = rand_r(seed) % 20, rc;
 
-	transport__keep(e->t);
+	if (rand_r(seed) % 2)
+		transport__keep(e->t);
+	else
+		transport__keep_briefly(e->t);
 	while (looks-- > 0) {
 		rc = transport__look(e->t);
 		if (rc < 0 && rc != -ENOENT)
@@ -439,8 +442,14 @@ static void keep_for_a_while(struct node *e, unsigned *seed, unsigned *taken)
 		transport__give_back(e->t);
 	if (rand_r(seed) % 50)
 		return;
-	usleep(3000);
-	*taken += transport__look(e->t) == -ENOENT;
+	for (int tries = 0; tries < 200; tries++) {
+		usleep(10000);
+		if (transport__look(e->t) == -ENOENT) {
+			++*taken;
+			return;
+		}
+	}
+	e->bad++;
 }
 
 /* Sends and now and then waits, taking over, until as many have come; leaves when all are there. */
