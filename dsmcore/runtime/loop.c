@@ -241,7 +241,7 @@ static void attempt_begins(struct place *p, struct dsm__loop *l)
 }
 
 /* Under sc and rc nothing is lost by iterations in one section; who waits for the lock shall not wait too long. (For that of
- * an independent loop nobody waits, but between sections the mutator looks for messages, and need not be interrupted.) */
+ * an independent loop nobody waits, but between sections the mutator may receive.) */
 static int next_section(struct dsm__loop *l)
 {
 	long n = l->chunk ? l->chunk : FIRST;
