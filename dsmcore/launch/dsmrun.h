@@ -134,6 +134,8 @@ void output__read(struct run *run, struct proc *p, int which);
 void output__pass(struct run *run, struct proc *p, int which, const char *bytes, size_t n);
 /* What the nodes wrote last; their groups are dead, so this ends. */
 void output__drain(struct run *run);
+/* Lines that have no end, once nobody writes any more: an agent does not tell where a stream ends. */
+void output__finish(struct run *run);
 
 /* dsmrun_monitor.c: dsmcollect. start() returns once it listens. Errors: an exit status, after a message. */
 int monitor__start(struct run *run);

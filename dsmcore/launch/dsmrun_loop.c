@@ -505,6 +505,7 @@ int loop__run(struct run *run)
 	if (run->trace && traces__spread(run))
 		traces__gather(run);
 	hosts__finish(run);
+	output__finish(run);
 	free(polls);
 	return run->failed ? run->status : run->unwritten ? EXIT_BAD : 0;
 }

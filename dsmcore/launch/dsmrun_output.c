@@ -104,3 +104,17 @@ void output__drain(struct run *run)
 				output__read(run, &run->procs[n], s);
 			}
 }
+
+void output__finish(struct run *run)
+{
+	for (unsigned n = 0; n < run->options.nodes; n++)
+		for (int s = 0; s < 2; s++) {
+			struct stream *stream = &run->procs[n].out[s];
+
+			if (!stream->have)
+				continue;
+			put_line(&run->procs[n], s, stream->line, stream->have);
+			stream->have = 0;
+			flush_output(run, s);
+		}
+}
