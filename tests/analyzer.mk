@@ -1,6 +1,6 @@
 # Tests of the analyzer: its logic on synthetic records whose truth is known, the program on bad input.
 analyzer_test_LIBS := -lcmocka $(analyzer_LIBS)
-TESTS += unit/analyzer_sets_test unit/analyzer_symbols_test unit/analyzer_evidence_test unit/analyzer_report_test unit/analyzer_advice_test unit/analyzer_cores_test unit/analyzer_range_test unit/analyzer_interval_test unit/written_test
+TESTS += unit/analyzer_sets_test unit/analyzer_symbols_test unit/analyzer_evidence_test unit/analyzer_report_test unit/analyzer_advice_test unit/analyzer_cores_test unit/analyzer_range_test unit/written_test
 unit/written_test_SRCS  := tests/unit/written_test.c dsmcore/memory/written.c dsmcore/memory/diff.c
 unit/written_test_NEEDS := analyzer trace
 unit/written_test_LIBS  := $(analyzer_test_LIBS)
@@ -26,9 +26,13 @@ unit/analyzer_range_test_LIBS  := $(analyzer_test_LIBS)
 unit/analyzer_advice_test_SRCS  := tests/unit/analyzer_advice_test.c $(addprefix tests/analyzer/,scene.c feed.c self.c)
 unit/analyzer_advice_test_NEEDS := analyzer trace
 unit/analyzer_advice_test_LIBS  := $(analyzer_test_LIBS)
-unit/analyzer_interval_test_SRCS  := tests/unit/analyzer_interval_test.c $(addprefix tests/analyzer/,scene.c feed.c self.c)
+TESTS += unit/analyzer_interval_test unit/analyzer_interval_advice_test
+unit/analyzer_interval_test_SRCS  := tests/unit/analyzer_interval_test.c $(addprefix tests/analyzer/,intervals.c scene.c feed.c self.c)
 unit/analyzer_interval_test_NEEDS := analyzer trace
 unit/analyzer_interval_test_LIBS  := $(analyzer_test_LIBS)
+unit/analyzer_interval_advice_test_SRCS  := tests/unit/analyzer_interval_advice_test.c $(addprefix tests/analyzer/,intervals.c scene.c feed.c self.c)
+unit/analyzer_interval_advice_test_NEEDS := analyzer trace
+unit/analyzer_interval_advice_test_LIBS  := $(analyzer_test_LIBS)
 TESTS += unit/analyzer_met_test
 unit/analyzer_met_test_SRCS  := tests/unit/analyzer_met_test.c $(addprefix tests/analyzer/,scene.c feed.c self.c)
 unit/analyzer_met_test_NEEDS := analyzer trace

@@ -78,9 +78,8 @@ enum dsm_ev_type {
 #define DSM_EV_F_RUNDOWN    0x01u /* repeats what is already true, for a collector that came late */
 #define DSM_EV_F_RETRY	    0x02u /* the interval is a retry (attempt > 0) */
 #define DSM_EV_F_MICROSCOPE 0x04u /* the interval was slowed by the microscope: leave it out of rates */
-#define DSM_EV_F_INTERVAL                                                                                    \
-	0x10u /* the subject is an interval of sc or rc, not an attempt: numbers of their own */
-#define DSM_EV_F_AHEAD 0x08u /* TRANSFER: prefetched; the page is in no read set until its first fault */
+#define DSM_EV_F_AHEAD	    0x08u /* TRANSFER: prefetched; the page is in no read set until its first fault */
+#define DSM_EV_F_INTERVAL   0x10u /* the subject is an interval of sc or rc, numbered apart from attempts */
 
 struct dsm_ev_hdr {
 	uint16_t size; /* bytes of the whole record, this header included */
@@ -201,8 +200,7 @@ struct dsm_ev_end { /* the node's last record */
 	struct dsm_ev_hdr hdr;
 	int32_t status;		 /* exit status, or -signal */
 	uint32_t counters_bytes; /* of counters[], as in struct dsm_shm; 0: it has none */
-	uint64_t counters
-		[]; /* struct dsm_counters, as it stayed: who comes late finds the node's memory gone */
+	uint64_t counters[];	 /* struct dsm_counters, for who comes when the node's memory is gone */
 };
 
 /* ---- what happens ---- */
@@ -212,11 +210,10 @@ struct dsm_ev_begin { /* sampled: weight */
 	struct dsm_ev_interval interval;
 };
 
-#define DSM_EV_COMMIT_LOCAL 0x1u /* no message was needed */
-#define DSM_EV_COMMIT_GIVEN 0x2u /* `iterations` was given, by the program or a plan */
-#define DSM_EV_COMMIT_INDEPENDENT                                                                            \
-	0x4u /* of an attempt that is never undone, since the program has promised that it need not be */
-struct dsm_ev_commit { /* local commits are sampled: weight */
+#define DSM_EV_COMMIT_LOCAL	  0x1u /* no message was needed */
+#define DSM_EV_COMMIT_GIVEN	  0x2u /* `iterations` was given, by the program or a plan */
+#define DSM_EV_COMMIT_INDEPENDENT 0x4u /* never undone: the program has promised that it need not be */
+struct dsm_ev_commit {		       /* local commits are sampled: weight */
 	struct dsm_ev_hdr hdr;
 	struct dsm_ev_interval interval;
 	uint64_t duration_ns; /* begin to end of this attempt */
@@ -268,9 +265,8 @@ struct dsm_ev_abort {
 	struct dsm_ev_hdr hdr;
 	struct dsm_ev_interval interval; /* the loser */
 	struct dsm_ev_party winner;	 /* interval.number 0 = none (cancel, ...) */
-	uint64_t
-		wasted_ns; /* begin of the attempt to the end of its undoing, and the pause before the next */
-	uint32_t cause;	   /* enum dsm_ev_cause */
+	uint64_t wasted_ns; /* from its begin to the end of its undoing, and the pause before the next */
+	uint32_t cause;	    /* enum dsm_ev_cause */
 	uint16_t nmeetings; /* filled below */
 	uint16_t total;	    /* pages where they met; > nmeetings when cut */
 	struct dsm_ev_meeting meeting[DSM_EV_MEETINGS];
@@ -434,19 +430,17 @@ struct dsm_ev_meet {
 	struct dsm_ev_met met[]; /* at most DSM_EV_MEETINGS */
 };
 
-#define DSM_EV_LOCK_OBJECT                                                                                   \
-	0x1u /* the lock is named by an object: `name` is its region offset; else by a site */
-#define DSM_EV_LOCK_GIVEN 0x2u /* `iterations` was given, by the program or a plan */
-struct dsm_ev_lock {	       /* a lock came from another node; one that is here already is only counted */
+#define DSM_EV_LOCK_OBJECT 0x1u /* named by an object: `name` is its region offset; else by a site */
+#define DSM_EV_LOCK_GIVEN  0x2u /* `iterations` was given, by the program or a plan */
+struct dsm_ev_lock {		/* a lock came from another node; one that is here already is only counted */
 	struct dsm_ev_hdr hdr;
 	struct dsm_ev_interval interval; /* that begins with it */
 	uint64_t name;
 	uint64_t wait_ns;
 	uint16_t manager;
-	uint16_t flags; /* DSM_EV_LOCK_* */
-	uint16_t
-		iterations; /* of a loop, before the lock is given back (65535: at least); 0: no loop, or not known */
-	uint16_t pieces; /* as in COMMIT */
+	uint16_t flags;	     /* DSM_EV_LOCK_* */
+	uint16_t iterations; /* of a loop, before the lock is given back (65535: at least); 0: as in COMMIT */
+	uint16_t pieces;     /* as in COMMIT */
 };
 
 /* ---- batches: records told together ---- */

@@ -128,6 +128,15 @@ void spawn__sweep(const struct run *run, const struct proc *p);
 /* dsmrun_loop.c: runs until all nodes have ended. Returns the exit status. */
 int loop__run(struct run *run);
 
+/* dsmrun_output.c: one of a node's streams (0: output, 1: errors) is readable. */
+void output__read(struct run *run, struct proc *p, int which);
+/* The same for what an agent has read. */
+void output__pass(struct run *run, struct proc *p, int which, const char *bytes, size_t n);
+/* What the nodes wrote last; their groups are dead, so this ends. */
+void output__drain(struct run *run);
+/* Lines that have no end, once nobody writes any more: an agent does not tell where a stream ends. */
+void output__finish(struct run *run);
+
 /* dsmrun_monitor.c: dsmcollect. start() returns once it listens. Errors: an exit status, after a message. */
 int monitor__start(struct run *run);
 /* Whether it has ended since one last asked; its status is in the run then. */

@@ -265,7 +265,7 @@ static void take(struct run *run, struct host *h, const struct frame_head *head,
 		snprintf(line, sizeof(line), "%.*s", (int)head->bytes, (const char *)payload);
 		loop__report(p, line);
 	} else if (head->kind == FRAME_OUT || head->kind == FRAME_ERR) {
-		loop__output(run, p, head->kind == FRAME_ERR, (const char *)payload, head->bytes);
+		output__pass(run, p, head->kind == FRAME_ERR, (const char *)payload, head->bytes);
 	} else if (head->kind == FRAME_ALIEN) {
 		loop__alien(run, p);
 	} else if (head->kind == FRAME_STATS) {

@@ -73,7 +73,6 @@ void hosts__finish(struct run *run);
 /* In the loop, for what comes from agents. */
 void loop__packet(struct run *run, struct proc *p, struct proto_packet *m);
 void loop__report(struct proc *p, const char *line);
-void loop__output(struct run *run, struct proc *p, int which, const char *bytes, size_t n);
 void loop__alien(struct run *run, struct proc *p);
 void loop__ended(struct run *run, struct proc *p, int code, int status);
 void loop__host_lost(struct run *run, struct host *h, const char *why);

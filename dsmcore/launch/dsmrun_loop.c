@@ -2,7 +2,7 @@
 /*
  * dsmrun_loop.c - from the nodes' start to their end.
  *
- * One poll loop over the signals, the control lines and, with --prefix, the output of the nodes. The
+ * One poll loop over the signals, the control lines and, with --prefix, the output of the nodes (dsmrun_output.c). The
  * run's status is decided once, by the first thing that goes wrong (decide()); from then on the
  * nodes are only ended: SIGTERM to each node's process group, SIGKILL two seconds later.
  */
@@ -150,87 +150,6 @@ static void read_control(struct run *run, struct proc *p)
 		loop__packet(run, p, &m);
 	if (rc == -EPROTO)
 		loop__alien(run, p);
-}
-
-/* ---- output with a prefix ---- */
-
-static void put_line(const struct proc *p, int to, const char *line, size_t n)
-{
-	char head[16];
-	int h = snprintf(head, sizeof(head), "[%u] ", p->node);
-	FILE *f = to ? stderr : stdout;
-
-	fwrite(head, 1, (size_t)h, f);
-	fwrite(line, 1, n, f);
-	if (!n || line[n - 1] != '\n')
-		fputc('\n', f);
-}
-
-/* Takes what was put behind s->have. */
-static void put_lines(const struct proc *p, int which, struct stream *s)
-{
-	char *nl;
-
-	while ((nl = memchr(s->line, '\n', s->have))) {
-		size_t len = (size_t)(nl - s->line) + 1;
-
-		put_line(p, which, s->line, len);
-		s->have -= len;
-		memmove(s->line, nl + 1, s->have);
-	}
-	if (s->have == sizeof(s->line)) { /* longer lines are folded */
-		put_line(p, which, s->line, s->have);
-		s->have = 0;
-	}
-}
-
-/* The nodes cannot notice it: they have written to us. */
-static void flush_output(struct run *run, int which)
-{
-	FILE *f = which ? stderr : stdout;
-	int rc = fflush(f) ? errno : EIO;
-
-	if (!ferror(f) || run->unwritten)
-		return;
-	run->unwritten = true;
-	run__say("the nodes' output cannot be written: %s; what is missing is lost", strerror(rc));
-}
-
-static void read_stream(struct run *run, struct proc *p, int which)
-{
-	struct stream *s = &p->out[which];
-	ssize_t n = read(s->fd, s->line + s->have, sizeof(s->line) - s->have);
-
-	if (n < 0 && errno == EINTR)
-		return;
-	if (n <= 0) {
-		if (s->have)
-			put_line(p, which, s->line, s->have);
-		close(s->fd);
-		s->fd = -1;
-	}
-	s->have = n <= 0 ? 0 : s->have + (size_t)n;
-	put_lines(p, which, s);
-	flush_output(run, which);
-}
-
-void loop__output(struct run *run, struct proc *p, int which, const char *bytes, size_t n)
-{
-	struct stream *s = &p->out[which];
-	FILE *f = which ? stderr : stdout;
-
-	if (!run->prefix)
-		fwrite(bytes, 1, n, f);
-	while (run->prefix && n) {
-		size_t part = sizeof(s->line) - s->have < n ? sizeof(s->line) - s->have : n;
-
-		memcpy(s->line + s->have, bytes, part);
-		s->have += part;
-		bytes += part;
-		n -= part;
-		put_lines(p, which, s);
-	}
-	flush_output(run, which);
 }
 
 /* ---- the ends of nodes ---- */
@@ -540,7 +459,7 @@ static void serve(struct run *run, struct pollfd *polls, int ms)
 
 		for (int s = 0; s < 2; s++)
 			if (polls[1 + nodes + 2 * n + (unsigned)s].revents)
-				read_stream(run, p, s);
+				output__read(run, p, s);
 		if (polls[1 + n].revents)
 			read_control(run, p);
 	}
@@ -551,23 +470,6 @@ static void serve(struct run *run, struct pollfd *polls, int ms)
 		}
 	if (polls[0].revents)
 		on_signal(run);
-}
-
-/* What the nodes wrote last; their groups are dead, so this ends. */
-static void drain_output(struct run *run)
-{
-	for (unsigned n = 0; n < run->options.nodes; n++)
-		for (int s = 0; s < 2; s++)
-			while (run->procs[n].out[s].fd >= 0) {
-				struct pollfd p = {.fd = run->procs[n].out[s].fd, .events = POLLIN};
-
-				if (poll(&p, 1, 200) <= 0) {
-					close(p.fd);
-					run->procs[n].out[s].fd = -1;
-					break;
-				}
-				read_stream(run, &run->procs[n], s);
-			}
 }
 
 static void start_all(struct run *run)
@@ -599,10 +501,11 @@ int loop__run(struct run *run)
 		if (run->alive) /* it may have given up the last ones */
 			serve(run, polls, wait_ms(run));
 	}
-	drain_output(run);
+	output__drain(run);
 	if (run->trace && traces__spread(run))
 		traces__gather(run);
 	hosts__finish(run);
+	output__finish(run);
 	free(polls);
 	return run->failed ? run->status : run->unwritten ? EXIT_BAD : 0;
 }

@@ -3,8 +3,8 @@ member_SRCS := $(addprefix dsmcore/launch/,proto.c control.c pmix_node.c options
 	fabric_node.c plain.c)
 
 PROGRAMS    += dsmrun
-dsmrun_SRCS := $(addprefix dsmcore/launch/,dsmrun.c dsmrun_check.c dsmrun_loop.c dsmrun_spawn.c dsmrun_monitor.c \
-	dsmrun_stats.c put_file.c beside.c dsmrun_place.c dsmrun_names.c dsmrun_hosts.c dsmrun_agent.c dsmrun_traces.c dsmrun_spool.c \
+dsmrun_SRCS := $(addprefix dsmcore/launch/,dsmrun.c dsmrun_check.c dsmrun_loop.c dsmrun_output.c dsmrun_spawn.c \
+	dsmrun_monitor.c dsmrun_stats.c put_file.c beside.c dsmrun_place.c dsmrun_names.c dsmrun_hosts.c dsmrun_agent.c dsmrun_traces.c dsmrun_spool.c \
 	frame.c address.c address_find.c \
 	report.c where.c plain.c shm_find.c proto.c options.c mesh_key.c) dsmcore/memory/plan.c \
 	$(addprefix dsmcore/transport/,tls_load.c fabric_load.c plugin.c)

@@ -40,6 +40,7 @@
 #include "dsmcore/memory/objects_layout.h"
 #include "dsmcore/memory/objects_place.h"
 #include "dsmcore/memory/objects_table.h"
+#include "dsmcore/memory/offsets.h"
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/events.h"
 #include "dsmcore/runtime/node.h"
@@ -55,8 +56,7 @@ static struct {
 	uint64_t serial;
 	uint16_t node;
 	bool hold;
-	uint64_t *freed; /* by others, and held */
-	size_t nfreed, freed_room;
+	struct offsets freed; /* by others, and held */
 } heap;
 
 /* ---- open, close ---- */
@@ -72,7 +72,7 @@ void objects__close(void)
 	roots__close();
 	objects_table__clear(&heap.table);
 	objects_place__close();
-	free(heap.freed);
+	free(heap.freed.at);
 	memset(&heap, 0, sizeof(heap));
 }
 
@@ -175,7 +175,6 @@ static void undo_new(const void *arg)
 	objects__unlock();
 }
 
-/* All that happens under the lock. */
 static void amount(double bytes, char *out, size_t room)
 {
 	if (bytes < 1 << 20)
@@ -200,6 +199,7 @@ __attribute__((noreturn)) static void used_up(const void *pc, const char *type, 
 		type, count, wanted, heap.node, share);
 }
 
+/* All that happens under the lock. */
 static int make(struct object *o, enum core_model model, const char *type)
 {
 	const void *pcs[DSM_EV_FRAMES];
@@ -420,16 +420,8 @@ static void free_for_another(uint64_t offset)
 
 static void hold(uint64_t offset)
 {
-	if (heap.nfreed == heap.freed_room) {
-		size_t room = heap.freed_room ? 2 * heap.freed_room : 64;
-		uint64_t *list = realloc(heap.freed, room * sizeof(*list));
-
-		if (!list)
-			node__fatal(NULL, "out of private memory for the heap's bookkeeping");
-		heap.freed = list;
-		heap.freed_room = room;
-	}
-	heap.freed[heap.nfreed++] = offset;
+	if (offsets__add(&heap.freed, offset))
+		node__fatal(NULL, "out of private memory for the heap's bookkeeping");
 }
 
 void objects__foreign_free(const uint64_t *offsets, uint32_t count)
@@ -449,7 +441,9 @@ void objects__foreign_free(const uint64_t *offsets, uint32_t count)
 void objects__hold_freed(bool on)
 {
 	heap.hold = on;
-	for (size_t i = 0; i < heap.nfreed && !on; i++)
-		free_for_another(heap.freed[i]);
-	heap.nfreed = on ? heap.nfreed : 0;
+	if (on)
+		return;
+	for (size_t i = 0; i < heap.freed.count; i++)
+		free_for_another(heap.freed.at[i]);
+	heap.freed.count = 0;
 }

@@ -13,6 +13,7 @@
 #include "dsm.h"
 #include "dsmcore/memory/alloc_hooks.h"
 #include "dsmcore/memory/objects.h"
+#include "dsmcore/memory/offsets.h"
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/tx.h"
 #include "dsmcore/runtime/txlog.h"
@@ -22,8 +23,8 @@
 
 struct batch {
 	const struct objects_layout *layout;
-	uint32_t expected, count, room;
-	uint64_t *offset;
+	uint32_t expected;
+	struct offsets freed; /* has room for all that are expected */
 };
 
 struct entry { /* of the transaction's log */
@@ -35,10 +36,7 @@ static struct batch *open_batch;
 
 /* Memory that is rc: what this node has written to it may not have left yet, and must not arrive when the home has
  * given the memory to another object. At a barrier everything arrives. */
-static struct {
-	uint64_t *offset;
-	uint32_t count, room;
-} later;
+static struct offsets later;
 
 static int by_offset(const void *a, const void *b)
 {
@@ -53,9 +51,9 @@ static uint16_t home_of(const struct objects_layout *layout, uint64_t offset)
 }
 
 /* Sends sorted offsets: slabs ascend with offsets, so each home's are together. The caller holds the lock. */
-static void send_frees(const struct objects_layout *layout, const uint64_t *offset, uint32_t count)
+static void send_frees(const struct objects_layout *layout, const uint64_t *offset, size_t count)
 {
-	for (uint32_t i = 0, n; i < count; i += n) {
+	for (size_t i = 0, n; i < count; i += n) {
 		uint16_t home = home_of(layout, offset[i]);
 		int err;
 
@@ -68,6 +66,12 @@ static void send_frees(const struct objects_layout *layout, const uint64_t *offs
 	}
 }
 
+static void send_sorted(const struct objects_layout *layout, const struct offsets *freed)
+{
+	qsort(freed->at, freed->count, sizeof(*freed->at), by_offset);
+	send_frees(layout, freed->at, freed->count);
+}
+
 static bool is_rc(const struct objects_layout *layout, uint64_t offset)
 {
 	return objects_layout__model(layout, (uint32_t)(offset / DSM_PAGE_SIZE)) == CORE_RC;
@@ -76,32 +80,25 @@ static bool is_rc(const struct objects_layout *layout, uint64_t offset)
 /* The caller holds the lock. */
 static void put_off(uint64_t offset)
 {
-	if (later.count == later.room) {
-		uint32_t room = later.room ? 2 * later.room : 64;
-		uint64_t *list = realloc(later.offset, room * sizeof(*list));
-
-		if (!list)
-			node__fatal(NULL, "dsm_free(): out of private memory");
-		later.offset = list;
-		later.room = room;
-	}
-	later.offset[later.count++] = offset;
+	if (offsets__add(&later, offset))
+		node__fatal(NULL, "dsm_free(): out of private memory");
 }
 
 /* Everything that joined has been committed or undone. */
 static void finish(struct batch *b)
 {
+	struct offsets *freed = &b->freed;
+
 	objects__lock();
 	if (open_batch == b)
 		open_batch = NULL;
-	for (uint32_t i = 0; i < b->count; i++)
-		if (is_rc(b->layout, b->offset[i])) {
-			put_off(b->offset[i]);
-			b->offset[i--] = b->offset[--b->count];
+	for (size_t i = 0; i < freed->count; i++)
+		if (is_rc(b->layout, freed->at[i])) {
+			put_off(freed->at[i]);
+			freed->at[i--] = freed->at[--freed->count];
 		}
-	qsort(b->offset, b->count, sizeof(*b->offset), by_offset);
-	send_frees(b->layout, b->offset, b->count);
-	free(b->offset);
+	send_sorted(b->layout, freed);
+	free(freed->at);
 	free(b);
 	objects__unlock();
 }
@@ -111,8 +108,8 @@ static void commit(const void *arg)
 	const struct entry *e = arg;
 	struct batch *b = e->batch;
 
-	b->offset[b->count++] = e->offset;
-	if (b->count == b->expected)
+	b->freed.at[b->freed.count++] = e->offset;
+	if (b->freed.count == b->expected)
 		finish(b);
 }
 
@@ -120,7 +117,7 @@ static void undo(const void *arg)
 {
 	struct batch *b = ((const struct entry *)arg)->batch;
 
-	if (--b->expected == b->count)
+	if (--b->expected == b->freed.count)
 		finish(b);
 }
 
@@ -134,15 +131,8 @@ static struct batch *join(const struct objects_layout *layout)
 	if (!b)
 		return NULL;
 	b->layout = layout;
-	if (b->expected == b->room) {
-		uint32_t room = b->room ? 2 * b->room : 16;
-		uint64_t *offset = realloc(b->offset, room * sizeof(*offset));
-
-		if (!offset)
-			return NULL;
-		b->offset = offset;
-		b->room = room;
-	}
+	if (offsets__reserve(&b->freed, b->expected + 1))
+		return NULL;
 	b->expected++;
 	return b;
 }
@@ -151,8 +141,7 @@ void objects_foreign__barrier(const struct objects_layout *layout)
 {
 	if (!later.count)
 		return;
-	qsort(later.offset, later.count, sizeof(*later.offset), by_offset);
-	send_frees(layout, later.offset, later.count);
+	send_sorted(layout, &later);
 	later.count = 0;
 }
 

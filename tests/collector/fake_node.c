@@ -44,7 +44,8 @@ static int shm_fd;
 static FILE *log_file;
 static uint64_t seq;
 
-#define PAGES 16
+#define OBJECTS 4
+#define PAGES	16
 struct page_counts {
 	uint64_t fetches, fetch_ns, transfers, bytes, invalidations, updates, aborts, wasted_ns;
 };
@@ -244,8 +245,7 @@ static void emit(struct dsm_ev_hdr *r, unsigned type, size_t size, dsm_ev_page p
 			names[type], (unsigned long long)r->seq,
 			(unsigned long long)hash(r + 1, size - sizeof(*r)), (unsigned long long)r->time_ns);
 	if (ring_wants() && !append(r)) {
-		if (!opt.uncounted)
-			__atomic_add_fetch(&shm->lost[type], 1, __ATOMIC_RELEASE);
+		__atomic_add_fetch(&shm->lost[type], 1, __ATOMIC_RELEASE);
 		if (log_file)
 			fprintf(log_file, "L %s %llu\n", names[type], (unsigned long long)r->seq);
 	}
@@ -281,8 +281,8 @@ static void describe(uint8_t flags)
 	EMIT(&module, MODULE, 0, 0, flags);
 	EMIT(&site, SITE, 0, 0, flags);
 	EMIT(&type, TYPE, 0, 0, flags);
-	for (unsigned i = 0; i < opt.objects; i++) {
-		object = (struct dsm_ev_object){.offset = (opt.node * opt.objects + i) * 4096u,
+	for (unsigned i = 0; i < OBJECTS; i++) {
+		object = (struct dsm_ev_object){.offset = (opt.node * OBJECTS + i) * 4096u,
 						.bytes = 64 * 48,
 						.count = 64,
 						.elem_size = 48,
@@ -291,7 +291,7 @@ static void describe(uint8_t flags)
 						.site = 1};
 		EMIT(&object, OBJECT, DSM_EV_PAGE(object.offset, 12), object.bytes, flags);
 	}
-	root.offset = opt.node * opt.objects * 4096u;
+	root.offset = opt.node * OBJECTS * 4096u;
 	EMIT(&root, ROOT, 0, 0, flags);
 }
 
@@ -552,34 +552,6 @@ static void run(void)
 	__atomic_store_n(&shm->ended, 1, __ATOMIC_RELEASE);
 }
 
-static uint64_t cpu_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
-/* Nanoseconds of processor that a probe site costs, as things are now: many calls, one line. */
-static void measure(unsigned type, unsigned n)
-{
-	static struct dsm_ev_abort r;
-	uint64_t start = cpu_ns();
-	unsigned i;
-
-	r.hdr = (struct dsm_ev_hdr){.size = sizeof(r),
-				    .type = (uint16_t)type,
-				    .version = 1,
-				    .node = (uint16_t)opt.node,
-				    .weight = 1};
-	for (i = 0; i < n; i++) {
-		r.hdr.seq++;
-		if (tracer_wants(type))
-			fire(&r.hdr, DSM_EV_PAGE((i % 64) * 4096u, 12), 1);
-	}
-	printf("%.1f\n", (double)(cpu_ns() - start) / n);
-}
-
 int main(int argc, char **argv)
 {
 	int rc;
@@ -599,14 +571,7 @@ int main(int argc, char **argv)
 		if (f)
 			fclose(f);
 	}
-	if (opt.measure) {
-		wait_for_listener();
-		measure(DSM_EV_ABORT, opt.measure);
-		measure(DSM_EV_INVALIDATE, opt.measure);
-		measure(DSM_EV_BARRIER, opt.measure);
-	} else {
-		run();
-	}
+	run();
 	if (log_file)
 		fclose(log_file);
 	return 0;

@@ -4,13 +4,8 @@
 #include <getopt.h>
 #include <stdlib.h>
 
-struct fake_options opt = {.nodes = 1,
-			   .records = 1000,
-			   .batch = 100,
-			   .objects = 4,
-			   .run_id = 0x1234,
-			   .ring_bytes = 1 << 20,
-			   .claim = -1};
+struct fake_options opt = {
+	.nodes = 1, .records = 1000, .batch = 100, .run_id = 0x1234, .ring_bytes = 1 << 20, .claim = -1};
 
 /* Every option is one field of `opt`. */
 enum kind { FLAG, UNSIGNED, SIGNED, REAL, TEXT, BYTES, RUN_ID };
@@ -25,7 +20,6 @@ static const struct {
 	{"records", UNSIGNED, &opt.records},
 	{"pause-us", UNSIGNED, &opt.pause_us},
 	{"batch", UNSIGNED, &opt.batch},
-	{"objects", UNSIGNED, &opt.objects},
 	{"run", RUN_ID, &opt.run_id},
 	{"ring", BYTES, &opt.ring_bytes},
 	{"wait", REAL, &opt.wait_s},
@@ -34,11 +28,9 @@ static const struct {
 	{"mark", TEXT, &opt.mark},
 	{"then", TEXT, &opt.then},
 	{"claim", SIGNED, &opt.claim},
-	{"measure", UNSIGNED, &opt.measure},
 	{"crash", FLAG, &opt.crash},
 	{"crash-told", FLAG, &opt.crash_told},
 	{"shrink", FLAG, &opt.shrink},
-	{"uncounted", FLAG, &opt.uncounted},
 };
 #define FIELDS (sizeof(fields) / sizeof(fields[0]))
 

@@ -7,11 +7,10 @@
 #include <stdint.h>
 
 extern struct fake_options {
-	unsigned node, nodes, records, pause_us, batch, objects;
-	unsigned measure; /* calls of each probe, instead of a run */
+	unsigned node, nodes, records, pause_us, batch;
 	uint64_t run_id, ring_bytes;
 	double wait_s, linger_s;
-	bool crash, shrink, uncounted;
+	bool crash, shrink;
 	bool crash_told; /* dies when its last batch has been told, before it is cleared */
 	int claim;	 /* the node that its records name, if not its own; -1: its own */
 	const char *log, *mark;

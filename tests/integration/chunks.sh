@@ -2,27 +2,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Loops whose number of iterations was badly chosen by hand: the report writes a better one into the plan, the runtime obeys
 # it, and the gain is there. Plans by hand: a rule goes before the program's own number; a bad one is refused.
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/report_lib.sh"
 chunks=$build/tests/integration/chunks
 
-# record NAME MODE OPTION...
-record() {
-	local name=$1 mode=$2
-	shift 2
-	timeout 60 "$bin/dsmrun" -n 2 --monitor="$work/$name.dsmt" --stats "$work/$name.stats" "$@" "$chunks" "$mode" 1.5 \
-		>"$work/$name.out" 2>&1 || fail "$name: status $?: $(tail -n 5 "$work/$name.out")"
-	timeout 60 "$bin/dsmreport" --out-dir "$work/$name" "$work/$name.dsmt" >/dev/null 2>&1 || fail "$name: no report"
-}
-# holds NAME TEXT CONDITION
-holds() { jq -e "$3" "$work/$1/report.json" >/dev/null 2>&1 || fail "$1: $2: $(jq -c '.advice' "$work/$1/report.json")"; }
-commits() { jq '[.nodes[].counters.commits] | add' "$work/$1.stats"; }
-work_of() { jq '[.nodes[].counters.work] | add' "$work/$1.stats"; }
+# run_chunks NAME MODE OPTION...
+run_chunks() { record "$1" "${@:3}" "$chunks" "$2" 1.5; }
 
 # A rule made by hand wins over the program's own number, and a wrong one is refused.
-record fine fine
+run_chunks fine fine
 jq '(.rules[] | select(.loop)) |= (.loop.chunk = 500)' "$work/fine/plan.json" >"$work/hand.json"
-record hand fine --plan="$work/hand.json"
-[ "$(commits hand)" -lt $(($(work_of hand) / 400)) ] || fail "hand: $(commits hand) commits for $(work_of hand) iterations"
+run_chunks hand fine --plan="$work/hand.json"
+[ "$(counter hand commits)" -lt $(($(counter hand work) / 400)) ] || fail "hand: $(counter hand commits) commits for $(counter hand work) iterations"
 jq '(.rules[] | select(.loop)) |= (.loop.chunk = 0)' "$work/fine/plan.json" >"$work/bad.json"
 timeout 20 "$bin/dsmrun" -n 2 --plan="$work/bad.json" "$chunks" fine 1 >"$work/bad.out" 2>&1
 same "status of a bad plan" $? 2
@@ -33,11 +23,11 @@ needs_real_speed
 prove() {
 	local mode=$1 kind=$2 condition=$3 name=$1
 	shift 3
-	record "$name" "$mode" "$@"
+	run_chunks "$name" "$mode" "$@"
 	holds "$name" "advice about the loop, in the plan" "[.advice[] | select(.kind == \"$kind\" and .chunk != null)][0]
 		| .plan_rule != null and .iterations > 0 and $condition and .predicted.ns_per_s > 0"
 	grep -q "of the loop at chunks.c:[0-9]* ($mode)" "$work/$name/report.txt" || fail "$name: no line in the text"
-	record "$name-after" "$mode" --plan="$work/$name/plan.json" "$@"
+	run_chunks "$name-after" "$mode" --plan="$work/$name/plan.json" "$@"
 	timeout 60 "$bin/dsmreport" --compare "$work/$name.dsmt" "$work/$name-after.dsmt" --predicted "$work/$name/report.json" \
 		--out-dir "$work/$name" >/dev/null || fail "$name: no comparison"
 	jq -r '"  '"$mode"': \(.before.work_per_s) iterations a second, predicted \(.predicted.work_per_s), with the plan \(.after.work_per_s)"' \

@@ -52,6 +52,15 @@ expect 0 '' "$dsmrun" -n 2 --prefix "$member" talk
 same "prefixed output" "$(sort "$work/out" | tr '\n' ';')" '[0] line 0;[0] line 1;[0] line 2;[1] line 0;[1] line 1;[1] line 2;'
 same "prefixed errors" "$(sort "$work/err" | head -n 1)" '[0] warning 0'
 
+# A last line that has no end, of a node here and of one that an agent started.
+printf '#!/bin/sh\n"%s" say\nprintf "no end"\nprintf "no end" >&2\n' "$(realpath "$app")" >"$work/script"
+printf '#!/bin/sh\nshift\nexec sh -c "$*"\n' >"$work/here"
+chmod +x "$work/script" "$work/here"
+expect 0 '' env DSM_INTERFACE=lo DSM_RSH="$work/here" "$dsmrun" --prefix --hosts localhost,other "$work/script"
+for stream in out err; do
+	same "prefixed last lines ($stream)" "$(grep 'no end' "$work/$stream" | sort | tr '\n' ';')" '[0] no end;[1] no end;'
+done
+
 # A program found through PATH, and one behind a script.
 printf '#!/bin/sh\n"%s" pass\n' "$(realpath "$member")" >"$work/script"
 chmod +x "$work/script"

@@ -1,23 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause
 # SOR's loop is declared independent. Run as an ordinary one, its report says that declaring it would pay, and how much.
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/report_lib.sh"
 sor=$build/apps/sor
 
-# record NAME OPTION...: a run of SOR, its result and its report
-record() {
-	local name=$1
-	shift
-	timeout 60 "$bin/dsmrun" -n 2 --monitor="$work/$name.dsmt" "$@" "$sor" --size 1000 --iterations 200 --layout natural --json \
-		>"$work/$name.json" 2>"$work/$name.err" || fatal "$name: status $?: $(tail -n 5 "$work/$name.err")"
-	timeout 60 "$bin/dsmreport" --out-dir "$work/$name" "$work/$name.dsmt" >/dev/null 2>&1 || fatal "$name: no report"
-}
-# holds NAME TEXT CONDITION
-holds() { jq -e "$3" "$work/$1/report.json" >/dev/null 2>&1 || fail "$1: $2: $(jq -c '[.totals.commits_independent, .advice[]]' "$work/$1/report.json")"; }
+shown='[.totals.commits_independent, .advice[]]'
+run_sor() { record "$@" "$sor" --size 1000 --iterations 200 --layout natural --json; } # NAME OPTION...
 none='all(.advice[]; .kind != "declare-independent")'
 
 advised() {
-	record ordinary --no-independent
+	run_sor ordinary --no-independent
 	holds ordinary "among the first two, for the loop of sor.c" '.advice[:2] | map(select(.kind == "declare-independent"
 		and (.transaction | test("^sor[.]c:[0-9]+ [(]half_sweep[)]$")))) | length == 1'
 	holds ordinary "with its reasons, and no rule" '.advice[] | select(.kind == "declare-independent" and (.transaction | test("half_sweep"))) | .plan_rule == null and
@@ -29,22 +21,22 @@ advised() {
 }
 again 3 advised
 
-record declared
+run_sor declared
 holds declared "what is declared is not advised" "$none and .totals.commits_independent > 0"
 for model in sc rc; do
-	record "$model" --no-independent --consistency "$model"
+	run_sor "$model" --no-independent --consistency "$model"
 	holds "$model" "nothing is undone there" "$none"
 done
 
 needs_real_speed
-seconds() { jq .seconds "$work/$1.json"; }
+seconds() { jq .seconds "$work/$1.out"; }
 # Of three runs of each kind: the least and the most that both nodes together gained, and what the reports predict in all. That lies
 # within them but for what no report counts: on a busy machine the nodes wait for one another much of the time that undoing takes.
 gains_as_predicted() {
 	local i ordinary=() declared=() predicted=()
 	for i in 1 2 3; do
-		record ordinary --no-independent
-		record declared
+		run_sor ordinary --no-independent
+		run_sor declared
 		ordinary+=("$(seconds ordinary)")
 		declared+=("$(seconds declared)")
 		predicted+=("$(jq -c '(.totals.seconds * 1e-9) as $s | [.advice[] | select(.kind == "declare-independent" and (.transaction | test("half_sweep"))) | .predicted

@@ -2,28 +2,18 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The chain where nothing is undone: world under sc and rc. What is planted as false sharing is named with its field and
 # lines and judged by intervals, what is really shared is not called false, the ledger of waits balances, and the plan helps.
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/report_lib.sh"
 needs_real_speed
 world=$build/apps/world
 
-# record NAME MODEL OPTION...
-record() {
-	local name=$1 model=$2
-	shift 2
-	timeout 60 "$bin/dsmrun" -n 2 --consistency "$model" --monitor="$work/$name.dsmt" "$@" "$world" \
-		--seconds 3 >"$work/$name.out" 2>&1 || fail "$name: status $?: $(tail -n 5 "$work/$name.out")"
-	timeout 60 "$bin/dsmreport" --out-dir "$work/$name" "$work/$name.dsmt" >/dev/null 2>&1 || fail "$name: no report"
-}
-# holds NAME TEXT CONDITION
-holds() {
-	jq -e "$3" "$work/$1/report.json" >/dev/null 2>&1 ||
-		fail "$1: $2: $(jq -c '[.objects[] | {type, classes: (.classes | map_values(.conflicts))}], .ledger' "$work/$1/report.json")"
-}
+# walk NAME MODEL OPTION...
+walk() { record "$1" --consistency "$2" "${@:3}" "$world" --seconds 3; }
+shown='[.objects[] | {type, classes: (.classes | map_values(.conflicts))}], .ledger'
 # conflicts TYPE CLASS: a jq expression
 conflicts() { printf '([.objects[] | select(.type == "%s") | .classes.%s.conflicts] | add // 0)' "$1" "$2"; }
 
 for model in sc rc; do
-	record $model $model
+	walk $model $model
 	holds $model "the model is told" ".run.consistency == \"$model\""
 	holds $model "the avatars are false sharing" "$(conflicts 'struct avatar' false) > 20 * $(conflicts 'struct avatar' true)"
 	holds $model "the score is true sharing" "$(conflicts 'struct score' true) > 5 * $(conflicts 'struct score' false)"
@@ -56,7 +46,7 @@ holds rc "which is said" '.not_advised | any(test("avatars.*under rc nodes write
 holds sc "advice to move the avatars" '[.advice[] | select(.type == "struct avatar" and (.kind | startswith("relocate")))] | length == 1'
 holds sc "no advice to move the score" '[.advice[] | select(.type == "struct score" and (.kind | startswith("relocate")))] | length == 0'
 holds sc "most of the time is waited for false sharing" '.ledger | .judged_ns.false + .apportioned_ns.false > 0.5 * .measured_ns'
-record planned sc --plan="$work/sc/plan.json"
+walk planned sc --plan="$work/sc/plan.json"
 timeout 60 "$bin/dsmreport" --compare "$work/sc.dsmt" "$work/planned.dsmt" --predicted "$work/sc/report.json" \
 	--out-dir "$work/sc" >"$work/compare" || fail "no comparison"
 jq -e '.after.work_per_s > 1.2 * .before.work_per_s and .predicted.work_per_s > 1.2 * .before.work_per_s' "$work/sc/proof.json" >/dev/null ||

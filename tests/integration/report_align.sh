@@ -2,22 +2,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A partition that is shifted against its homes (sor --misalign): the report names the matrix, the rows and the lines.
 # Where homes stay, its first advice is to align the partition; where they move to the writer, next to nothing is left to gain.
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/report_lib.sh"
 sor=$build/apps/sor
 
-# record NAME OPTION...: a run of misaligned SOR and its report
-record() {
-	local name=$1
-	shift
-	timeout 60 "$bin/dsmrun" -n 2 --monitor="$work/$name.dsmt" "$@" "$sor" --size 600 --iterations 600 --layout tuned \
-		--misalign 31 >"$work/$name.out" 2>&1 || fatal "$name: status $?: $(tail -n 5 "$work/$name.out")"
-	timeout 60 "$bin/dsmreport" --out-dir "$work/$name" "$work/$name.dsmt" >/dev/null 2>&1 || fatal "$name: no report"
-}
-# holds NAME TEXT CONDITION
-holds() { jq -e "$3" "$work/$1/report.json" >/dev/null 2>&1 || fail "$1: $2: $(jq -c '.advice' "$work/$1/report.json")"; }
+# misaligned NAME OPTION...
+misaligned() { record "$@" "$sor" --size 600 --iterations 600 --layout tuned --misalign 31; }
 
 homes_stay() {
-	record stay --no-migration
+	misaligned stay --no-migration
 	holds stay "the first advice is to align the partition" '.advice[0].kind == "relocate/align"'
 	holds stay "which names the matrix" '.advice[0].object | test("^(red|black)[.]0$")'
 	holds stay "and its rows, of those that are misplaced" '.advice[0] | .element == "row" and .home == 0 and .writer == 1 and
@@ -31,7 +23,7 @@ again 3 homes_stay
 
 homes_stay_under() { # MODEL
 	local model=$1
-	record "stay-$model" --no-migration --consistency "$model"
+	misaligned "stay-$model" --no-migration --consistency "$model"
 	holds "stay-$model" "the first advice is to align the partition" '.advice[0] | .kind == "relocate/align" and
 		(.object | test("^(red|black)[.]0$"))'
 }
@@ -39,9 +31,9 @@ again 3 homes_stay_under sc
 # Under rc what is at home elsewhere is waited for at each barrier: that is predicted to go, and where all is aligned it does.
 predicted_as_aligned() {
 	homes_stay_under rc
-	timeout 60 "$bin/dsmrun" -n 2 --consistency rc --no-migration --stats "$work/aligned.json" "$sor" --size 600 --iterations 600 \
+	timeout 60 "$bin/dsmrun" -n 2 --consistency rc --no-migration --stats "$work/aligned.stats" "$sor" --size 600 --iterations 600 \
 		--layout tuned >"$work/aligned.out" 2>&1 || fatal "aligned: status $?"
-	aligned=$(jq '[.nodes[].counters.flush_ns] | add' "$work/aligned.json")
+	aligned=$(counter aligned flush_ns)
 	jq -e --argjson aligned "$aligned" '.totals as $t | ([.advice[] | select(.kind == "relocate/align") | .predicted.ns_per_s] | add)
 		* $t.seconds > 0.5 * ($t.counters.flush_ns - $aligned)' "$work/stay-rc/report.json" >/dev/null ||
 		fail "stay-rc: too little predicted: $aligned ns of flushes when aligned, $(jq -c '[.totals.counters.flush_ns, .totals.seconds,
@@ -51,7 +43,7 @@ again 3 predicted_as_aligned
 
 # (A fetch may take long on a busy machine: the run is long enough for that to count little.)
 homes_move() {
-	record move
+	misaligned move
 	holds move "little is left to gain where homes move" '[.advice[] | select(.kind == "relocate/align")
 		| .predicted.ns_per_s] | (add // 0) < 0.02 * 2e9'
 }

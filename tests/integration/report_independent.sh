@@ -2,34 +2,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Independent loops are never undone. What two of them share falsely is named all the same, by object and lines; what breaks the promise is
 # named by both its lines once the loops run as ordinary ones.
-. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/report_lib.sh"
 
-# record NAME OPTION... -- PROGRAM...: a run and its report
-record() {
-	local name=$1 options=()
-	shift
-	while [ "$1" != -- ]; do
-		options+=("$1")
-		shift
-	done
-	shift
-	timeout 60 "$bin/dsmrun" -n 2 --monitor="$work/$name.dsmt" --stats "$work/$name.json" "${options[@]}" "$@" >"$work/$name.out" 2>&1 ||
-		fatal "$name: status $?: $(tail -n 5 "$work/$name.out")"
-	timeout 60 "$bin/dsmreport" --out-dir "$work/$name" "$work/$name.dsmt" >/dev/null 2>&1 || fatal "$name: no report"
-}
-# holds NAME TEXT CONDITION
-holds() {
-	jq -e "$3" "$work/$1/report.json" >/dev/null 2>&1 ||
-		fail "$1: $2: $(jq -c '.ledger, [.objects[] | {object, classes: (.classes | map_values(.conflicts))}], .verdicts[:3]' "$work/$1/report.json")"
-}
-counters() { jq "[.nodes[].counters.$2] | add" "$work/$1.json"; }
+shown='.ledger, [.objects[] | {object, classes: (.classes | map_values(.conflicts))}], .verdicts[:3]'
 
 # The rows at the border of the two nodes' halves lie on one page.
 false_sharing() {
-	record sor -- "$apps/sor" --size 600 --iterations 300 --layout natural
-	same "aborts" "$(counters sor aborts)" 0
-	[ "$(counters sor rebased)" -gt 0 ] && [ "$(counters sor rebase_ns)" -gt 0 ] && [ "$(counters sor meets)" -gt 100 ] ||
-		fail "nobody met anybody: $(jq -c '[.nodes[].counters | {rebased, rebase_ns, meets}]' "$work/sor.json")"
+	record sor "$apps/sor" --size 600 --iterations 300 --layout natural
+	same "aborts" "$(counter sor aborts)" 0
+	[ "$(counter sor rebased)" -gt 0 ] && [ "$(counter sor rebase_ns)" -gt 0 ] && [ "$(counter sor meets)" -gt 100 ] ||
+		fail "nobody met anybody: $(jq -c '[.nodes[].counters | {rebased, rebase_ns, meets}]' "$work/sor.stats")"
 	holds sor "aborts in the report" '.totals.counters.aborts == 0 and (.ledger.aborts_by_cause | add) == 0'
 	holds sor "the ledger balances" '.ledger | (.attributed_ns + .unknown_ns + .untouched_ns + .other_ns + .rebases_ns + .lost_ns
 		+ .remainder_ns - .measured_ns | fabs) < 1000 and (.remainder_ns | fabs) < 0.02 * .measured_ns'
@@ -46,7 +28,7 @@ false_sharing() {
 		fail "dsmtop counts aborts: $(tail -n 1 "$work/top" | cut -c1-400)"
 }
 again 3 false_sharing
-record sor2 -- "$apps/sor" --size 600 --iterations 300 --layout natural
+record sor2 "$apps/sor" --size 600 --iterations 300 --layout natural
 timeout 60 "$bin/dsmgate" --format json --baseline "$work/sor.dsmt" --candidate "$work/sor2.dsmt" >"$work/gate" 2>&1
 jq -e '.metric == "aborts_per_commit" and .candidate.geomean == 0' "$work/gate" >/dev/null || fail "dsmgate counts aborts: $(cat "$work/gate")"
 
@@ -55,9 +37,9 @@ program=$build/tests/integration/promise
 change=$(grep -n 'the change' "$(dirname "$0")/promise.c" | cut -d: -f1)
 read=$(grep -n 'what the promise forbids' "$(dirname "$0")/promise.c" | cut -d: -f1)
 broken_promise() {
-	record promise --no-independent -- "$program"
-	[ "$(counters promise aborts)" -gt 0 ] || fail "no conflict"
-	same "rebased pages of ordinary loops" "$(counters promise rebased)" 0
+	record promise --no-independent "$program"
+	[ "$(counter promise aborts)" -gt 0 ] || fail "no conflict"
+	same "rebased pages of ordinary loops" "$(counter promise rebased)" 0
 	holds promise "true sharing of the numbers" '[.verdicts[] | select(.object == "numbers" and .class == "true")] | length > 0'
 	holds promise "named by the line that writes and the one that reads" "[.verdicts[] | select(.object == \"numbers\" and .class == \"true\")]
 		| any((.sides | map(.line) | sort) == [$change, $read] and (.sides | all(.file | endswith(\"promise.c\"))))"
