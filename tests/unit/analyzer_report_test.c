@@ -257,11 +257,15 @@ static void a_run_without_aborts_is_a_report(void **state)
 
 	(void)state;
 	scene__start(&f, 6);
+	feed__object(&f, 0, 0x1000, 24, WALKER, 1, 1, 0);
+	feed__root(&f, 0, 0x1000, "walkers");
 	feed__commit(&f, (struct feed_iv){0, 1, 0, 3}, false);
+	f.time_ns = 2000000000;
 	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
 	scene__report(&r, &o, &trace);
 	report__text(&r, &o, &text);
-	assert_non_null(strstr(text.at, "no transaction aborted"));
+	assert_non_null(strstr(text.at, "Nothing to report: no transaction aborted"));
+	assert_int_equal(r.advice.nnotes, 0); /* nobody met on the walkers: no word of them */
 	text__free(&text);
 	report__free(&r);
 	feed__free(&f);
