@@ -14,6 +14,26 @@
 
 #define PAGE 1
 
+/* The report heads its only advice with what that is about: tx has no locks. */
+static void is_headed(struct report *r, const struct advice *a)
+{
+	const struct report_options o = {.top = 10};
+	struct text text = {0};
+	char name[192] = "lock", heading[256];
+	struct source src;
+
+	if (!a->lock) {
+		names__site(r->symbols, &r->model, a->site, &src);
+		names__place(&src, name, sizeof(name));
+	}
+	snprintf(heading, sizeof(heading), "\n  1. %s  coarser-chunks  [plan rule P1]\n",
+		 strcmp(name, "?") ? name : "loop");
+	report__text(r, &o, &text);
+	if (!strstr(text.at, heading))
+		fail_msg("no \"%s\" in:\n%s", heading, text.at);
+	text__free(&text);
+}
+
 /* The advice for a loop of `pieces` transactions of 4 iterations, and the plan's text. */
 static unsigned advised_chunk(uint16_t pieces, uint64_t between_ns, uint64_t work_ns, char *plan, size_t size)
 {
@@ -38,6 +58,8 @@ static unsigned advised_chunk(uint16_t pieces, uint64_t between_ns, uint64_t wor
 			    a->predicted.rates.work_per_s > r.advice.now.work_per_s);
 		assert_true(a->predicted.rates.commits_per_s < r.advice.now.commits_per_s);
 		assert_true(r.advice.plan.ns_per_s == a->predicted.ns_per_s);
+		assert_null(a->lock);
+		is_headed(&r, a);
 	}
 	report__plan(&r, &text);
 	snprintf(plan, size, "%s", text.at);
@@ -128,6 +150,7 @@ static double predicted(const struct contention *c, double *truth)
 		assert_true(a->rule == 1 && a->plannable && a->lock);
 		assert_true(a->k > 1 && a->k * c->own_ns <= 1000000);
 		assert_true(a->predicted.ns_per_s > 0);
+		is_headed(&r, a);
 	}
 	report__free(&r);
 	feed__free(&f);

@@ -271,6 +271,32 @@ static void a_run_without_aborts_is_a_report(void **state)
 	feed__free(&f);
 }
 
+/* The same bytes prove themselves, different ones only under the microscope: the few that were judged may say otherwise. */
+static void what_was_judged_may_say_otherwise(void **state)
+{
+	const char *trace = scene__path("otherwise.dsmt");
+	struct text text = {0};
+	struct report_options o;
+	struct group_sum *g;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	scene__start(&f, 6);
+	scene__plant(&f, 100);
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	scene__report(&r, &o, &trace);
+	g = &r.tally.groups[scene__row(&r, "walkers", VERDICT_FALSE)->group];
+	g->seen[VERDICT_FALSE] = 20;
+	g->estimated[VERDICT_FALSE] = 100000;
+	g->seen[VERDICT_TRUE] = 12000;
+	report__text(&r, &o, &text);
+	assert_non_null(strstr(text.at, "false, apportioned; 12,000 judged otherwise"));
+	text__free(&text);
+	report__free(&r);
+	feed__free(&f);
+}
+
 static void before_predicted_and_after_are_compared(void **state)
 {
 	const char *before = scene__path("before.dsmt"), *after = scene__path("after.dsmt");
@@ -377,6 +403,7 @@ int main(void)
 		cmocka_unit_test(every_form_is_written),
 		cmocka_unit_test(a_moment_is_too_short_for_rates),
 		cmocka_unit_test(a_run_without_aborts_is_a_report),
+		cmocka_unit_test(what_was_judged_may_say_otherwise),
 		cmocka_unit_test(before_predicted_and_after_are_compared),
 		cmocka_unit_test(homes_that_moved_are_listed),
 	};
