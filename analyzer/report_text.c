@@ -28,6 +28,7 @@ void report__wrapped(struct text *out, const char *first, const char *indent, co
 {
 	size_t len;
 
+	/* "20 %" is one word. */
 	for (; *text; text += len, first = indent) {
 		size_t width = 100 - strlen(first);
 
@@ -35,7 +36,7 @@ void report__wrapped(struct text *out, const char *first, const char *indent, co
 			text++;
 		len = strlen(text);
 		if (len > width) {
-			for (len = width; len > 0 && text[len] != ' '; len--)
+			for (len = width; len > 0 && (text[len] != ' ' || text[len + 1] == '%'); len--)
 				;
 			len = len ? len : width;
 		}

@@ -297,6 +297,52 @@ static void what_was_judged_may_say_otherwise(void **state)
 	feed__free(&f);
 }
 
+/* A number stays with its "%", wherever the line ends. */
+static void numbers_keep_their_sign(void **state)
+{
+	char words[300] = "";
+
+	(void)state;
+	for (unsigned n = 0; n < 40; n++) {
+		struct text text = {0};
+
+		memset(words, 'x', 60 + n);
+		snprintf(words + 60 + n, sizeof(words) - 60 - n, " and +20 %% of it, or so it is said; more");
+		report__wrapped(&text, "  - ", "    ", words);
+		assert_non_null(strstr(text.at, "+20 %"));
+		for (const char *line = text.at; *line; line = strchr(line, '\n') + 1)
+			assert_true(strcspn(line, "\n") <= 100);
+		text__free(&text);
+	}
+}
+
+/* The ledger of time waited has the longest words. */
+static void the_ledger_is_one_column(void **state)
+{
+	const char *trace = scene__path("column.dsmt"), *line;
+	struct text text = {0};
+	struct report_options o;
+	struct report r;
+	struct feed f;
+	unsigned lines = 0;
+
+	(void)state;
+	scene__start_in(&f, 6, DSM_EV_SC);
+	feed__interval(&f, (struct feed_iv){0, 1, 0, 3}, 0, false);
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	scene__report(&r, &o, &trace);
+	r.tally.ledger.met_microscope = r.tally.ledger.microscope = 1000;
+	report__text(&r, &o, &text);
+	line = strstr(text.at, "  Ledger of time waited");
+	assert_non_null(line);
+	for (line = strchr(line, '\n') + 1; !strncmp(line, "    ", 4); line = strchr(line, '\n') + 1, lines++)
+		assert_int_equal(strcspn(line, "\n"), 81);
+	assert_true(lines > 10);
+	text__free(&text);
+	report__free(&r);
+	feed__free(&f);
+}
+
 static void before_predicted_and_after_are_compared(void **state)
 {
 	const char *before = scene__path("before.dsmt"), *after = scene__path("after.dsmt");
@@ -404,6 +450,8 @@ int main(void)
 		cmocka_unit_test(a_moment_is_too_short_for_rates),
 		cmocka_unit_test(a_run_without_aborts_is_a_report),
 		cmocka_unit_test(what_was_judged_may_say_otherwise),
+		cmocka_unit_test(numbers_keep_their_sign),
+		cmocka_unit_test(the_ledger_is_one_column),
 		cmocka_unit_test(before_predicted_and_after_are_compared),
 		cmocka_unit_test(homes_that_moved_are_listed),
 	};
