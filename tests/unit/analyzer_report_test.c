@@ -297,6 +297,42 @@ static void what_was_judged_may_say_otherwise(void **state)
 	feed__free(&f);
 }
 
+/* The transactions that met begin at site 3; the line that writes walkers was seen in one that begins at `site`. */
+static bool told_elsewhere(uint32_t site)
+{
+	const char *trace = scene__path("elsewhere.dsmt");
+	struct byteset all = {0}, none = {0};
+	struct text text = {0};
+	struct report_options o;
+	struct report r;
+	struct feed f;
+	bool told;
+
+	scene__start(&f, 6);
+	scene__plant(&f, 40);
+	byteset__add(&all, 0, 24 * WALKER);
+	feed__accesses(&f, (struct feed_iv){0, 5, 0, site}, 1, &none, &all, true,
+		       (struct dsm_ev_ip){1, 0x1100});
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	scene__report(&r, &o, &trace);
+	report__text(&r, &o, &text);
+	told = strstr(text.at, ", seen in another transaction");
+	assert_int_equal(scene__row(&r, "walkers", VERDICT_FALSE)->key.changed.elsewhere, told);
+	assert_true(scene__row(&r, "walkers", VERDICT_FALSE)->key.changed.code.image);
+	byteset__free(&all);
+	text__free(&text);
+	report__free(&r);
+	feed__free(&f);
+	return told;
+}
+
+static void a_line_seen_elsewhere_is_told_so(void **state)
+{
+	(void)state;
+	assert_true(told_elsewhere(2));
+	assert_false(told_elsewhere(3));
+}
+
 /* A number stays with its "%", wherever the line ends. */
 static void numbers_keep_their_sign(void **state)
 {
@@ -450,6 +486,7 @@ int main(void)
 		cmocka_unit_test(a_moment_is_too_short_for_rates),
 		cmocka_unit_test(a_run_without_aborts_is_a_report),
 		cmocka_unit_test(what_was_judged_may_say_otherwise),
+		cmocka_unit_test(a_line_seen_elsewhere_is_told_so),
 		cmocka_unit_test(numbers_keep_their_sign),
 		cmocka_unit_test(the_ledger_is_one_column),
 		cmocka_unit_test(before_predicted_and_after_are_compared),
