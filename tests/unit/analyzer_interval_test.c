@@ -376,6 +376,7 @@ static void test_aligned(void **state)
 	}
 }
 
+/* A lock that is named by its site, though nobody meets under it; and one whose users really share. */
 /* rc: a flush is waited for because of what is at home elsewhere, whoever met it: of two pages, one. */
 static void test_aligned_flush(void **state)
 {
@@ -440,7 +441,6 @@ static void test_changes(void **state)
 	}
 }
 
-/* A lock that is named by its site, though nobody meets under it; and one whose users really share. */
 static void test_locks(void **state)
 {
 	static const char *const named[] = {"the block at", "the lock of the block at",
@@ -592,14 +592,11 @@ static void tells_locks(void)
 	feed__lock(&f, iv[0], 0x1000 + WALKER + 8, DSM_EV_LOCK_OBJECT, WAIT);
 	feed__lock(&f, iv[0], 0x900000, DSM_EV_LOCK_OBJECT, WAIT); /* where no object is */
 	feed__lock(&f, iv[0], 77, 0, WAIT);
-	feed__lock(&f, iv[1], 78, 0, WAIT); /* each node has a lock of its own at that line */
-	feed__lock(&f, (struct feed_iv){0, 300, 0, 2}, 79, 0, WAIT);
 	report(&f, &r);
 	report__text(&r, &o, &text);
 	assert_non_null(strstr(text.at, "5 times, 5 locks of walkers, taken at"));
 	assert_non_null(strstr(text.at, "1 time, lock of walkers element 1 +8, taken at"));
 	assert_non_null(strstr(text.at, "1 time, lock of an object, taken at"));
-	assert_non_null(strstr(text.at, "2 times, 2 locks of the block at"));
 	assert_non_null(strstr(text.at, "1 time, lock of the block at"));
 	text__free(&text);
 	report__free(&r);

@@ -352,6 +352,30 @@ static void numbers_keep_their_sign(void **state)
 	}
 }
 
+/* Each node has a lock of its own at site 3, all have one at site 2. */
+static void locks_of_a_block_are_one_row(void **state)
+{
+	const char *trace = scene__path("locks.dsmt");
+	struct text text = {0};
+	struct report_options o;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	scene__start_in(&f, 6, DSM_EV_SC);
+	for (unsigned n = 0; n < 4; n++)
+		feed__lock(&f, (struct feed_iv){n, 10, 0, 3}, 77 + n, 0, 50000);
+	feed__lock(&f, (struct feed_iv){0, 20, 0, 2}, 99, 0, 50000);
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	scene__report(&r, &o, &trace);
+	report__text(&r, &o, &text);
+	assert_non_null(strstr(text.at, "200 us  4 times, 4 locks of the block at"));
+	assert_non_null(strstr(text.at, " 50 us  1 time, lock of the block at"));
+	text__free(&text);
+	report__free(&r);
+	feed__free(&f);
+}
+
 /* The ledger of time waited has the longest words. */
 static void the_ledger_is_one_column(void **state)
 {
@@ -488,6 +512,7 @@ int main(void)
 		cmocka_unit_test(what_was_judged_may_say_otherwise),
 		cmocka_unit_test(a_line_seen_elsewhere_is_told_so),
 		cmocka_unit_test(numbers_keep_their_sign),
+		cmocka_unit_test(locks_of_a_block_are_one_row),
 		cmocka_unit_test(the_ledger_is_one_column),
 		cmocka_unit_test(before_predicted_and_after_are_compared),
 		cmocka_unit_test(homes_that_moved_are_listed),
