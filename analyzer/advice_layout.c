@@ -313,7 +313,7 @@ static void note_turns(struct work *w, const uint32_t *list, size_t n)
 		for (size_t i = 0; i < n; i++)
 			moved = moved || list[i] == g;
 		turns__count(w->tally, g, block, &t);
-		if (moved || w->noted[g] || t.units < 2 ||
+		if (moved || w->noted[g] || t.units < 2 || w->tally->groups[g].ns[VERDICT_FALSE] <= 0 ||
 		    w->tally->groups[g].ns[VERDICT_FALSE] < 0.05 * w->wasted_ns ||
 		    parts_have_owners(w, g, block))
 			continue;
@@ -431,7 +431,8 @@ void advice_work__layouts(struct work *w)
 	for (uint32_t g = 0; g < m->groups.n; g++) {
 		if (movable(w, g))
 			list[n++] = g;
-		else if (w->tally->groups[g].ns[VERDICT_FALSE] >= FEW_TOLD * w->wasted_ns &&
+		else if (w->tally->groups[g].ns[VERDICT_FALSE] > 0 &&
+			 w->tally->groups[g].ns[VERDICT_FALSE] >= FEW_TOLD * w->wasted_ns &&
 			 advice_work__evidence(w, g) < FEW_CONFLICTS)
 			note_left(w, g, NULL);
 	}

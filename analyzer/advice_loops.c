@@ -92,14 +92,18 @@ static void commit_rarely(struct work *w, const struct loop_sum *s)
 			  &(struct gain){.added_ns = lost - saved, .commits = -s->commits * (1 - 1 / times)});
 }
 
-/* What the holder computes in a section. The shortest of a loop that chooses by itself has fewer iterations than the others:
- * there the typical one that moved no page counts, or for want of those what all took beside their waits. */
-static double pure_of(const struct work *w, const struct loop_sum *s)
+/* What is done under a lock is done one after another, however large the sections are: what they compute. Those that found the
+ * lock here are counted, not timed. They compute no more than those that wait for pages too, and all nodes no more than what
+ * they do besides waiting. */
+static double in_turn(const struct work *w, const struct lock_sum *l, double pure)
 {
-	double mean = fmax(0, s->section_ns - s->waits_ns) / s->sections;
-	double quiet = s->given ? s->shortest_ns : quiet__typical(&w->tally->quiet, s->site);
+	const struct dsm_counters *c = &w->totals.sum;
+	double came = l->count * pure, all = w->totals.node_seconds * 1e9;
+	double taken = w->tally->waits.nlocks > 0 ? (double)c->locks * l->count / w->tally->waits.nlocks : 0;
+	double busy =
+		all - (double)c->lock_ns - (double)c->fetch_ns - (double)c->barrier_ns - (double)c->retry_ns;
 
-	return quiet > 0 ? fmin(mean, quiet) : mean;
+	return fmax(came, fmin(taken * pure, busy)) / l->locks;
 }
 
 /* Larger critical sections of a loop whose lock goes to and fro. False: nothing is known of its iterations. */
@@ -111,8 +115,8 @@ bool advice_work__larger_sections(struct work *w, const struct lock_sum *l)
 
 	if (!s || s->commits < FEW_COMMITS || s->sections <= 0)
 		return false;
-	pure = pure_of(w, s);
-	waits = fmin(s->waits_ns, s->section_ns) * fmin(1, l->count / s->commits);
+	pure = loop__held(s);
+	waits = s->waits_ns * fmin(1, l->count / s->commits);
 	travels = fmax(0, l->ns - l->count * pure) + waits;
 	times = fmin(fmin(MOST_TIMES, loop__pieces(s)), pure > 0 ? MOST_HELD_NS / pure : MOST_TIMES);
 	if (pure > 0)
@@ -120,9 +124,7 @@ bool advice_work__larger_sections(struct work *w, const struct lock_sum *l)
 	if (times < LEAST_TIMES)
 		return true;
 	saved = travels * (1 - 1 / times);
-	if (l->locks ==
-	    1) /* what is done under one lock is done one after another, however large the sections */
-		saved = fmin(saved, (w->totals.seconds * 1e9 - s->sections * pure) * advice_work__nodes(w));
+	saved = fmin(saved, (w->totals.seconds * 1e9 - in_turn(w, l, pure)) * advice_work__nodes(w));
 	if (saved < GAIN * w->totals.node_seconds * 1e9)
 		return true;
 	a = advice_work__add_loop(w, ADVICE_COARSER, GROUP_NONE, s, times);

@@ -239,7 +239,7 @@ static void note_true(struct work *w)
 
 		for (size_t i = 0; i < w->out->all.n; i++)
 			advised = advised || w->out->all.at[i].group == g;
-		if (advised || sum->ns[VERDICT_TRUE] < 0.1 * w->wasted_ns)
+		if (advised || sum->ns[VERDICT_TRUE] <= 0 || sum->ns[VERDICT_TRUE] < 0.1 * w->wasted_ns)
 			continue;
 		model__group_name(w->tally->model, g, name, sizeof(name));
 		names__duration(sum->ns[VERDICT_TRUE], time, sizeof(time));

@@ -141,9 +141,10 @@ static void say_align(struct work *w, struct advice *a, const struct words *x)
 		"node %u compute them. Source change.",
 		rows, name, p->home, p->writer, p->writer, p->home);
 	a->why = mem__format(
-		"%s (%s, allocated at %s): node %u waited %s in %s fetches for %s pages of them that "
+		"%s (%s, allocated at %s): node %u waited %s in %s fetch%s for %s page%s of them that "
 		"no other node writes",
-		name, x->shape, x->born, p->writer, time, n, pages);
+		name, x->shape, x->born, p->writer, time, n, p->fetches == 1 ? "" : "es", pages,
+		p->pages == 1 ? "" : "s");
 }
 
 static void say_lock(struct work *w, struct advice *a, const struct words *x)

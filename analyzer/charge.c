@@ -15,6 +15,7 @@ static void find_line(const struct tally *t, struct row_side *side, bool write)
 		side->code = tally__line(t, sites[s], side->group, side->leaf, write);
 		if (!side->code.image)
 			side->code = tally__line(t, sites[s], side->group, UINT32_MAX, write);
+		side->elsewhere = s == 1 && side->site && side->code.image;
 	}
 }
 

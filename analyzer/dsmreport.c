@@ -15,6 +15,7 @@
 #include "outfile.h"
 #include "proof.h"
 #include "report.h"
+#include "short_option.h"
 #include "version.h"
 
 enum { EXIT_OUTPUT = 1, EXIT_INPUT = 2 };
@@ -169,6 +170,7 @@ static int parse(struct options *o, int argc, char **argv)
 	*o = (struct options){.top = 10};
 	opterr = 0;
 	while ((code = getopt_long(argc, argv, ":o:h", option_table, NULL)) != -1) {
+		short_option__value(argv);
 		result = take(o, code, argv);
 		if (result >= 0)
 			return result;

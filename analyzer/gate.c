@@ -18,6 +18,7 @@
 #include "analyzer/gate_report.h"
 #include "collector/number.h"
 #include "dsmcore/launch/remedy.h"
+#include "short_option.h"
 #include "version.h"
 
 static const char usage_text[] =
@@ -150,6 +151,7 @@ static int parse(int argc, char **argv, struct options *o)
 	opterr = 0;
 	/* "-": traces come in their place between the options, as values of the one before */
 	while ((c = getopt_long(argc, argv, "-:b:c:m:f:o:h", options, NULL)) != -1) {
+		short_option__value(argv);
 		rc = set_option(o, c, argv, &side);
 		if (rc >= 0)
 			return rc;

@@ -51,35 +51,65 @@ static void add_commit(struct loop_sum *s, const struct dsm_ev_commit *c)
 		s->least_ns = (double)c->commit_ns;
 }
 
-void loops__ended(struct loops *l, uint32_t site, const struct dsm_ev_hdr *record)
+static struct loop_section *section_of(struct loops *l, uint32_t run, uint16_t node)
 {
-	const struct dsm_ev_ended *e = (const void *)record;
-	struct loop_sum *s;
+	uint32_t key[2] = {run, node}, n = table__intern(&l->section_keys, key, sizeof(key));
 
-	if (!site)
-		return;
-	s = sum_of(l, site);
-	if (record->type == DSM_EV_COMMIT) {
-		add_commit(s, (const void *)record);
-	} else if (!(record->flags & DSM_EV_F_MICROSCOPE)) {
-		s->sections++;
-		s->section_ns += (double)e->duration_ns;
-		if (!s->shortest_ns || (double)e->duration_ns < s->shortest_ns)
-			s->shortest_ns = (double)e->duration_ns;
-	}
+	if (n == l->sections.n)
+		*VEC_ADD(&l->sections) = (struct loop_section){0};
+	return &l->sections.at[n];
 }
 
-void loops__lock(struct loops *l, uint32_t site, const struct dsm_ev_lock *lock)
+/* NULL: it is another one. */
+static struct loop_section *this_section(struct loops *l, uint32_t run, const struct dsm_ev_hdr *hdr,
+					 const struct dsm_ev_interval *iv)
 {
+	struct loop_section *x = section_of(l, run, hdr->node);
+
+	return x->number && x->number == iv->number && x->generation == hdr->generation ? x : NULL;
+}
+
+static void add_section(struct loops *l, uint32_t run, uint32_t site, const struct dsm_ev_ended *e)
+{
+	const struct loop_section *x = this_section(l, run, &e->hdr, &e->interval);
+	struct loop_sum *s;
+
+	if (!x || e->hdr.flags & DSM_EV_F_MICROSCOPE)
+		return;
+	s = sum_of(l, site);
+	s->sections++;
+	s->section_ns += (double)e->duration_ns;
+	s->waits_ns += fmin((double)e->duration_ns, x->waits_ns + (double)e->flush_ns);
+}
+
+void loops__ended(struct loops *l, uint32_t run, uint32_t site, const struct dsm_ev_hdr *record)
+{
+	if (!site)
+		return;
+	if (record->type == DSM_EV_COMMIT)
+		add_commit(sum_of(l, site), (const void *)record);
+	else
+		add_section(l, run, site, (const void *)record);
+}
+
+void loops__lock(struct loops *l, uint32_t run, uint32_t site, const struct dsm_ev_lock *lock)
+{
+	*section_of(l, run, lock->hdr.node) =
+		(struct loop_section){lock->interval.number, lock->hdr.generation, 0};
 	if (site)
 		add_pieces(sum_of(l, site), 1, lock->iterations, lock->pieces,
 			   lock->flags & DSM_EV_LOCK_GIVEN);
 }
 
-void loops__waited(struct loops *l, uint32_t site, double ns)
+void loops__fault(struct loops *l, uint32_t run, const struct dsm_ev_fault *f)
 {
-	if (site)
-		sum_of(l, site)->waits_ns += ns;
+	struct loop_section *x;
+
+	if (f->kind != DSM_EV_FAULT_FETCH || !(f->hdr.flags & DSM_EV_F_INTERVAL))
+		return;
+	x = this_section(l, run, &f->hdr, &f->interval);
+	if (x)
+		x->waits_ns += (double)f->wait_ns;
 }
 
 void loops__finish(struct loops *l)
@@ -91,7 +121,9 @@ void loops__finish(struct loops *l)
 void loops__free(struct loops *l)
 {
 	table__free(&l->keys);
+	table__free(&l->section_keys);
 	VEC_FREE(&l->all);
+	VEC_FREE(&l->sections);
 }
 
 double loop__between(const struct loop_sum *s)

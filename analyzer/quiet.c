@@ -68,13 +68,6 @@ double quiet__ns(const struct quiet *q, double share, double *undisturbed)
 	return all;
 }
 
-double quiet__typical(const struct quiet *q, uint32_t site)
-{
-	uint32_t n = table__find(&q->keys, &site, sizeof(site));
-
-	return n == TABLE_NONE || q->sites.at[n].clean < ENOUGH ? 0 : quantile(&q->sites.at[n], 0.5);
-}
-
 void quiet__free(struct quiet *q)
 {
 	table__free(&q->keys);

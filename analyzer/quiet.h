@@ -26,8 +26,6 @@ void quiet__ended(struct quiet *q, uint32_t site, const struct dsm_ev_hdr *recor
 /* What all transactions took, and in `*undisturbed` what they would take if each were like the undisturbed one at this share
  * of them (0.5: the median), ns. Sites where hardly any was undisturbed are taken as they are. */
 double quiet__ns(const struct quiet *q, double share, double *undisturbed);
-/* The median of a site's undisturbed ones, ns; 0: too few were seen. */
-double quiet__typical(const struct quiet *q, uint32_t site);
 void quiet__free(struct quiet *q);
 
 #endif

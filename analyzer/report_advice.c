@@ -55,21 +55,33 @@ static void work_between(const struct prediction *p, const char *indent, struct 
 	text__free(&why);
 }
 
+/* What an advice is about: an object, a lock, or where a loop or a block begins. */
+static void subject_of(const struct report *r, const struct advice *a, char *name, size_t size)
+{
+	struct source src;
+
+	if (a->misplaced) {
+		model__object_name(&r->model, a->misplaced->object, name, size);
+	} else if (a->group != GROUP_NONE) {
+		model__group_name(&r->model, a->group, name, size);
+	} else if (a->lock) {
+		snprintf(name, size, "lock");
+	} else {
+		names__site(r->symbols, &r->model, a->site, &src);
+		if (src.line || src.function[0])
+			names__place(&src, name, size);
+		else
+			snprintf(name, size, "%s", a->loop ? "loop" : "block");
+	}
+}
+
 static void one_advice(const struct report *r, const struct advice *a, unsigned number, const struct style *s,
 		       struct text *out)
 {
-	char name[192] = "lock", saved[40], pages[40];
-	struct source src;
+	char name[192], saved[40], pages[40];
 	const struct rates *p = &a->predicted.rates, *now = &r->advice.now;
 
-	if (a->misplaced)
-		model__object_name(&r->model, a->misplaced->object, name, sizeof(name));
-	else if (a->group != GROUP_NONE)
-		model__group_name(&r->model, a->group, name, sizeof(name));
-	else if (a->promise) {
-		names__site(r->symbols, &r->model, a->site, &src);
-		names__place(&src, name, sizeof(name));
-	}
+	subject_of(r, a, name, sizeof(name));
 	names__duration(a->predicted.ns_per_s, saved, sizeof(saved));
 	text__add(out, "  %u. %s%s%s  %s", number, s->bold, name, s->off, advice__kind(a->kind));
 	if (a->rule)

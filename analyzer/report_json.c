@@ -143,6 +143,7 @@ static struct json_object *side_json(const struct report *r, const struct row *r
 	json__put(o, "file", json__text(src.file));
 	json__put(o, "line", src.line ? json__whole(src.line) : NULL);
 	json__put(o, "function", json__text(src.function));
+	json__put(o, "line_seen_elsewhere", json_object_new_boolean(side->elsewhere != 0));
 	json__put(o, "field", json__text(tally__text(&r->tally, side->fields)));
 	json__put(o, "access", did ? json_object_new_string(access) : NULL);
 	if (side->group != GROUP_NONE) {

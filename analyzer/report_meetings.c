@@ -26,8 +26,9 @@ static void side(const struct report *r, const struct row *row, bool winner, str
 		fields = "values of its rows";
 	snprintf(what, sizeof(what), "%s%s%s", other, other[0] ? ": " : "",
 		 fields[0] ? fields : "(bytes not known)");
-	text__add(out, "               node %-2u %-8s %-5s %-28s %s", winner ? pair->winner : pair->loser,
-		  winner ? report__words(r)->won : report__words(r)->lost, did, what, code);
+	text__add(out, "               node %-2u %-8s %-5s %-28s %s%s%s", winner ? pair->winner : pair->loser,
+		  winner ? report__words(r)->won : report__words(r)->lost, did, what, code,
+		  x->elsewhere ? ", seen in another " : "", x->elsewhere ? report__words(r)->unit : "");
 	if (x->code.image && symbols__source(r->symbols, x->code, false, &src)) {
 		names__line_text(&src, line, sizeof(line));
 		if (line[0])

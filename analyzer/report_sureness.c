@@ -34,7 +34,7 @@ static void entry(struct text *out, const char *what, double ns)
 	char time[40];
 
 	names__duration(ns, time, sizeof(time));
-	text__add(out, "    %-58s %12s\n", what, time);
+	text__add(out, "    %-64s %12s\n", what, time);
 }
 
 static void ledger(const struct report *r, struct text *out)

@@ -28,6 +28,7 @@ void report__wrapped(struct text *out, const char *first, const char *indent, co
 {
 	size_t len;
 
+	/* "20 %" is one word. */
 	for (; *text; text += len, first = indent) {
 		size_t width = 100 - strlen(first);
 
@@ -35,7 +36,7 @@ void report__wrapped(struct text *out, const char *first, const char *indent, co
 			text++;
 		len = strlen(text);
 		if (len > width) {
-			for (len = width; len > 0 && text[len] != ' '; len--)
+			for (len = width; len > 0 && (text[len] != ' ' || text[len + 1] == '%'); len--)
 				;
 			len = len ? len : width;
 		}
@@ -203,7 +204,9 @@ static void one_object(const struct report *r, uint32_t group, const struct styl
 		return;
 	}
 	verdict__interval(g->seen[top], judged, &low, &high);
-	if (g->seen[top] <= 0) { /* what was judged is something else, and less */
+	/* What was judged is mostly something else, and less: some verdicts need more evidence than others. */
+	if (g->seen[top] <= 0 || (g->seen[top] < judged / 2 && g->estimated[top] > g->seen[top])) {
+		names__count(judged - g->seen[top], n, sizeof(n));
 		text__add(out, "%s%s; %s judged otherwise\n", verdict__name(top), apportioned(top), n);
 		return;
 	}
@@ -226,6 +229,28 @@ static void objects(const struct report *r, const struct report_options *o, cons
 		text__add(out, "  (no object could be named)\n");
 }
 
+/* Nobody met anybody; loops and waits may be worth a word all the same. */
+static void nothing_met(const struct report *r, const struct report_options *o, const struct style *s,
+			struct text *out)
+{
+	if (r->totals.intervals)
+		text__add(out, "\nNo interval had a page in use that another wanted.\n");
+	else if (r->tally.ledger.measured > 0)
+		text__add(out,
+			  "\nTransactions aborted, but the trace holds no record of any abort: nothing can "
+			  "be said about causes.\n");
+	else
+		text__add(out, "\n%s\n",
+			  r->advice.all.n ? "No transaction aborted."
+					  : "Nothing to report: no transaction aborted.");
+	if (!r->tally.waits.misplaced.n && !r->totals.intervals && !r->advice.all.n)
+		return;
+	if (r->tally.ledger.measured > 0)
+		by_class(r, s, out);
+	report__waits(r, o, s, out);
+	report__advice(r, o, s, out);
+}
+
 void report__text(struct report *r, const struct report_options *o, struct text *out)
 {
 	const struct style *s = o->color ? &colored : &plain;
@@ -233,19 +258,7 @@ void report__text(struct report *r, const struct report_options *o, struct text 
 	head(r, o, s, out);
 	report__warnings(r, s, out);
 	if (!r->tally.rows.n && !r->tally.ledger.other) {
-		if (r->totals.intervals)
-			text__add(out, "\nNo interval had a page in use that another wanted.\n");
-		else if (r->tally.ledger.measured > 0)
-			text__add(out, "\nTransactions aborted, but the trace holds no record of any abort: "
-				       "nothing can be said "
-				       "about causes.\n");
-		else
-			text__add(out, "\nNothing to report: no transaction aborted.\n");
-		if (r->tally.waits.misplaced.n || r->totals.intervals) {
-			by_class(r, s, out);
-			report__waits(r, o, s, out);
-			report__advice(r, o, s, out);
-		}
+		nothing_met(r, o, s, out);
 		report__homes(r, o, s, out);
 		report__sureness(r, s, out);
 		return;

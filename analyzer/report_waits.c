@@ -117,7 +117,7 @@ static void add_lock(const struct report *r, struct lock_rows *rows, const struc
 	for (size_t i = 0; i < rows->n && !row; i++) {
 		struct lock_row *x = &rows->at[i];
 
-		if (l->of_object && x->of_object && x->site == l->site && x->byte == l->byte &&
+		if (l->of_object == x->of_object && x->site == l->site && x->byte == l->byte &&
 		    !strcmp(x->name, name))
 			row = x;
 	}
@@ -141,7 +141,7 @@ static int by_ns(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
-/* "lock of table", "lock of heads element 3 +8", "512 locks of heads", "lock of the block" */
+/* "lock of table", "lock of heads element 3 +8", "512 locks of heads", "lock of the block", "2 locks of the block" */
 static void what_lock(const struct report *r, const struct lock_row *row, char *out, size_t size)
 {
 	char elements[128] = "", byte[24] = "", n[40];
@@ -149,7 +149,9 @@ static void what_lock(const struct report *r, const struct lock_row *row, char *
 	if (row->byte)
 		snprintf(byte, sizeof(byte), " +%u", row->byte);
 	names__count((double)row->locks, n, sizeof(n));
-	if (!row->of_object) {
+	if (!row->of_object && row->locks > 1) { /* as of an independent loop: each node has its own */
+		snprintf(out, size, "%s locks of the block", n);
+	} else if (!row->of_object) {
 		snprintf(out, size, "lock of the block");
 	} else if (row->locks > 1) {
 		snprintf(out, size, "%s locks of %s%s", n, row->name, byte);

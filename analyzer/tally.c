@@ -148,8 +148,6 @@ static void on_conflict(void *context, const struct conflict *c)
 		book->other += ns;
 		return;
 	}
-	if (c->interval)
-		loops__waited(&t->loops, c->loser_site, ns);
 	if (c->basis == BASIS_SITE)
 		book->estimated[c->verdict] += ns;
 	else
@@ -294,7 +292,7 @@ static void on_commit(void *context, uint32_t run, uint32_t site, const struct d
 	t->commits.at[n] += weight;
 	if (record->flags & DSM_EV_F_MICROSCOPE)
 		t->ledger.microscope_commits += weight;
-	loops__ended(&t->loops, site, record);
+	loops__ended(&t->loops, run, site, record);
 	quiet__ended(&t->quiet, site, record);
 }
 
@@ -303,11 +301,7 @@ static void on_plain_wait(void *context, uint32_t run, double ns, const struct d
 {
 	struct tally *t = context;
 
-	const struct dsm_ev_interval *iv = f ? &f->interval : &ended->interval;
-	uint16_t node = f ? f->hdr.node : ended->hdr.node;
-
 	waits__plain(&t->waits, run, ns, f, v, ended);
-	loops__waited(&t->loops, model__site(t->model, run, node, iv->site), ns);
 }
 
 static void on_flushed(void *context, uint32_t run, const struct dsm_ev_ended *ended)
@@ -329,7 +323,7 @@ static void on_lock(void *context, uint32_t run, const struct dsm_ev_lock *lock)
 	struct tally *t = context;
 
 	waits__lock(&t->waits, run, lock);
-	loops__lock(&t->loops, model__site(t->model, run, lock->hdr.node, lock->interval.site), lock);
+	loops__lock(&t->loops, run, model__site(t->model, run, lock->hdr.node, lock->interval.site), lock);
 }
 
 static void on_seen(void *context, uint32_t run, const struct dsm_ev_hdr *record)
@@ -337,6 +331,8 @@ static void on_seen(void *context, uint32_t run, const struct dsm_ev_hdr *record
 	struct tally *t = context;
 
 	promise__record(&t->promises, run, record);
+	if (record->type == DSM_EV_FAULT)
+		loops__fault(&t->loops, run, (const void *)record);
 }
 
 void tally__sink(struct tally *t, struct evidence_sink *sink)

@@ -17,10 +17,11 @@
 
 struct row_side {
 	uint32_t group;
-	uint32_t fields;  /* tally.texts */
-	uint32_t site;	  /* of the transaction */
-	uint32_t leaf;	  /* first byte of the scalar, in its element */
-	struct code code; /* image 0 when unknown */
+	uint32_t fields;    /* tally.texts */
+	uint32_t site;	    /* of the transaction */
+	uint32_t leaf;	    /* first byte of the scalar, in its element */
+	struct code code;   /* image 0 when unknown */
+	uint32_t elsewhere; /* after finish: the line was seen at other sites only */
 };
 
 struct row_key {

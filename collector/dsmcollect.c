@@ -18,6 +18,7 @@
 #include "collector/follow.h"
 #include "collector/merge.h"
 #include "collector/number.h"
+#include "short_option.h"
 #include "version.h"
 
 #define RING_DEFAULT (16u << 20)
@@ -312,6 +313,7 @@ static int parse(struct collect_options *o, int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		of_program |= !strncmp(argv[i], "--each", 6);
 	while ((option = getopt_long(argc, argv, of_program ? "+o:h" : "o:h", long_options, NULL)) != -1) {
+		short_option__value(argv);
 		rc = parse_option(o, option, &until_end);
 		if (rc >= 0)
 			return rc;

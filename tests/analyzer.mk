@@ -45,6 +45,10 @@ TESTS += unit/analyzer_promise_test
 unit/analyzer_promise_test_SRCS  := tests/unit/analyzer_promise_test.c $(addprefix tests/analyzer/,scene.c feed.c self.c)
 unit/analyzer_promise_test_NEEDS := analyzer trace
 unit/analyzer_promise_test_LIBS  := $(analyzer_test_LIBS)
+TESTS += unit/analyzer_loops_test
+unit/analyzer_loops_test_SRCS  := tests/unit/analyzer_loops_test.c $(addprefix tests/analyzer/,scene.c feed.c self.c)
+unit/analyzer_loops_test_NEEDS := analyzer trace
+unit/analyzer_loops_test_LIBS  := $(analyzer_test_LIBS)
 SCRIPT_TESTS += tests/integration/report_bad_input.sh tests/integration/report_align.sh tests/integration/report_independent.sh tests/integration/intervals.sh tests/integration/chunks.sh tests/integration/predict.sh tests/integration/independent_advice.sh
 
 PROGRAMS += promise

@@ -17,6 +17,7 @@
 #include "dsmcore/launch/remedy.h"
 #include "viewer/loop.h"
 #include "viewer/replay.h"
+#include "short_option.h"
 #include "version.h"
 
 static const char usage_text[] =
@@ -142,6 +143,7 @@ static int parse(int argc, char **argv, struct loop_options *o, bool *list)
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":bn:d:s:lh", option_table, NULL)) != -1) {
+		short_option__value(argv);
 		rc = take(o, c, argv, list);
 		if (rc >= 0)
 			return rc;

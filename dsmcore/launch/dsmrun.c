@@ -21,6 +21,7 @@
 #include "dsmcore/launch/dsmrun_traces.h"
 #include "dsmcore/launch/plain.h"
 #include "dsmcore/launch/remedy.h"
+#include "short_option.h"
 #include "version.h"
 
 static const char usage[] =
@@ -362,6 +363,7 @@ static int parse(struct run *run, int argc, char **argv)
 	}
 	run->options.nodes = 0; /* not said */
 	while ((opt = getopt_long(argc, argv, "+n:m::x:vhV", options, NULL)) != -1) {
+		short_option__value(argv);
 		if (opt == 'h' || opt == 'V') {
 			fputs(opt == 'h' ? usage : VERSION_LINE("dsmrun", "") "\n", stdout);
 			if (fflush(stdout) == 0)

@@ -319,7 +319,7 @@ void feed__meet(struct feed *f, struct feed_iv holder, struct feed_iv other, uns
 	f->counters[holder.node].meets++;
 }
 
-void feed__interval(struct feed *f, struct feed_iv iv, uint64_t flush_ns, bool microscope)
+struct dsm_ev_ended *feed__interval(struct feed *f, struct feed_iv iv, uint64_t flush_ns, bool microscope)
 {
 	struct dsm_ev_ended *e = add(f, iv.node, DSM_EV_INTERVAL, sizeof(*e));
 
@@ -330,9 +330,11 @@ void feed__interval(struct feed *f, struct feed_iv iv, uint64_t flush_ns, bool m
 	f->counters[iv.node].intervals++;
 	f->counters[iv.node].flush_ns += flush_ns;
 	f->counters[iv.node].work++;
+	return e;
 }
 
-void feed__lock(struct feed *f, struct feed_iv iv, uint64_t name, unsigned flags, uint64_t wait_ns)
+struct dsm_ev_lock *feed__lock(struct feed *f, struct feed_iv iv, uint64_t name, unsigned flags,
+			       uint64_t wait_ns)
 {
 	struct dsm_ev_lock *l = add(f, iv.node, DSM_EV_LOCK, sizeof(*l));
 
@@ -343,6 +345,7 @@ void feed__lock(struct feed *f, struct feed_iv iv, uint64_t name, unsigned flags
 	f->counters[iv.node].locks++;
 	f->counters[iv.node].locks_remote++;
 	f->counters[iv.node].lock_ns += wait_ns;
+	return l;
 }
 
 void feed__move(struct feed *f, unsigned node, unsigned page, uint64_t version, unsigned to, unsigned birth)

@@ -77,8 +77,10 @@ void feed__barrier(struct feed *f, uint64_t number);
  * undone, and `since` says nothing. */
 void feed__meet(struct feed *f, struct feed_iv holder, struct feed_iv other, unsigned page, unsigned access,
 		unsigned wanted, uint64_t since);
-void feed__interval(struct feed *f, struct feed_iv iv, uint64_t flush_ns, bool microscope);
-void feed__lock(struct feed *f, struct feed_iv iv, uint64_t name, unsigned flags, uint64_t wait_ns);
+/* These give what they have added: it may be filled in. */
+struct dsm_ev_ended *feed__interval(struct feed *f, struct feed_iv iv, uint64_t flush_ns, bool microscope);
+struct dsm_ev_lock *feed__lock(struct feed *f, struct feed_iv iv, uint64_t name, unsigned flags,
+			       uint64_t wait_ns);
 /* `node` leaves being the home of a page, made at that version, to another one. */
 void feed__move(struct feed *f, unsigned node, unsigned page, uint64_t version, unsigned to, unsigned birth);
 /* Exchanges neighbours of different nodes at random: only the order within a node is sure. */

@@ -35,6 +35,8 @@ check "--no-live --live" refused "exclude" --live "$WORK/s"
 check "output folder" refused "$WORK: Is a directory" -o "$WORK"
 check "output nowhere" refused "/nonexistent/t.dsmt: No such file" -o /nonexistent/t.dsmt
 check "output empty" refused "must name a file" -o ""
+check "output empty after =" refused "must name a file" -o=
+check "output after =" refused "^[^=]*/nonexistent/t.dsmt: No such file" -o=/nonexistent/t.dsmt
 check "help" sh -c "'$COLLECT' --help | grep -q -- --ring-size"
 check "version" sh -c "'$COLLECT' --version | grep -q '^dsmcollect [0-9]'"
 

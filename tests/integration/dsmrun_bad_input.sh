@@ -14,6 +14,9 @@ no 'which program' -n 2
 for n in 0 -1 257 1000 4x '' 99999999999999999999; do
 	no "number of nodes '$n': give 1 to 256" -n "$n" "$member" pass
 done
+no "number of nodes '0'" -n=0 "$member" pass
+no "number of nodes '=2'" -n =2 "$member" pass
+no "--monitor: its value is empty" -m= "$member" pass
 no 'unrecognized option' --frobnicate "$member" pass
 no 'requires an argument' --heap
 for s in 0 12 1X 64MM -1 '' 99999999999G 2000G; do

@@ -25,6 +25,10 @@ expect 0 '' "$run" --monitor="$work/t.dsmt" --source ring -n 2 "$member" pass
 same arguments "$(sed -E 's/--run [0-9a-f]{16} /--run ID /; s/-fd [0-9]+ /-fd N /' "$work/args")" \
 	"-o $work/t.dsmt --run ID --until-end --ready-fd N --source ring"
 same trace "$(cat "$work/t.dsmt")" trace
+# The short option with "=", as the long one is written: no file "=t.dsmt" is meant.
+rm "$work/t.dsmt"
+expect 0 '' "$run" -m="$work/t.dsmt" --source ring -n=2 "$member" pass
+same "trace of -m=t.dsmt" "$(cat "$work/t.dsmt")" trace
 
 # Nodes start only when it is ready. (Other tests may run the same program; these carry our mark.)
 # shellcheck disable=SC2016

@@ -31,6 +31,9 @@ gate --baseline "${A[@]}" --candidate same?.dsmt
 check "same program: exit code" code 0
 check "same program: pass" has "pass: aborts_per_commit of world, 4 nodes"
 check "no warning" lacks "warning"
+gate -b=a1.dsmt a[2-5].dsmt -c=same1.dsmt same[2-5].dsmt -f=json -o=short.json
+check "short options with =: exit code" code 0
+check "short options with =: what they name" jq -e '.schema' short.json
 gate --baseline "${A[@]}" --candidate worse?.dsmt
 check "worse: exit code" code 1
 check "worse: regression" has "regression: aborts_per_commit"

@@ -20,6 +20,8 @@ check "losses" has "LOST 17 records: abort 17"
 check "no waiting dashes" lacks "commits -"
 check "no escape sequences" plain
 check "hottest first" bash -c "grep -A1 OBJECT '$work/out' | tail -n 1 | grep -q 'struct avatar'"
+run "$top" "$work/a.sock" -bn=1 -s=fetches -d=0.1 --pages 1
+check "short options with =" has "(no object known)"
 run "$top" "$work/a.sock" -b -n 1 --sort page --pages 2
 check "two pages" has "and 38 pages more"
 run "$top" "$work/a.sock" -b -n 1 -s fetches --pages 1

@@ -488,56 +488,6 @@ static void true_sharing_is_never_moved(void **state)
 	}
 }
 
-/* The advice for a loop of `pieces` transactions of 4 iterations, and the plan's text. */
-static unsigned advised_chunk(uint16_t pieces, uint64_t between_ns, uint64_t work_ns, char *plan, size_t size)
-{
-	const char *trace = scene__path("loop.dsmt");
-	struct text text = {0};
-	struct report_options o;
-	const struct advice *a;
-	struct report r;
-	struct feed f;
-	unsigned chunk;
-
-	scene__start(&f, 11);
-	for (unsigned i = 0; i < 400; i++)
-		feed__loop_commit(&f, (struct feed_iv){i % 4, 100 + i, 0, 3}, 4, pieces, between_ns, work_ns);
-	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
-	scene__report(&r, &o, &trace);
-	a = scene__advice_of(&r, ADVICE_COARSER);
-	chunk = a ? a->k : 0;
-	if (a) {
-		assert_true(a->rule == 1 && a->plannable);
-		assert_true(a->predicted.ns_per_s > 0 &&
-			    a->predicted.rates.work_per_s > r.advice.now.work_per_s);
-		assert_true(a->predicted.rates.commits_per_s < r.advice.now.commits_per_s);
-		assert_true(r.advice.plan.ns_per_s == a->predicted.ns_per_s);
-	}
-	report__plan(&r, &text);
-	snprintf(plan, size, "%s", text.at);
-	mem__free(text.at);
-	report__free(&r);
-	feed__free(&f);
-	return chunk;
-}
-
-static void loops_that_commit_too_often_get_a_rule(void **state)
-{
-	char plan[4000];
-
-	(void)state;
-	assert_int_equal(advised_chunk(1000, 5000000, 50000000, plan, sizeof(plan)),
-			 0); /* long enough as it is */
-	assert_null(strstr(plan, "\"loop\""));
-	assert_int_equal(advised_chunk(1000, 5000000, 1000000, plan, sizeof(plan)), 20); /* 5 ms of work */
-	assert_non_null(strstr(plan, "\"loop\""));
-	assert_non_null(strstr(plan, "\"chunk\": 20"));
-	assert_null(strstr(plan, "\"type\""));
-	assert_int_equal(advised_chunk(3, 5000000, 1000000, plan, sizeof(plan)), 12); /* all that it has */
-	assert_int_equal(advised_chunk(1, 5000000, 1000000, plan, sizeof(plan)), 0);
-	assert_int_equal(advised_chunk(1000, 50, 10, plan, sizeof(plan)), 0); /* not worth a rule */
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -554,7 +504,6 @@ int main(void)
 		cmocka_unit_test(fields_of_everybody_stay_together),
 		cmocka_unit_test(rows_of_elements_stay_together),
 		cmocka_unit_test(true_sharing_is_never_moved),
-		cmocka_unit_test(loops_that_commit_too_often_get_a_rule),
 	};
 
 	return cmocka_run_group_tests(tests, scene__make_folder, scene__remove_folder);

@@ -257,11 +257,147 @@ static void a_run_without_aborts_is_a_report(void **state)
 
 	(void)state;
 	scene__start(&f, 6);
+	feed__object(&f, 0, 0x1000, 24, WALKER, 1, 1, 0);
+	feed__root(&f, 0, 0x1000, "walkers");
 	feed__commit(&f, (struct feed_iv){0, 1, 0, 3}, false);
+	f.time_ns = 2000000000;
 	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
 	scene__report(&r, &o, &trace);
 	report__text(&r, &o, &text);
-	assert_non_null(strstr(text.at, "no transaction aborted"));
+	assert_non_null(strstr(text.at, "Nothing to report: no transaction aborted"));
+	assert_int_equal(r.advice.nnotes, 0); /* nobody met on the walkers: no word of them */
+	text__free(&text);
+	report__free(&r);
+	feed__free(&f);
+}
+
+/* The same bytes prove themselves, different ones only under the microscope: the few that were judged may say otherwise. */
+static void what_was_judged_may_say_otherwise(void **state)
+{
+	const char *trace = scene__path("otherwise.dsmt");
+	struct text text = {0};
+	struct report_options o;
+	struct group_sum *g;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	scene__start(&f, 6);
+	scene__plant(&f, 100);
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	scene__report(&r, &o, &trace);
+	g = &r.tally.groups[scene__row(&r, "walkers", VERDICT_FALSE)->group];
+	g->seen[VERDICT_FALSE] = 20;
+	g->estimated[VERDICT_FALSE] = 100000;
+	g->seen[VERDICT_TRUE] = 12000;
+	report__text(&r, &o, &text);
+	assert_non_null(strstr(text.at, "false, apportioned; 12,000 judged otherwise"));
+	text__free(&text);
+	report__free(&r);
+	feed__free(&f);
+}
+
+/* The transactions that met begin at site 3; the line that writes walkers was seen in one that begins at `site`. */
+static bool told_elsewhere(uint32_t site)
+{
+	const char *trace = scene__path("elsewhere.dsmt");
+	struct byteset all = {0}, none = {0};
+	struct text text = {0};
+	struct report_options o;
+	struct report r;
+	struct feed f;
+	bool told;
+
+	scene__start(&f, 6);
+	scene__plant(&f, 40);
+	byteset__add(&all, 0, 24 * WALKER);
+	feed__accesses(&f, (struct feed_iv){0, 5, 0, site}, 1, &none, &all, true,
+		       (struct dsm_ev_ip){1, 0x1100});
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	scene__report(&r, &o, &trace);
+	report__text(&r, &o, &text);
+	told = strstr(text.at, ", seen in another transaction");
+	assert_int_equal(scene__row(&r, "walkers", VERDICT_FALSE)->key.changed.elsewhere, told);
+	assert_true(scene__row(&r, "walkers", VERDICT_FALSE)->key.changed.code.image);
+	byteset__free(&all);
+	text__free(&text);
+	report__free(&r);
+	feed__free(&f);
+	return told;
+}
+
+static void a_line_seen_elsewhere_is_told_so(void **state)
+{
+	(void)state;
+	assert_true(told_elsewhere(2));
+	assert_false(told_elsewhere(3));
+}
+
+/* A number stays with its "%", wherever the line ends. */
+static void numbers_keep_their_sign(void **state)
+{
+	char words[300] = "";
+
+	(void)state;
+	for (unsigned n = 0; n < 40; n++) {
+		struct text text = {0};
+
+		memset(words, 'x', 60 + n);
+		snprintf(words + 60 + n, sizeof(words) - 60 - n, " and +20 %% of it, or so it is said; more");
+		report__wrapped(&text, "  - ", "    ", words);
+		assert_non_null(strstr(text.at, "+20 %"));
+		for (const char *line = text.at; *line; line = strchr(line, '\n') + 1)
+			assert_true(strcspn(line, "\n") <= 100);
+		text__free(&text);
+	}
+}
+
+/* Each node has a lock of its own at site 3, all have one at site 2. */
+static void locks_of_a_block_are_one_row(void **state)
+{
+	const char *trace = scene__path("locks.dsmt");
+	struct text text = {0};
+	struct report_options o;
+	struct report r;
+	struct feed f;
+
+	(void)state;
+	scene__start_in(&f, 6, DSM_EV_SC);
+	for (unsigned n = 0; n < 4; n++)
+		feed__lock(&f, (struct feed_iv){n, 10, 0, 3}, 77 + n, 0, 50000);
+	feed__lock(&f, (struct feed_iv){0, 20, 0, 2}, 99, 0, 50000);
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	scene__report(&r, &o, &trace);
+	report__text(&r, &o, &text);
+	assert_non_null(strstr(text.at, "200 us  4 times, 4 locks of the block at"));
+	assert_non_null(strstr(text.at, " 50 us  1 time, lock of the block at"));
+	text__free(&text);
+	report__free(&r);
+	feed__free(&f);
+}
+
+/* The ledger of time waited has the longest words. */
+static void the_ledger_is_one_column(void **state)
+{
+	const char *trace = scene__path("column.dsmt"), *line;
+	struct text text = {0};
+	struct report_options o;
+	struct report r;
+	struct feed f;
+	unsigned lines = 0;
+
+	(void)state;
+	scene__start_in(&f, 6, DSM_EV_SC);
+	feed__interval(&f, (struct feed_iv){0, 1, 0, 3}, 0, false);
+	assert_int_equal(feed__write(&f, trace, NULL, 0), 0);
+	scene__report(&r, &o, &trace);
+	r.tally.ledger.met_microscope = r.tally.ledger.microscope = 1000;
+	report__text(&r, &o, &text);
+	line = strstr(text.at, "  Ledger of time waited");
+	assert_non_null(line);
+	for (line = strchr(line, '\n') + 1; !strncmp(line, "    ", 4); line = strchr(line, '\n') + 1, lines++)
+		assert_int_equal(strcspn(line, "\n"), 81);
+	assert_true(lines > 10);
 	text__free(&text);
 	report__free(&r);
 	feed__free(&f);
@@ -373,6 +509,11 @@ int main(void)
 		cmocka_unit_test(every_form_is_written),
 		cmocka_unit_test(a_moment_is_too_short_for_rates),
 		cmocka_unit_test(a_run_without_aborts_is_a_report),
+		cmocka_unit_test(what_was_judged_may_say_otherwise),
+		cmocka_unit_test(a_line_seen_elsewhere_is_told_so),
+		cmocka_unit_test(numbers_keep_their_sign),
+		cmocka_unit_test(locks_of_a_block_are_one_row),
+		cmocka_unit_test(the_ledger_is_one_column),
 		cmocka_unit_test(before_predicted_and_after_are_compared),
 		cmocka_unit_test(homes_that_moved_are_listed),
 	};
