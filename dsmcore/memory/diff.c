@@ -357,6 +357,32 @@ int diff__apply(uint8_t *page, const uint8_t *diff, size_t bytes)
 	return 0;
 }
 
+/* ---- on top of another version ---- */
+
+size_t diff__both(const uint8_t *page, const uint8_t *other, const uint8_t *twin)
+{
+	uint64_t mine[DIFF_MASK_WORDS], theirs[DIFF_MASK_WORDS];
+
+	diff__mask(page, twin, mine);
+	diff__mask(other, twin, theirs);
+	for (unsigned i = 0; i < DIFF_MASK_WORDS; i++)
+		if (mine[i] & theirs[i])
+			return i * 64 + (unsigned)__builtin_ctzll(mine[i] & theirs[i]);
+	return DIFF_PAGE;
+}
+
+void diff__rebase(uint8_t *page, const uint8_t *twin, const uint8_t *other)
+{
+	for (unsigned i = 0; i < DIFF_PAGE; i += 16) {
+		__m128i mine = _mm_loadu_si128((const void *)(page + i));
+		__m128i theirs = _mm_loadu_si128((const void *)(other + i));
+		__m128i same = _mm_cmpeq_epi8(mine, _mm_loadu_si128((const void *)(twin + i)));
+
+		mine = _mm_or_si128(_mm_and_si128(same, theirs), _mm_andnot_si128(same, mine));
+		_mm_storeu_si128((void *)(page + i), mine);
+	}
+}
+
 /* ---- exact to the byte ---- */
 
 /* The lowest n bits, n <= 64. */

@@ -31,6 +31,12 @@ size_t diff__encode(const uint8_t *page, const uint8_t *twin, uint8_t *out);
 /* Applies an encoded diff. Returns 0, or -EBADMSG when it does not fit the page (nothing is written). */
 int diff__apply(uint8_t *page, const uint8_t *diff, size_t bytes);
 
+/* The first byte in which both versions differ from their twin, DIFF_PAGE if there is none. */
+size_t diff__both(const uint8_t *page, const uint8_t *other, const uint8_t *twin);
+/* Gives the page what `other` has, but for the bytes in which it differs from its twin. The three do not overlap, and
+ * nobody else writes the page meanwhile. */
+void diff__rebase(uint8_t *page, const uint8_t *twin, const uint8_t *other);
+
 /* ---- exact to the byte, for pages that several nodes write at once ---- */
 
 /* The most bytes of an exact diff: every second byte as a mask, or so many runs. */

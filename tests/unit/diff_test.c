@@ -368,6 +368,45 @@ static void test_exact_diffs_touch_nothing_else(void **state)
 	check_exact(false);
 }
 
+/* Two versions of one page; each byte is changed by nobody, by one or by both of them. */
+static void test_rebase(void **state)
+{
+	uint8_t other[DIFF_PAGE], copy[DIFF_PAGE];
+
+	(void)state;
+	for (unsigned seed = 0; seed < 300; seed++) {
+		unsigned first = DIFF_PAGE, of = 2 + seed % 60, both = seed % 4 ? DIFF_PAGE : 3000;
+
+		fill(seed);
+		memcpy(other, twin, sizeof(other));
+		for (unsigned i = 0; i < DIFF_PAGE; i++) {
+			unsigned who = (unsigned)rand() % of;
+
+			if (who == 0)
+				page[i] ^= 1;
+			else if (who == 1)
+				other[i] ^= 2;
+			else if (who == 2 && (unsigned)rand() % both == 0)
+				page[i] = other[i] = (uint8_t)~twin[i]; /* to the same value, too */
+			if (page[i] != twin[i] && other[i] != twin[i] && first == DIFF_PAGE)
+				first = i;
+		}
+		assert_int_equal(diff__both(page, other, twin), first);
+		assert_int_equal(diff__both(other, page, twin), first);
+		memcpy(copy, page, sizeof(copy));
+		diff__rebase(copy, twin, other);
+		for (unsigned i = 0; i < DIFF_PAGE; i++)
+			assert_int_equal(copy[i], page[i] != twin[i] ? page[i] : other[i]);
+	}
+	memset(page, 1, sizeof(page));
+	memset(twin, 0, sizeof(twin));
+	for (unsigned at = 0; at < DIFF_PAGE; at++) { /* one byte, wherever it is */
+		memset(other, 0, sizeof(other));
+		other[at] = other[DIFF_PAGE - 1] = 3;
+		assert_int_equal(diff__both(page, other, twin), at);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -377,6 +416,7 @@ int main(void)
 		cmocka_unit_test(test_like_the_simple_way),
 		cmocka_unit_test(test_gaps),
 		cmocka_unit_test(test_nothing_past_the_ends),
+		cmocka_unit_test(test_rebase),
 		cmocka_unit_test(test_encode_apply_round_trip),
 		cmocka_unit_test(test_damage_is_refused_and_writes_nothing),
 		cmocka_unit_test(test_exact_diffs_touch_nothing_else),
