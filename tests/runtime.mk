@@ -1,7 +1,9 @@
 # runtime and memory
-TESTS += unit/diff_test unit/diff_plain_test
+TESTS += unit/diff_test unit/diff_avx2_test unit/diff_plain_test
 unit/diff_test_SRCS := tests/unit/diff_test.c dsmcore/memory/diff.c
 unit/diff_test_LIBS := -lcmocka
+unit/diff_avx2_test_SRCS := tests/unit/diff_avx2_test.c
+unit/diff_avx2_test_LIBS := -lcmocka
 unit/diff_plain_test_SRCS := tests/unit/diff_plain_test.c
 unit/diff_plain_test_LIBS := -lcmocka
 TESTS += unit/region_test unit/coarse_test

@@ -23,16 +23,19 @@ void diff__copy_blocks(uint8_t *to, const uint8_t *from, uint64_t blocks);
 /* Bit i % 64 of mask[i / 64]: byte i differs. */
 #define DIFF_MASK_WORDS (DIFF_PAGE / 64)
 void diff__mask(const uint8_t *page, const uint8_t *twin, uint64_t mask[DIFF_MASK_WORDS]);
-/* The runs of set bits of a mask, ascending. Runs with at most `gap` clear bits between them are joined (0: none are). runs
- * has room for DIFF_RUNS_MAX. Returns how many. */
-size_t diff__mask_runs(const uint64_t mask[DIFF_MASK_WORDS], unsigned gap, struct dsm_ev_run *runs);
-/* The same for the bytes that differ. */
-size_t diff__runs(const uint8_t *page, const uint8_t *twin, unsigned gap, struct dsm_ev_run *runs);
+/* The runs of set bits of a mask, ascending. runs has room for DIFF_RUNS_MAX. Returns how many. */
+size_t diff__mask_runs(const uint64_t mask[DIFF_MASK_WORDS], struct dsm_ev_run *runs);
 /* Encodes the changes as {u16 offset, u16 length, bytes}... into out (DIFF_PAGE bytes of room). Returns the
  * bytes used, or 0 when the whole page is shorter (or nothing changed). */
 size_t diff__encode(const uint8_t *page, const uint8_t *twin, uint8_t *out);
 /* Applies an encoded diff. Returns 0, or -EBADMSG when it does not fit the page (nothing is written). */
 int diff__apply(uint8_t *page, const uint8_t *diff, size_t bytes);
+
+/* The first byte in which both versions differ from their twin, DIFF_PAGE if there is none. */
+size_t diff__both(const uint8_t *page, const uint8_t *other, const uint8_t *twin);
+/* Gives the page what `other` has, but for the bytes in which it differs from its twin. The three do not overlap, and
+ * nobody else writes the page meanwhile. */
+void diff__rebase(uint8_t *page, const uint8_t *twin, const uint8_t *other);
 
 /* ---- exact to the byte, for pages that several nodes write at once ---- */
 

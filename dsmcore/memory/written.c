@@ -56,7 +56,7 @@ size_t written__describe(struct dsm_ev_writes *record, const uint8_t *page, cons
 	}
 	record->nruns = (uint16_t)n;
 	record->nmasks = 0;
-	diff__mask_runs(mask, 0, run);
+	diff__mask_runs(mask, run);
 	memcpy(record->run, run, n * sizeof(*run));
 	memset(record->run + n, 0, n % 2 * sizeof(*run));
 	return DSM_EV_MASKS_AT(n);

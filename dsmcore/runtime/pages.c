@@ -276,19 +276,15 @@ static void rebase(const struct core_action *a)
 {
 	uint8_t *frame = region__frame(node.region, a->page), *twin = shadow__get(pages.twin, a->page);
 	const uint8_t *next = shadow__get(pages.next, a->page);
-	uint8_t diff[DIFF_EXACT_BYTES];
-	bool mask;
 
 	if (!twin || !next)
 		node__fatal(NULL, "the protocol rebases page %u, of which there is no other version",
 			    a->page);
-	for (size_t i = 0; i < DSM_PAGE_BYTES; i++)
-		if (frame[i] != twin[i] && next[i] != twin[i])
-			promise_broken(a->page, i);
-	size_t n = diff__encode_exact(frame, twin, diff, &mask);
+	size_t both = diff__both(frame, next, twin);
 
-	memcpy(frame, next, DSM_PAGE_BYTES);
-	apply_exactly(frame, &(struct wire_blob){mask ? WIRE_MASK : WIRE_DIFF, (uint32_t)n, diff});
+	if (both < DSM_PAGE_BYTES)
+		promise_broken(a->page, both);
+	diff__rebase(frame, twin, next);
 	memcpy(twin, next, DSM_PAGE_BYTES);
 	shadow__drop(pages.next, a->page);
 	COUNT_LOCKED(rebased, 1);

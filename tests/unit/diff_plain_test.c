@@ -2,6 +2,6 @@
 /*
  * diff_plain_test.c - diff_test.c once more, without the processor's vectors.
  */
-#define DIFF_PLAIN
+#define SUPPORTS(feature) false
 #include "dsmcore/memory/diff.c"  /* NOLINT(bugprone-suspicious-include) */
 #include "tests/unit/diff_test.c" /* NOLINT(bugprone-suspicious-include) */
