@@ -198,11 +198,12 @@ struct dsm__loop dsm__loop_begin_independent(long from, long to, const char *pla
 	return l;
 }
 
-/* The transaction of l->at ... l->stop - 1 is over, or was left by break. */
+/* The transaction up to l->upto is over, or was left by break: then l->at is before it. Beyond it is l->at when the body has
+ * moved the variable, as that of a plain loop may. */
 static void end_transaction(struct dsm__loop *l)
 {
 	struct place *p = l->site;
-	bool whole = l->at == l->upto, outer = tx.depth == 1;
+	bool whole = l->at >= l->upto, outer = tx.depth == 1;
 	uint64_t ended = events__now();
 	long iterations = tx.units;
 
@@ -279,7 +280,7 @@ int dsm__loop_more(struct dsm__loop *l)
 	struct place *p = l->site;
 
 	tx__require_mutator(NODE_CALLER, "DSM_TX_FOR");
-	if (l->open && l->at == l->stop && l->stop < l->upto) {
+	if (l->open && l->at >= l->stop && l->at < l->upto) {
 		begin_piece(l);
 		return 1;
 	}
