@@ -40,6 +40,7 @@
 #define CACHE_PAGES 256
 #define SOON_NS	    20000  /* from the end of a loop to a barrier that follows it */
 #define NEAR_NS	    150000 /* to the end of a loop that a barrier follows */
+#define LOOK_NS	    10000  /* from one look to the next */
 
 struct place {
 	const void *pc;
@@ -52,6 +53,7 @@ struct place {
 	uint64_t from_ns;      /* when that began */
 	uint64_t over_ns;      /* when the last one was over */
 	bool to_barrier;       /* and a barrier followed */
+	long look_at;	       /* before this iteration there is no need to ask how near it is */
 	long chosen, last;     /* iterations in a transaction: in the next one, in the last one */
 	/* Of the running one; an abort leaves all of this alone. */
 	uint64_t begun_ns;
@@ -137,13 +139,20 @@ void loop__barrier(void)
 	over = NULL;
 }
 
-/* The last time the loop ended at a barrier, and the rest of it will not take long. */
-static bool near_barrier(const struct place *p, const struct dsm__loop *l)
+/* The last time the loop ended at a barrier, and the rest of it will not take long. To ask the clock costs as much as many a loop's
+ * ten iterations: from far away the next time is half-way there, for the iterations need not be alike. */
+static bool near_barrier(struct place *p, const struct dsm__loop *l)
 {
 	long left = l->end - l->at, done = p->length - left;
+	double step_ns, far_ns, next;
 
-	return p->to_barrier && done > 0 &&
-	       (double)(events__now() - p->from_ns) * (double)left < (double)NEAR_NS * (double)done;
+	if (!p->to_barrier || l->at < p->look_at || done <= 0)
+		return false;
+	step_ns = (double)(events__now() - p->from_ns) / (double)done;
+	far_ns = step_ns * (double)left - NEAR_NS;
+	next = (far_ns > 2 * LOOK_NS ? far_ns / 2 : LOOK_NS) / (step_ns > 0.1 ? step_ns : 0.1);
+	p->look_at = next < (double)left - 1 ? l->at + (long)next + 1 : l->end;
+	return far_ns < 0;
 }
 
 static int loop_over(struct place *p)
@@ -161,6 +170,7 @@ static struct dsm__loop begin_loop(long from, long to, long chunk, const char *p
 
 	p->length = to - from;
 	p->from_ns = events__now();
+	p->look_at = to - from > FIRST ? from + FIRST : to;
 	p->ended_ns = 0;
 	if (over)
 		over->to_barrier = false;
@@ -260,19 +270,23 @@ static int next_section(struct dsm__loop *l)
 	return l->open;
 }
 
-/* A transaction that is never undone is long: in pieces, between which the mutator may receive. */
+/* A transaction that is never undone is long: in pieces, if a barrier is expected, between which the mutator may receive. */
 static void begin_piece(struct dsm__loop *l)
 {
+	const struct place *p = l->site;
+
 	if (near_barrier(l->site, l)) {
 		await__near();
 		tx__look();
 	}
-	l->stop = l->upto - l->at < FIRST ? l->upto : l->at + FIRST;
+	l->stop = l->at < p->look_at && p->look_at < l->upto ? p->look_at : l->upto;
 }
 
 static bool in_pieces(const struct dsm__loop *l)
 {
-	return l->independent && tx.depth == 1 && tx__never_undone() && node.transport;
+	const struct place *p = l->site;
+
+	return l->independent && p->to_barrier && tx.depth == 1 && tx__never_undone() && node.transport;
 }
 
 int dsm__loop_more(struct dsm__loop *l)
