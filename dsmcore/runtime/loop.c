@@ -38,9 +38,12 @@
 #define FORGET_NS   1e9 /* so much of the past counts in full */
 #define PRIOR_NS    1e5 /* M of a loop that has just begun */
 #define CACHE_PAGES 256
-#define SOON_NS	    20000  /* from the end of a loop to a barrier that follows it */
-#define NEAR_NS	    150000 /* to the end of a loop that a barrier follows */
-#define LOOK_NS	    10000  /* from one look to the next */
+#define SOON_NS	    20000   /* from the end of a loop to a barrier that follows it */
+#define NEAR_NS	    150000  /* to the end of a loop that a barrier follows */
+#define LOOK_NS	    10000   /* from one look to the next */
+#define LATE_NS	    1000000 /* from there to the barrier: that was not near */
+#define DOUBT_MOST  255	    /* right guesses in a row that wrong ones may ask for */
+#define FORGIVEN    256	    /* and so many more, before those are forgotten */
 
 struct place {
 	const void *pc;
@@ -52,7 +55,9 @@ struct place {
 	long length;	       /* iterations of the loop that runs */
 	uint64_t from_ns;      /* when that began */
 	uint64_t over_ns;      /* when the last one was over */
-	bool to_barrier;       /* and a barrier followed */
+	uint64_t near_ns;      /* when its end was near; 0: not yet */
+	uint32_t to_barrier;   /* so many in a row ended at a barrier */
+	uint32_t doubt;	       /* and must have, and one more, until the next one is expected to */
 	long look_at;	       /* before this iteration there is no need to ask how near it is */
 	long chosen, last;     /* iterations in a transaction: in the next one, in the last one */
 	/* Of the running one; an abort leaves all of this alone. */
@@ -132,26 +137,54 @@ static void learn(struct place *p, long iterations, uint64_t ended)
 
 /* ---- loops that end at a barrier ---- */
 
+static bool expects_barrier(const struct place *p)
+{
+	return p->to_barrier > p->doubt;
+}
+
+/* A node that receives by itself, and then computes, lets the others wait for some ten milliseconds. So a place that was
+ * wrongly believed must be right four times as often, before it is again. */
+static void followed_by(struct place *p, bool barrier)
+{
+	if (barrier) {
+		p->to_barrier++;
+		if (p->to_barrier > p->doubt + FORGIVEN)
+			p->doubt = 0;
+		return;
+	}
+	if (p->near_ns && p->doubt < DOUBT_MOST)
+		p->doubt = 4 * p->doubt + 3;
+	p->to_barrier = 0;
+}
+
 void loop__barrier(void)
 {
-	if (over)
-		over->to_barrier = events__now() - over->over_ns < SOON_NS;
+	uint64_t now;
+
+	if (!over)
+		return;
+	now = events__now();
+	followed_by(over, now - over->over_ns < SOON_NS && (!over->near_ns || now - over->near_ns < LATE_NS));
 	over = NULL;
 }
 
-/* The last time the loop ended at a barrier, and the rest of it will not take long. To ask the clock costs as much as many a loop's
+/* The loop is expected to end at a barrier, and the rest of it will not take long. To ask the clock costs as much as many a loop's
  * ten iterations: from far away the next time is half-way there, for the iterations need not be alike. */
 static bool near_barrier(struct place *p, const struct dsm__loop *l)
 {
 	long left = l->end - l->at, done = p->length - left;
 	double step_ns, far_ns, next;
+	uint64_t now;
 
-	if (!p->to_barrier || l->at < p->look_at || done <= 0)
+	if (!expects_barrier(p) || l->at < p->look_at || done <= 0)
 		return false;
-	step_ns = (double)(events__now() - p->from_ns) / (double)done;
+	now = events__now();
+	step_ns = (double)(now - p->from_ns) / (double)done;
 	far_ns = step_ns * (double)left - NEAR_NS;
 	next = (far_ns > 2 * LOOK_NS ? far_ns / 2 : LOOK_NS) / (step_ns > 0.1 ? step_ns : 0.1);
 	p->look_at = next < (double)left - 1 ? l->at + (long)next + 1 : l->end;
+	if (far_ns < 0 && !p->near_ns)
+		p->near_ns = now;
 	return far_ns < 0;
 }
 
@@ -172,8 +205,9 @@ static struct dsm__loop begin_loop(long from, long to, long chunk, const char *p
 	p->from_ns = events__now();
 	p->look_at = to - from > FIRST ? from + FIRST : to;
 	p->ended_ns = 0;
+	p->near_ns = 0;
 	if (over)
-		over->to_barrier = false;
+		followed_by(over, false);
 	over = NULL;
 	return (struct dsm__loop){.at = from,
 				  .stop = from,
@@ -286,7 +320,7 @@ static bool in_pieces(const struct dsm__loop *l)
 {
 	const struct place *p = l->site;
 
-	return l->independent && p->to_barrier && tx.depth == 1 && tx__never_undone() && node.transport;
+	return l->independent && expects_barrier(p) && tx.depth == 1 && tx__never_undone() && node.transport;
 }
 
 int dsm__loop_more(struct dsm__loop *l)

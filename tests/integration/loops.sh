@@ -48,4 +48,6 @@ for model in tx sc rc; do
 	timeout 60 "$BUILD/bin/dsmrun" -n 2 --consistency $model "$BUILD/tests/integration/loops" stray "$TMPDIR/got" ||
 		{ echo "stray under $model failed"; exit 1; }
 	echo "  stray under $model: ok"
+	timeout 60 "$BUILD/bin/dsmrun" -n 2 --consistency $model "$BUILD/tests/integration/loops" doubt ||
+		{ echo "doubt under $model failed"; exit 1; }
 done
