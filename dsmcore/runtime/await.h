@@ -14,7 +14,7 @@ void await__message(const uint32_t *word, uint32_t value);
 
 /* The mutator comes to a barrier, and takes the receiving over before it sends what the others wait for: what they send it
  * would wake the service thread, which preempts it in the middle of that, only to wait for node.lock; and who wakes a thread
- * pays for it too. Until it departs, or a wait in between ends. The mutator's, without node.lock. */
+ * pays for it too. Until it departs, or a wait in between ends; a second depart does nothing. The mutator's, without node.lock. */
 void await__arrive(void);
 void await__depart(void);
 

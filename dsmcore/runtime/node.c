@@ -24,6 +24,7 @@
 #include "dsmcore/memory/objects.h"
 #include "dsmcore/memory/objects_layout.h"
 #include "dsmcore/memory/region.h"
+#include "dsmcore/runtime/await.h"
 #include "dsmcore/runtime/batch.h"
 #include "dsmcore/runtime/clocks.h"
 #include "dsmcore/runtime/contention.h"
@@ -229,6 +230,7 @@ void node__depends_on_lost(uint16_t peer)
 	uint64_t end = events__now() + LOST_GRACE_S * 1000000000ull;
 
 	pthread_mutex_unlock(&node.lock);
+	await__depart(); /* others wait for their answers meanwhile */
 	while (events__now() < end)
 		usleep(100000);
 	if (tx.at_barrier)
