@@ -74,7 +74,7 @@ static int on_timer(struct transport *t)
 		return 0;
 	if (t->kept && t->looked == t->seen)
 		rc = take_back(t);
-	else if (t->kept)
+	else if (t->kept && !t->briefly)
 		set_timer(t);
 	pthread_mutex_unlock(&t->receiving);
 	return rc;
