@@ -22,6 +22,9 @@ void await__depart(void);
  * thread does again soon. The mutator's, without node.lock. */
 void await__near(void);
 
+/* The longest time since the last call in which the mutator did not receive, although a barrier was near. */
+uint64_t await__deaf_ns(void);
+
 /* Between two attempts: receives what is there, if the mutator has kept the receiving since its last wait.
  * The mutator's, without node.lock. */
 void await__look(void);

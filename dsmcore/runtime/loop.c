@@ -41,9 +41,10 @@
 #define SOON_NS	    20000   /* from the end of a loop to a barrier that follows it */
 #define NEAR_NS	    150000  /* to the end of a loop that a barrier follows */
 #define LOOK_NS	    10000   /* from one look to the next */
-#define LATE_NS	    1000000 /* from there to the barrier: that was not near */
-#define DOUBT_MOST  255	    /* right guesses in a row that wrong ones may ask for */
-#define FORGIVEN    256	    /* and so many more, before those are forgotten */
+#define LATE_NS	    1000000 /* without a look: it was not near */
+#define DOUBT	    3	    /* more right guesses in a row, for a wrong one */
+#define DOUBT_MOST  255
+#define FORGIVEN    16 /* right ones, for one less */
 
 struct place {
 	const void *pc;
@@ -142,29 +143,30 @@ static bool expects_barrier(const struct place *p)
 	return p->to_barrier > p->doubt;
 }
 
-/* A node that receives by itself, and then computes, lets the others wait for some ten milliseconds. So a place that was
- * wrongly believed must be right four times as often, before it is again. */
-static void followed_by(struct place *p, bool barrier)
+/* A node that receives by itself, and then computes or sleeps, lets the others wait for some ten milliseconds. So a place that was
+ * wrongly believed must be right more often in a row, before it is again. Few more: a busy machine makes each place late at times. */
+static void followed_by_another(struct place *p)
 {
-	if (barrier) {
-		p->to_barrier++;
-		if (p->to_barrier > p->doubt + FORGIVEN)
-			p->doubt = 0;
+	if (p->near_ns && p->doubt < DOUBT_MOST)
+		p->doubt += DOUBT;
+	p->to_barrier = 0;
+}
+
+static void followed_by_barrier(struct place *p)
+{
+	if (p->near_ns ? await__deaf_ns() > LATE_NS : events__now() - p->over_ns > SOON_NS) {
+		followed_by_another(p);
 		return;
 	}
-	if (p->near_ns && p->doubt < DOUBT_MOST)
-		p->doubt = 4 * p->doubt + 3;
-	p->to_barrier = 0;
+	p->to_barrier++;
+	if (expects_barrier(p) && p->to_barrier % FORGIVEN == 0 && p->doubt)
+		p->doubt--;
 }
 
 void loop__barrier(void)
 {
-	uint64_t now;
-
-	if (!over)
-		return;
-	now = events__now();
-	followed_by(over, now - over->over_ns < SOON_NS && (!over->near_ns || now - over->near_ns < LATE_NS));
+	if (over)
+		followed_by_barrier(over);
 	over = NULL;
 }
 
@@ -183,8 +185,10 @@ static bool near_barrier(struct place *p, const struct dsm__loop *l)
 	far_ns = step_ns * (double)left - NEAR_NS;
 	next = (far_ns > 2 * LOOK_NS ? far_ns / 2 : LOOK_NS) / (step_ns > 0.1 ? step_ns : 0.1);
 	p->look_at = next < (double)left - 1 ? l->at + (long)next + 1 : l->end;
-	if (far_ns < 0 && !p->near_ns)
+	if (far_ns < 0 && !p->near_ns) {
 		p->near_ns = now;
+		await__deaf_ns(); /* from here on */
+	}
 	return far_ns < 0;
 }
 
@@ -207,7 +211,7 @@ static struct dsm__loop begin_loop(long from, long to, long chunk, const char *p
 	p->ended_ns = 0;
 	p->near_ns = 0;
 	if (over)
-		followed_by(over, false);
+		followed_by_another(over);
 	over = NULL;
 	return (struct dsm__loop){.at = from,
 				  .stop = from,
