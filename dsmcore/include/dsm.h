@@ -254,7 +254,7 @@ DSM_API void dsm_phase(const char *name);
 /* ---- what the macros above use ---- */
 struct dsm__loop {
 	long at, stop, upto, end, chunk; /* upto: where its transaction ends; chunk: the program's, or 0 */
-	const void *pc;		   /* the place of the loop, and what the runtime knows of it */
+	const void *pc;			 /* the place of the loop, and what the runtime knows of it */
 	void *site;
 	const void *object; /* NULL: the loop's place names its lock: */
 	const char *place;

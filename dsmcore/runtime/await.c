@@ -95,6 +95,7 @@ static struct {
 	bool on;	   /* the mutator has kept the receiving */
 	bool near;	   /* since a barrier is near */
 	uint64_t looked;   /* near: the last time */
+	uint64_t deaf;	   /* near: the longest time between two looks */
 	bool useful;	   /* a message came since */
 	uint64_t until;	   /* to be given back, if none comes */
 	uint64_t wait_end; /* 0: no attempt without one since */
@@ -130,12 +131,29 @@ static bool worth_keeping(void)
 	return true;
 }
 
+static void note_deafness(uint64_t now)
+{
+	if (keep.near && now - keep.looked > keep.deaf)
+		keep.deaf = now - keep.looked;
+}
+
+uint64_t await__deaf_ns(void)
+{
+	uint64_t deaf;
+
+	note_deafness(events__now());
+	deaf = keep.deaf;
+	keep.deaf = 0;
+	return deaf;
+}
+
 static void receive_kept(uint64_t now)
 {
 	if (keep.near && now - keep.looked < NEAR_LOOK_NS)
 		return;
 	int n = transport__look(node.transport);
 
+	note_deafness(now);
 	keep.looked = now;
 	if (n > 0) {
 		keep.useful = true;
@@ -187,6 +205,8 @@ static void begin(void)
 	if (!receiving && node.transport)
 		transport__seize(node.transport);
 	receiving = node.transport;
+	if (keep.near)
+		note_deafness(events__now());
 	if (keep.on && !keep.near && events__now() > keep.until)
 		end_keeping(keep.useful);
 }
@@ -196,7 +216,7 @@ static void end(void)
 	if (!receiving)
 		return;
 	receiving = false;
-	keep.wait_end = events__now();
+	keep.wait_end = keep.looked = events__now();
 	keep.on = worth_keeping();
 	keep.until = keep.wait_end + (keep.near ? NEAR_KEEP_NS : KEEP_NS);
 	if (keep.near) /* that was the last commit before the barrier */

@@ -14,13 +14,16 @@ void await__message(const uint32_t *word, uint32_t value);
 
 /* The mutator comes to a barrier, and takes the receiving over before it sends what the others wait for: what they send it
  * would wake the service thread, which preempts it in the middle of that, only to wait for node.lock; and who wakes a thread
- * pays for it too. Until it departs, or a wait in between ends. The mutator's, without node.lock. */
+ * pays for it too. Until it departs, or a wait in between ends; a second depart does nothing. The mutator's, without node.lock. */
 void await__arrive(void);
 void await__depart(void);
 
 /* A barrier is near: the mutator receives from now on, in await__look() and at the barrier. If it does neither, the service
  * thread does again soon. The mutator's, without node.lock. */
 void await__near(void);
+
+/* The longest time since the last call in which the mutator did not receive, although a barrier was near. */
+uint64_t await__deaf_ns(void);
 
 /* Between two attempts: receives what is there, if the mutator has kept the receiving since its last wait.
  * The mutator's, without node.lock. */

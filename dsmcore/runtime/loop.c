@@ -38,8 +38,13 @@
 #define FORGET_NS   1e9 /* so much of the past counts in full */
 #define PRIOR_NS    1e5 /* M of a loop that has just begun */
 #define CACHE_PAGES 256
-#define SOON_NS	    20000  /* from the end of a loop to a barrier that follows it */
-#define NEAR_NS	    150000 /* to the end of a loop that a barrier follows */
+#define SOON_NS	    20000   /* from the end of a loop to a barrier that follows it */
+#define NEAR_NS	    150000  /* to the end of a loop that a barrier follows */
+#define LOOK_NS	    10000   /* from one look to the next */
+#define LATE_NS	    1000000 /* without a look: it was not near */
+#define DOUBT	    3	    /* more right guesses in a row, for a wrong one */
+#define DOUBT_MOST  255
+#define FORGIVEN    16 /* right ones, for one less */
 
 struct place {
 	const void *pc;
@@ -51,7 +56,10 @@ struct place {
 	long length;	       /* iterations of the loop that runs */
 	uint64_t from_ns;      /* when that began */
 	uint64_t over_ns;      /* when the last one was over */
-	bool to_barrier;       /* and a barrier followed */
+	uint64_t near_ns;      /* when its end was near; 0: not yet */
+	uint32_t to_barrier;   /* so many in a row ended at a barrier */
+	uint32_t doubt;	       /* and must have, and one more, until the next one is expected to */
+	long look_at;	       /* before this iteration there is no need to ask how near it is */
 	long chosen, last;     /* iterations in a transaction: in the next one, in the last one */
 	/* Of the running one; an abort leaves all of this alone. */
 	uint64_t begun_ns;
@@ -130,20 +138,58 @@ static void learn(struct place *p, long iterations, uint64_t ended)
 
 /* ---- loops that end at a barrier ---- */
 
+static bool expects_barrier(const struct place *p)
+{
+	return p->to_barrier > p->doubt;
+}
+
+/* A node that receives by itself, and then computes or sleeps, lets the others wait for some ten milliseconds. So a place that was
+ * wrongly believed must be right more often in a row, before it is again. Few more: a busy machine makes each place late at times. */
+static void followed_by_another(struct place *p)
+{
+	if (p->near_ns && p->doubt < DOUBT_MOST)
+		p->doubt += DOUBT;
+	p->to_barrier = 0;
+}
+
+static void followed_by_barrier(struct place *p)
+{
+	if (p->near_ns ? await__deaf_ns() > LATE_NS : events__now() - p->over_ns > SOON_NS) {
+		followed_by_another(p);
+		return;
+	}
+	p->to_barrier++;
+	if (expects_barrier(p) && p->to_barrier % FORGIVEN == 0 && p->doubt)
+		p->doubt--;
+}
+
 void loop__barrier(void)
 {
 	if (over)
-		over->to_barrier = events__now() - over->over_ns < SOON_NS;
+		followed_by_barrier(over);
 	over = NULL;
 }
 
-/* The last time the loop ended at a barrier, and the rest of it will not take long. */
-static bool near_barrier(const struct place *p, const struct dsm__loop *l)
+/* The loop is expected to end at a barrier, and the rest of it will not take long. To ask the clock costs as much as many a loop's
+ * ten iterations: from far away the next time is half-way there, for the iterations need not be alike. */
+static bool near_barrier(struct place *p, const struct dsm__loop *l)
 {
 	long left = l->end - l->at, done = p->length - left;
+	double step_ns, far_ns, next;
+	uint64_t now;
 
-	return p->to_barrier && done > 0 &&
-	       (double)(events__now() - p->from_ns) * (double)left < (double)NEAR_NS * (double)done;
+	if (!expects_barrier(p) || l->at < p->look_at || done <= 0)
+		return false;
+	now = events__now();
+	step_ns = (double)(now - p->from_ns) / (double)done;
+	far_ns = step_ns * (double)left - NEAR_NS;
+	next = (far_ns > 2 * LOOK_NS ? far_ns / 2 : LOOK_NS) / (step_ns > 0.1 ? step_ns : 0.1);
+	p->look_at = next < (double)left - 1 ? l->at + (long)next + 1 : l->end;
+	if (far_ns < 0 && !p->near_ns) {
+		p->near_ns = now;
+		await__deaf_ns(); /* from here on */
+	}
+	return far_ns < 0;
 }
 
 static int loop_over(struct place *p)
@@ -161,9 +207,11 @@ static struct dsm__loop begin_loop(long from, long to, long chunk, const char *p
 
 	p->length = to - from;
 	p->from_ns = events__now();
+	p->look_at = to - from > FIRST ? from + FIRST : to;
 	p->ended_ns = 0;
+	p->near_ns = 0;
 	if (over)
-		over->to_barrier = false;
+		followed_by_another(over);
 	over = NULL;
 	return (struct dsm__loop){.at = from,
 				  .stop = from,
@@ -198,11 +246,12 @@ struct dsm__loop dsm__loop_begin_independent(long from, long to, const char *pla
 	return l;
 }
 
-/* The transaction of l->at ... l->stop - 1 is over, or was left by break. */
+/* The transaction up to l->upto is over, or was left by break: then l->at is before it. Beyond it is l->at when the body has
+ * moved the variable, as that of a plain loop may. */
 static void end_transaction(struct dsm__loop *l)
 {
 	struct place *p = l->site;
-	bool whole = l->at == l->upto, outer = tx.depth == 1;
+	bool whole = l->at >= l->upto, outer = tx.depth == 1;
 	uint64_t ended = events__now();
 	long iterations = tx.units;
 
@@ -259,19 +308,23 @@ static int next_section(struct dsm__loop *l)
 	return l->open;
 }
 
-/* A transaction that is never undone is long: in pieces, between which the mutator may receive. */
+/* A transaction that is never undone is long: in pieces, if a barrier is expected, between which the mutator may receive. */
 static void begin_piece(struct dsm__loop *l)
 {
+	const struct place *p = l->site;
+
 	if (near_barrier(l->site, l)) {
 		await__near();
 		tx__look();
 	}
-	l->stop = l->upto - l->at < FIRST ? l->upto : l->at + FIRST;
+	l->stop = l->at < p->look_at && p->look_at < l->upto ? p->look_at : l->upto;
 }
 
 static bool in_pieces(const struct dsm__loop *l)
 {
-	return l->independent && tx.depth == 1 && tx__never_undone() && node.transport;
+	const struct place *p = l->site;
+
+	return l->independent && expects_barrier(p) && tx.depth == 1 && tx__never_undone() && node.transport;
 }
 
 int dsm__loop_more(struct dsm__loop *l)
@@ -279,7 +332,7 @@ int dsm__loop_more(struct dsm__loop *l)
 	struct place *p = l->site;
 
 	tx__require_mutator(NODE_CALLER, "DSM_TX_FOR");
-	if (l->open && l->at == l->stop && l->stop < l->upto) {
+	if (l->open && l->at >= l->stop && l->at < l->upto) {
 		begin_piece(l);
 		return 1;
 	}

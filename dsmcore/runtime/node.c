@@ -24,6 +24,7 @@
 #include "dsmcore/memory/objects.h"
 #include "dsmcore/memory/objects_layout.h"
 #include "dsmcore/memory/region.h"
+#include "dsmcore/runtime/await.h"
 #include "dsmcore/runtime/batch.h"
 #include "dsmcore/runtime/clocks.h"
 #include "dsmcore/runtime/contention.h"
@@ -44,7 +45,8 @@
 #include "dsmcore/transport/stream.h"
 #include "dsmcore/transport/transport.h"
 
-#define TICK_MS	     20 /* between looks at what no message announces */
+#define TICK_MS	     20		/* between looks at what no message announces */
+#define CHECK_NS     1000000ull /* at a mutator that receives by itself, once one has been seen to */
 #define LISTENER_NS  3000000000ull
 #define LOST_GRACE_S 5 /* the launcher normally ends the run long before */
 
@@ -228,6 +230,7 @@ void node__depends_on_lost(uint16_t peer)
 	uint64_t end = events__now() + LOST_GRACE_S * 1000000000ull;
 
 	pthread_mutex_unlock(&node.lock);
+	await__depart(); /* others wait for their answers meanwhile */
 	while (events__now() < end)
 		usleep(100000);
 	if (tx.at_barrier)
@@ -292,29 +295,40 @@ static void tick(void)
 	pthread_mutex_unlock(&node.lock);
 }
 
+/* Waits until then at most. */
+static void serve_until(uint64_t end)
+{
+	uint64_t now = events__now();
+	int ms = end > now ? (int)((end - now) / 1000000) + 1 : 0;
+	int err = node.transport ? transport__wait(node.transport, ms) : (usleep((unsigned)ms * 1000), 0);
+
+	if (err < 0 && err != -EINTR)
+		node__deaf(err);
+}
+
 static void *serve(void *arg)
 {
-	uint64_t next_tick = 0;
+	uint64_t next_tick = 0, next_check = 0;
 
 	(void)arg;
 	pthread_setname_np(pthread_self(), "dsm-service");
 	contention__service();
 	while (!__atomic_load_n(&service.stop, __ATOMIC_ACQUIRE)) {
-		int err = node.transport ? transport__wait(node.transport, TICK_MS)
-					 : (usleep(TICK_MS * 1000), 0);
-
-		if (err < 0 && err != -EINTR)
-			node__deaf(err);
+		serve_until(next_check);
 		uint64_t now = events__now();
 
 		dispatch__tick();
-		if (now < next_tick)
+		if (now < next_check)
 			continue;
-		tick();
-		err = node.transport ? transport__check(node.transport) : 0;
-		if (err < 0)
-			node__deaf(err);
-		next_tick = now + TICK_MS * 1000000ull;
+		if (now >= next_tick) {
+			tick();
+			next_tick = now + TICK_MS * 1000000ull;
+		}
+		int kept = node.transport ? transport__check(node.transport) : 0;
+
+		if (kept < 0)
+			node__deaf(kept);
+		next_check = kept ? now + CHECK_NS : next_tick;
 	}
 	return NULL;
 }

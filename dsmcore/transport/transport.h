@@ -76,7 +76,8 @@ void transport__keep(struct transport *t);
 int transport__look(struct transport *t);
 /* The same for somebody who is going to wait in some ten microseconds. If he is wrong, and does not look either, the service
  * thread takes the receiving back only by check, which it calls now and then: when nobody has looked since the last call.
- * check returns as receive. */
+ * check returns 1 when somebody has, and may have gone to compute since: it is to be called again soon. Else 0, or what
+ * receive returns when it fails. */
 void transport__keep_briefly(struct transport *t);
 int transport__check(struct transport *t);
 void transport__give_back(struct transport *t);

@@ -74,7 +74,7 @@ static int on_timer(struct transport *t)
 		return 0;
 	if (t->kept && t->looked == t->seen)
 		rc = take_back(t);
-	else if (t->kept)
+	else if (t->kept && !t->briefly)
 		set_timer(t);
 	pthread_mutex_unlock(&t->receiving);
 	return rc;
@@ -195,8 +195,12 @@ int transport__check(struct transport *t)
 
 	if (pthread_mutex_trylock(&t->receiving))
 		return 0;
-	if (t->kept && t->looked == t->checked)
+	if (t->kept && t->looked == t->checked) {
 		rc = take_back(t);
+		rc = rc < 0 ? rc : 0;
+	} else if (t->kept && t->briefly) {
+		rc = 1;
+	}
 	t->checked = t->looked;
 	pthread_mutex_unlock(&t->receiving);
 	return rc;

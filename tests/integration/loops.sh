@@ -35,10 +35,19 @@ for n in 1 2 4; do
 	out=$(run $n shared) || { echo "shared with $n nodes failed"; exit 1; }
 	check "shared on $n" $out $((200 * n)) $((20400 * n))
 done
+for n in 1 2; do
+	for model in tx sc rc "tx --no-independent"; do
+		timeout 60 "$BUILD/bin/dsmrun" -n $n --consistency $model "$BUILD/tests/integration/loops" shapes ||
+			{ echo "shapes with $n nodes under $model failed"; exit 1; }
+	done
+	echo "  shapes on $n: ok"
+done
 # Near the barrier that has followed so far the mutator receives by itself; if none comes, it must not stay so.
 for model in tx sc rc; do
 	rm -f "$TMPDIR/got"
 	timeout 60 "$BUILD/bin/dsmrun" -n 2 --consistency $model "$BUILD/tests/integration/loops" stray "$TMPDIR/got" ||
 		{ echo "stray under $model failed"; exit 1; }
 	echo "  stray under $model: ok"
+	timeout 60 "$BUILD/bin/dsmrun" -n 2 --consistency $model "$BUILD/tests/integration/loops" doubt ||
+		{ echo "doubt under $model failed"; exit 1; }
 done

@@ -4,8 +4,10 @@
  *	page	everybody goes on reading everybody's page
  *	barrier everybody goes on meeting at barriers
  *	loops	everybody goes on writing words of its own in everybody's page, in loops that are not undone
+ *	late	when FOLDER/stop is there node 0 comes to a barrier, and some time later node 1 reads its page; then it
+ *		makes FOLDER/done-1
  *	apart	everybody goes on with its own page, until FOLDER/stop is there; then it makes
- *FOLDER/done-NODE
+ *		FOLDER/done-NODE
  */
 #include <dsm.h>
 #include <fcntl.h>
@@ -69,6 +71,27 @@ static void stay_apart(const char *folder, bool look)
 	close(open(done, O_CREAT | O_WRONLY, 0666));
 }
 
+static void come_late(const char *folder)
+{
+	char stop[4096], done[4096];
+
+	snprintf(stop, sizeof(stop), "%s/stop", folder);
+	snprintf(done, sizeof(done), "%s/done-1", folder);
+	while (access(stop, F_OK))
+		usleep(1000);
+	if (dsm_node() == 0)
+		dsm_barrier();
+	if (dsm_node() == 1) {
+		sleep(2);
+		DSM_TX {
+			seen = page[0][1];
+		}
+		close(open(done, O_CREAT | O_WRONLY, 0666));
+	}
+	for (;;) /* who has ended comes to no barrier: that would end node 0 */
+		pause();
+}
+
 int main(int argc, char **argv)
 {
 	if (argc != 3) {
@@ -78,6 +101,8 @@ int main(int argc, char **argv)
 	share_pages();
 	if (!strcmp(argv[1], "barrier"))
 		meet();
+	else if (!strcmp(argv[1], "late"))
+		come_late(argv[2]);
 	else if (!strcmp(argv[1], "loops"))
 		loops();
 	else

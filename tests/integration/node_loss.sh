@@ -90,6 +90,17 @@ finish loops
 lost=$(grep -cE 'node [0-3] is lost.* at tests/integration/loss.c:[0-9]' "$work/err")
 [ "$lost" = 3 ] || fail "loops: $lost of 3 nodes said who is lost, and where they needed it"
 
+# Who comes to a barrier after the loss waits for the launcher's word, too, and answers others meanwhile.
+start late unix
+sleep 0.5
+touch "$work/stop"
+for _ in $(seq 120); do
+	[ -e "$work/done-1" ] && break
+	sleep 0.1
+done
+[ -e "$work/done-1" ] || fail "late: a node that waits for the launcher's word does not answer"
+finish late
+
 start apart unix
 sleep 6 # longer than a node waits for the launcher's word
 [ "$(running | wc -l)" = 3 ] || fail "apart: $(running | wc -l) of 3 nodes go on"

@@ -543,6 +543,31 @@ static void test_more_than_the_ring(void **state)
 	transport__close(e[1].t);
 }
 
+/* The service threads have ended: what they would do is done here by hand. */
+static void test_checks(void **state)
+{
+	static struct node e[2];
+
+	(void)state;
+	open_nodes(e, false);
+	for (int n = 0; n < 2; n++) {
+		__atomic_store_n(&e[n].stop, true, __ATOMIC_RELEASE);
+		transport__kick(e[n].t);
+		pthread_join(e[n].service, NULL);
+	}
+	transport__seize(e[0].t);
+	assert_int_equal(transport__check(e[0].t), 0); /* he waits */
+	transport__keep_briefly(e[0].t);
+	assert_int_equal(transport__check(e[0].t), 1); /* he has only just begun */
+	assert_true(transport__look(e[0].t) >= 0);
+	assert_int_equal(transport__check(e[0].t), 1);
+	assert_int_equal(transport__check(e[0].t), 0); /* he has not looked: taken back */
+	assert_int_equal(transport__look(e[0].t), -ENOENT);
+	assert_int_equal(transport__check(e[0].t), 0);
+	transport__close(e[0].t);
+	transport__close(e[1].t);
+}
+
 static void test_turns_on_sockets(void **state)
 {
 	(void)state;
@@ -565,6 +590,7 @@ int main(void)
 		cmocka_unit_test(test_scribbled),
 		cmocka_unit_test(test_bad_offers),
 		cmocka_unit_test(test_more_than_the_ring),
+		cmocka_unit_test(test_checks),
 		cmocka_unit_test(test_turns_on_sockets),
 		cmocka_unit_test(test_turns_on_rings),
 	};
