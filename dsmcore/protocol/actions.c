@@ -62,6 +62,13 @@ void core__do_range(struct dsm_core *core, enum core_action_type type, uint32_t 
 		core__do(core, type, page);
 }
 
+void core__ask_tick(struct dsm_core *core)
+{
+	if (!core->sc.ticking)
+		core__do(core, CORE_DO_TICK, 0);
+	core->sc.ticking = true;
+}
+
 struct core_action *core__emit(struct dsm_core *core, enum core_emit_type type)
 {
 	struct core_action *a = core__do(core, CORE_DO_EMIT, 0);

@@ -13,6 +13,8 @@
 bool core__grow(struct dsm_core *core, void *list, size_t *cap, size_t need, size_t elem);
 struct core_action *core__do(struct dsm_core *core, enum core_action_type type, uint32_t page);
 struct core_action *core__emit(struct dsm_core *core, enum core_emit_type type);
+/* Asks for a TICK, unless one is under way. */
+void core__ask_tick(struct dsm_core *core);
 struct core_entry *core__entries(struct dsm_core *core, size_t count);
 /* By page. */
 void core__sort(struct core_entry *entries, size_t count);
@@ -449,6 +451,8 @@ int locks__on_want(struct dsm_core *core, const struct core_msg *msg);
 int locks__on_back(struct dsm_core *core, const struct core_msg *msg);
 /* All that flush `upto` and those before it have sent is with everybody: locks that wait for one of them go back. */
 void locks__flushed(struct dsm_core *core, uint64_t upto);
+/* The time is over for which a lock may be kept from others. */
+void locks__tick(struct dsm_core *core);
 /* Does the mutator wait for a lock of this manager? */
 bool locks__waits_for(const struct dsm_core *core, uint16_t manager);
 void locks__lose(struct dsm_core *core, uint16_t node);

@@ -346,6 +346,7 @@ static void go_on(struct dsm_core *core, uint16_t lost_with)
 		loss__tell(core, lost_with);
 	} else if (!core->asks.wanted) {
 		core->mutator = MUTATOR_RUNS;
+		core->locks.brought = true;
 		core->fault = CORE_FAULT_FETCH;
 		if (a->running && a->doomed && !core->fetch.pinned)
 			attempt__abort(core);

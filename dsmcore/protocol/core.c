@@ -308,8 +308,10 @@ int core_step(struct dsm_core *core, const struct core_event *event, const struc
 	     : event->type == CORE_MESSAGE ? on_message(core, event->msg)
 	     : event->type == CORE_TICK	   ? sc__tick(core)
 					   : loss__of_node(core, event->node);
-	if (event->type == CORE_TICK)
+	if (event->type == CORE_TICK) {
 		independent__tick(core);
+		locks__tick(core);
+	}
 	if (!rc && mutator && event->type != CORE_ACCESS)
 		sc__progress(core);
 	if (!rc)

@@ -226,9 +226,10 @@ struct core_event {
 	bool write;	/* ACCESS */
 	bool pinned;	/* ACCESS: cannot unwind here (library code): serve even if doomed */
 	bool stays; /* ACCESS: the kernel will write there, which cannot fault: open until the attempt has ended */
-	const bool *changed; /* COMMIT: one for each of core__dirty() in its order. BARRIER, RELEASE, and
-				       a MESSAGE for which core__flushes() says so: of core__written() */
+	const bool *changed; /* COMMIT: one for each of core__dirty() in its order. BARRIER, RELEASE, and a
+				       MESSAGE or TICK for which core__flushes() says so: of core__written() */
 	uint64_t lock;	     /* ACQUIRE, RELEASE */
+	bool soon; /* ACQUIRE: it comes so soon after the RELEASE of this lock that it were better not gone */
 	const struct core_msg *msg; /* MESSAGE: already checked by core_msg__sane() */
 	uint16_t node;		    /* LOST */
 };
@@ -372,11 +373,11 @@ int core_step(struct dsm_core *core, const struct core_event *event, const struc
 const uint32_t *core__dirty(const struct dsm_core *core, size_t *count);
 /* Pages of CORE_RC with a twin, ascending: those that may differ from what others have. Valid until the next step. */
 const uint32_t *core__written(const struct dsm_core *core, size_t *count);
-/* Will the step of this message send what was written, so that it needs event.changed? */
+/* Will the step of this message (NULL: of a TICK) send what was written, so that it needs event.changed? */
 bool core__flushes(const struct dsm_core *core, const struct core_msg *msg);
 enum core_model core__model(const struct dsm_core *core, uint32_t page);
 /* The short ways of ACQUIRE and RELEASE, without a step, where nothing is to be sent: the lock is here and free, or
- * the mutator holds it already; and nobody wants it, or the mutator holds it once more. False: nothing was done. Between
+ * the mutator holds it already; and nobody wants it before it is used again, or the mutator holds it once more. False: nothing was done. Between
  * steps, while the mutator runs. */
 bool core__reacquire(struct dsm_core *core, uint64_t lock, uint32_t site);
 bool core__keep(struct dsm_core *core, uint64_t lock, uint32_t site);

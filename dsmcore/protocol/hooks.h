@@ -132,6 +132,8 @@
 	X(lock_two_holders, "a lock is given to the next one before it has come back")                       \
 	X(lock_back_before_flush, "a lock goes back before what was written has been seen")                  \
 	X(lock_want_forgotten, "who is asked for a lock that it holds forgets that at the release")          \
+	X(lock_kept_late, "who keeps a lock that others want does not give it when the time is over")        \
+	X(lock_kept_on, "who keeps a lock that others want does not count its sections")                     \
 	X(lost_lock_awaited, "who waits for a lock that is lost with its holder is not told")                \
 	X(flush_forgotten, "what was written last is not flushed before a lock goes back")                   \
 	X(spread_unconfirmed, "a home does not wait for the holders' answers to a SPREAD")                   \

@@ -239,13 +239,6 @@ bool independent__rebase(struct dsm_core *core)
 	return true;
 }
 
-static void ask_tick(struct dsm_core *core)
-{
-	if (!core->sc.ticking)
-		core__do(core, CORE_DO_TICK, 0);
-	core->sc.ticking = true;
-}
-
 /* Does it know of something newer than what it was denied? */
 static bool is_behind(const struct dsm_core *core)
 {
@@ -278,7 +271,7 @@ void independent__denied(struct dsm_core *core, bool refused)
 		core->commit.later = (uint16_t)(1u << core->commit.denied);
 		core->commit.denied += core->commit.denied < DENIED_MAX;
 	}
-	ask_tick(core);
+	core__ask_tick(core);
 }
 
 void independent__tick(struct dsm_core *core)
@@ -286,7 +279,7 @@ void independent__tick(struct dsm_core *core)
 	if (!core->commit.later)
 		return;
 	if (--core->commit.later)
-		ask_tick(core);
+		core__ask_tick(core);
 	else
 		commit__again(core);
 }

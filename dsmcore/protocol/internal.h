@@ -215,6 +215,10 @@ struct locks {
 	uint32_t site;		     /* where it wants it */
 	struct lock *leaving;	     /* on their way back, when all that was written is flushed */
 	struct lock_waiter *waiters; /* at this manager, by node */
+	struct lock *kept;	     /* though others want it, for a few sections more */
+	uint32_t kept_uses;	     /* that it had when that began */
+	uint32_t kept_ticks;	     /* that were asked for since */
+	bool brought;		     /* since the last of them the mutator has waited for pages */
 	uint64_t cached, fetched;    /* acquired without a message, with */
 };
 

@@ -15,6 +15,17 @@
  * channel, in order: WANT always finds what was given, and who asks for a lock that it is just giving back has a place at
  * the end of the queue, behind all who came before.
  *
+ * A HOT LOCK would leave after each section, and with it go its pages, which takes a hundred times as long as a short section. So who
+ * releases a lock that others want *keeps* it, if it is likely to come back at once: for some sections more (l->limit), and not
+ * beyond a TICK. The limit is learnt. It grows when the mutator asks for a lock again that it has just given away (event.soon: the
+ * port has a clock), and falls when it asks later. If the TICK comes first, the limit falls to what was used; to nothing if the lock
+ * was not used at all. If pages have come since the TICK was asked for, another one is waited for, as moving those is what is to
+ * be spared. Two bounds hold for who waits, whatever the mutator does:
+ * - a lock that is wanted is free only while it is `kept`, and there is one such; the LOCK_TICKS-th TICK that was asked for since
+ *   ends that (locks__tick()), at once if the lock is free, else at the release;
+ * - no section of a kept lock begins that the limit forbids (may_stay()), nor is the limit ever larger than KEEP_MAX.
+ * A lock that is free when the WANT comes is given at once.
+ *
  * Recursion is counted at the holder. What happens between two synchronisations is an interval (model.c); a lock acquired
  * again by its holder does not synchronise anything.
  *
@@ -27,7 +38,10 @@
 
 #include "dsmcore/protocol/locks.h"
 
-#define BUCKETS 64u /* at first; doubled when there are more locks than that; always a power of two */
+#define BUCKETS	 64u  /* at first; doubled when there are more locks than that; always a power of two */
+#define KEEP_MAX 256u /* sections of a lock that others want */
+#define GROWTH	 4u   /* of the limit: by that part of it at a time */
+#define FALL	 8u   /* likewise */
 
 /* Multiplying spreads the name's bits upwards: the upper half is good for both, the bucket and the manager. */
 static uint32_t spread(uint64_t name)
@@ -166,8 +180,20 @@ static void send(struct dsm_core *core, enum core_msg_type type, uint16_t to, co
 static void hold(struct dsm_core *core, struct lock *l, uint32_t site)
 {
 	l->depth = 1;
+	l->uses++;
 	model__next_interval(core, site);
 	core->verdict = VERDICT_RESUME;
+}
+
+/* It has to be asked for: soon, because it was given away too early. */
+static void learn(struct lock *l, bool soon)
+{
+	if (!soon)
+		l->limit -= (l->limit + FALL - 1) / FALL;
+	else
+		l->limit += 1 + l->limit / GROWTH;
+	if (l->limit > KEEP_MAX)
+		l->limit = KEEP_MAX;
 }
 
 int locks__acquire(struct dsm_core *core, const struct core_event *event)
@@ -194,6 +220,7 @@ int locks__acquire(struct dsm_core *core, const struct core_event *event)
 		loss__tell(core, manager);
 		return 0;
 	}
+	learn(l, event->soon);
 	core->locks.wanted = l;
 	core->mutator = MUTATOR_ACQUIRES;
 	core->locks.site = event->site;
@@ -216,16 +243,25 @@ bool core__reacquire(struct dsm_core *core, uint64_t name, uint32_t site)
 	if (!l->depth) {
 		core->locks.cached++;
 		model__next_interval(core, site);
+		l->uses++;
 	}
 	l->depth++;
 	return true;
+}
+
+/* Others want it: may there be one more section? */
+static bool may_stay(const struct lock *l)
+{
+	return l->uses < l->limit || (core_mutant(lock_kept_on) && l->limit);
 }
 
 bool core__keep(struct dsm_core *core, uint64_t name, uint32_t site)
 {
 	struct lock *l = locks__find(core, name);
 
-	if (!l || !l->depth || core->attempt.running || (l->depth == 1 && (l->wanted || untold(core))))
+	if (!l || !l->depth || core->attempt.running || (l->depth == 1 && untold(core)))
+		return false;
+	if (l->depth == 1 && l->wanted && (core->locks.kept != l || !may_stay(l)))
 		return false;
 	if (!--l->depth)
 		model__next_interval(core, site);
@@ -241,6 +277,8 @@ static void give_back(struct dsm_core *core, struct lock *l)
 /* It is free and somebody wants it: what was written comes first. */
 static void leave(struct dsm_core *core, struct lock *l)
 {
+	if (core->locks.kept == l)
+		core->locks.kept = NULL;
 	if (core_mutant(lock_back_before_flush)) {
 		give_back(core, l);
 		rc__flush(core, core->changed, 0);
@@ -270,6 +308,42 @@ void locks__flushed(struct dsm_core *core, uint64_t upto)
 	}
 }
 
+/* It is free, and others want it. Is it kept? One is at a time: its TICK is the one that is under way. */
+static bool keep(struct dsm_core *core, struct lock *l)
+{
+	struct locks *k = &core->locks;
+
+	if (!may_stay(l) || (k->kept && k->kept != l))
+		return false;
+	if (k->kept)
+		return true;
+	k->kept = l;
+	k->kept_uses = l->uses;
+	k->kept_ticks = !core->sc.ticking;
+	k->brought = false;
+	core__ask_tick(core);
+	return true;
+}
+
+void locks__tick(struct dsm_core *core)
+{
+	struct locks *k = &core->locks;
+	struct lock *l = k->kept;
+
+	if (!l || core_mutant(lock_kept_late))
+		return;
+	/* The first may have been asked for before. */
+	if (k->kept_ticks && (!k->brought || k->kept_ticks == LOCK_TICKS)) {
+		l->limit = l->uses == k->kept_uses ? 0 : l->uses - l->uses / FALL;
+		if (!l->depth)
+			leave(core, l);
+		return;
+	}
+	k->kept_ticks++;
+	k->brought = false;
+	core__ask_tick(core);
+}
+
 int locks__release(struct dsm_core *core, const struct core_event *event)
 {
 	struct lock *l = locks__find(core, event->lock);
@@ -279,7 +353,7 @@ int locks__release(struct dsm_core *core, const struct core_event *event)
 	core->verdict = VERDICT_RESUME;
 	if (--l->depth)
 		return 0;
-	if (l->wanted) /* what it flushes is of the interval that ends */
+	if (l->wanted && !keep(core, l)) /* what it flushes is of the interval that ends */
 		leave(core, l);
 	model__next_interval(core, event->site);
 	return 0;
@@ -300,6 +374,7 @@ int locks__on_give(struct dsm_core *core, const struct core_msg *msg)
 		return 0;
 	}
 	l->here = true;
+	l->uses = 0;
 	core->locks.fetched++;
 	hold(core, l, core->locks.site);
 	emit = core__emit(core, CORE_EMIT_LOCK);
@@ -322,11 +397,14 @@ int locks__on_want(struct dsm_core *core, const struct core_msg *msg)
 	return 0;
 }
 
-/* Written pages matter to a WANT for a lock that is free, or to an ACQUIRE of one that this node has itself and would ask itself to give back. */
+/* Written pages matter to a WANT for a lock that is free, or to an ACQUIRE of one that this node has itself and would ask itself to
+ * give back; or to a TICK that ends a lock's being kept. */
 bool core__flushes(const struct dsm_core *core, const struct core_msg *msg)
 {
 	const struct lock *l;
 
+	if (!msg)
+		return core->rc.nwritten && core->locks.kept && !core->locks.kept->depth;
 	if (!core->rc.nwritten || (msg->type != CORE_MSG_WANT && msg->type != CORE_MSG_ACQUIRE))
 		return false;
 	l = locks__find(core, msg->number);

@@ -5,6 +5,8 @@
 
 #include "dsmcore/protocol/internal.h"
 
+#define LOCK_TICKS 8u /* that one may be kept from others at most */
+
 /* A name as this node knows it: as its user, and as its manager. */
 struct lock {
 	uint64_t name;
@@ -15,6 +17,8 @@ struct lock {
 	bool wanted;		   /* and the manager wants it back */
 	bool leaving;		   /* and it is on its way, behind a flush: */
 	uint64_t flush;		   /* this one */
+	uint32_t uses;		   /* sections since it came */
+	uint32_t limit;		   /* one more may follow while there were fewer, though others want it */
 	/* The manager's: */
 	bool out;	 /* given to `holder` */
 	bool asked;	 /* who was sent a WANT */

@@ -327,6 +327,10 @@ void dispatch__tick(void)
 	pthread_mutex_lock(&node.lock);
 	if (port.tick_ns == due) {
 		__atomic_store_n(&port.tick_ns, 0, __ATOMIC_RELAXED);
+		if (gettid() == node.mutator) /* so nobody need be woken for it, on this core */
+			transport__alarm(node.transport, 0);
+		if (core__flushes(node.core, NULL))
+			event.changed = pages__written();
 		int err = core_step(node.core, &event, &actions);
 
 		if (err)

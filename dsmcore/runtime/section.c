@@ -26,6 +26,8 @@
 
 #define PLACES	    64u /* remembered */
 #define PLACE_NAMES (1ull << 63)
+#define SOON_NS                                                                                              \
+	5000u /* from a release to the next section of the same lock: less than to send it round takes */
 
 struct place {
 	const void *pc;
@@ -62,6 +64,8 @@ static struct {
 	struct place place[PLACES];
 	bool waits; /* for this lock: */
 	uint64_t wanted;
+	uint64_t left; /* the lock that was released last by a step, in which it may have gone, and when */
+	uint64_t left_ns;
 } section;
 
 /* ---- names ---- */
@@ -142,6 +146,7 @@ static void acquire(uint64_t lock, uint32_t site, const void *pc)
 	if (!core__reacquire(node.core, lock, site)) {
 		uint64_t start = events__now();
 
+		event.soon = section.left == lock && start - section.left_ns < SOON_NS;
 		section.waits = true;
 		section.wanted = lock;
 		dispatch__mutator(&event, NULL);
@@ -160,6 +165,8 @@ static void release(uint64_t lock, uint32_t site)
 	if (!core__keep(node.core, lock, site)) {
 		event.changed = pages__written();
 		dispatch__mutator(&event, NULL);
+		section.left = lock;
+		section.left_ns = events__now();
 	}
 	intervals__next();
 	pthread_mutex_unlock(&node.lock);

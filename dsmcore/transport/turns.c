@@ -11,12 +11,14 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dsmcore/transport/conn.h"
 
 #define TIMER	(UINT64_MAX - 2)
 #define ALARM	(UINT64_MAX - 3)
+#define BUSY_NS 20000  /* until the service thread looks again whether it may receive */
 #define KEEP_NS 400000 /* who keeps the receiving must look again within this time, or twice that */
 
 /* The service thread blocks in `outer`, which contains the epoll set of the streams: so a mutator that takes
@@ -99,8 +101,12 @@ static int on_streams(struct transport *t)
 {
 	int rc;
 
-	if (pthread_mutex_trylock(&t->receiving))
-		return 0; /* the mutator has just taken over */
+	if (pthread_mutex_trylock(&t->receiving)) {
+		/* The mutator has just taken over, or gives back: perhaps on this core, where it would not get on while this thread,
+		 * which has the better nice value, asked again and again. */
+		nanosleep(&(struct timespec){.tv_nsec = BUSY_NS}, NULL);
+		return 0;
+	}
 	rc = conn__receive_all(t, 0);
 	conn__arm(t);
 	pthread_mutex_unlock(&t->receiving);
@@ -221,13 +227,17 @@ int transport__look(struct transport *t)
 
 void transport__give_back(struct transport *t)
 {
+	bool kept;
+
 	pthread_mutex_lock(&t->receiving);
-	if (t->kept) {
-		t->kept = false;
+	kept = t->kept;
+	t->kept = false;
+	if (kept)
 		conn__arm(t);
-		set_quiet(t, false);
-	}
 	pthread_mutex_unlock(&t->receiving);
+	/* Not before: what is there already wakes the service thread, perhaps on this core, and before who has the lock. */
+	if (kept)
+		set_quiet(t, false);
 }
 
 int turns__open(struct transport *t)

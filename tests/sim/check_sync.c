@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dsmcore/protocol/internal.h"
+#include "dsmcore/protocol/locks.h"
 
 #define NUMBER (((uint64_t)1 << 40) - 1) /* of a value: the rest is 1 + its node */
 
@@ -136,12 +136,34 @@ void check_sync__asked(struct world *w, struct node *n, const struct core_msg *m
 }
 
 /* What is written by others, too, has a twin, and the core lists it. */
+/* A lock that others want is free for a few sections only, and no longer than some TICKs take to come that were asked for since;
+ * one that was asked for before may be under way then. */
+static void check_kept(struct world *w, struct node *n)
+{
+	const struct lock *l = n->core->locks.kept;
+	uint64_t most = (LOCK_TICKS + 1) * (TICK_MIN + w->profile.tick_max);
+
+	if (!l || l->name != n->kept) {
+		n->kept = l ? l->name : 0;
+		n->kept_since = w->now;
+		w->totals->kept += l != NULL;
+		return;
+	}
+	if (!l->here || !l->wanted || (!l->depth && l->uses >= l->limit))
+		world__fail(w, FAIL_INVARIANT, "node %u: lock %#" PRIx64 " is kept, and may not be",
+			    world__id(w, n), l->name);
+	if (!l->depth && w->now > n->kept_since + most)
+		world__fail(w, FAIL_INVARIANT, "node %u: lock %#" PRIx64 " is kept from others for too long",
+			    world__id(w, n), l->name);
+}
+
 void check_sync__step(struct world *w, struct node *n)
 {
 	const struct client_page *cp;
 	const uint32_t *written;
 	size_t count, i;
 
+	check_kept(w, n);
 	written = core__written(n->core, &count);
 	for (i = 0; i < count; i++) {
 		cp = &n->core->client[written[i]];
@@ -264,7 +286,8 @@ void check_sync__end(struct world *w)
 		if (w->nodes[i].dead)
 			continue;
 		if (core->asks.count || core->rc.nflushes || core->rc.nspreads || core->locks.leaving ||
-		    core->sc.nwaits || core->sc.ticking || (core->sc.nearly && !any_dead(w)))
+		    core->locks.kept || core->sc.nwaits || core->sc.ticking ||
+		    (core->sc.nearly && !any_dead(w)))
 			world__fail(w, FAIL_INVARIANT, "node %u: something is left on its way", i);
 		for (k = 0; k < w->nodes[i].nheld; k++)
 			if (w->nodes[i].held[k].used)

@@ -157,7 +157,7 @@ static unsigned lock_state(const struct dsm_core *core, const struct lock *l)
 		return waited ? LK_S_LEAVING_WAITED : LK_S_LEAVING;
 	if (l->depth)
 		return l->wanted ? LK_S_HELD_WANTED : LK_S_HELD;
-	return LK_S_CACHED;
+	return l->wanted ? LK_S_KEPT : LK_S_CACHED;
 }
 
 static unsigned manager_state(const struct dsm_core *core, const struct lock *l)
@@ -459,9 +459,9 @@ static const char *const RCH_expected[] = {
 
 /* ACQUIRE RELEASE GIVE GIVE_LOST WANT MANAGER_LOST */
 static const char *const LK_expected[] = {
-	[LK_S_ELSEWHERE] = "+mggW+",	  [LK_S_WAITED] = "ww++W+", [LK_S_HELD] = "++gg++",
-	[LK_S_HELD_WANTED] = "++ggd+",	  [LK_S_CACHED] = "+mgg++", [LK_S_LEAVING] = "+mggd+",
-	[LK_S_LEAVING_WAITED] = "wwbbdr",
+	[LK_S_ELSEWHERE] = "+mggW+",   [LK_S_WAITED] = "ww++W+",	 [LK_S_HELD] = "++gg++",
+	[LK_S_HELD_WANTED] = "++ggd+", [LK_S_CACHED] = "+mgg++",	 [LK_S_KEPT] = "+mggd+",
+	[LK_S_LEAVING] = "+mggd+",     [LK_S_LEAVING_WAITED] = "wwbbdr",
 };
 
 /* ACQUIRE BACK LOST_HOLDER LOST_WAITER */

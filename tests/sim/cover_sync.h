@@ -101,6 +101,7 @@
 	X(HELD, "the mutator has it")                                                                        \
 	X(HELD_WANTED, "the mutator has it, others want it")                                                 \
 	X(CACHED, "here and free")                                                                           \
+	X(KEPT, "here and free, others want it, and it may be used some times more")                         \
 	X(LEAVING, "on its way back, behind a flush")                                                        \
 	X(LEAVING_WAITED, "the same, and the mutator waits for it")
 

@@ -181,8 +181,9 @@ static void print_totals(const struct totals *t, int failed)
 	       t->moves, t->redirects, t->most_aborts, t->ahead, t->ahead_used, t->opened, t->opened_used,
 	       t->handed, t->soles, t->waits);
 	printf("without transactions: %" PRIu64 " words read, %" PRIu64 " critical sections (%" PRIu64
-	       " on a cached lock), %" PRIu64 " pages updated, %" PRIu64 " copies that nobody used left\n",
-	       t->checked, t->sections, t->cached, t->spreads, t->left);
+	       " on a cached lock; %" PRIu64 " times one was kept from others), %" PRIu64
+	       " pages updated, %" PRIu64 " copies that nobody used left\n",
+	       t->checked, t->sections, t->cached, t->kept, t->spreads, t->left);
 	printf("without races: %" PRIu64 " blocks, %" PRIu64 " undone, %" PRIu64 " pages rebased\n",
 	       t->blocks, t->undone, t->rebased);
 	printf("%" PRIu64 " nodes died, %" PRIu64 " pages were lost with them, %" PRIu64

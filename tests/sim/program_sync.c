@@ -457,7 +457,8 @@ static void meet(struct world *w, struct node *n)
 static void lock_step(struct world *w, struct node *n, const struct op *op)
 {
 	struct core_event event = {.type = op->kind == OP_ACQUIRE ? CORE_ACQUIRE : CORE_RELEASE,
-				   .lock = LOCK_NAME + op->page};
+				   .lock = LOCK_NAME + op->page,
+				   .soon = mix(w->seed ^ w->steps) % 100 < 75};
 
 	if (op->kind == OP_RELEASE)
 		n->depth[op->page]--;

@@ -209,6 +209,7 @@ struct node {
 	bool *changed;		   /* by page: room for an event's */
 	uint32_t *depth;	   /* of a world without transactions: by lock, how often it has it */
 	bool ends;		   /* likewise: what it needs is lost */
+	uint64_t kept, kept_since; /* likewise: the lock that it keeps from others, or 0 */
 	bool independent;	   /* the block that runs */
 	uint32_t begun;		   /* where it began, in ops[] */
 	struct undo {
@@ -245,7 +246,7 @@ struct totals {
 	uint64_t moves, redirects;	   /* homes that moved; questions sent on to a home that had */
 	uint64_t sections, checked;	   /* without transactions: critical sections; words that were read */
 	uint64_t spreads, left;		   /* pages updated; copies given up since nobody used them */
-	uint64_t cached, fetched;	   /* locks */
+	uint64_t cached, fetched, kept;	   /* locks */
 	uint64_t blocks, undone, rebased;  /* without races: pages rebased */
 	uint32_t most_aborts;		   /* of one transaction */
 	double longest; /* long transaction against short ones: share of the time that it may take */

@@ -194,7 +194,8 @@ void world__step(struct world *w, struct node *n, struct core_event *event, stru
 	}
 	w->steps += event->type != CORE_TICK; /* over a very slow link somebody may wait for many */
 	if (event->type == CORE_BARRIER || event->type == CORE_RELEASE ||
-	    (packet && core__flushes(n->core, &packet->msg)))
+	    (packet && core__flushes(n->core, &packet->msg)) ||
+	    (event->type == CORE_TICK && core__flushes(n->core, NULL)))
 		event->changed = port__changed(n);
 	rc = core_step(n->core, event, &actions);
 	if (rc) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* core_locks_test.c - named locks: who has one, in which order, what it costs, and that it comes behind what was written. */
+#include "dsmcore/protocol/locks.h"
 #include "tests/unit/core_port.h"
 
 #include <errno.h>
@@ -190,6 +191,205 @@ static void test_flush_before_back(void **state)
 	port__end(c);
 }
 
+/* ---- kept from others ---- */
+
+static int acquire_soon(struct cluster *c, unsigned node, uint64_t name)
+{
+	return act(c, node, (struct core_event){.type = CORE_ACQUIRE, .lock = name, .soon = true});
+}
+
+static void tick(struct cluster *c, unsigned node)
+{
+	act(c, node, (struct core_event){.type = CORE_TICK});
+}
+
+/* Node 1 has the lock, node 0 waits for it; so often node 1 has asked for it again as soon as it had given it away. */
+static void make_hot(struct cluster *c, uint64_t name, unsigned times)
+{
+	unsigned i;
+
+	assert_int_equal(acquire(c, 1, name), CORE_DO_RESUME);
+	assert_int_equal(acquire(c, 0, name), CORE_DO_WAIT);
+	for (i = 0; i < times; i++) {
+		for (release(c, 1, name); !resumed(c, 0); release(c, 1, name))
+			acquire(c, 1, name);
+		tick(c, 1); /* which may have been asked for */
+		acquire_soon(c, 1, name);
+		cluster__forget(c);
+		release(c, 0, name);
+		assert_true(resumed(c, 1));
+		assert_int_equal(acquire(c, 0, name), CORE_DO_WAIT);
+		cluster__forget(c);
+	}
+	cluster__forget(c);
+}
+
+/* So many sections, one after the other, and then it goes without being asked again. */
+static void test_kept_for_sections(void **state)
+{
+	struct cluster *c = open_locks(2);
+	uint64_t name = managed_by(c, 0);
+	unsigned sections = 1;
+
+	(void)state;
+	make_hot(c, name, 4); /* it may have four */
+	assert_int_equal(release(c, 1, name), CORE_DO_RESUME);
+	assert_non_null(find(c, 1, CORE_DO_TICK, 0, 0));
+	for (; core__reacquire(c->core[1], name, 0); sections++)
+		if (!core__keep(c->core[1], name, 0))
+			release(c, 1, name);
+	assert_int_equal(sections, 4);
+	assert_true(resumed(c, 0));
+	assert_int_equal(c->sent[CORE_MSG_BACK], 1);
+	assert_int_equal(total_sent(c), 1);
+	port__end(c);
+}
+
+/* Who asks for it later than soon has had no use for it meanwhile: it is kept for half as many. */
+static void test_kept_for_fewer(void **state)
+{
+	struct cluster *c = open_locks(2);
+	uint64_t name = managed_by(c, 0);
+
+	(void)state;
+	make_hot(c, name, 2);
+	release(c, 1, name);
+	assert_false(resumed(c, 0));
+	acquire(c, 1, name);
+	release(c, 1, name);
+	assert_true(resumed(c, 0));
+	acquire(c, 1, name);
+	cluster__forget(c);
+	release(c, 0, name);
+	assert_true(resumed(c, 1));
+	acquire(c, 0, name);
+	cluster__forget(c);
+	release(c, 1, name);
+	assert_true(resumed(c, 0));
+	port__end(c);
+}
+
+/* It is not used again after all, so it goes with the TICK, behind what was written under it. */
+static void test_kept_until_tick(void **state)
+{
+	struct cluster *c = open_locks(3);
+	uint64_t name = managed_by(c, 0);
+	uint32_t page = 2 * HOMED + 3;
+
+	(void)state;
+	READ(c, 0, page);
+	READ(c, 1, page);
+	make_hot(c, name, 4);
+	write_byte(c, 1, page, 55);
+	release(c, 1, name);
+	assert_int_equal(total_sent(c), 0);
+	assert_true(core__flushes(c->core[1], NULL));
+	tick(c, 1);
+	assert_true(resumed(c, 0));
+	assert_int_equal(port_of(c, 0)->frame[page][3], 55);
+	/* And next time it is not kept. */
+	acquire_soon(c, 1, name);
+	release(c, 0, name);
+	acquire(c, 0, name);
+	cluster__forget(c);
+	release(c, 1, name);
+	assert_true(resumed(c, 0));
+	port__end(c);
+}
+
+/* When the TICK comes it is in use: it goes at the release. */
+static void test_tick_while_held(void **state)
+{
+	struct cluster *c = open_locks(2);
+	uint64_t name = managed_by(c, 0);
+
+	(void)state;
+	make_hot(c, name, 8);
+	release(c, 1, name);
+	assert_int_equal(acquire(c, 1, name), CORE_DO_RESUME);
+	assert_false(core__flushes(c->core[1], NULL));
+	tick(c, 1);
+	assert_int_equal(total_sent(c), 0);
+	assert_false(core__keep(c->core[1], name, 0));
+	release(c, 1, name);
+	assert_true(resumed(c, 0));
+	tick(c, 1); /* nothing is kept any more */
+	port__end(c);
+}
+
+/* A TICK that was asked for before, for another lock, says nothing about this one; the next one does. */
+static void test_tick_of_before(void **state)
+{
+	struct cluster *c = open_locks(2);
+	uint64_t name = managed_by(c, 0);
+
+	(void)state;
+	make_hot(c, name, 2);
+	release(c, 1, name);
+	acquire(c, 1, name);
+	release(c, 1, name); /* gone, and its TICK is still to come */
+	acquire_soon(c, 1, name);
+	release(c, 0, name);
+	acquire(c, 0, name);
+	cluster__forget(c);
+	release(c, 1, name);
+	assert_null(find(c, 1, CORE_DO_TICK, 0, 0));
+	tick(c, 1);
+	assert_false(resumed(c, 0));
+	assert_non_null(find(c, 1, CORE_DO_TICK, 0, 0));
+	tick(c, 1);
+	assert_true(resumed(c, 0));
+	port__end(c);
+}
+
+/* As long as its sections wait for pages the next TICK is waited for, but not for ever. */
+static void test_kept_while_pages_come(void **state)
+{
+	struct cluster *c = port__cluster(2, 2 * 32, 32, 1, 1);
+	uint64_t name = managed_by(c, 0);
+	uint32_t page = 2, ticks = 0;
+
+	(void)state;
+	make_hot(c, name, 12);
+	release(c, 1, name);
+	for (; !resumed(c, 0); ticks++) {
+		acquire(c, 1, name);
+		write_byte(c, 1, page++, 1); /* who writes is brought nothing ahead */
+		release(c, 1, name);
+		tick(c, 1);
+	}
+	assert_int_equal(ticks, LOCK_TICKS);
+	port__end(c);
+}
+
+/* One lock is kept at a time. */
+static void test_one_kept(void **state)
+{
+	struct cluster *c = open_locks(3);
+	uint64_t name = managed_by(c, 0), other = managed_by(c, 2);
+
+	(void)state;
+	make_hot(c, name, 4);
+	acquire(c, 1, other);
+	assert_int_equal(acquire(c, 2, other), CORE_DO_WAIT);
+	release(c, 1, other); /* once given away, so that it is asked for soon */
+	acquire_soon(c, 1, other);
+	release(c, 2, other);
+	acquire(c, 2, other);
+	release(c, 1, other);
+	acquire_soon(c, 1, other);
+	release(c, 2, other);
+	acquire(c, 2, other);
+	release(c, 1, name); /* this one is kept */
+	assert_false(resumed(c, 0));
+	cluster__forget(c);
+	release(c, 1, other);
+	assert_true(resumed(c, 2));
+	tick(c, 1);
+	assert_true(resumed(c, 0));
+	port__end(c);
+}
+
 /* The manager gives away a lock that it has cached itself: the step of the ACQUIRE flushes. */
 static void test_manager_flushes(void **state)
 {
@@ -334,6 +534,13 @@ int main(void)
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_wanted_while_free),
 		cmocka_unit_test(test_flush_before_back),
+		cmocka_unit_test(test_kept_for_sections),
+		cmocka_unit_test(test_kept_for_fewer),
+		cmocka_unit_test(test_kept_until_tick),
+		cmocka_unit_test(test_tick_while_held),
+		cmocka_unit_test(test_tick_of_before),
+		cmocka_unit_test(test_kept_while_pages_come),
+		cmocka_unit_test(test_one_kept),
 		cmocka_unit_test(test_manager_flushes),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_managers),
