@@ -6,6 +6,9 @@
 PATH=$PATH:/usr/sbin:/sbin
 command -v ip >/dev/null || skip "no ip here (apt-get install iproute2)"
 command -v iptables >/dev/null || skip "no iptables here (apt-get install iptables)"
+# PMIx keeps what it tells its processes in memory that it shares through files, and sometimes dies of that (openpmix issues 1114
+# and 1716: "PMIX ERROR ... dstore", a segmentation fault), the more so where two daemons have one /tmp, as here.
+export PMIX_MCA_gds=hash
 alpha=pa$$ beta=pb$$
 hosts_down() {
 	ip netns del "$alpha" 2>/dev/null
