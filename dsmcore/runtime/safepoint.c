@@ -12,7 +12,6 @@
  */
 #include "dsmcore/runtime/safepoint.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -25,6 +24,7 @@
 #include "dsmcore/memory/region.h"
 #include "dsmcore/runtime/dispatch.h"
 #include "dsmcore/runtime/modules.h"
+#include "dsmcore/runtime/next.h"
 #include "dsmcore/runtime/node.h"
 #include "dsmcore/runtime/sanitizer.h"
 
@@ -40,12 +40,6 @@ SANITIZER_NO_THREADS bool safepoint__here(const void *pc)
 {
 	return !handlers && modules__in_program(pc);
 }
-
-/* The next definition in the search order: libc's. Looked up at the first call. */
-#define NEXT(name)                                                                                           \
-	static __typeof__(name) *next;                                                                       \
-	if (!next)                                                                                           \
-	next = (__typeof__(next))dlsym(RTLD_NEXT, #name)
 
 #ifdef DSM_TSAN
 /* ThreadSanitizer's own sigaction() delays asynchronous signals and hands its handlers a copy of the context,

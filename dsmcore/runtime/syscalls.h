@@ -3,17 +3,11 @@
 #ifndef DSM_RUNTIME_SYSCALLS_H
 #define DSM_RUNTIME_SYSCALLS_H
 
-#include <dlfcn.h>
 #include <stddef.h>
 
 #include "dsm.h"
+#include "dsmcore/runtime/next.h"
 #include "dsmcore/runtime/node.h"
-
-/* The next definition in the search order: libc's. Looked up at the first call. */
-#define NEXT(name)                                                                                           \
-	static __typeof__(name) *next;                                                                       \
-	if (!next)                                                                                           \
-	next = (__typeof__(next))dlsym(RTLD_NEXT, #name)
 
 /* The call `name` of the program at pc is about to hand this memory to the kernel, which reads or writes it: pages
  * of the DSM are brought here. Does not return when they are used outside a transaction, or when the attempt was
