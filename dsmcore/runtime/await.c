@@ -26,8 +26,7 @@
 #define YIELD_LONG_NS	500000u /* somebody computes on this core: yielding costs a time slice */
 #define YIELD_NOT_FOR	256u	/* waits, after such a one */
 
-#define NEAR_LOOK_NS 10000u  /* before a barrier: from one look to the next */
-#define NEAR_KEEP_NS 400000u /* and that long at most, if it does not come */
+#define NEAR_KEEP_NS 400000u /* before a barrier: that long at most, if it does not come */
 
 #define QUICK_NS 30000u	 /* from the end of a wait to the next attempt: a loop of small transactions */
 #define QUICK	 4u	 /* in a row: worth keeping the receiving */
@@ -149,7 +148,7 @@ uint64_t await__deaf_ns(void)
 
 static void receive_kept(uint64_t now)
 {
-	if (keep.near && now - keep.looked < NEAR_LOOK_NS)
+	if (keep.near && now - keep.looked < AWAIT_LOOK_NS)
 		return;
 	int n = transport__look(node.transport);
 
@@ -207,11 +206,11 @@ static void begin(void)
 	receiving = node.transport;
 	if (keep.near)
 		note_deafness(events__now());
-	if (keep.on && !keep.near && events__now() > keep.until)
+	else if (keep.on && events__now() > keep.until)
 		end_keeping(keep.useful);
 }
 
-static void end(void)
+void await__depart(void)
 {
 	if (!receiving)
 		return;
@@ -234,15 +233,10 @@ void await__arrive(void)
 		end_keeping(false);
 }
 
-void await__depart(void)
-{
-	end();
-}
-
 void await__message(const uint32_t *word, uint32_t value)
 {
 	begin();
 	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) == value)
 		receive_next();
-	end();
+	await__depart();
 }

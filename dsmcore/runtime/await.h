@@ -18,6 +18,8 @@ void await__message(const uint32_t *word, uint32_t value);
 void await__arrive(void);
 void await__depart(void);
 
+#define AWAIT_LOOK_NS 10000u /* before a barrier: from one look to the next */
+
 /* A barrier is near: the mutator receives from now on, in await__look() and at the barrier. If it does neither, the service
  * thread does again soon. The mutator's, without node.lock. */
 void await__near(void);

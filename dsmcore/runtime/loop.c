@@ -40,7 +40,6 @@
 #define CACHE_PAGES 256
 #define SOON_NS	    20000   /* from the end of a loop to a barrier that follows it */
 #define NEAR_NS	    150000  /* to the end of a loop that a barrier follows */
-#define LOOK_NS	    10000   /* from one look to the next */
 #define LATE_NS	    1000000 /* without a look: it was not near */
 #define DOUBT	    3	    /* more right guesses in a row, for a wrong one */
 #define DOUBT_MOST  255
@@ -183,7 +182,7 @@ static bool near_barrier(struct place *p, const struct dsm__loop *l)
 	now = events__now();
 	step_ns = (double)(now - p->from_ns) / (double)done;
 	far_ns = step_ns * (double)left - NEAR_NS;
-	next = (far_ns > 2 * LOOK_NS ? far_ns / 2 : LOOK_NS) / (step_ns > 0.1 ? step_ns : 0.1);
+	next = (far_ns > 2 * AWAIT_LOOK_NS ? far_ns / 2 : AWAIT_LOOK_NS) / (step_ns > 0.1 ? step_ns : 0.1);
 	p->look_at = next < (double)left - 1 ? l->at + (long)next + 1 : l->end;
 	if (far_ns < 0 && !p->near_ns) {
 		p->near_ns = now;

@@ -56,15 +56,21 @@ finish() { # WHAT: the launcher finds the dead one
 	grep -q 'node 2 .*killed by signal 9' "$work/err" || fail "$1: the launcher does not say who was killed"
 }
 
+# over WHAT TENTHS: the others end within so many tenths of a second
+over() {
+	local tenth
+	for tenth in $(seq "$2"); do
+		[ -z "$(running)" ] && return
+		sleep 0.1
+	done
+	[ -z "$(running)" ] || fail "$1: nodes that wait for a lost one for ever: $(running)"
+}
+
 for mode in page barrier; do
 	for transport in unix shm tcp; do
 		start $mode $transport
 		touch "$work/stop"
-		for _ in $(seq 150); do
-			[ -z "$(running)" ] && break
-			sleep 0.1
-		done
-		[ -z "$(running)" ] || fail "$mode, $transport: nodes that wait for a lost one for ever: $(running)"
+		over "$mode, $transport" 150
 		finish "$mode, $transport"
 		case $mode in
 		page) said='node 2 is lost, and with it a page that this transaction needs' ;;
@@ -81,11 +87,7 @@ done
 # Loops that are not undone: each waits for the launcher's word before it ends, and others for its answer meanwhile. (If the
 # home of node 2's page had moved to one of them by then, nobody would need node 2, and they would rightly go on.)
 DSM_MIGRATION=0 start loops unix
-for _ in $(seq 600); do # one after another may wait 5 s for the launcher's word
-	[ -z "$(running)" ] && break
-	sleep 0.1
-done
-[ -z "$(running)" ] || fail "loops: nodes that wait for a lost one for ever: $(running)"
+over loops 600 # one after another may wait 5 s for the launcher's word
 finish loops
 lost=$(grep -cE 'node [0-3] is lost.* at tests/integration/loss.c:[0-9]' "$work/err")
 [ "$lost" = 3 ] || fail "loops: $lost of 3 nodes said who is lost, and where they needed it"
